@@ -1,0 +1,230 @@
+//! nginx: sends the file of an `internal` location that `X-Accel-Redirect` names.
+//!
+//! - **Header:** `X-Accel-Redirect`, a URI of the same server, decoded once by nginx and then
+//!   located like a request. Every byte but `A-Z a-z 0-9 - . _ ~ /` goes out as `%XX`; that way
+//!   every file name arrives. `..` never gets here.
+//! - **What survives:** `Content-Type`, `Content-Disposition`, `Set-Cookie`, `Cache-Control`,
+//!   `Expires` (`src/http/ngx_http_upstream.c`). Everything else is dropped unless the internal
+//!   location re-adds it with `add_header NAME $upstream_http_NAME`, as generated configuration does.
+//!   `Accept-Ranges` would be sent twice and is never stated.
+//! - **Validators:** nginx states its own: `ETag` of mtime in seconds and size, and the file's date.
+//! - **Ranges and conditions:** nginx answers them from the file.
+//! - **Connections:** only an answer with `Content-Length: 0` keeps nginx's connection to the
+//!   application open.
+//! - Any version with the proxy module; measured with 1.22.
+//!
+//! <https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ignore_headers>
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, response};
+
+use super::{Backend, CannotCarry};
+use crate::content::{ETag, Metadata};
+use crate::rule::{Target, TargetKind};
+use crate::storage::strict;
+
+const REDIRECT: HeaderName = HeaderName::from_static("x-accel-redirect");
+const LIMIT_RATE: HeaderName = HeaderName::from_static("x-accel-limit-rate");
+const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+const EXPIRES: HeaderName = HeaderName::from_static("x-accel-expires");
+const CHARSET: HeaderName = HeaderName::from_static("x-accel-charset");
+
+/// Whether nginx buffers the answer: `X-Accel-Buffering`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Buffering {
+    /// `yes`
+    On,
+    /// `no`
+    Off,
+}
+
+/// How long nginx's own cache may keep the answer: `X-Accel-Expires`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Expires {
+    /// Not at all: `0`. (`off` is no number and would be ignored.)
+    Never,
+    /// This long, in whole seconds.
+    After(Duration),
+}
+
+/// nginx with `X-Accel-Redirect`. No option header is sent unless set.
+///
+/// ```
+/// use downloadview::backend::{Buffering, Nginx};
+/// let nginx = Nginx::new().limit_rate(1024 * 1024).buffering(Buffering::Off);
+/// ```
+#[derive(Debug, Clone, Default)]
+#[doc(alias = "XAccelRedirectMiddleware")]
+pub struct Nginx {
+    options: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Nginx {
+    /// No options.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The most bytes a second for one download; 0 for no limit. Default: nginx's own setting.
+    #[must_use]
+    pub fn limit_rate(self, bytes_per_second: u64) -> Self {
+        self.option(LIMIT_RATE, HeaderValue::from(bytes_per_second))
+    }
+
+    /// Whether nginx buffers. A file that it reads itself is not affected.
+    #[must_use]
+    #[doc(alias = "with_buffering")]
+    pub fn buffering(self, buffering: Buffering) -> Self {
+        let value = match buffering {
+            Buffering::On => "yes",
+            Buffering::Off => "no",
+        };
+        self.option(BUFFERING, HeaderValue::from_static(value))
+    }
+
+    /// How long nginx's cache may keep the answer. A delegated answer itself is never cached.
+    #[must_use]
+    pub fn expires(self, expires: Expires) -> Self {
+        let seconds = match expires {
+            Expires::Never => 0,
+            Expires::After(duration) => duration.as_secs(),
+        };
+        self.option(EXPIRES, HeaderValue::from(seconds))
+    }
+
+    /// `X-Accel-Charset`. Better left alone: the charset belongs into the media type, and nginx logs
+    /// an error on every download for a charset that its configuration does not name.
+    #[must_use]
+    pub fn charset(self, charset: HeaderValue) -> Self {
+        self.option(CHARSET, charset)
+    }
+
+    fn option(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.options.retain(|(known, _)| *known != name);
+        self.options.push((name, value));
+        self
+    }
+}
+
+impl Backend for Nginx {
+    fn name(&self) -> &'static str {
+        "nginx"
+    }
+
+    fn accepts(&self) -> TargetKind {
+        TargetKind::Uri
+    }
+
+    fn etag(&self, metadata: &Metadata) -> Option<ETag> {
+        ETag::of_file_in_seconds(metadata.modified()?, metadata.size()?)
+    }
+
+    fn delegate(&self, target: &Target, head: &mut response::Parts) -> Result<(), CannotCarry> {
+        let value = escape(target)?;
+        head.headers.insert(REDIRECT, value);
+        for (name, value) in &self.options {
+            head.headers.insert(name, value.clone());
+        }
+        Ok(())
+    }
+}
+
+fn escape(target: &Target) -> Result<HeaderValue, CannotCarry> {
+    const WRONG: CannotCarry = CannotCarry {
+        why: "nginx takes a URI, not a path",
+    };
+    let uri = target.to_uri().ok_or(WRONG)?;
+    let value = Bytes::from(strict(&uri));
+    HeaderValue::from_maybe_shared(value).map_err(|_| WRONG)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{Response, StatusCode, header};
+
+    use super::*;
+    use crate::optimize::tests::{delegated, local_file};
+
+    #[test]
+    fn names_its_header() {
+        let head = delegated(Nginx::new(), local_file("a.txt"));
+        assert_eq!(head.headers[REDIRECT], "/_internal/media/a.txt");
+        let options = head
+            .headers
+            .keys()
+            .filter(|name| name.as_str().starts_with("x-accel-"));
+        assert_eq!(options.count(), 1, "no option unless set");
+    }
+    #[test]
+    fn sends_numbers_where_nginx_reads_numbers() {
+        let nginx = Nginx::new()
+            .limit_rate(5)
+            .limit_rate(1024)
+            .buffering(Buffering::Off)
+            .expires(Expires::After(Duration::from_millis(60_900)))
+            .charset(HeaderValue::from_static("utf-8"));
+        let head = delegated(nginx, local_file("a.txt"));
+        assert_eq!(head.headers[LIMIT_RATE], "1024");
+        assert_eq!(head.headers[BUFFERING], "no");
+        assert_eq!(head.headers[EXPIRES], "60");
+        assert_eq!(head.headers[CHARSET], "utf-8");
+        let head = delegated(Nginx::new().expires(Expires::Never), local_file("a.txt"));
+        assert_eq!(head.headers[EXPIRES], "0");
+    }
+
+    #[test]
+    fn escapes_the_target() {
+        for (name, value) in [
+            ("sub/été 100%.txt", "sub/%C3%A9t%C3%A9%20100%25.txt"),
+            ("q?x#y&z", "q%3Fx%23y%26z"),
+            ("a\r\nSet-Cookie: b", "a%0D%0ASet-Cookie%3A%20b"),
+            ("a%20b", "a%2520b"),
+            ("@named", "%40named"),
+            ("$uri", "%24uri"),
+        ] {
+            let head = delegated(Nginx::new(), local_file(name));
+            assert_eq!(head.headers[REDIRECT], format!("/_internal/media/{value}"));
+        }
+    }
+
+    #[test]
+    fn keeps_the_disposition() {
+        let head = delegated(Nginx::new(), local_file("a.txt"));
+        assert_eq!(
+            head.headers[header::CONTENT_DISPOSITION],
+            "attachment; filename=\"a.txt\""
+        );
+        assert_eq!(
+            head.headers[header::CONTENT_TYPE],
+            "text/plain; charset=utf-8"
+        );
+    }
+
+    #[test]
+    fn drops_the_body_length() {
+        let head = delegated(Nginx::new(), local_file("a.txt"));
+        assert_eq!(head.headers[header::CONTENT_LENGTH], "0");
+    }
+
+    #[test]
+    fn leaves_ranges_to_the_proxy() {
+        let head = delegated(Nginx::new(), local_file("a.txt"));
+        assert_eq!(head.status, StatusCode::OK);
+        assert!(!head.headers.contains_key(header::ACCEPT_RANGES));
+        assert!(!head.headers.contains_key(header::CONTENT_RANGE));
+    }
+
+    #[test]
+    fn refuses_the_wrong_target() {
+        let target = Target::Path {
+            folder: std::path::Path::new("/srv").into(),
+            name: crate::storage::StorageName::parse("a").unwrap(),
+        };
+        let (mut head, ()) = Response::new(()).into_parts();
+        assert!(Nginx::new().delegate(&target, &mut head).is_err());
+        assert!(head.headers.is_empty());
+    }
+}

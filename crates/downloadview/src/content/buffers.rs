@@ -1,0 +1,128 @@
+//! Read buffers that come back: a frame's memory is reused once the connection has written it.
+//!
+//! Buffers are zeroed once, when they are made; handing a fresh one to the kernel for every frame
+//! would cost as much as copying the page does. Each thread keeps a few (2 MiB at most).
+
+use std::cell::RefCell;
+
+use bytes::Bytes;
+
+/// A frame's size at first, and for as long as a client drains slowly.
+pub(super) const SMALL: usize = 64 * 1024;
+/// A frame's size once a client has shown that it keeps draining.
+pub(super) const LARGE: usize = 256 * 1024;
+/// Up to here an exact allocation is cheaper than holding a whole small buffer.
+const EXACT: usize = 16 * 1024;
+const SMALL_KEPT: usize = 16;
+const LARGE_KEPT: usize = 4;
+
+thread_local! {
+    static KEPT: RefCell<Kept> = const { RefCell::new(Kept { small: Vec::new(), large: Vec::new() }) };
+}
+
+struct Kept {
+    small: Vec<Vec<u8>>,
+    large: Vec<Vec<u8>>,
+}
+
+/// Initialised memory for one read, returned to the thread that drops it.
+#[derive(Debug)]
+pub(super) struct Buffer {
+    memory: Vec<u8>,
+    filled: usize,
+}
+
+impl Buffer {
+    /// At least `wanted` bytes of room.
+    pub(super) fn with_room_for(wanted: usize) -> Self {
+        let memory = match class_of(wanted) {
+            SMALL => KEPT.with_borrow_mut(|kept| kept.small.pop()),
+            LARGE => KEPT.with_borrow_mut(|kept| kept.large.pop()),
+            _ => None,
+        };
+        Self {
+            memory: memory.unwrap_or_else(|| vec![0; class_of(wanted)]),
+            filled: 0,
+        }
+    }
+
+    /// The first `wanted` bytes, to read into.
+    pub(super) fn room(&mut self, wanted: usize) -> &mut [u8] {
+        let end = wanted.min(self.memory.len());
+        &mut self.memory[..end]
+    }
+
+    /// The first `filled` bytes as a frame; the memory comes back when its last clone is dropped.
+    pub(super) fn into_frame(mut self, filled: usize) -> Bytes {
+        if self.memory.len() < SMALL {
+            let mut memory = std::mem::take(&mut self.memory);
+            memory.truncate(filled);
+            return Bytes::from(memory);
+        }
+        self.filled = filled;
+        Bytes::from_owner(self)
+    }
+}
+
+impl AsRef<[u8]> for Buffer {
+    fn as_ref(&self) -> &[u8] {
+        &self.memory[..self.filled]
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        let memory = std::mem::take(&mut self.memory);
+        // A thread that is ending has no store left; its buffer is simply freed.
+        let _ = KEPT.try_with(|kept| {
+            let Ok(mut kept) = kept.try_borrow_mut() else {
+                return;
+            };
+            let (shelf, limit) = match memory.len() {
+                SMALL => (&mut kept.small, SMALL_KEPT),
+                LARGE => (&mut kept.large, LARGE_KEPT),
+                _ => return,
+            };
+            if shelf.len() < limit {
+                shelf.push(memory);
+            }
+        });
+    }
+}
+
+fn class_of(wanted: usize) -> usize {
+    match wanted {
+        0..=EXACT => wanted,
+        size if size <= SMALL => SMALL,
+        size if size <= LARGE => LARGE,
+        size => size,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_written_frame_gives_its_memory_back() {
+        let mut buffer = Buffer::with_room_for(SMALL);
+        buffer.room(3).copy_from_slice(b"abc");
+        let address = buffer.memory.as_ptr();
+        let frame = buffer.into_frame(3);
+        assert_eq!(frame, "abc");
+        drop(frame);
+        assert_eq!(Buffer::with_room_for(SMALL - 1).memory.as_ptr(), address);
+    }
+
+    #[test]
+    fn a_thread_keeps_only_a_few_buffers() {
+        let many: Vec<_> = (0..100).map(|_| Buffer::with_room_for(SMALL)).collect();
+        drop(many);
+        KEPT.with_borrow(|kept| assert_eq!(kept.small.len(), SMALL_KEPT));
+    }
+
+    #[test]
+    fn a_small_file_costs_no_more_than_its_size() {
+        assert_eq!(Buffer::with_room_for(100).memory.len(), 100);
+    }
+}

@@ -1,0 +1,139 @@
+//! The entity tag of a content: an opaque quoted text that changes whenever the bytes do.
+
+use std::fmt::Write as _;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use http::HeaderValue;
+
+/// A strong or weak entity tag, already in the form of the `ETag` header (RFC 9110, 8.8.3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ETag(HeaderValue);
+
+impl ETag {
+    /// A strong tag around `opaque`; `None` if it holds a quote, a blank or a control character.
+    ///
+    /// ```
+    /// use downloadview::content::ETag;
+    /// assert_eq!(ETag::strong("v1").unwrap().as_str(), "\"v1\"");
+    /// assert!(ETag::strong("a\"b").is_none());
+    /// ```
+    #[must_use]
+    pub fn strong(opaque: &str) -> Option<Self> {
+        Self::parse(&format!("\"{opaque}\""))
+    }
+
+    /// A tag as it stands in a header: `"…"` or `W/"…"`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let opaque = text
+            .strip_prefix("W/")
+            .unwrap_or(text)
+            .strip_prefix('"')?
+            .strip_suffix('"')?;
+        // etagc = %x21 / %x23-7E / obs-text
+        let valid = opaque
+            .bytes()
+            .all(|b| b == 0x21 || (0x23..=0x7e).contains(&b));
+        valid
+            .then(|| HeaderValue::from_str(text).ok())
+            .flatten()
+            .map(Self)
+    }
+
+    /// The tag of a file: its modification time in nanoseconds and its size, both hexadecimal.
+    ///
+    /// `None` for a time at or before the first second of 1970: archives and reproducible builds
+    /// give every file that date, so it distinguishes nothing.
+    #[must_use]
+    pub fn of_file(modified: SystemTime, size: u64) -> Option<Self> {
+        let since = since_epoch(modified)?;
+        Some(Self::from_hex_pair(since.as_nanos(), size))
+    }
+
+    /// The tag that nginx states for a file: modification time in whole seconds and size
+    /// (`src/http/ngx_http_core_module.c`, `ngx_http_set_etag`).
+    #[must_use]
+    pub(crate) fn of_file_in_seconds(modified: SystemTime, size: u64) -> Option<Self> {
+        let since = modified.duration_since(UNIX_EPOCH).ok()?;
+        Some(Self::from_hex_pair(u128::from(since.as_secs()), size))
+    }
+
+    fn from_hex_pair(first: u128, second: u64) -> Self {
+        let mut text = String::with_capacity(40);
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\"{first:x}-{second:x}\"");
+        Self(
+            HeaderValue::from_maybe_shared(bytes::Bytes::from(text))
+                .expect("hex digits, a dash and quotes"),
+        )
+    }
+
+    /// The text of the header.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.to_str().expect("only visible ASCII was let in")
+    }
+
+    /// The value of the `ETag` header.
+    #[must_use]
+    pub fn to_header_value(&self) -> HeaderValue {
+        self.0.clone()
+    }
+}
+
+/// Time since 1970, for times that can serve as a validator: after the first second of 1970 and
+/// before the year 10000, which `IMF-fixdate` cannot write.
+pub(crate) fn since_epoch(time: SystemTime) -> Option<Duration> {
+    const YEAR_10000: u64 = 253_402_300_800;
+    time.duration_since(UNIX_EPOCH)
+        .ok()
+        .filter(|since| (2..YEAR_10000).contains(&since.as_secs()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_1970_has_no_tag() {
+        assert_eq!(ETag::of_file(UNIX_EPOCH, 5), None);
+        assert_eq!(ETag::of_file(UNIX_EPOCH + Duration::from_secs(1), 5), None);
+        assert_eq!(ETag::of_file(UNIX_EPOCH - Duration::from_secs(9), 5), None);
+    }
+
+    #[test]
+    fn a_file_changed_within_one_second_has_another_tag() {
+        let time = UNIX_EPOCH + Duration::from_nanos(1_600_000_000_000_000_001);
+        let tag = ETag::of_file(time, 100).unwrap();
+        assert_eq!(tag.as_str(), "\"16345785d8a00001-64\"");
+        assert_ne!(
+            Some(tag),
+            ETag::of_file(time + Duration::from_nanos(1), 100)
+        );
+    }
+
+    #[test]
+    fn the_tag_of_nginx_is_measured() {
+        let time = UNIX_EPOCH + Duration::from_millis(1_600_000_000_999);
+        assert_eq!(
+            ETag::of_file_in_seconds(time, 100).unwrap().as_str(),
+            "\"5f5e1000-64\""
+        );
+    }
+
+    #[test]
+    fn a_tag_cannot_carry_a_header() {
+        for text in [
+            "\"a\r\nb\"",
+            "\"a b\"",
+            "\"a\"b\"",
+            "abc",
+            "W/abc",
+            "\"",
+            "\"\u{e9}\"",
+        ] {
+            assert_eq!(ETag::parse(text), None, "{text:?}");
+        }
+        assert!(ETag::parse("W/\"a\"").is_some());
+    }
+}

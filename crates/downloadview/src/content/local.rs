@@ -1,0 +1,322 @@
+//! Reads an open local file into frames without blocking the caller's thread.
+//!
+//! 1. What the page cache holds is read right here: on Linux `preadv2` with `RWF_NOWAIT`, which
+//!    returns at once. No thread is changed, which is most of what a small file costs.
+//! 2. What would have to wait for the disk, and everything on other systems, is read on tokio's
+//!    blocking pool, with one read ahead while the client keeps draining.
+//!
+//! Frames start at 64 KiB and grow to 256 KiB (512 KiB from disk) once a client has taken 4 MiB
+//! without a pause: more than a kernel buffers for a client that does not read, so a stalled
+//! download holds one small frame.
+
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::task::JoinHandle;
+
+use super::buffers::{Buffer, LARGE, SMALL};
+use super::{ByteRange, Metadata, Purpose};
+use crate::error::{Error, Result};
+
+/// How much a client must have drained before frames grow: Linux's `tcp_wmem` maximum.
+const GROW_AFTER: u64 = 4 * 1024 * 1024;
+/// A client that leaves this long between two frames is slow, and gets small ones again.
+const PAUSE: Duration = Duration::from_millis(100);
+/// One read from disk, once frames have grown.
+const DISK_READ: usize = 512 * 1024;
+
+/// Metadata of an open file, from its descriptor: regular files only. One that was merely looked at
+/// must be readable for somebody, or a proxy would find out that it is not.
+pub(crate) fn metadata_of(file: &File, purpose: Purpose) -> Result<Metadata> {
+    let found = file.metadata()?;
+    if !found.is_file() {
+        return Err(Error::NotFound);
+    }
+    if purpose == Purpose::Look && !is_readable(&found) {
+        return Err(Error::Forbidden);
+    }
+    let mut metadata = Metadata::new().with_size(found.len()).with_ranges();
+    metadata.modified = found.modified().ok();
+    Ok(metadata)
+}
+
+#[cfg(unix)]
+fn is_readable(found: &std::fs::Metadata) -> bool {
+    std::os::unix::fs::PermissionsExt::mode(&found.permissions()) & 0o444 != 0
+}
+
+#[cfg(not(unix))]
+fn is_readable(_: &std::fs::Metadata) -> bool {
+    true
+}
+
+/// The bytes of one range of an open file.
+#[derive(Debug)]
+pub(crate) struct LocalReader {
+    file: Arc<File>,
+    position: u64,
+    end: u64,
+    drained: u64,
+    asked: Option<Instant>,
+    waiting: Option<JoinHandle<io::Result<Bytes>>>,
+}
+
+impl LocalReader {
+    pub(crate) fn new(file: Arc<File>, range: ByteRange) -> Self {
+        Self {
+            file,
+            position: range.start(),
+            end: range.end(),
+            drained: 0,
+            asked: None,
+            waiting: None,
+        }
+    }
+
+    pub(crate) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
+        if self.position >= self.end {
+            return Poll::Ready(None);
+        }
+        self.notice_pauses();
+        if self.waiting.is_none() {
+            match read_cached(&self.file, self.position, self.wanted(LARGE)) {
+                Ok(Some(frame)) => return Poll::Ready(Some(self.take(frame))),
+                Ok(None) => self.start_waiting(),
+                Err(error) => return Poll::Ready(Some(Err(self.fail(error.into())))),
+            }
+        }
+        let Some(read) = &mut self.waiting else {
+            // No runtime to wait on: only a caller outside tokio gets here.
+            let read = read_from_disk(&self.file, self.position, self.wanted(DISK_READ));
+            return Poll::Ready(Some(self.take_result(read)));
+        };
+        let read = ready!(std::pin::Pin::new(read).poll(cx));
+        self.waiting = None;
+        let frame = self.take_result(read.unwrap_or_else(|stopped| Err(io::Error::other(stopped))));
+        if frame.is_ok() {
+            self.read_ahead();
+        }
+        Poll::Ready(Some(frame))
+    }
+
+    /// Size of the next read: small until the client has proved that it drains.
+    fn wanted(&self, grown: usize) -> usize {
+        let frame = if self.drained < GROW_AFTER {
+            SMALL
+        } else {
+            grown
+        };
+        usize::try_from(self.end - self.position).map_or(frame, |left| left.min(frame))
+    }
+
+    fn notice_pauses(&mut self) {
+        if self.end - self.position <= SMALL as u64 {
+            return;
+        }
+        let now = Instant::now();
+        if self.asked.is_some_and(|before| now - before > PAUSE) {
+            self.drained = 0;
+        }
+        self.asked = Some(now);
+    }
+
+    fn start_waiting(&mut self) {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
+        let (file, position, wanted) = (
+            Arc::clone(&self.file),
+            self.position,
+            self.wanted(DISK_READ),
+        );
+        self.waiting =
+            Some(runtime.spawn_blocking(move || read_from_disk(&file, position, wanted)));
+    }
+
+    /// Starts the next disk read while the client takes this one, unless the kernel's own
+    /// read-ahead was faster.
+    fn read_ahead(&mut self) {
+        let worth_it = self.drained >= GROW_AFTER && self.position < self.end;
+        if worth_it && !matches!(read_cached(&self.file, self.position, 1), Ok(Some(_))) {
+            self.start_waiting();
+        }
+    }
+
+    fn take_result(&mut self, read: io::Result<Bytes>) -> Result<Bytes> {
+        match read {
+            Ok(frame) => self.take(frame),
+            Err(error) => Err(self.fail(error.into())),
+        }
+    }
+
+    fn take(&mut self, frame: Bytes) -> Result<Bytes> {
+        if frame.is_empty() {
+            // The file was truncated after its size was promised.
+            let missing = self.end - self.position;
+            return Err(self.fail(Error::Truncated { missing }));
+        }
+        self.position += frame.len() as u64;
+        self.drained += frame.len() as u64;
+        Ok(frame)
+    }
+
+    fn fail(&mut self, error: Error) -> Error {
+        self.position = self.end;
+        error
+    }
+}
+
+/// Bytes at `position` if the page cache holds them; `None` if reading would wait.
+#[cfg(target_os = "linux")]
+fn read_cached(file: &File, position: u64, wanted: usize) -> io::Result<Option<Bytes>> {
+    use rustix::io::{Errno, ReadWriteFlags};
+
+    let mut buffer = Buffer::with_room_for(wanted);
+    loop {
+        let mut room = [io::IoSliceMut::new(buffer.room(wanted))];
+        match rustix::io::preadv2(file, &mut room, position, ReadWriteFlags::NOWAIT) {
+            Ok(filled) => return Ok(Some(buffer.into_frame(filled))),
+            Err(Errno::INTR) => {}
+            // Not cached; or a file system (older tmpfs, some network ones) or a kernel before
+            // 4.14, or a sandbox, that does not know the flag.
+            Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL | Errno::PERM) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn read_cached(_: &File, _: u64, _: usize) -> io::Result<Option<Bytes>> {
+    Ok(None)
+}
+
+/// Bytes at `position`, waiting for the disk: on the blocking pool only.
+fn read_from_disk(file: &File, position: u64, wanted: usize) -> io::Result<Bytes> {
+    let mut buffer = Buffer::with_room_for(wanted);
+    loop {
+        match read_at(file, buffer.room(wanted), position) {
+            Ok(filled) => return Ok(buffer.into_frame(filled)),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, room: &mut [u8], position: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, room, position)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, room: &mut [u8], position: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, room, position)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use futures_util::StreamExt as _;
+
+    use super::*;
+    use crate::content::ByteStream;
+
+    fn file_of(bytes: &[u8]) -> File {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        file
+    }
+
+    fn pattern(length: usize) -> Vec<u8> {
+        (0..length).map(|i| (i * 7 + i / 251) as u8).collect()
+    }
+
+    async fn frames(reader: LocalReader) -> Vec<Result<Bytes>> {
+        ByteStream::from_local(reader).collect().await
+    }
+
+    #[tokio::test]
+    async fn frames_are_small_until_the_client_has_drained() {
+        let bytes = pattern(6 * 1024 * 1024 + 5);
+        let range = ByteRange::new(0, bytes.len() as u64).unwrap();
+        let frames: Vec<_> = frames(LocalReader::new(Arc::new(file_of(&bytes)), range)).await;
+        let frames: Vec<Bytes> = frames.into_iter().map(Result::unwrap).collect();
+        assert!(frames[..64].iter().all(|frame| frame.len() <= SMALL));
+        assert!(frames.iter().any(|frame| frame.len() > SMALL));
+        assert_eq!(frames.concat(), bytes);
+    }
+
+    #[tokio::test]
+    async fn a_pause_makes_frames_small_again() {
+        let bytes = pattern(8 * 1024 * 1024);
+        let range = ByteRange::new(0, bytes.len() as u64).unwrap();
+        let mut reader = LocalReader::new(Arc::new(file_of(&bytes)), range);
+        reader.drained = GROW_AFTER;
+        assert_eq!(reader.wanted(LARGE), LARGE);
+        reader.asked = Instant::now().checked_sub(2 * PAUSE);
+        reader.notice_pauses();
+        assert_eq!(reader.wanted(LARGE), SMALL);
+    }
+
+    #[tokio::test]
+    async fn the_blocking_pool_reads_the_same_bytes() {
+        let bytes = pattern(3 * DISK_READ + 17);
+        let range = ByteRange::new(5, bytes.len() as u64).unwrap();
+        let mut reader = LocalReader::new(Arc::new(file_of(&bytes)), range);
+        let mut read = Vec::new();
+        while reader.position < reader.end {
+            reader.drained = GROW_AFTER;
+            reader.start_waiting();
+            let frame = std::future::poll_fn(|cx| reader.poll_frame(cx)).await;
+            read.extend_from_slice(&frame.unwrap().unwrap());
+        }
+        assert_eq!(read, bytes[5..]);
+    }
+
+    #[test]
+    fn without_a_runtime_it_reads_in_place() {
+        let bytes = pattern(SMALL + 1);
+        let range = ByteRange::new(0, bytes.len() as u64).unwrap();
+        let mut reader = LocalReader::new(Arc::new(file_of(&bytes)), range);
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let mut read = Vec::new();
+        while let Poll::Ready(Some(frame)) = reader.poll_frame(&mut cx) {
+            read.extend_from_slice(&frame.unwrap());
+        }
+        assert_eq!(read, bytes);
+    }
+
+    #[tokio::test]
+    async fn a_file_truncated_while_streaming_ends_in_an_error() {
+        let file = file_of(&pattern(200_000));
+        let range = ByteRange::new(0, 200_000).unwrap();
+        let mut reader = LocalReader::new(Arc::new(file.try_clone().unwrap()), range);
+        let first = std::future::poll_fn(|cx| reader.poll_frame(cx)).await;
+        assert!(first.unwrap().is_ok());
+        file.set_len(1000).unwrap();
+        let rest = frames(reader).await;
+        assert!(
+            matches!(rest[..], [Err(Error::Truncated { missing: 134_464 })]),
+            "{rest:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_file_grown_while_streaming_keeps_its_promised_length() {
+        let mut file = file_of(&pattern(100));
+        let range = ByteRange::new(0, 100).unwrap();
+        let reader = LocalReader::new(Arc::new(file.try_clone().unwrap()), range);
+        file.write_all(b"more").unwrap();
+        let frames = frames(reader).await;
+        assert_eq!(
+            frames.into_iter().map(|f| f.unwrap().len()).sum::<usize>(),
+            100
+        );
+    }
+}

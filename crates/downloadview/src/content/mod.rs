@@ -1,0 +1,154 @@
+//! What any content says of itself, and how its bytes are read: the floor below files and storages.
+//!
+//! A [`Content`] is a snapshot: metadata and bytes that belong together, because both come from the
+//! same descriptor, the same answer or the same memory. It reads nothing until a part is asked for.
+
+#[cfg(feature = "fs")]
+mod buffers;
+mod etag;
+mod exact;
+#[cfg(feature = "fs")]
+mod local;
+mod metadata;
+#[cfg(feature = "fs")]
+mod open;
+mod range;
+mod stream;
+
+use std::fmt;
+use std::pin::Pin;
+#[cfg(feature = "fs")]
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+pub use self::etag::ETag;
+pub(crate) use self::exact::Exact;
+#[cfg(feature = "fs")]
+pub(crate) use self::local::metadata_of;
+pub use self::metadata::Metadata;
+pub(crate) use self::metadata::whole_seconds;
+#[cfg(feature = "fs")]
+pub(crate) use self::open::{Purpose, on_blocking_pool, open_path};
+pub use self::range::ByteRange;
+pub use self::stream::ByteStream;
+use crate::error::{Error, Result};
+
+/// A boxed future, as the traits that live behind `dyn` return it.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Metadata and bytes of one state of a file, opened and not yet read.
+pub struct Content {
+    metadata: Metadata,
+    source: Source,
+}
+
+enum Source {
+    Bytes(Bytes),
+    #[cfg(feature = "fs")]
+    Local(Arc<std::fs::File>),
+    Ranged(Box<dyn Fn(ByteRange) -> ByteStream + Send + Sync>),
+    Once(ByteStream),
+}
+
+impl Content {
+    /// Bytes in memory. The size is theirs, whatever `metadata` states; ranges are offered.
+    #[must_use]
+    pub fn from_bytes(metadata: Metadata, bytes: impl Into<Bytes>) -> Self {
+        let bytes = bytes.into();
+        Self {
+            metadata: metadata.with_size(bytes.len() as u64).with_ranges(),
+            source: Source::Bytes(bytes),
+        }
+    }
+
+    /// An open local file: size and date from the descriptor, ranges offered.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] if it is no regular file, and what `fstat` reports.
+    #[cfg(feature = "fs")]
+    pub fn from_file(file: std::fs::File) -> Result<Self> {
+        Ok(Self {
+            metadata: local::metadata_of(&file, Purpose::Read)?,
+            source: Source::Local(Arc::new(file)),
+        })
+    }
+
+    /// A content whose parts are fetched by `read`, called once for each part (a store that takes
+    /// ranges). `metadata` must state the size, or no range is offered.
+    pub fn ranged(
+        metadata: Metadata,
+        read: impl Fn(ByteRange) -> ByteStream + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            metadata: metadata.with_ranges(),
+            source: Source::Ranged(Box::new(read)),
+        }
+    }
+
+    /// A content that can be read once, from the start: no ranges.
+    #[must_use]
+    pub fn from_stream(mut metadata: Metadata, stream: ByteStream) -> Self {
+        metadata.ranges = false;
+        Self {
+            metadata,
+            source: Source::Once(stream),
+        }
+    }
+
+    /// What the content says of itself.
+    #[must_use]
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// All the bytes.
+    #[must_use]
+    pub fn into_stream(self) -> ByteStream {
+        if let Source::Once(stream) = self.source {
+            return stream;
+        }
+        match ByteRange::new(0, self.metadata.size.unwrap_or(u64::MAX)) {
+            Some(all) => self.stream_of(all),
+            None => ByteStream::from_bytes(Bytes::new()),
+        }
+    }
+
+    /// The bytes of one part; may be called again for further parts.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Consumed`] if the content can only be read as a whole.
+    pub fn stream(&self, range: ByteRange) -> Result<ByteStream> {
+        match self.source {
+            Source::Once(_) => Err(Error::Consumed),
+            _ => Ok(self.stream_of(range)),
+        }
+    }
+
+    fn stream_of(&self, range: ByteRange) -> ByteStream {
+        match &self.source {
+            Source::Bytes(bytes) => {
+                let end =
+                    usize::try_from(range.end()).map_or(bytes.len(), |end| end.min(bytes.len()));
+                let start = usize::try_from(range.start()).map_or(end, |start| start.min(end));
+                ByteStream::from_bytes(bytes.slice(start..end))
+            }
+            #[cfg(feature = "fs")]
+            Source::Local(file) => {
+                ByteStream::from_local(local::LocalReader::new(Arc::clone(file), range))
+            }
+            Source::Ranged(read) => read(range),
+            Source::Once(_) => ByteStream::from_bytes(Bytes::new()),
+        }
+    }
+}
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Content")
+            .field("metadata", &self.metadata)
+            .finish_non_exhaustive()
+    }
+}

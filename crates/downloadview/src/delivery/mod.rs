@@ -1,0 +1,205 @@
+//! Streams what nothing could delegate: the HTTP of a download, in one place.
+//!
+//! 1. metadata: open the file (for HEAD, look at it)
+//! 2. preconditions: 304, 412
+//! 3. range: 206, 416, or the whole
+//! 4. head
+//! 5. body: read as the client takes it
+//!
+//! Steps 2 and 3 are for a GET or HEAD that would be answered 200; the range of an error page or
+//! of a form's answer is not asked for (RFC 9110, 14.2).
+
+mod multipart;
+
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, response};
+
+use crate::content::{ByteRange, Content, Metadata};
+use crate::error::Result;
+use crate::headers::{ConditionalRequest, Ranges, Verdict};
+use crate::response::{Download, DownloadBody, DownloadResponse, refusal};
+
+/// Answers `request` with a download, streaming its file. Errors become responses.
+///
+/// This is for servers without a layer; [`OptimizeLayer`](crate::optimize::OptimizeLayer) and the
+/// views' services do it themselves.
+///
+/// ```
+/// # async fn handler(request: http::Request<()>) -> http::Response<downloadview::DownloadBody> {
+/// use downloadview::{DownloadResponse, delivery, file::VirtualFile, headers::ConditionalRequest};
+/// let response = DownloadResponse::new(VirtualFile::from_text("hello.txt", "Hello world!\n"));
+/// let request = ConditionalRequest::of(request.method(), request.headers());
+/// delivery::deliver(&request, response).await
+/// # }
+/// ```
+pub async fn deliver(
+    request: &ConditionalRequest,
+    response: DownloadResponse,
+) -> Response<DownloadBody> {
+    let (head, download) = response.into_parts();
+    deliver_parts(request, head, &download).await
+}
+
+/// As [`deliver`], for a head that has come through middleware.
+pub(crate) async fn deliver_parts(
+    request: &ConditionalRequest,
+    head: response::Parts,
+    download: &Download,
+) -> Response<DownloadBody> {
+    match try_deliver(request, head, download).await {
+        Ok(response) => response,
+        Err(error) => error.into_response(),
+    }
+}
+
+async fn try_deliver(
+    request: &ConditionalRequest,
+    mut head: response::Parts,
+    download: &Download,
+) -> Result<Response<DownloadBody>> {
+    let source = Source::of(request, download).await?;
+    let metadata = source.metadata();
+    let conditional = head.status == StatusCode::OK && is_retrieval(request.method());
+    let ranges = if conditional {
+        let changed = |since| download.was_modified_since(metadata, since);
+        match request.evaluate(metadata, changed) {
+            Verdict::NotModified => return Ok(not_modified(head, metadata)),
+            Verdict::Failed => return Ok(refusal(StatusCode::PRECONDITION_FAILED)),
+            Verdict::Proceed => {}
+        }
+        ranges(request, metadata)
+    } else {
+        Ranges::Whole
+    };
+    state(&mut head.headers, metadata, download);
+    match (ranges, source) {
+        (Ranges::Unsatisfiable, source) => Ok(unsatisfiable(source.metadata())),
+        (Ranges::Single(range), Source::Opened(content)) => single(head, &content, range),
+        (Ranges::Multiple(ranges), Source::Opened(content)) => {
+            multipart::response(head, content, &ranges)
+        }
+        // Whole; or a HEAD, which has no ranges: see `ConditionalRequest::ranges`.
+        (_, source) => Ok(whole(head, source)),
+    }
+}
+
+/// What step 1 got hold of.
+enum Source {
+    Opened(Content),
+    LookedAt(Metadata),
+}
+
+impl Source {
+    async fn of(request: &ConditionalRequest, download: &Download) -> Result<Self> {
+        let file = download.file();
+        match *request.method() {
+            Method::HEAD => Ok(Self::LookedAt(file.metadata().await?)),
+            _ => Ok(Self::Opened(file.open().await?)),
+        }
+    }
+
+    fn metadata(&self) -> &Metadata {
+        match self {
+            Self::Opened(content) => content.metadata(),
+            Self::LookedAt(metadata) => metadata,
+        }
+    }
+}
+
+fn is_retrieval(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
+fn ranges(request: &ConditionalRequest, metadata: &Metadata) -> Ranges {
+    match metadata.size() {
+        Some(size) if metadata.ranges() => request.ranges(metadata, size),
+        _ => Ranges::Whole,
+    }
+}
+
+/// Adds to the head what the content says of itself.
+fn state(headers: &mut HeaderMap, metadata: &Metadata, download: &Download) {
+    if let (Some(stated), false) = (metadata.content_type(), download.type_is_stated()) {
+        headers.insert(header::CONTENT_TYPE, stated.clone());
+    }
+    if let Some(stated) = metadata.content_encoding() {
+        headers
+            .entry(header::CONTENT_ENCODING)
+            .or_insert_with(|| stated.clone());
+    }
+    if metadata.ranges() && metadata.size().is_some() {
+        headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    }
+    state_validators(headers, metadata);
+}
+
+fn state_validators(headers: &mut HeaderMap, metadata: &Metadata) {
+    if let Some(etag) = metadata.etag() {
+        headers.insert(header::ETAG, etag.to_header_value());
+    }
+    if let Some(modified) = metadata.last_modified() {
+        let date = HeaderValue::from_str(&httpdate::fmt_http_date(modified));
+        headers.extend(date.ok().map(|date| (header::LAST_MODIFIED, date)));
+    }
+}
+
+fn whole(mut head: response::Parts, source: Source) -> Response<DownloadBody> {
+    let size = source.metadata().size();
+    if let Some(size) = size {
+        head.headers
+            .insert(header::CONTENT_LENGTH, HeaderValue::from(size));
+    }
+    let body = match (source, size) {
+        (Source::LookedAt(_), _) => DownloadBody::empty(),
+        (Source::Opened(content), Some(size)) => DownloadBody::sized(content.into_stream(), size),
+        (Source::Opened(content), None) => DownloadBody::unsized_stream(content.into_stream()),
+    };
+    Response::from_parts(head, body)
+}
+
+fn single(
+    mut head: response::Parts,
+    content: &Content,
+    range: ByteRange,
+) -> Result<Response<DownloadBody>> {
+    let size = content.metadata().size();
+    let body = DownloadBody::sized(content.stream(range)?, range.len());
+    head.status = StatusCode::PARTIAL_CONTENT;
+    head.headers
+        .insert(header::CONTENT_LENGTH, HeaderValue::from(range.len()));
+    let value = HeaderValue::try_from(content_range(range, size));
+    head.headers
+        .extend(value.ok().map(|value| (header::CONTENT_RANGE, value)));
+    Ok(Response::from_parts(head, body))
+}
+
+/// `bytes 0-9/100` (RFC 9110, 14.4).
+fn content_range(range: ByteRange, size: Option<u64>) -> String {
+    let size = size.map_or_else(|| "*".to_owned(), |size| size.to_string());
+    format!("bytes {}-{}/{size}", range.start(), range.end() - 1)
+}
+
+/// 416 with the size, and nothing that would let a cache keep it.
+fn unsatisfiable(metadata: &Metadata) -> Response<DownloadBody> {
+    let mut response = refusal(StatusCode::RANGE_NOT_SATISFIABLE);
+    if let Some(size) = metadata.size() {
+        let value = HeaderValue::try_from(format!("bytes */{size}"));
+        let named = value.ok().map(|value| (header::CONTENT_RANGE, value));
+        response.headers_mut().extend(named);
+    }
+    response
+}
+
+/// 304: the validators and what governs caching, without the representation (RFC 9110, 15.4.5).
+fn not_modified(mut head: response::Parts, metadata: &Metadata) -> Response<DownloadBody> {
+    for name in [
+        header::CONTENT_TYPE,
+        header::CONTENT_DISPOSITION,
+        header::CONTENT_ENCODING,
+        header::CONTENT_LENGTH,
+    ] {
+        head.headers.remove(name);
+    }
+    state_validators(&mut head.headers, metadata);
+    head.status = StatusCode::NOT_MODIFIED;
+    Response::from_parts(head, DownloadBody::empty())
+}

@@ -1,0 +1,180 @@
+//! What can go wrong between a request and its file, and the HTTP status that says so.
+
+use std::io;
+
+use http::StatusCode;
+
+/// `std::result::Result` with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A file that cannot be found, named, read or delivered, or a setting that cannot work.
+///
+/// The texts are safe to log and to show: they hold no path of the server and no secret.
+/// Where the operating system gave a reason, [`source`](std::error::Error::source) has it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Nothing that may be downloaded has this name: missing, a directory, a socket, a link that
+    /// the storage does not follow. 404.
+    #[error("no such file")]
+    #[doc(alias = "FileNotFound")]
+    NotFound,
+    /// The file is there, and the process or the caller may not read it. 403.
+    #[error("reading this file is not permitted")]
+    Forbidden,
+    /// The text cannot name a file at all. 400, or 404 where a part of it is merely empty.
+    #[error("not a file name: {reason}")]
+    InvalidName {
+        /// What is wrong with it.
+        reason: NameError,
+    },
+    /// The server is out of a resource (file descriptors, a database) for now. 503.
+    #[error("temporarily out of resources")]
+    Unavailable {
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Opening or reading failed for another reason. 500.
+    #[error("reading the file failed")]
+    Io {
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The content ended before the promised size. The connection is aborted.
+    #[error("content ended {missing} bytes before its stated size")]
+    Truncated {
+        /// Bytes that were promised and never came.
+        missing: u64,
+    },
+    /// The content went on after the promised size. The connection is aborted.
+    #[error("content is longer than its stated size")]
+    Overlong,
+    /// A one-shot content (a reader, an iterator, a stream) was opened a second time. 500.
+    #[error("the content of this file can be read only once and was already taken")]
+    Consumed,
+    /// A setting that cannot work, found while building. 500 where it surfaces in a request.
+    #[error("{what}")]
+    Misconfigured {
+        /// The setting, what is wrong with it, and the mend.
+        what: String,
+    },
+    /// A failure of the application's own view, storage or file. 500.
+    #[error("the application failed to provide the file")]
+    Other {
+        /// The application's error.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// Why a text is no [`StorageName`](crate::storage::StorageName).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NameError {
+    /// Nothing at all, or nothing between two slashes, before the first or after the last.
+    #[error("a segment is empty")]
+    EmptySegment,
+    /// A segment is `.` or `..`.
+    #[error("a segment is `.` or `..`")]
+    DotSegment,
+    /// A NUL byte.
+    #[error("it holds a NUL byte")]
+    Nul,
+    /// A separator that was percent-encoded, or a backslash where that is one.
+    #[error("a segment holds a path separator")]
+    Separator,
+    /// A percent sign that is not followed by two hexadecimal digits.
+    #[error("a percent sign is not followed by two hexadecimal digits")]
+    Percent,
+    /// A name that this platform keeps for a device, or cannot store.
+    #[error("the platform reserves this name")]
+    Reserved,
+}
+
+impl Error {
+    /// The status of the answer that this error becomes.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::NotFound
+            | Self::InvalidName {
+                reason: NameError::EmptySegment,
+            } => StatusCode::NOT_FOUND,
+            Self::InvalidName { .. } => StatusCode::BAD_REQUEST,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// An [`Error::Other`] around the application's own error.
+    pub fn other(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Other {
+            source: source.into(),
+        }
+    }
+
+    pub(crate) fn misconfigured(what: impl Into<String>) -> Self {
+        Self::Misconfigured { what: what.into() }
+    }
+}
+
+impl From<NameError> for Error {
+    fn from(reason: NameError) -> Self {
+        Self::InvalidName { reason }
+    }
+}
+
+/// Kinds that a client can provoke by choosing a name become 403 and 404; running out of
+/// descriptors becomes 503, because many clients can cause that together.
+impl From<io::Error> for Error {
+    fn from(source: io::Error) -> Self {
+        use io::ErrorKind as Kind;
+        match source.kind() {
+            Kind::NotFound
+            | Kind::NotADirectory
+            | Kind::IsADirectory
+            | Kind::InvalidFilename
+            | Kind::CrossesDevices => Self::NotFound,
+            Kind::PermissionDenied => Self::Forbidden,
+            _ => match source.raw_os_error() {
+                // ELOOP, ENXIO, ENODEV, ENAMETOOLONG: a link loop or a refused link, a socket, a
+                // device without a driver, a name that no file can have.
+                #[cfg(unix)]
+                Some(40 | 62 | 6 | 19 | 36 | 63) => Self::NotFound,
+                // EMFILE, ENFILE, ENOMEM
+                #[cfg(unix)]
+                Some(24 | 23 | 12) => Self::Unavailable { source },
+                _ => Self::Io { source },
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_client_can_cause_is_never_a_500() {
+        // ENOENT, EACCES, ENOTDIR, EISDIR, EMFILE, ENFILE, ENAMETOOLONG, ELOOP, ENXIO, EXDEV, ENOMEM
+        for (errno, status) in [
+            (2, 404),
+            (13, 403),
+            (20, 404),
+            (21, 404),
+            (24, 503),
+            (23, 503),
+            (36, 404),
+            (40, 404),
+            (6, 404),
+            (18, 404),
+            (12, 503),
+        ] {
+            let error = Error::from(io::Error::from_raw_os_error(errno));
+            assert_eq!(error.status(), status, "errno {errno}: {error:?}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! A file of this machine, by path.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{File, StorageFile};
+use crate::content::{BoxFuture, Content, Metadata, Purpose, metadata_of, open_path};
+use crate::error::Result;
+use crate::storage::{LocalStorage, StorageName};
+
+/// A regular file on disk.
+///
+/// [`new`](Self::new) takes a path that the program itself chose. A path with any part that came
+/// from outside belongs to [`within`](Self::within), which cannot leave its folder.
+#[derive(Debug, Clone)]
+pub struct PathFile(Place);
+
+#[derive(Debug, Clone)]
+enum Place {
+    Fixed { path: Arc<Path>, name: String },
+    Within { file: StorageFile, path: PathBuf },
+}
+
+impl PathFile {
+    /// The file at `path`; a relative one is taken from the process's current folder. Symbolic
+    /// links are followed: it is the program's own path.
+    #[must_use]
+    pub fn new(path: impl AsRef<Path>) -> Self {
+        let path = path.as_ref();
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        Self(Place::Fixed {
+            path: path.into(),
+            name,
+        })
+    }
+
+    /// The file `name` below the folder of `root`, confined to it.
+    #[must_use]
+    pub fn within(root: &LocalStorage, name: StorageName) -> Self {
+        let path = root.root().join(name.to_path());
+        let file = StorageFile::new(Arc::new(root.clone()), name);
+        Self(Place::Within { file, path })
+    }
+}
+
+impl File for PathFile {
+    fn name(&self) -> &str {
+        match &self.0 {
+            Place::Fixed { name, .. } => name,
+            Place::Within { file, .. } => file.name(),
+        }
+    }
+
+    fn path(&self) -> Option<PathBuf> {
+        match &self.0 {
+            Place::Fixed { path, .. } => Some(path.to_path_buf()),
+            Place::Within { path, .. } => Some(path.clone()),
+        }
+    }
+
+    fn url(&self) -> Option<String> {
+        match &self.0 {
+            Place::Fixed { .. } => None,
+            Place::Within { file, .. } => file.url(),
+        }
+    }
+
+    fn metadata(&self) -> BoxFuture<'_, Result<Metadata>> {
+        match &self.0 {
+            Place::Fixed { path, .. } => Box::pin(async move {
+                metadata_of(&open_path(path, Purpose::Look).await?, Purpose::Look)
+            }),
+            Place::Within { file, .. } => file.metadata(),
+        }
+    }
+
+    fn open(&self) -> BoxFuture<'_, Result<Content>> {
+        match &self.0 {
+            Place::Fixed { path, .. } => {
+                Box::pin(async move { Content::from_file(open_path(path, Purpose::Read).await?) })
+            }
+            Place::Within { file, .. } => file.open(),
+        }
+    }
+}

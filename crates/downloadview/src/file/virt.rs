@@ -1,0 +1,268 @@
+//! A file that exists only in the program: generated, assembled, passed through.
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::{Bytes, BytesMut};
+use futures_core::Stream;
+use http::HeaderValue;
+use tokio::io::AsyncRead;
+use tokio::task::JoinHandle;
+use tokio_util::io::ReaderStream;
+
+use super::File;
+use crate::content::{BoxFuture, ByteStream, Content, ETag, Metadata};
+use crate::error::{Error, Result};
+
+/// How much of a reader or an iterator goes into one frame.
+const FRAME: usize = 64 * 1024;
+/// An iterator whose chunk took longer than this is one to be sent chunk by chunk.
+const QUICK: Duration = Duration::from_millis(1);
+/// How long chunks are gathered for one frame.
+const PATIENCE: Duration = Duration::from_millis(10);
+
+/// Content without a path and without a URL.
+///
+/// Bytes and text can be read any number of times and in ranges. A reader, an iterator or a stream
+/// is read once, from the start, as fast as the client takes it; its size is unknown unless
+/// stated, and the answer is then chunked. A stated size that turns out wrong ends the connection.
+///
+/// ```
+/// use downloadview::file::VirtualFile;
+/// let hello = VirtualFile::from_text("hello-world.txt", "Hello world!\n");
+/// let csv = VirtualFile::from_chunks("report.csv", (0..3).map(|row| format!("{row};{}\n", row * row)));
+/// ```
+#[doc(alias = "BytesIteratorIO")]
+#[doc(alias = "TextIteratorIO")]
+pub struct VirtualFile {
+    name: String,
+    metadata: Metadata,
+    source: Source,
+}
+
+enum Source {
+    Bytes(Bytes),
+    Once(Mutex<Option<ByteStream>>),
+}
+
+impl VirtualFile {
+    /// Bytes in memory.
+    pub fn from_bytes(name: impl Into<String>, bytes: impl Into<Bytes>) -> Self {
+        let bytes = bytes.into();
+        Self {
+            name: name.into(),
+            metadata: Metadata::new().with_size(bytes.len() as u64).with_ranges(),
+            source: Source::Bytes(bytes),
+        }
+    }
+
+    /// Text in memory, sent as UTF-8.
+    pub fn from_text(name: impl Into<String>, text: impl Into<String>) -> Self {
+        Self::from_bytes(name, text.into())
+    }
+
+    /// A blocking reader; it is read on tokio's blocking pool.
+    pub fn from_reader(
+        name: impl Into<String>,
+        mut reader: impl io::Read + Send + 'static,
+    ) -> Self {
+        Self::from_blocking(name, move || read_frame(&mut reader))
+    }
+
+    /// The chunks of an iterator, which may block: it runs on tokio's blocking pool. After the first,
+    /// small chunks that come quickly are gathered into one frame.
+    pub fn from_chunks<I>(name: impl Into<String>, chunks: I) -> Self
+    where
+        I: IntoIterator<IntoIter: Send + 'static, Item: Into<Bytes>>,
+    {
+        let mut chunks = chunks.into_iter();
+        let mut gathering = false;
+        Self::from_blocking(name, move || {
+            let frame = gather(&mut chunks, gathering);
+            gathering = true;
+            Ok(frame)
+        })
+    }
+
+    /// An asynchronous reader.
+    pub fn from_async_reader(
+        name: impl Into<String>,
+        reader: impl AsyncRead + Send + 'static,
+    ) -> Self {
+        Self::from_stream(name, ReaderStream::with_capacity(reader, FRAME))
+    }
+
+    /// A stream of bytes.
+    pub fn from_stream<S, B, E>(name: impl Into<String>, stream: S) -> Self
+    where
+        S: Stream<Item = Result<B, E>> + Send + 'static,
+        B: Into<Bytes>,
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        Self {
+            name: name.into(),
+            metadata: Metadata::new(),
+            source: Source::Once(Mutex::new(Some(ByteStream::from_stream(stream)))),
+        }
+    }
+
+    /// States the size in bytes, for a source that does not know it.
+    #[must_use]
+    pub fn size(mut self, size: u64) -> Self {
+        if matches!(self.source, Source::Once(_)) {
+            self.metadata = self.metadata.with_size(size);
+        }
+        self
+    }
+
+    /// States when the content last changed. Default: unknown.
+    #[must_use]
+    pub fn modified(mut self, modified: SystemTime) -> Self {
+        self.metadata = self.metadata.with_modified(modified);
+        self
+    }
+
+    /// States the entity tag. Default: made of size and modification time, if both are known.
+    #[must_use]
+    pub fn etag(mut self, etag: ETag) -> Self {
+        self.metadata = self.metadata.with_etag(etag);
+        self
+    }
+
+    /// States the media type. Default: by name.
+    #[must_use]
+    pub fn content_type(mut self, content_type: HeaderValue) -> Self {
+        self.metadata = self.metadata.with_content_type(content_type);
+        self
+    }
+
+    fn from_blocking(
+        name: impl Into<String>,
+        produce: impl FnMut() -> io::Result<Option<Bytes>> + Send + 'static,
+    ) -> Self {
+        Self::from_stream(name, Blocking::new(produce))
+    }
+
+    fn content(&self) -> Result<Content> {
+        match &self.source {
+            Source::Bytes(bytes) => Ok(Content::from_bytes(self.metadata.clone(), bytes.clone())),
+            Source::Once(stream) => {
+                let taken = stream.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let stream = taken.ok_or(Error::Consumed)?;
+                Ok(Content::from_stream(self.metadata.clone(), stream))
+            }
+        }
+    }
+}
+
+impl File for VirtualFile {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn known(&self) -> Metadata {
+        self.metadata.clone()
+    }
+
+    fn metadata(&self) -> BoxFuture<'_, Result<Metadata>> {
+        Box::pin(std::future::ready(Ok(self.metadata.clone())))
+    }
+
+    fn open(&self) -> BoxFuture<'_, Result<Content>> {
+        Box::pin(std::future::ready(self.content()))
+    }
+}
+
+impl fmt::Debug for VirtualFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VirtualFile")
+            .field("name", &self.name)
+            .field("metadata", &self.metadata)
+            .finish_non_exhaustive()
+    }
+}
+
+fn read_frame(reader: &mut impl io::Read) -> io::Result<Option<Bytes>> {
+    let mut frame = vec![0; FRAME];
+    loop {
+        match reader.read(&mut frame) {
+            Ok(0) => return Ok(None),
+            Ok(filled) => {
+                frame.truncate(filled);
+                return Ok(Some(Bytes::from(frame)));
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// The next chunk; of an iterator that is `gathering` and quick, together with those that follow.
+fn gather(chunks: &mut impl Iterator<Item: Into<Bytes>>, gathering: bool) -> Option<Bytes> {
+    let started = Instant::now();
+    let first: Bytes = chunks.next()?.into();
+    if !gathering || first.len() >= FRAME || started.elapsed() > QUICK {
+        return Some(first);
+    }
+    let mut frame = BytesMut::from(first);
+    while frame.len() < FRAME && started.elapsed() < PATIENCE {
+        match chunks.next() {
+            Some(chunk) => frame.extend_from_slice(&chunk.into()),
+            None => break,
+        }
+    }
+    Some(frame.freeze())
+}
+
+/// Calls a blocking producer on the blocking pool, a frame at a time: while the client is slow, no
+/// thread waits for it.
+struct Blocking<F> {
+    idle: Option<F>,
+    running: Option<JoinHandle<(F, io::Result<Option<Bytes>>)>>,
+}
+
+impl<F> Blocking<F> {
+    fn new(produce: F) -> Self {
+        Self {
+            idle: Some(produce),
+            running: None,
+        }
+    }
+}
+
+// The producer is moved, never pinned.
+impl<F> Unpin for Blocking<F> {}
+
+impl<F> Stream for Blocking<F>
+where
+    F: FnMut() -> io::Result<Option<Bytes>> + Send + 'static,
+{
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Some(mut produce) = self.idle.take() {
+            self.running = Some(tokio::task::spawn_blocking(move || {
+                let produced = produce();
+                (produce, produced)
+            }));
+        }
+        let Some(running) = &mut self.running else {
+            return Poll::Ready(None);
+        };
+        let finished = ready!(Pin::new(running).poll(cx));
+        self.running = None;
+        let (produce, produced) = match finished {
+            Ok(finished) => finished,
+            // The producer panicked, or the runtime is shutting down.
+            Err(stopped) => return Poll::Ready(Some(Err(io::Error::other(stopped)))),
+        };
+        if let Ok(Some(_)) = produced {
+            self.idle = Some(produce);
+        }
+        Poll::Ready(produced.transpose())
+    }
+}

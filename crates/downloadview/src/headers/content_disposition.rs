@@ -1,0 +1,324 @@
+//! `Content-Disposition`: how the client treats the file and what it calls it (RFC 6266, RFC 8187).
+//!
+//! The name is made safe first, once, for both forms:
+//! 1. path separators become `_`; control characters and the invisible ones that reorder text
+//!    are removed (a name shown as `invoice-exe.pdf` must not be `invoice-fdp.exe`);
+//! 2. dots at the start, dots and blanks at the end go: clients hide or drop them each their own way;
+//! 3. a name that Windows keeps for a device gets a `_` in front; an empty one becomes `download`.
+//!
+//! Then `filename="…"` carries it in ASCII, and `filename*` exactly, where the two differ.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use bytes::Bytes;
+use http::HeaderValue;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use unicode_normalization::UnicodeNormalization as _;
+
+/// Unreserved characters stay; everything else is encoded. A subset of RFC 8187's `attr-char`.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+/// The name where nothing of the given one is left.
+const NAMELESS: &str = "download";
+
+/// Save the content, or show it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Disposition {
+    /// Save it. The default.
+    #[default]
+    Attachment,
+    /// Show it, if the client can.
+    Inline,
+}
+
+impl Disposition {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Attachment => "attachment",
+            Self::Inline => "inline",
+        }
+    }
+}
+
+/// The header as it will be sent.
+///
+/// ```
+/// use downloadview::headers::{ContentDisposition, Disposition::Attachment};
+/// let header = ContentDisposition::new(Attachment, "été €.txt");
+/// assert_eq!(
+///     header.to_string(),
+///     "attachment; filename=\"ete_.txt\"; filename*=UTF-8''%C3%A9t%C3%A9%20%E2%82%AC.txt",
+/// );
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[doc(alias = "content_disposition")]
+pub struct ContentDisposition(HeaderValue);
+
+impl ContentDisposition {
+    /// The disposition with a file name. Any text makes a valid header; see the rules above.
+    #[must_use]
+    pub fn new(disposition: Disposition, name: &str) -> Self {
+        let kind = disposition.as_str();
+        if is_plain(name) {
+            return Self::from_text(format!("{kind}; filename=\"{name}\""));
+        }
+        let name = safe_name(name);
+        let ascii = ascii_name(&name);
+        let exact = utf8_percent_encode(&name, ENCODED);
+        let text = if *ascii == exact.to_string() {
+            format!("{kind}; filename=\"{ascii}\"")
+        } else {
+            format!(
+                "{kind}; filename=\"{}\"; filename*=UTF-8''{exact}",
+                quoted(&ascii)
+            )
+        };
+        Self::from_text(text)
+    }
+
+    fn from_text(text: String) -> Self {
+        let value = HeaderValue::from_maybe_shared(Bytes::from(text));
+        Self(value.expect("visible ASCII and blanks only"))
+    }
+
+    /// The value of the header.
+    #[must_use]
+    pub fn into_header_value(self) -> HeaderValue {
+        self.0
+    }
+}
+
+impl fmt::Display for ContentDisposition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.to_str().unwrap_or_default())
+    }
+}
+
+/// Whether the name needs no change and no second form: the common case, kept cheap.
+fn is_plain(name: &str) -> bool {
+    let bytes = name.as_bytes();
+    let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else {
+        return false;
+    };
+    let unreserved = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
+    *first != b'.' && *last != b'.' && bytes.iter().all(unreserved) && !is_device(name)
+}
+
+/// The name that the client may see, in full Unicode.
+fn safe_name(name: &str) -> Cow<'_, str> {
+    let cleaned: String = name
+        .chars()
+        .filter(|&c| !is_invisible(c))
+        .map(|c| if matches!(c, '/' | '\\') { '_' } else { c })
+        .collect();
+    let trimmed = cleaned
+        .trim_start_matches(|c: char| c == '.' || c.is_whitespace())
+        .trim_end_matches(|c: char| c == '.' || c.is_whitespace());
+    if trimmed.is_empty() {
+        return Cow::Borrowed(NAMELESS);
+    }
+    if is_device(trimmed) {
+        return Cow::Owned(format!("_{trimmed}"));
+    }
+    Cow::Owned(trimmed.to_owned())
+}
+
+/// Controls, line separators, and the characters that change the direction of text or have no width.
+fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+}
+
+/// `CON`, `nul.txt`, `Com1 .log`: Windows opens a device whatever follows the first dot.
+fn is_device(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or(name).trim_end();
+    let is = |device: &str| stem.eq_ignore_ascii_case(device);
+    if is("con") || is("prn") || is("aux") || is("nul") || is("conin$") || is("conout$") {
+        return true;
+    }
+    let (Some(kind), Some(number)) = (stem.get(..3), stem.get(3..)) else {
+        return false;
+    };
+    (kind.eq_ignore_ascii_case("com") || kind.eq_ignore_ascii_case("lpt"))
+        && matches!(
+            number,
+            "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9" | "¹" | "²" | "³"
+        )
+}
+
+/// The name in ASCII: accents dropped, blanks as `_`, what has no ASCII form left out.
+fn ascii_name(name: &str) -> String {
+    let ascii: String = name
+        .nfkd()
+        .filter(|c| c.is_ascii() && !c.is_ascii_control())
+        // NFKD turns full-width forms into ASCII, separators included.
+        .map(|c| {
+            if matches!(c, ' ' | '/') || (c == '\\' && !name.contains('\\')) {
+                '_'
+            } else {
+                c
+            }
+        })
+        .collect();
+    // What is left of `日本.txt` is an extension without a name.
+    if ascii.is_empty() || ascii.starts_with('.') {
+        return format!("{NAMELESS}{ascii}")
+            .trim_end_matches('.')
+            .to_owned();
+    }
+    ascii
+}
+
+/// The inside of a quoted-string (RFC 9110, 5.6.4).
+fn quoted(text: &str) -> Cow<'_, str> {
+    if text.contains(['"', '\\']) {
+        return Cow::Owned(text.replace('\\', "\\\\").replace('"', "\\\""));
+    }
+    Cow::Borrowed(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn attachment(name: &str) -> String {
+        ContentDisposition::new(Disposition::Attachment, name).to_string()
+    }
+
+    #[test]
+    fn names_in_both_forms() {
+        for (name, parameters) in [
+            ("hello-world.txt", "filename=\"hello-world.txt\""),
+            (
+                "a b.txt",
+                "filename=\"a_b.txt\"; filename*=UTF-8''a%20b.txt",
+            ),
+            (
+                "été.txt",
+                "filename=\"ete.txt\"; filename*=UTF-8''%C3%A9t%C3%A9.txt",
+            ),
+            (
+                "100%.txt",
+                "filename=\"100%.txt\"; filename*=UTF-8''100%25.txt",
+            ),
+            (
+                "a,b;c.txt",
+                "filename=\"a,b;c.txt\"; filename*=UTF-8''a%2Cb%3Bc.txt",
+            ),
+            (
+                "Grüße.txt",
+                "filename=\"Grue.txt\"; filename*=UTF-8''Gr%C3%BC%C3%9Fe.txt",
+            ),
+            (
+                "日本.txt",
+                "filename=\"download.txt\"; filename*=UTF-8''%E6%97%A5%E6%9C%AC.txt",
+            ),
+            (
+                "日本",
+                "filename=\"download\"; filename*=UTF-8''%E6%97%A5%E6%9C%AC",
+            ),
+            (
+                "при вет.tar.gz",
+                "filename=\"_.tar.gz\"; filename*=UTF-8''%D0%BF%D1%80%D0%B8%20%D0%B2%D0%B5%D1%82.tar.gz",
+            ),
+            ("", "filename=\"download\""),
+            ("…", "filename=\"download\"; filename*=UTF-8''%E2%80%A6"),
+        ] {
+            assert_eq!(
+                attachment(name),
+                format!("attachment; {parameters}"),
+                "{name:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn inline_states_the_name_too() {
+        let header = ContentDisposition::new(Disposition::Inline, "a.txt");
+        assert_eq!(header.to_string(), "inline; filename=\"a.txt\"");
+    }
+
+    #[test]
+    fn a_name_cannot_add_a_parameter_or_a_header() {
+        // Django CVE-2022-36359, Gin CVE-2023-29401
+        assert_eq!(
+            attachment("a\"; filename=\"b.exe"),
+            "attachment; filename=\"a\\\";_filename=\\\"b.exe\"; filename*=UTF-8''a%22%3B%20filename%3D%22b.exe"
+        );
+        assert_eq!(
+            attachment("a\r\nSet-Cookie: x"),
+            "attachment; filename=\"aSet-Cookie:_x\"; filename*=UTF-8''aSet-Cookie%3A%20x"
+        );
+    }
+
+    #[test]
+    fn a_name_cannot_be_a_path() {
+        for (name, parameter) in [
+            ("../../etc/passwd", "_.._etc_passwd"),
+            ("..\\..\\boot.ini", "_.._boot.ini"),
+            ("/abs", "_abs"),
+            (".htaccess", "htaccess"),
+            ("a.txt. .", "a.txt"),
+            ("..", "download"),
+        ] {
+            assert_eq!(
+                attachment(name),
+                format!("attachment; filename=\"{parameter}\""),
+                "{name:?}"
+            );
+        }
+        // U+FF0F becomes a slash under NFKD.
+        assert!(attachment("a／b").starts_with("attachment; filename=\"a_b\""));
+    }
+
+    #[test]
+    fn bidirectional_controls_never_reach_the_client() {
+        assert_eq!(
+            attachment("invoice-\u{202e}fdp.exe"),
+            "attachment; filename=\"invoice-fdp.exe\""
+        );
+        assert_eq!(
+            attachment("a\u{200f}\u{2066}b\u{feff}.txt"),
+            "attachment; filename=\"ab.txt\""
+        );
+    }
+
+    #[test]
+    fn device_names_are_disarmed() {
+        for (name, parameter) in [
+            ("CON", "_CON"),
+            ("nul.txt", "_nul.txt"),
+            ("LPT9.a.b", "_LPT9.a.b"),
+            ("console.txt", "console.txt"),
+            ("com10", "com10"),
+        ] {
+            assert_eq!(
+                attachment(name),
+                format!("attachment; filename=\"{parameter}\"")
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_name_makes_a_header_with_a_non_empty_fallback(name in any::<String>()) {
+            let header = attachment(&name);
+            prop_assert!(header.is_ascii());
+            let fallback = header.strip_prefix("attachment; filename=\"").unwrap();
+            prop_assert!(!fallback.starts_with('"'), "{header}");
+            prop_assert!(!fallback.starts_with('.'), "{header}");
+            prop_assert!(header.matches("filename*=").count() <= 1 || name.contains("filename*="));
+            let exact = header.rsplit_once("UTF-8''");
+            if let Some((_, exact)) = exact {
+                let decoded = percent_encoding::percent_decode_str(exact).decode_utf8().unwrap();
+                let hostile = decoded.contains(['/', '\\', '\r', '\n', '\0', '\u{202e}']);
+                prop_assert!(!hostile, "{}", header);
+            }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! `Content-Type` by file name: never by content, which an attacker may have chosen.
+//!
+//! The table of `mime_guess`, corrected where it is silent or outdated. A compressed file is
+//! announced as the archive it is (`application/gzip`), not as its content with a
+//! `Content-Encoding`: clients undo that one and save `a.tar.gz` as a broken archive.
+
+use http::HeaderValue;
+
+/// Where the table underneath is silent, or names a type that RFC 9239 and its likes replaced.
+const OVERRIDES: &[(&str, &str)] = &[
+    ("br", "application/x-brotli"),
+    ("bz2", "application/x-bzip2"),
+    ("cjs", "text/javascript"),
+    ("deb", "application/vnd.debian.binary-package"),
+    ("ipynb", "application/x-ipynb+json"),
+    ("iso", "application/x-iso9660-image"),
+    ("js", "text/javascript"),
+    ("lz", "application/x-lzip"),
+    ("lz4", "application/x-lz4"),
+    ("mjs", "text/javascript"),
+    ("parquet", "application/vnd.apache.parquet"),
+    ("rst", "text/x-rst"),
+    ("svgz", "application/gzip"),
+    ("tbz2", "application/x-bzip2"),
+    ("tgz", "application/gzip"),
+    ("toml", "application/toml"),
+    ("ts", "text/x-typescript"),
+    ("txz", "application/x-xz"),
+    ("xz", "application/x-xz"),
+    ("yaml", "application/yaml"),
+    ("yml", "application/yaml"),
+    ("z", "application/x-compress"),
+    ("zst", "application/zstd"),
+];
+
+/// The media type for a file of this name; `text/…` with `charset=utf-8`, unknown
+/// `application/octet-stream`.
+///
+/// ```
+/// use downloadview::headers::content_type_of;
+/// assert_eq!(content_type_of("a.TXT"), "text/plain; charset=utf-8");
+/// assert_eq!(content_type_of("a.tar.gz"), "application/gzip");
+/// assert_eq!(content_type_of("a.png"), "image/png");
+/// assert_eq!(content_type_of("noext"), "application/octet-stream");
+/// ```
+#[must_use]
+#[doc(alias = "mimetype")]
+pub fn content_type_of(name: &str) -> HeaderValue {
+    guess(name).unwrap_or(HeaderValue::from_static("application/octet-stream"))
+}
+
+/// As [`content_type_of`], `None` where the name says nothing.
+pub(crate) fn guess(name: &str) -> Option<HeaderValue> {
+    let (stem, extension) = name.rsplit_once('.')?;
+    if stem.is_empty() || extension.len() > 16 {
+        return None;
+    }
+    let overridden = OVERRIDES
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(extension))
+        .map(|&(_, essence)| essence);
+    let essence = match overridden {
+        Some(essence) => essence,
+        None => mime_guess::from_ext(extension).first_raw()?,
+    };
+    Some(match essence {
+        "text/plain" => HeaderValue::from_static("text/plain; charset=utf-8"),
+        text if text.starts_with("text/") => {
+            HeaderValue::from_str(&format!("{text}; charset=utf-8")).ok()?
+        }
+        other => HeaderValue::from_static(other),
+    })
+}
+
+/// Whether a browser that shows this type may run scripts in it: HTML, SVG, XML.
+#[must_use]
+pub fn is_active_content(content_type: &HeaderValue) -> bool {
+    let Ok(text) = content_type.to_str() else {
+        return true;
+    };
+    let essence = text
+        .split(';')
+        .next()
+        .unwrap_or(text)
+        .trim()
+        .to_ascii_lowercase();
+    matches!(
+        essence.as_str(),
+        "text/html" | "text/xml" | "application/xml" | "text/xsl" | "multipart/related"
+    ) || essence.ends_with("+xml")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_text_has_a_charset() {
+        for (name, expected) in [
+            ("a.html", "text/html; charset=utf-8"),
+            ("a.csv", "text/csv; charset=utf-8"),
+            ("a.js", "text/javascript; charset=utf-8"),
+            ("a.json", "application/json"),
+            ("a.svg", "image/svg+xml"),
+            ("a.pdf", "application/pdf"),
+            ("a.zip", "application/zip"),
+            ("a.gz", "application/gzip"),
+            ("a.zst", "application/zstd"),
+            ("a.mp4", "video/mp4"),
+            ("a.rst", "text/x-rst; charset=utf-8"),
+            (".txt", "application/octet-stream"),
+            ("a.", "application/octet-stream"),
+            ("a.\u{e9}", "application/octet-stream"),
+        ] {
+            assert_eq!(content_type_of(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_can_run_scripts_is_active() {
+        for (essence, active) in [
+            ("text/html; charset=utf-8", true),
+            ("IMAGE/SVG+XML", true),
+            ("application/xhtml+xml", true),
+            ("text/plain", false),
+            ("image/png", false),
+            ("application/json", false),
+        ] {
+            assert_eq!(
+                is_active_content(&HeaderValue::from_static(essence)),
+                active,
+                "{essence}"
+            );
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! The response headers that tell a proxy which file to send, and who may set them: only this
+//! crate's own conversion. From a handler or a remote server they would be a forged hand-off.
+
+use http::{HeaderMap, HeaderName};
+
+/// Whether a proxy would take this response header as an order to send a file, or as an option of
+/// one: the families of nginx, Apache, lighttpd, H2O, LiteSpeed and GitLab Workhorse.
+#[must_use]
+pub(crate) fn is_hand_off(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    name.starts_with("x-accel-")
+        || name.starts_with("x-sendfile")
+        || name.starts_with("x-lighttpd-")
+        || name.starts_with("gitlab-workhorse-")
+        || matches!(
+            name,
+            "x-reproxy-url" | "x-litespeed-location" | "x-archive-files"
+        )
+}
+
+/// Removes every hand-off header.
+pub(crate) fn strip(headers: &mut HeaderMap) {
+    // Looking costs nothing; removing allocates, and almost never happens.
+    while let Some(name) = headers.keys().find(|name| is_hand_off(name)).cloned() {
+        headers.remove(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strips_the_whole_family_and_nothing_else() {
+        let mut headers = HeaderMap::new();
+        for name in [
+            "x-accel-redirect",
+            "x-accel-charset",
+            "x-sendfile",
+            "x-sendfile2",
+            "x-sendfile-temporary",
+            "x-lighttpd-send-file",
+            "x-lighttpd-kbytes-per-second",
+            "x-reproxy-url",
+            "x-litespeed-location",
+            "gitlab-workhorse-send-data",
+            "x-archive-files",
+            "x-test",
+            "x-send",
+            "accept-ranges",
+        ] {
+            headers.append(HeaderName::from_static(name), "a".parse().unwrap());
+            headers.append(HeaderName::from_static(name), "b".parse().unwrap());
+        }
+        strip(&mut headers);
+        let mut kept: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        kept.sort_unstable();
+        assert_eq!(kept, ["accept-ranges", "x-send", "x-test"]);
+    }
+}

@@ -1,0 +1,13 @@
+//! One HTTP header, one file: what requests ask and what answers state.
+
+mod content_disposition;
+mod content_type;
+pub(crate) mod hand_off;
+mod preconditions;
+mod range;
+
+pub use self::content_disposition::{ContentDisposition, Disposition};
+pub(crate) use self::content_type::guess;
+pub use self::content_type::{content_type_of, is_active_content};
+pub use self::preconditions::{ConditionalRequest, Verdict};
+pub use self::range::{Ranges, resolve_range};

@@ -1,0 +1,173 @@
+//! Conditional requests: whether the client's copy, or its half of a download, is still good
+//! (RFC 9110, 13), in the order of section 13.2.2:
+//!
+//! 1. `If-Match`, else 2. `If-Unmodified-Since`: failed is 412.
+//! 3. `If-None-Match`, else 4. `If-Modified-Since`: matched is 304.
+//! 5. `If-Range`: failed means the whole content instead of a range.
+//!
+//! Dates compare in whole seconds, because that is what the headers hold.
+
+use std::time::SystemTime;
+
+use headers::Header as _;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+
+use super::range::{Ranges, resolve_range};
+use crate::content::{Metadata, whole_seconds};
+
+const CAPTURED: [HeaderName; 6] = [
+    header::IF_MATCH,
+    header::IF_NONE_MATCH,
+    header::IF_MODIFIED_SINCE,
+    header::IF_UNMODIFIED_SINCE,
+    header::IF_RANGE,
+    header::RANGE,
+];
+
+/// The method of a request and its conditional and range headers: what must be remembered of it
+/// until the file is known.
+#[derive(Debug, Clone)]
+pub struct ConditionalRequest {
+    method: Method,
+    headers: HeaderMap,
+}
+
+/// What the preconditions of a request come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Answer as if there were none.
+    Proceed,
+    /// The client's copy is good: 304.
+    NotModified,
+    /// The state the client wanted is gone: 412.
+    Failed,
+}
+
+impl ConditionalRequest {
+    /// Copies the method and the six headers that matter.
+    #[must_use]
+    pub fn of(method: &Method, headers: &HeaderMap) -> Self {
+        let mut captured = HeaderMap::new();
+        for name in &CAPTURED {
+            for value in headers.get_all(name) {
+                captured.append(name, value.clone());
+            }
+        }
+        Self {
+            method: method.clone(),
+            headers: captured,
+        }
+    }
+
+    /// The method of the request.
+    #[must_use]
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// Steps 1 to 4; with methods other than GET and HEAD there are no conditions. `was_modified_since` decides step 4 when there is a date.
+    pub fn evaluate(
+        &self,
+        metadata: &Metadata,
+        was_modified_since: impl FnOnce(SystemTime) -> bool,
+    ) -> Verdict {
+        if self.headers.is_empty() || !matches!(self.method, Method::GET | Method::HEAD) {
+            return Verdict::Proceed;
+        }
+        if self.is_contradicted(metadata) {
+            return Verdict::Failed;
+        }
+        if self.is_current(metadata, was_modified_since) {
+            return Verdict::NotModified;
+        }
+        Verdict::Proceed
+    }
+
+    /// Step 5 and the range itself: what part of a content of `size` bytes to send to a GET.
+    #[must_use]
+    pub fn ranges(&self, metadata: &Metadata, size: u64) -> Ranges {
+        // 14.2: a Range header with any other method is ignored. Two of them contradict each other.
+        let mut values = self.headers.get_all(header::RANGE).iter();
+        let (Some(range), None, &Method::GET) = (values.next(), values.next(), &self.method) else {
+            return Ranges::Whole;
+        };
+        if !self.allows_range(metadata) {
+            return Ranges::Whole;
+        }
+        resolve_range(range, size)
+    }
+
+    fn is_contradicted(&self, metadata: &Metadata) -> bool {
+        if self.headers.contains_key(header::IF_MATCH) {
+            return !self.any_tag_matches(metadata, header::IF_MATCH, Comparison::Strong);
+        }
+        let since = self.date(header::IF_UNMODIFIED_SINCE);
+        let modified = metadata.last_modified();
+        matches!((modified, since), (Some(modified), Some(since)) if whole_seconds(modified) > whole_seconds(since))
+    }
+
+    fn is_current(
+        &self,
+        metadata: &Metadata,
+        was_modified_since: impl FnOnce(SystemTime) -> bool,
+    ) -> bool {
+        if self.headers.contains_key(header::IF_NONE_MATCH) {
+            return self.any_tag_matches(metadata, header::IF_NONE_MATCH, Comparison::Weak);
+        }
+        self.date(header::IF_MODIFIED_SINCE)
+            .is_some_and(|since| !was_modified_since(since))
+    }
+
+    fn any_tag_matches(
+        &self,
+        metadata: &Metadata,
+        name: HeaderName,
+        comparison: Comparison,
+    ) -> bool {
+        let mut values = self.headers.get_all(name).iter();
+        let current = metadata
+            .etag()
+            .and_then(|etag| headers_etag(&etag.to_header_value()));
+        // `*` matches whatever exists, tag or no tag. A list is only read where there is a tag.
+        match (current, comparison) {
+            (None, _) => values.any(|value| value.as_bytes().trim_ascii() == b"*"),
+            (Some(tag), Comparison::Strong) => headers::IfMatch::decode(&mut values)
+                .is_ok_and(|list| list.precondition_passes(&tag)),
+            (Some(tag), Comparison::Weak) => headers::IfNoneMatch::decode(&mut values)
+                .is_ok_and(|list| !list.precondition_passes(&tag)),
+        }
+    }
+
+    fn allows_range(&self, metadata: &Metadata) -> bool {
+        let mut values = self.headers.get_all(header::IF_RANGE).iter();
+        if !self.headers.contains_key(header::IF_RANGE) {
+            return true;
+        }
+        let Ok(if_range) = headers::IfRange::decode(&mut values) else {
+            return false;
+        };
+        let tag = metadata
+            .etag()
+            .and_then(|etag| headers_etag(&etag.to_header_value()));
+        let modified = metadata.last_modified().map(headers::LastModified::from);
+        !if_range.is_modified(tag.as_ref(), modified.as_ref())
+    }
+
+    /// An HTTP date; `None` for none, two, or what is no date (13.1.3: such a field is ignored).
+    fn date(&self, name: HeaderName) -> Option<SystemTime> {
+        let mut values = self.headers.get_all(name).iter();
+        let (Some(value), None) = (values.next(), values.next()) else {
+            return None;
+        };
+        httpdate::parse_http_date(value.to_str().ok()?.trim()).ok()
+    }
+}
+
+enum Comparison {
+    Strong,
+    Weak,
+}
+
+fn headers_etag(value: &HeaderValue) -> Option<headers::ETag> {
+    headers::ETag::decode(&mut std::iter::once(value)).ok()
+}

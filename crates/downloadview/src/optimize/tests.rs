@@ -1,0 +1,167 @@
+//! Shared by the tests of the backends' rooms, and the tests of the optimizer itself.
+
+use std::path::PathBuf;
+
+use http::{StatusCode, response};
+
+use super::*;
+use crate::backend::Nginx;
+use crate::content::{BoxFuture, Content};
+use crate::error::Error;
+use crate::file::{File, VirtualFile};
+use crate::response::DownloadResponse;
+use crate::storage::StorageName;
+
+/// A file that claims a path and a URL and fails the test if it is opened.
+#[derive(Debug)]
+pub(crate) struct Claimed(StorageName);
+
+pub(crate) fn local_file(name: &str) -> Claimed {
+    Claimed(StorageName::parse(name).unwrap())
+}
+
+impl File for Claimed {
+    fn name(&self) -> &str {
+        self.0.as_str().unwrap()
+    }
+
+    fn path(&self) -> Option<PathBuf> {
+        Some(PathBuf::from("/srv/media").join(self.0.to_path()))
+    }
+
+    fn url(&self) -> Option<String> {
+        Some(format!("/media/{}", self.0.to_url_path()))
+    }
+
+    fn metadata(&self) -> BoxFuture<'_, Result<Metadata>> {
+        panic!("looked at")
+    }
+
+    fn open(&self) -> BoxFuture<'_, Result<Content>> {
+        panic!("opened")
+    }
+}
+
+/// The head that `backend` makes of a download of `file` by a rule for its URL.
+pub(crate) fn delegated(backend: impl Backend, file: impl File) -> response::Parts {
+    let rule = match backend.accepts() {
+        TargetKind::Uri => Rule::url("/media/").to_uri("/_internal/media/"),
+        TargetKind::Path => Rule::url("/media/").to_path("/srv/media"),
+    };
+    let optimizer = Optimizer::builder(backend).rule(rule).build().unwrap();
+    let (mut head, download) = DownloadResponse::new(file).into_parts();
+    // What a handler must not be able to add to a delegated head.
+    for name in [
+        header::CONTENT_LENGTH,
+        header::ACCEPT_RANGES,
+        header::CONTENT_RANGE,
+    ] {
+        head.headers.insert(name, "99".parse().unwrap());
+    }
+    let plan = optimizer.plan(head.status, &download).unwrap();
+    plan.delegate(&download, None, &mut head).unwrap();
+    head
+}
+
+use crate::rule::TargetKind;
+
+fn reason(optimizer: &Optimizer, response: DownloadResponse) -> Option<Reason> {
+    let (head, download) = response.into_parts();
+    optimizer.plan(head.status, &download).err()
+}
+
+fn nginx() -> OptimizerBuilder {
+    Optimizer::builder(Nginx::new())
+}
+
+#[test]
+fn the_first_rule_that_matches_wins() {
+    let optimizer = nginx()
+        .rule(Rule::url("/media/private/").to_uri("/private/"))
+        .rule(Rule::dir("/srv/media").to_uri("/by-dir/"))
+        .rule(Rule::url("/media/").to_uri("/by-url/"))
+        .build()
+        .unwrap();
+    for (name, expected) in [("private/a", "/private/a"), ("a", "/by-dir/a")] {
+        let (mut head, download) = DownloadResponse::new(local_file(name)).into_parts();
+        let plan = optimizer.plan(head.status, &download).unwrap();
+        plan.delegate(&download, None, &mut head).unwrap();
+        assert_eq!(head.headers["x-accel-redirect"], expected);
+    }
+}
+
+#[test]
+fn says_why_a_download_is_not_delegated() {
+    let optimizer = nginx()
+        .rule(Rule::url("/elsewhere/").to_uri("/x/"))
+        .build()
+        .unwrap();
+    let virt = || DownloadResponse::new(VirtualFile::from_text("a.txt", "a"));
+    let local = || DownloadResponse::new(local_file("a"));
+    assert_eq!(reason(&Optimizer::none(), local()), Some(Reason::NoBackend));
+    assert_eq!(reason(&optimizer, local()), Some(Reason::NoRuleMatched));
+    assert_eq!(reason(&optimizer, virt()), Some(Reason::NoPathAndNoUrl));
+    let streamed = local().without_optimization();
+    assert_eq!(reason(&optimizer, streamed), Some(Reason::NotOptimized));
+}
+
+#[test]
+fn an_answer_that_is_not_200_is_never_delegated() {
+    let optimizer = nginx()
+        .rule(Rule::url("/media/").to_uri("/x/"))
+        .build()
+        .unwrap();
+    let (_, download) = DownloadResponse::new(local_file("a")).into_parts();
+    let planned = optimizer.plan(StatusCode::FORBIDDEN, &download);
+    assert_eq!(planned.err(), Some(Reason::Status));
+}
+
+#[test]
+fn unmatched_refuses_only_what_rules_should_have_taken() {
+    let refusing = nginx()
+        .rule(Rule::url("/elsewhere/").to_uri("/x/"))
+        .unmatched(Unmatched::Refuse)
+        .build()
+        .unwrap();
+    let outcome = refusing.without_delegation(Reason::NoRuleMatched);
+    assert!(matches!(outcome, Outcome::Refused { .. }));
+    let outcome = refusing.without_delegation(Reason::NoPathAndNoUrl);
+    assert!(matches!(outcome, Outcome::Streamed { .. }));
+}
+
+#[test]
+fn warns_once_for_each_route() {
+    let optimizer = nginx().build().unwrap();
+    let outcome = optimizer.without_delegation(Reason::NoRuleMatched);
+    let warned = ["/a", "/a", "/b", "/a"].map(|route| optimizer.warns(&outcome, Some(route)));
+    assert_eq!(warned, [true, false, true, false]);
+    let expected = optimizer.without_delegation(Reason::NotOptimized);
+    assert!(!optimizer.warns(&expected, Some("/c")));
+}
+
+#[test]
+fn a_rule_that_its_backend_cannot_take_fails_when_built() {
+    for (rule, complaint) in [
+        (
+            Rule::url("/m/").to_path("/srv"),
+            "rule `/m/`: nginx takes a URI: use `to_uri`",
+        ),
+        (
+            Rule::url("m/").to_uri("/x/"),
+            "rule `m/`: the source `m/` does not start with `/`",
+        ),
+        (
+            Rule::url("/m/").to_uri("x/"),
+            "rule `/m/`: the destination `x/` does not start with `/`",
+        ),
+        (
+            Rule::dir("srv").to_uri("/x/"),
+            "rule `srv`: the source folder srv is not absolute",
+        ),
+    ] {
+        match nginx().rule(rule).build() {
+            Err(Error::Misconfigured { what }) => assert_eq!(what, complaint),
+            other => panic!("{other:?}"),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The body of a download: bytes on demand, held to the length that the head promised.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use futures_core::Stream as _;
+use http_body::{Body, Frame, SizeHint};
+
+use super::Download;
+use crate::content::{BoxFuture, ByteStream, Exact};
+use crate::error::{Error, Result};
+
+/// Body of every response of this crate.
+///
+/// It fails, and the server then cuts the connection, when the content is shorter or longer than
+/// its stated size: a client must never take half a file for a whole one.
+pub struct DownloadBody(Inner);
+
+enum Inner {
+    Full(Option<Bytes>),
+    Sized(Exact),
+    Unsized(ByteStream),
+    Lazy(Lazy),
+}
+
+enum Lazy {
+    Closed(Download),
+    Opening(BoxFuture<'static, Result<Inner>>),
+}
+
+impl DownloadBody {
+    /// No bytes.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self(Inner::Full(None))
+    }
+
+    pub(crate) fn full(bytes: impl Into<Bytes>) -> Self {
+        Self(Inner::Full(Some(bytes.into())))
+    }
+
+    pub(crate) fn sized(stream: ByteStream, length: u64) -> Self {
+        Self(Inner::Sized(Exact::new(stream, length)))
+    }
+
+    pub(crate) fn unsized_stream(stream: ByteStream) -> Self {
+        Self(Inner::Unsized(stream))
+    }
+
+    /// Opens the file when it is first polled.
+    pub(crate) fn lazy(download: Download) -> Self {
+        Self(Inner::Lazy(Lazy::Closed(download)))
+    }
+
+    fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
+        loop {
+            let opened = match &mut self.0 {
+                Inner::Full(bytes) => return Poll::Ready(bytes.take().map(Ok)),
+                Inner::Sized(stream) => return Pin::new(stream).poll_next(cx),
+                Inner::Unsized(stream) => return Pin::new(stream).poll_next(cx),
+                Inner::Lazy(Lazy::Closed(download)) => {
+                    Inner::Lazy(Lazy::Opening(Box::pin(open(download.clone()))))
+                }
+                Inner::Lazy(Lazy::Opening(opening)) => match ready!(opening.as_mut().poll(cx)) {
+                    Ok(opened) => opened,
+                    Err(error) => return Poll::Ready(Some(Err(error))),
+                },
+            };
+            self.0 = opened;
+        }
+    }
+}
+
+async fn open(download: Download) -> Result<Inner> {
+    let content = download.file().open().await?;
+    Ok(match content.metadata().size() {
+        Some(size) => Inner::Sized(Exact::new(content.into_stream(), size)),
+        None => Inner::Unsized(content.into_stream()),
+    })
+}
+
+impl Body for DownloadBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>>>> {
+        let bytes = ready!(self.poll_bytes(cx));
+        if let Some(Err(error)) = &bytes {
+            // The head is out: all that is left is to cut the connection, and to say why here.
+            tracing::warn!(reason = %error, source = ?std::error::Error::source(error), "download aborted");
+            self.0 = Inner::Full(None);
+        }
+        Poll::Ready(bytes.map(|bytes| bytes.map(Frame::data)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Inner::Full(bytes) => bytes.is_none(),
+            Inner::Sized(stream) => stream.left() == 0,
+            Inner::Unsized(_) | Inner::Lazy(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Inner::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
+            Inner::Sized(stream) => SizeHint::with_exact(stream.left()),
+            Inner::Unsized(_) | Inner::Lazy(_) => SizeHint::default(),
+        }
+    }
+}
+
+impl fmt::Debug for DownloadBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match &self.0 {
+            Inner::Full(_) => "full",
+            Inner::Sized(_) => "sized",
+            Inner::Unsized(_) => "unsized",
+            Inner::Lazy(_) => "lazy",
+        };
+        f.debug_tuple("DownloadBody").field(&kind).finish()
+    }
+}

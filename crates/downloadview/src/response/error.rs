@@ -1,0 +1,61 @@
+//! Turns errors into responses that say what happened and nothing about the server.
+
+use http::{HeaderValue, Response, StatusCode, header};
+
+use super::DownloadBody;
+use crate::error::Error;
+
+impl Error {
+    /// A short answer in plain text: the status and, for a client's own mistake, what it is. A
+    /// failure of the server is logged, with its cause, and not described.
+    #[must_use]
+    pub fn into_response(self) -> Response<DownloadBody> {
+        let status = self.status();
+        if status.is_server_error() {
+            tracing::error!(
+                error = %self,
+                source = ?std::error::Error::source(&self),
+                "download failed"
+            );
+        }
+        let mut response = match self {
+            Self::InvalidName { .. } => plain_text(status, &self.to_string()),
+            _ => refusal(status),
+        };
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            let soon = HeaderValue::from_static("5");
+            response.headers_mut().insert(header::RETRY_AFTER, soon);
+        }
+        response
+    }
+}
+
+/// The status and its reason phrase as a page.
+pub(crate) fn refusal(status: StatusCode) -> Response<DownloadBody> {
+    plain_text(status, status.canonical_reason().unwrap_or("error"))
+}
+
+/// 405 with the methods that would work.
+pub(crate) fn method_not_allowed() -> Response<DownloadBody> {
+    let mut response = refusal(StatusCode::METHOD_NOT_ALLOWED);
+    let allowed = HeaderValue::from_static("GET, HEAD");
+    response.headers_mut().insert(header::ALLOW, allowed);
+    response
+}
+
+/// A line of text that no browser takes for anything else.
+fn plain_text(status: StatusCode, line: &str) -> Response<DownloadBody> {
+    let mut response = Response::new(DownloadBody::full(format!("{line}\n")));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(line.len() + 1));
+    response
+}

@@ -1,0 +1,159 @@
+//! The left side of a rule: which files it takes, and what is left of their name.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::file::File;
+use crate::storage::StorageName;
+
+/// A prefix of the file's own URL or path.
+#[derive(Debug, Clone)]
+pub(super) enum Source {
+    Url(Arc<str>),
+    Dir(Arc<Path>),
+}
+
+impl Source {
+    /// The file's name below the prefix. A file that a symbolic link led to has its `location` for a
+    /// path, and no URL that a proxy which refuses links could serve.
+    pub(super) fn name_of(&self, file: &dyn File, location: Option<&Path>) -> Option<StorageName> {
+        match (self, location) {
+            (Self::Url(prefix), None) => below_url(prefix, &file.url()?),
+            (Self::Url(_), Some(_)) => None,
+            (Self::Dir(folder), Some(location)) => below_folder(folder, location),
+            (Self::Dir(folder), None) => below_folder(folder, &file.path()?),
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), String> {
+        match self {
+            Self::Url(prefix) => {
+                let path = match prefix.split_once("://") {
+                    Some(("http" | "https", rest)) => rest.find('/').map_or("/", |at| &rest[at..]),
+                    _ => prefix,
+                };
+                check_prefix("source", path)
+            }
+            Self::Dir(folder) if folder.is_absolute() => Ok(()),
+            Self::Dir(folder) => Err(format!(
+                "the source folder {} is not absolute",
+                folder.display()
+            )),
+        }
+    }
+}
+
+/// A prefix must be an absolute path, plain and unambiguous: nothing in it may change its meaning
+/// once something is appended.
+pub(super) fn check_prefix(side: &str, prefix: &str) -> Result<(), String> {
+    if !prefix.starts_with('/') {
+        return Err(format!("the {side} `{prefix}` does not start with `/`"));
+    }
+    let segments: Vec<_> = prefix.split('/').collect();
+    if segments
+        .iter()
+        .any(|segment| matches!(*segment, "." | ".."))
+    {
+        return Err(format!("the {side} `{prefix}` has a `.` or `..` segment"));
+    }
+    if prefix.contains("//") {
+        return Err(format!("the {side} `{prefix}` has an empty segment"));
+    }
+    if prefix.contains(['?', '#', '\\']) || prefix.chars().any(char::is_control) {
+        return Err(format!(
+            "the {side} `{prefix}` holds a character that is no part of a path"
+        ));
+    }
+    Ok(())
+}
+
+fn below_url(prefix: &str, url: &str) -> Option<StorageName> {
+    let rest = url.strip_prefix(prefix.trim_end_matches('/'))?;
+    let name = rest.strip_prefix('/')?;
+    // A query is part of what the URL names; a target made of the path alone would be another file.
+    if name.starts_with('/') || name.contains(['?', '#']) {
+        return None;
+    }
+    StorageName::from_url_path(name).ok()
+}
+
+#[cfg(feature = "fs")]
+fn below_folder(folder: &Path, path: &Path) -> Option<StorageName> {
+    StorageName::from_path(path.strip_prefix(folder).ok()?)
+}
+
+#[cfg(not(feature = "fs"))]
+fn below_folder(folder: &Path, path: &Path) -> Option<StorageName> {
+    StorageName::parse(path.strip_prefix(folder).ok()?.to_str()?).ok()
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Url(prefix) => f.write_str(prefix),
+            Self::Dir(folder) => write!(f, "{}", folder.display()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(prefix: &str, url: &str) -> Option<String> {
+        below_url(prefix, url).map(|name| name.to_string())
+    }
+
+    #[test]
+    fn takes_whole_segments_only() {
+        for prefix in ["/media", "/media/"] {
+            assert_eq!(url(prefix, "/media/a"), Some("a".into()));
+            assert_eq!(url(prefix, "/mediator/a"), None);
+            assert_eq!(url(prefix, "/media"), None);
+            assert_eq!(url(prefix, "/media/"), None);
+            assert_eq!(url(prefix, "/media//a"), None);
+        }
+        let folder = Path::new("/srv/media");
+        assert_eq!(below_folder(folder, Path::new("/srv/mediator/a")), None);
+        assert_eq!(below_folder(folder, Path::new("/srv/media")), None);
+        assert!(below_folder(folder, Path::new("/srv/media/a/b")).is_some());
+    }
+
+    #[test]
+    fn a_target_never_climbs() {
+        assert_eq!(url("/media/", "/media/../secret"), None);
+        assert_eq!(url("/media/", "/media/%2e%2e/secret"), None);
+        assert_eq!(
+            below_folder(Path::new("/srv/media"), Path::new("/srv/media/../secret")),
+            None
+        );
+    }
+
+    #[test]
+    fn a_url_is_decoded_into_a_name() {
+        assert_eq!(
+            url("/media/", "/media/a%20b%2520.txt"),
+            Some("a b%20.txt".into())
+        );
+        assert_eq!(url("/media/", "/media/a?signature=x"), None);
+    }
+
+    #[test]
+    fn an_origin_is_part_of_the_prefix() {
+        let prefix = "https://cdn.example/media/";
+        assert_eq!(url(prefix, "https://cdn.example/media/a"), Some("a".into()));
+        assert_eq!(url(prefix, "https://cdn.example.evil/media/a"), None);
+        assert!(Source::Url(prefix.into()).check().is_ok());
+    }
+
+    #[test]
+    fn a_prefix_that_could_change_its_meaning_is_refused() {
+        for prefix in [
+            "media/", "/a/../b", "/a/./b", "/a//b", "/a?b", "/a#b", "/a\nb", "", "@named",
+        ] {
+            assert!(check_prefix("source", prefix).is_err(), "{prefix:?}");
+        }
+        assert!(check_prefix("source", "/").is_ok());
+    }
+}

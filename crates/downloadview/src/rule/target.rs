@@ -1,0 +1,61 @@
+//! The right side of a rule, applied to one file.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::storage::StorageName;
+
+/// What a backend's header takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TargetKind {
+    /// A URI of the proxy's own: nginx, Caddy.
+    Uri,
+    /// A path on disk: Apache, lighttpd.
+    Path,
+}
+
+/// Where a proxy finds a file: a configured prefix and a name, not yet joined and not yet encoded,
+/// because each backend encodes in its own way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Target {
+    /// Below a URI prefix of the proxy.
+    Uri {
+        /// The prefix, plain text.
+        prefix: Arc<str>,
+        /// The file below it.
+        name: StorageName,
+    },
+    /// Below a folder that the proxy can read.
+    Path {
+        /// The folder, absolute.
+        folder: Arc<Path>,
+        /// The file below it.
+        name: StorageName,
+    },
+}
+
+impl Target {
+    /// The URI as bytes, prefix and name joined by one slash; `None` for a path.
+    #[must_use]
+    pub fn to_uri(&self) -> Option<Vec<u8>> {
+        let Self::Uri { prefix, name } = self else {
+            return None;
+        };
+        let mut uri = Vec::with_capacity(prefix.len() + 1 + name.as_bytes().len());
+        uri.extend_from_slice(prefix.trim_end_matches('/').as_bytes());
+        uri.push(b'/');
+        uri.extend_from_slice(name.as_bytes());
+        Some(uri)
+    }
+
+    /// The path; `None` for a URI.
+    #[must_use]
+    pub fn to_path(&self) -> Option<PathBuf> {
+        let Self::Path { folder, name } = self else {
+            return None;
+        };
+        Some(folder.join(name.to_path()))
+    }
+}

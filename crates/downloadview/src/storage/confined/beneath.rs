@@ -1,0 +1,125 @@
+//! `openat2(2)` with `RESOLVE_BENEATH`: the kernel resolves and confines in one call.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
+use rustix::io::Errno;
+
+use super::{Symlinks, Wait};
+use crate::content::{Metadata, Purpose};
+use crate::error::{Error, Result};
+use crate::storage::StorageName;
+
+/// A rename somewhere in the tree makes the kernel give up; it is right to try again.
+const RETRIES: usize = 16;
+
+#[derive(Debug)]
+pub(super) struct Beneath {
+    root: OwnedFd,
+}
+
+impl Beneath {
+    /// Opens the folder; `None` if the kernel or a sandbox refuses the call itself.
+    pub(super) fn open(path: &Path) -> io::Result<Option<Self>> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = rustix::fs::open(path, flags, Mode::empty())?;
+        match openat2(
+            &root,
+            ".",
+            Purpose::Look.flags(),
+            Mode::empty(),
+            ResolveFlags::BENEATH,
+        ) {
+            Err(Errno::NOSYS | Errno::PERM) => Ok(None),
+            _ => Ok(Some(Self { root })),
+        }
+    }
+
+    pub(super) fn read(
+        &self,
+        name: &StorageName,
+        symlinks: Symlinks,
+        wait: Wait,
+    ) -> io::Result<File> {
+        let policy = match symlinks {
+            Symlinks::Refuse => ResolveFlags::NO_SYMLINKS,
+            Symlinks::Within => ResolveFlags::empty(),
+        };
+        Ok(self.open_at(name, Purpose::Read, policy, wait)?.into())
+    }
+
+    pub(super) fn look(
+        &self,
+        name: &StorageName,
+        symlinks: Symlinks,
+        wait: Wait,
+        root: &Path,
+    ) -> Result<Metadata> {
+        match (
+            self.open_at(name, Purpose::Look, ResolveFlags::NO_SYMLINKS, wait),
+            symlinks,
+        ) {
+            (Err(Errno::LOOP), Symlinks::Within) => {
+                let found = self.open_at(name, Purpose::Look, ResolveFlags::empty(), wait);
+                let found = found.map_err(io::Error::from)?;
+                let location = self.location(&found, root)?;
+                let mut metadata = metadata_of(found)?;
+                metadata.location = Some(location);
+                Ok(metadata)
+            }
+            (found, _) => metadata_of(found.map_err(io::Error::from)?),
+        }
+    }
+
+    fn open_at(
+        &self,
+        name: &StorageName,
+        purpose: Purpose,
+        policy: ResolveFlags,
+        wait: Wait,
+    ) -> Result<OwnedFd, Errno> {
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | policy;
+        let open = |resolve| {
+            openat2(
+                &self.root,
+                name.to_path(),
+                purpose.flags(),
+                Mode::empty(),
+                resolve,
+            )
+        };
+        if wait == Wait::Never {
+            return match open(resolve | ResolveFlags::CACHED) {
+                // INVAL: a kernel before 5.12 does not know the flag.
+                Err(Errno::INVAL | Errno::INTR) => Err(Errno::AGAIN),
+                opened => opened,
+            };
+        }
+        for _ in 0..RETRIES {
+            match open(resolve) {
+                Err(Errno::AGAIN | Errno::INTR) => {}
+                opened => return opened,
+            }
+        }
+        Err(Errno::NOENT)
+    }
+
+    /// Where an open file lies, as a path below `root`.
+    fn location(&self, found: &OwnedFd, root: &Path) -> Result<PathBuf> {
+        let real_root = path_of(&self.root)?;
+        let real = path_of(found)?;
+        let below = real.strip_prefix(&real_root).map_err(|_| Error::NotFound)?;
+        Ok(root.join(below))
+    }
+}
+
+fn path_of(fd: &OwnedFd) -> io::Result<PathBuf> {
+    std::fs::read_link(format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd()))
+}
+
+fn metadata_of(found: OwnedFd) -> Result<Metadata> {
+    crate::content::metadata_of(&found.into(), Purpose::Look)
+}

@@ -1,0 +1,274 @@
+//! Opens names below one folder and never outside it, by descriptor: no check that a rename or a
+//! new link could outrun between looking and opening.
+//!
+//! On Linux one `openat2` with `RESOLVE_BENEATH` does it in the kernel; what the kernel has in its
+//! caches is opened in place (`RESOLVE_CACHED`), the rest on the blocking pool. Elsewhere, on
+//! kernels before 5.6 and in sandboxes that forbid the call, `cap-std` walks segment by segment.
+
+#[cfg(target_os = "linux")]
+mod beneath;
+mod walk;
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::StorageName;
+use crate::content::Metadata;
+use crate::error::{Error, Result};
+
+/// Which symbolic links below the root are followed. None ever leads out of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Symlinks {
+    /// None: a name with a link in it does not exist. The default.
+    #[default]
+    Refuse,
+    /// Those that stay within the root.
+    Within,
+}
+
+/// How long opening may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// Not at all: [`io::ErrorKind::WouldBlock`] if the disk must be asked.
+    Never,
+    /// As long as the disk takes; for the blocking pool.
+    ForDisk,
+}
+
+/// A folder, held open, and the way names below it are resolved.
+#[derive(Debug)]
+pub(super) struct Root {
+    path: PathBuf,
+    #[cfg(target_os = "linux")]
+    beneath: Option<beneath::Beneath>,
+    walk: walk::Walk,
+}
+
+impl Root {
+    /// Opens the folder.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let path = std::path::absolute(path)?;
+        Ok(Self {
+            #[cfg(target_os = "linux")]
+            beneath: beneath::Beneath::open(&path)?,
+            walk: walk::Walk::open(&path)?,
+            path,
+        })
+    }
+
+    /// The folder, absolute, as it was given.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Opens for reading. What comes back may be no regular file; it cannot hang the reader.
+    pub(super) fn read(
+        &self,
+        name: &StorageName,
+        symlinks: Symlinks,
+        wait: Wait,
+    ) -> io::Result<File> {
+        #[cfg(target_os = "linux")]
+        if let Some(beneath) = &self.beneath {
+            return beneath.read(name, symlinks, wait);
+        }
+        if wait == Wait::Never {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.walk.read(name, symlinks)
+    }
+
+    /// Metadata of a regular file, not opened for reading; [`Metadata::location`] is set when a
+    /// link led to it.
+    pub(super) fn look(
+        &self,
+        name: &StorageName,
+        symlinks: Symlinks,
+        wait: Wait,
+    ) -> Result<Metadata> {
+        #[cfg(target_os = "linux")]
+        if let Some(beneath) = &self.beneath {
+            return beneath.look(name, symlinks, wait, &self.path);
+        }
+        if wait == Wait::Never {
+            return Err(Error::from(io::Error::from(io::ErrorKind::WouldBlock)));
+        }
+        self.walk.look(name, symlinks, &self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    /// root/{plain.txt, sub/in.txt, links}, secret beside it.
+    fn tree() -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("root");
+        std::fs::create_dir_all(root.join("sub")).unwrap();
+        std::fs::write(dir.path().join("secret"), "secret").unwrap();
+        std::fs::create_dir(dir.path().join("rootsibling")).unwrap();
+        std::fs::write(dir.path().join("rootsibling/x"), "sibling").unwrap();
+        std::fs::write(root.join("plain.txt"), "plain").unwrap();
+        std::fs::write(root.join("sub/in.txt"), "in").unwrap();
+        symlink("plain.txt", root.join("link-in")).unwrap();
+        symlink("sub", root.join("dir-in")).unwrap();
+        symlink("../plain.txt", root.join("sub/up-in")).unwrap();
+        symlink("../secret", root.join("link-out")).unwrap();
+        symlink(dir.path().join("secret"), root.join("absolute-out")).unwrap();
+        symlink("..", root.join("dir-out")).unwrap();
+        symlink("/proc/self/root", root.join("magic")).unwrap();
+        symlink("loop", root.join("loop")).unwrap();
+        dir
+    }
+
+    fn roots(dir: &tempfile::TempDir) -> [(&'static str, Root); 2] {
+        ["openat2", "walk"].map(|way| {
+            let mut root = Root::open(&dir.path().join("root")).unwrap();
+            #[cfg(target_os = "linux")]
+            if way == "walk" {
+                root.beneath = None;
+            }
+            (way, root)
+        })
+    }
+
+    fn text(root: &Root, symlinks: Symlinks, name: &str) -> Result<String> {
+        let name = StorageName::parse(name).unwrap();
+        let looked = root.look(&name, symlinks, Wait::ForDisk);
+        let read = root
+            .read(&name, symlinks, Wait::ForDisk)
+            .map_err(Error::from);
+        let text = read.and_then(|file| {
+            crate::content::Content::from_file(file.try_clone()?)?;
+            Ok(std::io::read_to_string(file)?)
+        });
+        assert_eq!(
+            looked.is_ok(),
+            text.is_ok(),
+            "looking and opening agree on {name}: {looked:?} {text:?}"
+        );
+        text
+    }
+
+    #[test]
+    fn symlinks_are_refused_unless_allowed() {
+        let dir = tree();
+        for (way, root) in roots(&dir) {
+            assert_eq!(
+                text(&root, Symlinks::Refuse, "plain.txt").unwrap(),
+                "plain",
+                "{way}"
+            );
+            assert_eq!(
+                text(&root, Symlinks::Refuse, "sub/in.txt").unwrap(),
+                "in",
+                "{way}"
+            );
+            for name in [
+                "link-in",
+                "dir-in/in.txt",
+                "sub/up-in",
+                "link-out",
+                "absolute-out",
+                "dir-out/secret",
+                "magic/etc/passwd",
+                "loop",
+            ] {
+                assert!(
+                    matches!(text(&root, Symlinks::Refuse, name), Err(Error::NotFound)),
+                    "{way} {name}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn symlinks_out_of_the_root_are_refused_always() {
+        let dir = tree();
+        for (way, root) in roots(&dir) {
+            for (name, expected) in [
+                ("link-in", "plain"),
+                ("dir-in/in.txt", "in"),
+                ("sub/up-in", "plain"),
+            ] {
+                assert_eq!(
+                    text(&root, Symlinks::Within, name).unwrap(),
+                    expected,
+                    "{way} {name}"
+                );
+            }
+            for name in [
+                "link-out",
+                "absolute-out",
+                "dir-out/secret",
+                "dir-out/rootsibling/x",
+                "magic/etc/passwd",
+                "loop",
+            ] {
+                let result = text(&root, Symlinks::Within, name);
+                assert!(
+                    matches!(result, Err(Error::NotFound | Error::Forbidden)),
+                    "{way} {name}: {result:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_followed_link_tells_where_it_led() {
+        let dir = tree();
+        for (way, root) in roots(&dir) {
+            let look = |name| {
+                root.look(
+                    &StorageName::parse(name).unwrap(),
+                    Symlinks::Within,
+                    Wait::ForDisk,
+                )
+                .unwrap()
+            };
+            assert_eq!(look("plain.txt").location(), None, "{way}");
+            let expected = dir.path().join("root/sub/in.txt");
+            assert_eq!(look("dir-in/in.txt").location(), Some(&*expected), "{way}");
+        }
+    }
+
+    #[test]
+    fn a_fifo_is_refused_at_once() {
+        let dir = tree();
+        let fifo = dir.path().join("root/fifo");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &fifo,
+            rustix::fs::FileType::Fifo,
+            0o600.into(),
+            0,
+        )
+        .unwrap();
+        for (way, root) in roots(&dir) {
+            for name in ["fifo", "sub"] {
+                assert!(
+                    matches!(text(&root, Symlinks::Refuse, name), Err(Error::NotFound)),
+                    "{way} {name}"
+                );
+            }
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_the_kernel_has_cached_is_opened_without_waiting() {
+        let dir = tree();
+        let [(_, root), _] = roots(&dir);
+        let name = StorageName::parse("sub/in.txt").unwrap();
+        assert!(root.read(&name, Symlinks::Within, Wait::ForDisk).is_ok());
+        match root.read(&name, Symlinks::Within, Wait::Never) {
+            Ok(file) => assert!(file.metadata().unwrap().is_file()),
+            // A kernel before 5.12 has no RESOLVE_CACHED and always sends us to the pool.
+            Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+        }
+    }
+}

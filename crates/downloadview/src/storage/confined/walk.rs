@@ -1,0 +1,92 @@
+//! The portable way: segment by segment with `cap-std`, which never leaves the folder it holds.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use cap_fs_ext::{DirExt as _, FollowSymlinks, OpenOptionsFollowExt as _};
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, OpenOptions};
+
+use super::Symlinks;
+use crate::content::Metadata;
+use crate::error::{Error, Result};
+use crate::storage::StorageName;
+
+#[derive(Debug)]
+pub(super) struct Walk {
+    root: Dir,
+}
+
+impl Walk {
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let root = Dir::open_ambient_dir(path, ambient_authority())?;
+        Ok(Self { root })
+    }
+
+    pub(super) fn read(&self, name: &StorageName, symlinks: Symlinks) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        options.read(true);
+        #[cfg(unix)]
+        {
+            use cap_std::fs::OpenOptionsExt as _;
+            // A FIFO without a writer would hang the thread that opens it.
+            let nonblock = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
+            options.custom_flags(nonblock.bits().cast_signed());
+        }
+        let opened = match symlinks {
+            Symlinks::Within => self.root.open_with(name.to_path(), &options)?,
+            Symlinks::Refuse => {
+                let (parent, last) = self.parent_of(name)?;
+                options.follow(FollowSymlinks::No);
+                parent.open_with(last, &options)?
+            }
+        };
+        Ok(opened.into_std())
+    }
+
+    pub(super) fn look(
+        &self,
+        name: &StorageName,
+        symlinks: Symlinks,
+        root: &Path,
+    ) -> Result<Metadata> {
+        let found = match symlinks {
+            Symlinks::Within => self.root.metadata(name.to_path())?,
+            Symlinks::Refuse => {
+                let (parent, last) = self.parent_of(name)?;
+                parent.symlink_metadata(last)?
+            }
+        };
+        if !found.is_file() {
+            return Err(Error::NotFound);
+        }
+        #[cfg(unix)]
+        if cap_std::fs::PermissionsExt::mode(&found.permissions()) & 0o444 == 0 {
+            return Err(Error::Forbidden);
+        }
+        let mut metadata = Metadata::new().with_size(found.len()).with_ranges();
+        metadata.modified = found
+            .modified()
+            .ok()
+            .map(cap_std::time::SystemTime::into_std);
+        if symlinks == Symlinks::Within {
+            let real = self.root.canonicalize(name.to_path())?;
+            metadata.location = (real != name.to_path()).then(|| root.join(real));
+        }
+        Ok(metadata)
+    }
+
+    /// The folder of the last segment, reached without following a link.
+    fn parent_of<'a>(&self, name: &'a StorageName) -> io::Result<(Dir, &'a Path)> {
+        let path = name.to_path();
+        let mut parent = self.root.try_clone()?;
+        if let Some(folders) = path.parent() {
+            for folder in folders.components() {
+                parent = parent.open_dir_nofollow(folder.as_os_str())?;
+            }
+        }
+        let last = path.file_name().ok_or(io::ErrorKind::NotFound)?;
+        Ok((parent, Path::new(last)))
+    }
+}

@@ -1,0 +1,148 @@
+//! A folder of this machine, confined by descriptor.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::confined::{Root, Symlinks, Wait};
+use super::{Storage, StorageName, url_below};
+use crate::content::{BoxFuture, Content, Metadata, on_blocking_pool};
+use crate::error::{Error, Result};
+
+/// What a file that the process may not read looks like to clients.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Unreadable {
+    /// As if it did not exist, 404: nothing is told about it. The default.
+    #[default]
+    NotFound,
+    /// 403.
+    Forbidden,
+}
+
+/// The files below one folder.
+///
+/// The folder is opened once, here: names are resolved below that very folder, whatever is renamed
+/// or linked later. (One that is replaced as a whole needs a new `LocalStorage`.) Only regular files
+/// exist for it. Metadata and bytes come from the same opened descriptor.
+///
+/// A file that is replaced should be replaced by renaming a new one over it: downloads under way
+/// then finish with the old bytes. One that is cut short while it is sent ends the connection.
+///
+/// ```
+/// # fn main() -> downloadview::Result<()> {
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let root = dir.path();
+/// use downloadview::storage::{LocalStorage, Symlinks};
+/// let storage = LocalStorage::new(root)?
+///     .base_url("/media/")
+///     .symlinks(Symlinks::Within);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+#[doc(alias = "FileSystemStorage")]
+pub struct LocalStorage {
+    root: Arc<Root>,
+    base_url: Option<Arc<str>>,
+    symlinks: Symlinks,
+    unreadable: Unreadable,
+}
+
+impl LocalStorage {
+    /// The folder `root`, which must exist. Links are refused, unreadable files are 404, and there
+    /// is no base URL until set.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Misconfigured`] if `root` cannot be opened as a folder.
+    pub fn new(root: impl AsRef<Path>) -> Result<Self> {
+        let root = root.as_ref();
+        let opened = Root::open(root).map_err(|error| {
+            Error::misconfigured(format!(
+                "the storage folder {} cannot be opened: {error}",
+                root.display()
+            ))
+        })?;
+        Ok(Self {
+            root: Arc::new(opened),
+            base_url: None,
+            symlinks: Symlinks::default(),
+            unreadable: Unreadable::default(),
+        })
+    }
+
+    /// The URL below which rules and proxies know these files, such as `/media/`.
+    #[must_use]
+    pub fn base_url(mut self, base_url: impl AsRef<str>) -> Self {
+        self.base_url = Some(base_url.as_ref().into());
+        self
+    }
+
+    /// Which symbolic links are followed.
+    #[must_use]
+    pub fn symlinks(mut self, symlinks: Symlinks) -> Self {
+        self.symlinks = symlinks;
+        self
+    }
+
+    /// What clients see of a file that the process may not read.
+    #[must_use]
+    pub fn unreadable(mut self, unreadable: Unreadable) -> Self {
+        self.unreadable = unreadable;
+        self
+    }
+
+    /// The folder, absolute.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        self.root.path()
+    }
+
+    fn veil(&self, error: Error) -> Error {
+        match (error, self.unreadable) {
+            (Error::Forbidden, Unreadable::NotFound) => Error::NotFound,
+            (error, _) => error,
+        }
+    }
+
+    async fn look(&self, name: &StorageName) -> Result<Metadata> {
+        match self.root.look(name, self.symlinks, Wait::Never) {
+            Err(error) if would_block(&error) => {}
+            looked => return looked,
+        }
+        let (root, name, symlinks) = (Arc::clone(&self.root), name.clone(), self.symlinks);
+        on_blocking_pool(move || root.look(&name, symlinks, Wait::ForDisk)).await
+    }
+
+    async fn read(&self, name: &StorageName) -> Result<Content> {
+        match self.root.read(name, self.symlinks, Wait::Never) {
+            Ok(file) => return Content::from_file(file),
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error.into()),
+        }
+        let (root, name, symlinks) = (Arc::clone(&self.root), name.clone(), self.symlinks);
+        on_blocking_pool(move || Content::from_file(root.read(&name, symlinks, Wait::ForDisk)?))
+            .await
+    }
+}
+
+impl Storage for LocalStorage {
+    fn metadata<'a>(&'a self, name: &'a StorageName) -> BoxFuture<'a, Result<Metadata>> {
+        Box::pin(async move { self.look(name).await.map_err(|error| self.veil(error)) })
+    }
+
+    fn open<'a>(&'a self, name: &'a StorageName) -> BoxFuture<'a, Result<Content>> {
+        Box::pin(async move { self.read(name).await.map_err(|error| self.veil(error)) })
+    }
+
+    fn path(&self, name: &StorageName) -> Option<PathBuf> {
+        Some(self.root.path().join(name.to_path()))
+    }
+
+    fn url(&self, name: &StorageName) -> Option<String> {
+        self.base_url.as_ref().map(|base| url_below(base, name))
+    }
+}
+
+fn would_block(error: &Error) -> bool {
+    matches!(error, Error::Io { source } if source.kind() == std::io::ErrorKind::WouldBlock)
+}

@@ -1,0 +1,94 @@
+//! Files in memory: for tests, and for a few small files that are part of a program.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{PoisonError, RwLock};
+use std::time::SystemTime;
+
+use bytes::Bytes;
+
+use super::{Storage, StorageName, url_below};
+use crate::content::{BoxFuture, Content, Metadata};
+use crate::error::{Error, Result};
+
+/// A map from names to bytes; the modification time is that of [`insert`](Self::insert).
+///
+/// ```
+/// use downloadview::storage::{MemoryStorage, StorageName};
+/// let storage = MemoryStorage::new();
+/// storage.insert(StorageName::parse("hello.txt").unwrap(), "Hello world!\n");
+/// ```
+#[derive(Default)]
+pub struct MemoryStorage {
+    files: RwLock<HashMap<StorageName, Stored>>,
+    base_url: Option<String>,
+}
+
+#[derive(Clone)]
+struct Stored {
+    metadata: Metadata,
+    bytes: Bytes,
+}
+
+impl MemoryStorage {
+    /// An empty storage.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The URL below which rules and proxies know these files. Default: none.
+    #[must_use]
+    pub fn base_url(mut self, base_url: impl Into<String>) -> Self {
+        self.base_url = Some(base_url.into());
+        self
+    }
+
+    /// Adds or replaces a file.
+    pub fn insert(&self, name: StorageName, bytes: impl Into<Bytes>) {
+        let bytes = bytes.into();
+        let metadata = Metadata::new()
+            .with_size(bytes.len() as u64)
+            .with_modified(SystemTime::now())
+            .with_ranges();
+        let mut files = self.files.write().unwrap_or_else(PoisonError::into_inner);
+        files.insert(name, Stored { metadata, bytes });
+    }
+
+    /// Removes a file; whether it was there.
+    pub fn remove(&self, name: &StorageName) -> bool {
+        let mut files = self.files.write().unwrap_or_else(PoisonError::into_inner);
+        files.remove(name).is_some()
+    }
+
+    fn get(&self, name: &StorageName) -> Result<Stored> {
+        let files = self.files.read().unwrap_or_else(PoisonError::into_inner);
+        files.get(name).cloned().ok_or(Error::NotFound)
+    }
+}
+
+impl Storage for MemoryStorage {
+    fn metadata<'a>(&'a self, name: &'a StorageName) -> BoxFuture<'a, Result<Metadata>> {
+        let metadata = self.get(name).map(|stored| stored.metadata);
+        Box::pin(std::future::ready(metadata))
+    }
+
+    fn open<'a>(&'a self, name: &'a StorageName) -> BoxFuture<'a, Result<Content>> {
+        let content = self
+            .get(name)
+            .map(|stored| Content::from_bytes(stored.metadata, stored.bytes));
+        Box::pin(std::future::ready(content))
+    }
+
+    fn url(&self, name: &StorageName) -> Option<String> {
+        self.base_url.as_ref().map(|base| url_below(base, name))
+    }
+}
+
+impl fmt::Debug for MemoryStorage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStorage")
+            .field("base_url", &self.base_url)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,296 @@
+//! The name of a file inside a storage: untrusted text becomes a type here, and nowhere else.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+
+use crate::error::{NameError, Result};
+
+/// What stands for itself in a path: RFC 3986's unreserved characters and the slash.
+const STRICT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'/');
+
+/// A relative name of one or more segments with `/` between them, as bytes, since that is what a
+/// file's name is on most systems.
+///
+/// Parsing is the only way to get one, and guarantees: no empty segment (so it is not absolute and
+/// ends in no slash), no `.` or `..`, no NUL. Everything else, blanks, `%`, line feeds, bytes that
+/// are no UTF-8, is a legal if unusual file name.
+///
+/// ```
+/// use downloadview::storage::StorageName;
+/// let name = StorageName::from_url_path("/sub/%C3%A9t%C3%A9%20100%25.txt").unwrap();
+/// assert_eq!(name.as_bytes(), "sub/été 100%.txt".as_bytes());
+/// assert_eq!(name.basename(), "été 100%.txt");
+/// assert_eq!(name.to_url_path(), "sub/%C3%A9t%C3%A9%20100%25.txt");
+/// assert!(StorageName::from_url_path("/%2e%2e/etc/passwd").is_err());
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StorageName(Box<[u8]>);
+
+impl StorageName {
+    /// A name as it is stored: nothing is decoded.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidName`](crate::Error::InvalidName) naming the guarantee it breaks.
+    pub fn parse(name: impl AsRef<[u8]>) -> Result<Self> {
+        let name = name.as_ref();
+        for segment in name.split(|&b| b == b'/') {
+            check(segment)?;
+        }
+        Ok(Self(name.into()))
+    }
+
+    /// The path of a request, or a part of it: one leading slash is dropped, then each segment is
+    /// percent-decoded, once. A slash that was encoded does not become a separator.
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`](Self::parse), and for `%` without two hexadecimal digits.
+    pub fn from_url_path(path: &str) -> Result<Self> {
+        let path = path.strip_prefix('/').unwrap_or(path);
+        if !path.contains('%') {
+            return Self::parse(path);
+        }
+        let mut name = Vec::with_capacity(path.len());
+        for segment in path.split('/') {
+            if !name.is_empty() {
+                name.push(b'/');
+            }
+            let decoded = decode(segment)?;
+            if decoded.contains(&b'/') {
+                return Err(NameError::Separator.into());
+            }
+            check(&decoded)?;
+            name.extend_from_slice(&decoded);
+        }
+        Ok(Self(name.into()))
+    }
+
+    /// The bytes of the name, segments separated by `/`.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The name as text, if it is UTF-8.
+    #[must_use]
+    pub fn as_str(&self) -> Option<&str> {
+        std::str::from_utf8(&self.0).ok()
+    }
+
+    /// The segments in order; at least one.
+    pub fn segments(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.split(|&b| b == b'/')
+    }
+
+    /// The last segment as text for people; bytes that are no UTF-8 become U+FFFD.
+    #[must_use]
+    pub fn basename(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(self.segments().last().unwrap_or_default())
+    }
+
+    /// The name as part of a URL's path: every byte but `A-Z a-z 0-9 - . _ ~ /` as `%XX`.
+    #[must_use]
+    pub fn to_url_path(&self) -> String {
+        strict(&self.0)
+    }
+
+    /// The name as a relative path of this platform.
+    #[cfg(unix)]
+    pub(crate) fn to_path(&self) -> &std::path::Path {
+        use std::os::unix::ffi::OsStrExt as _;
+        std::path::Path::new(std::ffi::OsStr::from_bytes(&self.0))
+    }
+
+    /// The name as a relative path of this platform.
+    #[cfg(not(unix))]
+    pub(crate) fn to_path(&self) -> &std::path::Path {
+        // `check` let only UTF-8 in.
+        std::path::Path::new(self.as_str().unwrap_or_default())
+    }
+
+    /// The name of a relative path; `None` if it climbs or names nothing.
+    #[cfg(feature = "fs")]
+    pub(crate) fn from_path(path: &std::path::Path) -> Option<Self> {
+        use std::path::Component;
+
+        let mut name = Vec::new();
+        for component in path.components() {
+            let Component::Normal(segment) = component else {
+                return None;
+            };
+            if !name.is_empty() {
+                name.push(b'/');
+            }
+            name.extend_from_slice(segment.as_encoded_bytes());
+        }
+        Self::parse(name).ok()
+    }
+}
+
+/// Bytes as a URI's path: every one but `A-Z a-z 0-9 - . _ ~ /` as `%XX`.
+pub(crate) fn strict(path: &[u8]) -> String {
+    percent_encode(path, STRICT).to_string()
+}
+
+fn check(segment: &[u8]) -> Result<(), NameError> {
+    match segment {
+        b"" => Err(NameError::EmptySegment),
+        b"." | b".." => Err(NameError::DotSegment),
+        _ if segment.contains(&0) => Err(NameError::Nul),
+        _ => check_platform(segment),
+    }
+}
+
+#[cfg(unix)]
+fn check_platform(_: &[u8]) -> Result<(), NameError> {
+    Ok(())
+}
+
+/// Windows: other separators, drives and streams, devices with any extension, names whose end is
+/// cut off silently.
+#[cfg(not(unix))]
+fn check_platform(segment: &[u8]) -> Result<(), NameError> {
+    let Ok(text) = std::str::from_utf8(segment) else {
+        return Err(NameError::Reserved);
+    };
+    if text.contains(['\\', ':']) {
+        return Err(NameError::Separator);
+    }
+    let stem = text
+        .split('.')
+        .next()
+        .unwrap_or(text)
+        .trim_end()
+        .to_ascii_uppercase();
+    let device = matches!(
+        stem.as_str(),
+        "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$"
+    ) || ((stem.starts_with("COM") || stem.starts_with("LPT"))
+        && stem.chars().count() == 4);
+    if device || text.ends_with(['.', ' ']) || text.contains(['<', '>', '"', '|', '?', '*']) {
+        return Err(NameError::Reserved);
+    }
+    Ok(())
+}
+
+fn decode(segment: &str) -> Result<Vec<u8>, NameError> {
+    let bytes = segment.as_bytes();
+    for (at, _) in segment.match_indices('%') {
+        let digits = bytes.get(at + 1..at + 3);
+        if !digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) {
+            return Err(NameError::Percent);
+        }
+    }
+    Ok(percent_encoding::percent_decode_str(segment).collect())
+}
+
+impl fmt::Display for StorageName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&String::from_utf8_lossy(&self.0))
+    }
+}
+
+impl fmt::Debug for StorageName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", String::from_utf8_lossy(&self.0))
+    }
+}
+
+impl std::str::FromStr for StorageName {
+    type Err = crate::Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        Self::parse(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Error;
+    use proptest::prelude::*;
+
+    #[test]
+    fn rejects_traversal_in_every_spelling() {
+        use NameError::{DotSegment, EmptySegment, Nul, Percent, Separator};
+        for (path, expected) in [
+            ("..", DotSegment),
+            ("/../x", DotSegment),
+            ("a/../b", DotSegment),
+            ("a/./b", DotSegment),
+            ("%2e%2e/x", DotSegment),
+            ("%2E./x", DotSegment),
+            ("a/%2e", DotSegment),
+            ("a%2fb", Separator),
+            ("..%2f..%2fetc%2fpasswd", Separator),
+            ("//etc/passwd", EmptySegment),
+            ("%2fetc/passwd", Separator),
+            ("a//b", EmptySegment),
+            ("a/", EmptySegment),
+            ("", EmptySegment),
+            ("/", EmptySegment),
+            ("a%00.txt", Nul),
+            ("a\0", Nul),
+            ("a%", Percent),
+            ("a%zz", Percent),
+            ("a%2", Percent),
+        ] {
+            let error = StorageName::from_url_path(path).unwrap_err();
+            assert!(
+                matches!(error, Error::InvalidName { reason } if reason == expected),
+                "{path:?}: {error:?}"
+            );
+            assert!(error.status().is_client_error());
+        }
+    }
+
+    #[test]
+    fn decodes_exactly_once() {
+        let name = StorageName::from_url_path("%252e%252e/a%2520b").unwrap();
+        assert_eq!(name.as_bytes(), b"%2e%2e/a%20b");
+    }
+
+    #[test]
+    fn odd_names_are_names() {
+        for name in [
+            &b"a\\..\\b"[..],
+            b"\xe9.txt",
+            b"a\nb",
+            b"...",
+            b"..x",
+            b"C:",
+            b" ",
+            b"~",
+        ] {
+            let parsed = StorageName::parse(name).unwrap();
+            assert_eq!(
+                StorageName::from_url_path(&parsed.to_url_path()).unwrap(),
+                parsed
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_name_survives_the_way_through_a_url(bytes in proptest::collection::vec(any::<u8>(), 1..40)) {
+            if let Ok(name) = StorageName::parse(&bytes) {
+                prop_assert_eq!(StorageName::from_url_path(&name.to_url_path()).unwrap(), name);
+            }
+        }
+
+        #[test]
+        fn no_text_climbs(path in "[./%2eEfF\\\\a]{0,24}") {
+            if let Ok(name) = StorageName::from_url_path(&path) {
+                prop_assert!(name.segments().all(|s| !s.is_empty() && s != b"." && s != b".."));
+            }
+        }
+    }
+}

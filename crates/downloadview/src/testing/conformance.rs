@@ -1,0 +1,187 @@
+//! What this crate expects of every [`File`] and [`Storage`], as a suite that any can run.
+//!
+//! ```
+//! # async fn run() {
+//! use downloadview::file::VirtualFile;
+//! use downloadview::testing::conformance;
+//! conformance::file(|| VirtualFile::from_text("a.txt", "some text"), b"some text").await;
+//! # }
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(run());
+//! ```
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+
+use futures_core::Stream as _;
+
+use crate::content::{ByteRange, ByteStream, Content};
+use crate::error::{Error, Result};
+use crate::file::{File, StorageFile};
+use crate::storage::{Storage, StorageName};
+
+/// Checks a file against the bytes it should hold. `make` is called for each look, so that a file
+/// which can be read only once can be checked as well.
+///
+/// # Panics
+///
+/// At the first expectation that does not hold, saying which.
+pub async fn file<F: File>(make: impl Fn() -> F, expected: &[u8]) {
+    describes_itself(&make()).await;
+    reads_whole(&make(), expected).await;
+    reads_ranges(&make(), expected).await;
+    repeats_itself(&make, expected).await;
+}
+
+/// Checks a storage that holds `expected` under `name`, and nothing under `missing`.
+///
+/// # Panics
+///
+/// At the first expectation that does not hold, saying which.
+pub async fn storage(
+    storage: impl Storage,
+    name: &StorageName,
+    expected: &[u8],
+    missing: &StorageName,
+) {
+    let storage: Arc<dyn Storage> = Arc::new(storage);
+    file(
+        || StorageFile::new(Arc::clone(&storage), name.clone()),
+        expected,
+    )
+    .await;
+    let looked = storage.metadata(missing).await;
+    assert!(
+        matches!(looked, Err(Error::NotFound)),
+        "metadata of a missing name is `NotFound`: {looked:?}"
+    );
+    let opened = storage.open(missing).await;
+    assert!(
+        matches!(opened, Err(Error::NotFound)),
+        "opening a missing name is `NotFound`: {opened:?}"
+    );
+    if let Some(url) = storage.url(name) {
+        let encoded = name.to_url_path();
+        assert!(
+            url.ends_with(&encoded),
+            "the URL {url} ends in the encoded name {encoded}"
+        );
+    }
+    if let Some(path) = storage.path(name) {
+        assert!(
+            path.is_absolute(),
+            "the path {} is absolute",
+            path.display()
+        );
+    }
+}
+
+async fn describes_itself(file: &impl File) {
+    let name = file.name();
+    assert!(!name.is_empty(), "a file has a name");
+    assert!(!name.contains('/'), "the name {name} is one segment");
+    let known = file.known();
+    let looked = file
+        .metadata()
+        .await
+        .expect("metadata can be had without opening");
+    let agrees = known.size().is_none() || known.size() == looked.size();
+    assert!(
+        agrees,
+        "what is known ({known:?}) agrees with a look ({looked:?})"
+    );
+}
+
+async fn reads_whole(file: &impl File, expected: &[u8]) {
+    let looked = file.metadata().await.expect("metadata can be had");
+    let content = file.open().await.expect("the file opens");
+    let opened = content.metadata();
+    assert_eq!(
+        looked.size(),
+        opened.size(),
+        "a look and an open file state the same size"
+    );
+    assert_eq!(
+        looked.etag(),
+        opened.etag(),
+        "a look and an open file state the same tag"
+    );
+    assert_eq!(
+        looked.ranges(),
+        opened.ranges(),
+        "a look and an open file agree on ranges"
+    );
+    if let Some(size) = opened.size() {
+        assert_eq!(
+            size,
+            expected.len() as u64,
+            "the stated size is the true one"
+        );
+    }
+    let read = collect(content.into_stream())
+        .await
+        .expect("the content reads to its end");
+    assert!(
+        read == expected,
+        "the bytes are the expected ones, all of them, in order"
+    );
+}
+
+async fn reads_ranges(file: &impl File, expected: &[u8]) {
+    let content = file.open().await.expect("the file opens");
+    if !content.metadata().ranges() {
+        let all = ByteRange::new(0, 1).expect("not empty");
+        let part = content.stream(all);
+        assert!(part.is_err(), "a content without ranges gives no part");
+        return;
+    }
+    let length = expected.len() as u64;
+    let middle = length / 2;
+    for (start, end) in [
+        (0, 1),
+        (0, length),
+        (middle, length),
+        (middle, middle + 1),
+        (length.saturating_sub(1), length),
+    ] {
+        let Some(range) = ByteRange::new(start, end.min(length)) else {
+            continue;
+        };
+        let read = part(&content, range)
+            .await
+            .expect("a range reads to its end");
+        let wanted = &expected[usize_of(range.start())..usize_of(range.end())];
+        assert!(
+            read == wanted,
+            "the bytes of {range:?} are the expected ones"
+        );
+    }
+}
+
+async fn repeats_itself<F: File>(make: &impl Fn() -> F, expected: &[u8]) {
+    let (first, second) = (make(), make());
+    let tags = [&first, &second].map(|file| file.known().etag());
+    assert_eq!(tags[0], tags[1], "an unchanged file keeps its tag");
+    let content = second.open().await.expect("the file opens a second time");
+    let read = collect(content.into_stream())
+        .await
+        .expect("and reads to its end");
+    assert!(read == expected, "an unchanged file keeps its bytes");
+}
+
+async fn part(content: &Content, range: ByteRange) -> Result<Vec<u8>> {
+    collect(content.stream(range)?).await
+}
+
+async fn collect(stream: ByteStream) -> Result<Vec<u8>> {
+    let mut stream = pin!(stream);
+    let mut all = Vec::new();
+    while let Some(frame) = poll_fn(|cx| stream.as_mut().poll_next(cx)).await {
+        all.extend_from_slice(&frame?);
+    }
+    Ok(all)
+}
+
+fn usize_of(offset: u64) -> usize {
+    usize::try_from(offset).expect("the expected bytes are in memory")
+}

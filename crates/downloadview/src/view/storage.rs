@@ -1,0 +1,77 @@
+//! Files of a storage, by name.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::request::Parts;
+
+use super::options::view_hooks;
+use super::{DownloadView, Resolve, ViewOptions, view_setters};
+use crate::error::Result;
+use crate::file::StorageFile;
+use crate::storage::{Storage, StorageName};
+
+/// Use this when files live in a [`Storage`] and the URL names them.
+///
+/// By default the whole path of the request is the name, percent-decoded once; that is the rest of
+/// the path when the view is nested under a prefix.
+///
+/// ```
+/// # fn main() -> downloadview::Result<()> {
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let root = dir.path();
+/// use downloadview::{DownloadView, storage::LocalStorage, view::StorageView};
+///
+/// let media = StorageView::new(LocalStorage::new(root)?.base_url("/media/"));
+/// let service = media.into_service(); // Router::new().nest_service("/media", service)
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+#[doc(alias = "StorageDownloadView")]
+pub struct StorageView {
+    storage: Arc<dyn Storage>,
+    name: Arc<dyn Resolve<StorageName>>,
+    options: ViewOptions,
+}
+
+impl StorageView {
+    /// The files of `storage`, named by the path of the request.
+    pub fn new(storage: impl Storage) -> Self {
+        Self {
+            storage: Arc::new(storage),
+            name: Arc::new(|request: &Parts| StorageName::from_url_path(request.uri.path())),
+            options: ViewOptions::default(),
+        }
+    }
+
+    /// Which file: one name for all requests, or a closure that finds it.
+    #[must_use]
+    #[doc(alias = "get_path")]
+    pub fn name(mut self, name: impl Resolve<StorageName>) -> Self {
+        self.name = Arc::new(name);
+        self
+    }
+
+    view_setters!();
+}
+
+impl DownloadView for StorageView {
+    type File = StorageFile;
+
+    async fn file(&self, request: &Parts) -> Result<StorageFile> {
+        let name = self.name.resolve(request)?;
+        Ok(StorageFile::new(Arc::clone(&self.storage), name))
+    }
+
+    view_hooks!();
+}
+
+impl fmt::Debug for StorageView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StorageView")
+            .field("storage", &self.storage)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,115 @@
+//! Every file and storage of the crate passes the suite that it offers to others.
+
+use std::io::Cursor;
+
+use bytes::Bytes;
+use downloadview::content::{Content, ETag};
+use downloadview::file::{PathFile, VirtualFile};
+use downloadview::storage::{LocalStorage, MemoryStorage, StorageName};
+use downloadview::testing::conformance;
+use downloadview::{Error, File as _};
+use futures_util::{StreamExt as _, stream};
+
+fn pattern(length: usize) -> Vec<u8> {
+    (0..length).map(|i| (i * 31 + i / 256) as u8).collect()
+}
+
+fn name(text: &str) -> StorageName {
+    StorageName::parse(text).expect("a valid name")
+}
+
+#[tokio::test]
+async fn local_storage() {
+    for length in [0, 1, 100, 70_000, 5_000_000] {
+        let dir = tempfile::tempdir().unwrap();
+        let bytes = pattern(length);
+        std::fs::create_dir(dir.path().join("sub")).unwrap();
+        std::fs::write(dir.path().join("sub/été 100%.bin"), &bytes).unwrap();
+        let storage = LocalStorage::new(dir.path()).unwrap().base_url("/media");
+        let (present, missing) = (name("sub/été 100%.bin"), name("sub/none"));
+        conformance::storage(storage, &present, &bytes, &missing).await;
+    }
+}
+
+#[tokio::test]
+async fn memory_storage() {
+    let storage = MemoryStorage::new().base_url("/m/");
+    storage.insert(name("a/b"), pattern(1000));
+    conformance::storage(storage, &name("a/b"), &pattern(1000), &name("a")).await;
+}
+
+#[tokio::test]
+async fn path_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.bin");
+    std::fs::write(&path, pattern(300_000)).unwrap();
+    conformance::file(|| PathFile::new(&path), &pattern(300_000)).await;
+    let root = LocalStorage::new(dir.path()).unwrap();
+    conformance::file(|| PathFile::within(&root, name("a.bin")), &pattern(300_000)).await;
+}
+
+#[tokio::test]
+async fn virtual_files_of_every_kind() {
+    let bytes = pattern(200_000);
+    let chunks = || {
+        bytes
+            .chunks(7_000)
+            .map(Bytes::copy_from_slice)
+            .collect::<Vec<_>>()
+    };
+    conformance::file(|| VirtualFile::from_bytes("a", bytes.clone()), &bytes).await;
+    conformance::file(|| VirtualFile::from_text("a", "text"), b"text").await;
+    conformance::file(
+        || VirtualFile::from_reader("a", Cursor::new(bytes.clone())),
+        &bytes,
+    )
+    .await;
+    conformance::file(|| VirtualFile::from_chunks("a", chunks()), &bytes).await;
+    conformance::file(
+        || VirtualFile::from_async_reader("a", Cursor::new(bytes.clone())),
+        &bytes,
+    )
+    .await;
+    let frames = || stream::iter(chunks().into_iter().map(Ok::<_, std::io::Error>));
+    conformance::file(|| VirtualFile::from_stream("a", frames()), &bytes).await;
+    let tag = ETag::strong("v1").unwrap();
+    let sized = || {
+        VirtualFile::from_stream("a", frames())
+            .size(200_000)
+            .etag(tag.clone())
+    };
+    conformance::file(sized, &bytes).await;
+}
+
+#[tokio::test]
+async fn a_stream_can_be_taken_once() {
+    let file = VirtualFile::from_chunks("a", ["x"]);
+    let first: Content = file.open().await.unwrap();
+    drop(first);
+    assert!(matches!(file.open().await, Err(Error::Consumed)));
+}
+
+#[tokio::test]
+async fn the_first_chunk_does_not_wait_for_the_second() {
+    // The second is only sent once the first has been taken.
+    let (send, receive) = std::sync::mpsc::channel::<Bytes>();
+    send.send(Bytes::from("first")).unwrap();
+    let content = VirtualFile::from_chunks("a", receive).open().await.unwrap();
+    let mut stream = content.into_stream();
+    assert_eq!(stream.next().await.unwrap().unwrap(), "first");
+    send.send(Bytes::from("second")).unwrap();
+    drop(send);
+    assert_eq!(stream.next().await.unwrap().unwrap(), "second");
+}
+
+#[tokio::test]
+async fn small_chunks_that_come_quickly_share_a_frame() {
+    let chunks = (0..20_000).map(|row| format!("{row}\n"));
+    let content = VirtualFile::from_chunks("a", chunks.clone())
+        .open()
+        .await
+        .unwrap();
+    let frames: Vec<_> = content.into_stream().map(Result::unwrap).collect().await;
+    assert_eq!(frames.concat(), chunks.collect::<String>().into_bytes());
+    assert!(frames.len() < 2_000, "{} frames", frames.len());
+}
