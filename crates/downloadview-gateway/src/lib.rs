@@ -1,1 +1,12 @@
-//! stub
+//! The gateway: one TOML file in, downloads out, with or without a proxy in front.
+//!
+//! In the order of a start: [`cli`] → [`config`] → [`logging`] → [`server`]. From the same file [`proxy_config`]
+//! writes the configuration of the proxy in front.
+
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod logging;
+pub mod proxy_config;
+pub mod serve;
+pub mod server;

@@ -1,2 +1,64 @@
-//! stub
-fn main() {}
+//! The binary `downloadview`: reads the command line, does what it says, and tells what stood in the way.
+
+use std::io::{self, IsTerminal, Write as _};
+use std::process::ExitCode;
+
+use anyhow::bail;
+use clap::Parser;
+use downloadview_gateway::cli::{Cli, Command, ProxyConfigArgs};
+use downloadview_gateway::config::{Colours, Config, ConfigError, Listen};
+use downloadview_gateway::proxy_config::{self, Form};
+use downloadview_gateway::serve::serve;
+
+/// Where a printed stand-alone proxy listens.
+const PROXY_ADDRESS: ([u8; 4], u16) = ([127, 0, 0, 1], 8080);
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::ProxyConfig(args) => print_proxy_config(args),
+        Command::Serve(args) => serve(&Config::load(&args.config.file)?, args.listen),
+        Command::Explain(_) => bail!("`explain` is not built yet"),
+        Command::Demo(_) => bail!("`demo` is not built yet"),
+        _ => bail!("this command is not built yet"),
+    }
+}
+
+fn print_proxy_config(args: ProxyConfigArgs) -> anyhow::Result<()> {
+    let config = Config::load(&args.config.file)?;
+    let form = match args.standalone {
+        true => Form::Standalone(args.listen.unwrap_or(Listen::Tcp(PROXY_ADDRESS.into()))),
+        false => Form::Snippet,
+    };
+    let options = proxy_config::Options {
+        app: args.app,
+        form,
+    };
+    let text = proxy_config::print(args.backend.backend(), &config, &options)?;
+    match io::stdout().write_all(text.as_bytes()) {
+        // `| head` has read enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
+    }
+}
+
+/// A mistake in the file has its own picture; anything else is one line.
+fn complain(error: &anyhow::Error) {
+    let colours = match io::stderr().is_terminal() {
+        true => Colours::Always,
+        false => Colours::Never,
+    };
+    match error.downcast_ref::<ConfigError>() {
+        Some(error) => eprintln!("{}", error.render(colours)),
+        None => eprintln!("error: {error:#}"),
+    }
+}

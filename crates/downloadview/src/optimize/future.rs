@@ -25,7 +25,7 @@ use crate::response::{Download, DownloadBody, refusal};
 pub(super) struct Asked {
     pub(super) conditional: ConditionalRequest,
     pub(super) uri: Uri,
-    pub(super) route: Option<String>,
+    pub(super) route: Option<Arc<str>>,
     /// Whether another layer around this one can still deliver.
     pub(super) nested: bool,
 }
@@ -185,6 +185,16 @@ impl<B> ResponseBody<B> {
     fn download(body: DownloadBody) -> Self {
         let kind = Kind::Download { body };
         Self { kind }
+    }
+}
+
+/// For stacks that hold nothing but downloads.
+impl<B: Into<DownloadBody>> From<ResponseBody<B>> for DownloadBody {
+    fn from(body: ResponseBody<B>) -> Self {
+        match body.kind {
+            Kind::Inner { body } => body.into(),
+            Kind::Download { body } => body,
+        }
     }
 }
 

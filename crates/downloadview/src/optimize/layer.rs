@@ -13,7 +13,7 @@ use super::future::{Asked, ResponseFuture};
 use crate::headers::ConditionalRequest;
 use crate::response::Deferred;
 
-type RouteName = Arc<dyn Fn(&Extensions) -> Option<String> + Send + Sync>;
+type RouteName = Arc<dyn Fn(&Extensions) -> Option<Arc<str>> + Send + Sync>;
 
 /// Delegates or streams every [`DownloadResponse`](crate::DownloadResponse) that passes; other
 /// responses only lose forged hand-off headers.
@@ -53,7 +53,7 @@ impl OptimizeLayer {
     #[must_use]
     pub fn route_name(
         mut self,
-        route_name: impl Fn(&Extensions) -> Option<String> + Send + Sync + 'static,
+        route_name: impl Fn(&Extensions) -> Option<Arc<str>> + Send + Sync + 'static,
     ) -> Self {
         self.route_name = Some(Arc::new(route_name));
         self

@@ -60,6 +60,12 @@ impl DownloadResponse {
 
     option_setters!(options);
 
+    /// The file.
+    #[must_use]
+    pub fn file(&self) -> &Arc<dyn File> {
+        &self.file
+    }
+
     pub(crate) fn with_modified_since(mut self, hook: Arc<dyn ModifiedSince>) -> Self {
         self.modified_since = Some(hook);
         self

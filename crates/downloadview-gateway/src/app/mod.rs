@@ -1,0 +1,115 @@
+//! Turns a checked configuration into the service that answers requests.
+//!
+//! ```text
+//! request ─▶ router ─▶ OptimizeLayer of [optimize] ─▶ OptimizeLayer of the view's rules ─▶ view
+//! ```
+//!
+//! A view's own rules come first; what they do not take is left to those of `[optimize]`.
+
+mod mount;
+mod optimizer;
+mod storage;
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Ready;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use downloadview::content::BoxFuture;
+use downloadview::{DownloadBody, Error, Result};
+use http::{Request, Response};
+use tower_service::Service;
+
+pub use self::mount::{Captured, Mounted};
+use crate::config::Config;
+
+/// The gateway as a tower service. Cloning shares everything.
+#[derive(Clone)]
+pub struct App {
+    routes: Arc<matchit::Router<Mounted>>,
+}
+
+/// Builds storages, optimizers and views.
+///
+/// # Errors
+///
+/// What the check of the file could not see: a folder that vanished since, a rule that its backend refuses.
+pub fn build(config: &Config) -> Result<App> {
+    let storages = storage::build(config)?;
+    let optimizer = Arc::new(optimizer::build(config, &config.optimize.rules)?);
+    let mut routes = matchit::Router::new();
+    for view in &config.views {
+        let mounted = mount::mount(config, view, &storages, &optimizer)?;
+        routes
+            .insert(view.route.pattern(), mounted)
+            .map_err(Error::other)?;
+    }
+    Ok(App {
+        routes: Arc::new(routes),
+    })
+}
+
+impl App {
+    /// The view that a path leads to, and the value of the route's parameter that it needs.
+    #[must_use]
+    pub fn route(&self, path: &str) -> Option<(&Mounted, Captured)> {
+        let found = self.routes.at(path).ok()?;
+        let captured = found
+            .value
+            .parameter()
+            .and_then(|name| found.params.get(name));
+        let captured = Captured(captured.unwrap_or_default().to_owned());
+        Some((found.value, captured))
+    }
+}
+
+impl<B> Service<Request<B>> for App {
+    type Response = Response<DownloadBody>;
+    type Error = Infallible;
+    type Future = Answer;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Answer {
+        let mut request = request.map(drop);
+        let Some((mounted, captured)) = self.route(request.uri().path()) else {
+            return Answer::Known(std::future::ready(Error::NotFound.into_response()));
+        };
+        request.extensions_mut().insert(captured);
+        Answer::Asked(mounted.respond(request))
+    }
+}
+
+/// The future of an [`App`].
+pub enum Answer {
+    /// No view has this path.
+    Known(Ready<Response<DownloadBody>>),
+    /// A view was asked.
+    Asked(BoxFuture<'static, Response<DownloadBody>>),
+}
+
+impl Future for Answer {
+    type Output = Result<Response<DownloadBody>, Infallible>;
+
+    fn poll(mut self: std::pin::Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut *self {
+            Self::Known(ready) => std::pin::Pin::new(ready).poll(cx).map(Ok),
+            Self::Asked(future) => future.as_mut().poll(cx).map(Ok),
+        }
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,179 @@
+//! The command line: what may be asked of the gateway, and the help that says so.
+
+use std::path::PathBuf;
+
+use clap::builder::PossibleValue;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::{BackendKind, Listen};
+
+/// Serves downloads described by one TOML file, and leaves the bytes to the proxy in front.
+///
+/// Each view of the file says what is downloaded at which path. Rules say which of these files the proxy in front
+/// delivers by itself; all others the gateway streams.
+#[derive(Debug, Parser)]
+#[command(name = "downloadview", version, after_help = AFTER_HELP, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  downloadview demo
+      Everything on this machine, to look at: http://127.0.0.1:8000/
+  downloadview serve --config downloadview.toml
+      The gateway. SIGTERM or SIGINT lets running downloads finish; a second one does not.
+  downloadview explain --config downloadview.toml /files/report.pdf
+      Which view, file, rule and header this request would get.
+  downloadview proxy-config nginx --config downloadview.toml > snippet.conf
+      The configuration of the nginx in front.
+
+Exit codes:
+  0  done, or stopped when asked to
+  1  the configuration, or something on this machine, stands in the way; stderr says what and how to mend it
+  2  the command line is wrong";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+#[non_exhaustive]
+pub enum Command {
+    /// Serve the views of a configuration file
+    Serve(ServeArgs),
+    /// Show what a request would get, and why
+    Explain(ExplainArgs),
+    /// Print the configuration of the proxy in front
+    #[command(after_help = PROXY_CONFIG_HELP)]
+    ProxyConfig(ProxyConfigArgs),
+    /// Run the demonstration: every kind of view, before each proxy that is installed
+    Demo(DemoArgs),
+}
+
+const PROXY_CONFIG_HELP: &str = "\
+Example, a whole nginx of your own, unprivileged:
+  downloadview proxy-config nginx --config downloadview.toml --standalone > /tmp/front.conf
+  mkdir -p /tmp/front && nginx -e stderr -p /tmp/front -c /tmp/front.conf";
+
+/// The configuration file.
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// The configuration file
+    #[arg(long = "config", value_name = "FILE", env = "DOWNLOADVIEW_CONFIG")]
+    pub file: PathBuf,
+}
+
+/// Arguments of `serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// The configuration file.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Listen here in place of the file's `listen`: IP:PORT or unix:PATH
+    #[arg(long, value_name = "ADDR", env = "DOWNLOADVIEW_LISTEN")]
+    pub listen: Option<Listen>,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The configuration file.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// The path of a request: /files/report.pdf
+    #[arg(value_name = "PATH", value_parser = request_path)]
+    pub path: String,
+}
+
+/// Arguments of `proxy-config`.
+#[derive(Debug, Args)]
+pub struct ProxyConfigArgs {
+    /// The proxy
+    #[arg(value_name = "BACKEND", value_enum)]
+    pub backend: Proxy,
+    /// The configuration file.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Print a complete configuration that an unprivileged user can start
+    #[arg(long)]
+    pub standalone: bool,
+    /// Where that proxy listens [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR", requires = "standalone")]
+    pub listen: Option<Listen>,
+    /// Where the gateway listens, if not where the file says
+    #[arg(long, value_name = "ADDR", env = "DOWNLOADVIEW_LISTEN")]
+    pub app: Option<Listen>,
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Listen here; the proxies take the ports that follow
+    #[arg(
+        long,
+        value_name = "ADDR",
+        default_value = "127.0.0.1:8000",
+        env = "DOWNLOADVIEW_LISTEN"
+    )]
+    pub listen: std::net::SocketAddr,
+    /// Proxies to start: auto (those installed), none, or names: nginx,...
+    #[arg(long, value_name = "WHICH", default_value = "auto", value_parser = proxies)]
+    pub proxies: Proxies,
+}
+
+/// Which proxies the demonstration starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proxies {
+    /// `auto`: those that are installed.
+    Installed,
+    /// `none`, or a list: exactly these; one that is missing is an error.
+    Named(Vec<Proxy>),
+}
+
+/// A proxy that can be configured and started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Proxy {
+    /// nginx.
+    Nginx,
+}
+
+impl Proxy {
+    /// The backend that hands files to this proxy.
+    pub fn backend(self) -> BackendKind {
+        match self {
+            Self::Nginx => BackendKind::Nginx,
+        }
+    }
+}
+
+impl ValueEnum for Proxy {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Nginx]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.backend().name()))
+    }
+}
+
+fn proxies(text: &str) -> Result<Proxies, String> {
+    match text {
+        "auto" => Ok(Proxies::Installed),
+        "none" => Ok(Proxies::Named(Vec::new())),
+        names => {
+            let proxies = names.split(',').map(|name| {
+                Proxy::from_str(name, false)
+                    .map_err(|_| format!("`{name}` is none of the proxies: nginx"))
+            });
+            proxies.collect::<Result<_, _>>().map(Proxies::Named)
+        }
+    }
+}
+
+fn request_path(text: &str) -> Result<String, String> {
+    if text.starts_with('/') {
+        return Ok(text.to_owned());
+    }
+    Err(format!("a path starts with a slash: /{text}"))
+}

@@ -1,0 +1,59 @@
+//! Checks what no table can check alone: routes that overlap, and routes that a proxy hides.
+
+use super::error::Problem;
+use super::file::{At, Source};
+use super::optimize::{BackendKind, OptimizeConfig};
+use super::rule::{Destination, RuleConfig};
+use super::view::ViewConfig;
+
+/// Reports two views whose routes no router can hold together.
+pub(super) fn overlapping_routes(source: &Source<'_>, views: &[At<ViewConfig>]) {
+    for (index, view) in views.iter().enumerate() {
+        let earlier = views[..index]
+            .iter()
+            .find(|earlier| earlier.value.route.conflicts_with(&view.value.route));
+        let Some(earlier) = earlier else { continue };
+        let (route, other) = (&view.value.route, &earlier.value.route);
+        let other_line = source.line(&earlier.span);
+        let message = format!("route `{route}` overlaps `{other}` of line {other_line}");
+        let problem = Problem::new(view.span.clone(), message)
+            .related(earlier.span.clone(), "the same paths")
+            .mend("give one of the two another path");
+        source.report(problem);
+    }
+}
+
+/// Reports a view whose paths lie in an internal location: behind the proxy no client could reach it.
+pub(super) fn hidden_routes(
+    source: &Source<'_>,
+    optimize: &OptimizeConfig,
+    views: &[At<ViewConfig>],
+) {
+    let of_views = views.iter().flat_map(|view| &view.value.rules);
+    let locations: Vec<_> = optimize
+        .rules
+        .iter()
+        .chain(of_views)
+        .filter_map(|rule| internal_location(rule, optimize.backend))
+        .collect();
+    for view in views {
+        let start = view.value.route.fixed_start();
+        let Some((location, line)) = locations.iter().find(|(path, _)| start.starts_with(path))
+        else {
+            continue;
+        };
+        let route = &view.value.route;
+        let message = format!(
+            "route `{route}` lies below `{location}`, which the rule of line {line} keeps from clients"
+        );
+        let mend = "choose a `destination_url` that no route starts with: \"/_internal/\"";
+        source.report(Problem::new(view.span.clone(), message).mend(mend));
+    }
+}
+
+fn internal_location(rule: &RuleConfig, default: BackendKind) -> Option<(&str, usize)> {
+    match (&rule.destination, rule.backend_or(default)) {
+        (Destination::Url(url), BackendKind::Nginx) => Some((url, rule.line)),
+        _ => None,
+    }
+}

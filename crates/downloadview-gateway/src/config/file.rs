@@ -1,0 +1,319 @@
+//! Reads TOML tables key by key, so that every mistake is reported at its place and all in one run.
+//!
+//! A reader asks a [`Table`] for each key it knows; [`Table::finish`] then reports the keys nobody
+//! asked for. The known keys are thus written down once, where they are read.
+
+use std::cell::RefCell;
+use std::ops::Range;
+use std::path::Path;
+
+use toml::de::{DeTable, DeValue};
+
+use super::error::{Problem, position};
+use super::scalar::{Fault, listing, nearest};
+
+/// The text being read, where relative paths start, and the mistakes found so far.
+#[derive(Debug)]
+pub(super) struct Source<'a> {
+    pub(super) text: &'a str,
+    pub(super) folder: &'a Path,
+    problems: RefCell<Vec<Problem>>,
+}
+
+/// One table of the file and the keys that its reader has asked for.
+#[derive(Debug)]
+pub(super) struct Table<'a> {
+    pub(super) source: &'a Source<'a>,
+    pub(super) span: Range<usize>,
+    name: String,
+    entries: Vec<Entry<'a>>,
+    known: Vec<&'static str>,
+}
+
+/// One value of the file, with the key that names it.
+#[derive(Debug, Clone)]
+pub(super) struct Value<'a> {
+    pub(super) span: Range<usize>,
+    source: &'a Source<'a>,
+    name: String,
+    value: &'a DeValue<'a>,
+}
+
+/// A value as it was understood, with its place in the file.
+#[derive(Debug, Clone)]
+pub(super) struct At<T> {
+    pub(super) span: Range<usize>,
+    pub(super) value: T,
+}
+
+#[derive(Debug)]
+struct Entry<'a> {
+    key: &'a str,
+    key_span: Range<usize>,
+    span: Range<usize>,
+    value: &'a DeValue<'a>,
+}
+
+const A_STRING: &str = "a string";
+
+impl<'a> Source<'a> {
+    pub(super) fn new(text: &'a str, folder: &'a Path) -> Self {
+        Self {
+            text,
+            folder,
+            problems: RefCell::default(),
+        }
+    }
+
+    pub(super) fn report(&self, problem: Problem) {
+        self.problems.borrow_mut().push(problem);
+    }
+
+    pub(super) fn into_problems(self) -> Vec<Problem> {
+        self.problems.into_inner()
+    }
+
+    /// The line of a place in the file, counted from 1.
+    pub(super) fn line(&self, span: &Range<usize>) -> usize {
+        position(self.text, span.start).0
+    }
+}
+
+impl<'a> Table<'a> {
+    /// `name` is how messages call the table: "[storages.media]", "the file".
+    pub(super) fn new(
+        source: &'a Source<'a>,
+        name: impl Into<String>,
+        span: Range<usize>,
+        table: &'a DeTable<'a>,
+    ) -> Self {
+        let entries = table.iter().map(|(key, value)| Entry {
+            key: key.get_ref(),
+            key_span: key.span(),
+            span: value.span(),
+            value: value.get_ref(),
+        });
+        Self {
+            source,
+            span,
+            name: name.into(),
+            entries: entries.collect(),
+            known: Vec::new(),
+        }
+    }
+
+    /// The value of a key, which from now on counts as known.
+    pub(super) fn get(&mut self, key: &'static str) -> Option<Value<'a>> {
+        self.known.push(key);
+        let entry = self.entries.iter().find(|entry| entry.key == key)?;
+        Some(self.value(entry))
+    }
+
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.entries.iter().any(|entry| entry.key == key)
+    }
+
+    /// Every key with its value: for tables whose keys are names that the user chose.
+    pub(super) fn values(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> {
+        self.entries
+            .iter()
+            .map(|entry| (entry.key, self.value(entry)))
+    }
+
+    /// A string that `parse` understands.
+    pub(super) fn parsed<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, Fault>,
+    ) -> Option<T> {
+        self.get(key)?.parsed(parse)
+    }
+
+    /// As [`parsed`](Self::parsed), with the place of the value.
+    pub(super) fn parsed_at<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, Fault>,
+    ) -> Option<At<T>> {
+        let value = self.get(key)?;
+        let span = value.span.clone();
+        let value = value.parsed(parse)?;
+        Some(At { span, value })
+    }
+
+    pub(super) fn boolean(&mut self, key: &'static str) -> Option<bool> {
+        self.get(key)?.boolean()
+    }
+
+    /// Reports `key` as missing, or as misspelt; a value that is there has its own report, if it needs one.
+    pub(super) fn require<T>(&mut self, key: &str, example: &str, value: Option<T>) -> Option<T> {
+        if value.is_some() || self.has(key) {
+            return value;
+        }
+        let misspelt = self.entries.iter().position(|entry| {
+            !self.known.contains(&entry.key) && nearest(entry.key, &[key]).is_some()
+        });
+        match misspelt {
+            // Taken out, so that `finish` does not report it again.
+            Some(index) => self.report_unknown(&self.entries[index], &[key]),
+            None => {
+                let message = format!("missing key `{key}` in {}", self.name);
+                self.report(message, format!("add it: {key} = {example}"));
+            }
+        }
+        misspelt.map(|index| self.entries.remove(index));
+        None
+    }
+
+    /// Reports a mistake of the table as a whole.
+    pub(super) fn report(&self, message: impl Into<String>, mend: impl Into<String>) {
+        let problem = Problem::new(self.span.clone(), message).mend(mend);
+        self.source.report(problem);
+    }
+
+    /// Reports every key that nobody asked for.
+    pub(super) fn finish(self) {
+        for entry in &self.entries {
+            if !self.known.contains(&entry.key) {
+                self.report_unknown(entry, &self.known);
+            }
+        }
+    }
+
+    fn report_unknown(&self, entry: &Entry<'a>, known: &[&str]) {
+        let mend = match nearest(entry.key, known) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("{} knows {}", self.name, listing(known, "and")),
+        };
+        let message = format!("unknown key `{}` in {}", entry.key, self.name);
+        let problem = Problem::new(entry.key_span.clone(), message);
+        self.source.report(problem.mend(mend));
+    }
+
+    fn value(&self, entry: &Entry<'a>) -> Value<'a> {
+        Value {
+            span: entry.span.clone(),
+            source: self.source,
+            name: entry.key.to_owned(),
+            value: entry.value,
+        }
+    }
+}
+
+impl<'a> Value<'a> {
+    pub(super) fn parsed<T>(&self, parse: impl FnOnce(&str) -> Result<T, Fault>) -> Option<T> {
+        self.understood(parse(self.string()?))
+    }
+
+    pub(super) fn string(&self) -> Option<&'a str> {
+        self.typed(self.value.as_str(), A_STRING)
+    }
+
+    /// Whether the value is this string; anything else is left for others to read.
+    pub(super) fn is_word(&self, word: &str) -> bool {
+        self.value.as_str() == Some(word)
+    }
+
+    pub(super) fn boolean(&self) -> Option<bool> {
+        self.typed(self.value.as_bool(), "true or false")
+    }
+
+    pub(super) fn integer(&self) -> Option<i64> {
+        self.typed(self.as_integer(), "an integer")
+    }
+
+    /// An integer, or a string that `parse` understands.
+    pub(super) fn number_or(&self, parse: impl FnOnce(&str) -> Result<u64, Fault>) -> Option<u64> {
+        match self.as_integer() {
+            Some(number) => self.understood(u64::try_from(number).map_err(|_| {
+                Fault::new(
+                    format!("`{number}` is negative"),
+                    "write a number from 0 upwards",
+                )
+            })),
+            None => self.understood(parse(
+                self.typed(self.value.as_str(), "a number or a string")?,
+            )),
+        }
+    }
+
+    /// The value as a table that messages call `name`.
+    pub(super) fn table(&self, name: impl Into<String>) -> Option<Table<'a>> {
+        let table = self.typed(self.value.as_table(), "a table")?;
+        Some(Table::new(self.source, name, self.span.clone(), table))
+    }
+
+    /// The tables of a `[[list]]`, each called `name`.
+    pub(super) fn tables(&self, name: &str) -> Vec<Table<'a>> {
+        if self.value.is_table() {
+            let fault = Fault::new(
+                "expected a list of tables, found one table",
+                format!("write {name}"),
+            );
+            self.refuse(fault);
+            return Vec::new();
+        }
+        let items = self.items().unwrap_or_default();
+        items.iter().filter_map(|item| item.table(name)).collect()
+    }
+
+    pub(super) fn items(&self) -> Option<Vec<Self>> {
+        let items = self.typed(self.value.as_array(), "a list")?;
+        Some(
+            items
+                .iter()
+                .map(|item| Self {
+                    span: item.span(),
+                    source: self.source,
+                    name: self.name.clone(),
+                    value: item.get_ref(),
+                })
+                .collect(),
+        )
+    }
+
+    /// Unwraps what a parser made of the value; a fault is reported at the value.
+    pub(super) fn understood<T>(&self, result: Result<T, Fault>) -> Option<T> {
+        result.map_err(|fault| self.refuse(fault)).ok()
+    }
+
+    pub(super) fn refuse(&self, fault: Fault) {
+        let message = format!("`{}`: {}", self.name, fault.message);
+        let problem = Problem::new(self.span.clone(), message).mend(fault.mend);
+        self.source.report(problem);
+    }
+
+    fn as_integer(&self) -> Option<i64> {
+        let digits = self.value.as_integer()?;
+        i64::from_str_radix(digits.as_str(), digits.radix()).ok()
+    }
+
+    fn typed<T>(&self, value: Option<T>, expected: &str) -> Option<T> {
+        if value.is_none() {
+            let mend = match self.value {
+                DeValue::Integer(_) | DeValue::Float(_) if expected == A_STRING => {
+                    "write it in quotes, a duration with its unit: \"60s\"".to_owned()
+                }
+                _ => format!("give `{}` {expected}", self.name),
+            };
+            let found = kind_of(self.value);
+            self.refuse(Fault::new(
+                format!("expected {expected}, found {found}"),
+                mend,
+            ));
+        }
+        value
+    }
+}
+
+fn kind_of(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => A_STRING,
+        DeValue::Integer(_) => "an integer",
+        DeValue::Float(_) => "a number with a fraction",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}

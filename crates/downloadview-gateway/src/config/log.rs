@@ -1,0 +1,72 @@
+//! `[log]`: how much is logged, and in which form.
+
+use tracing_subscriber::filter::EnvFilter;
+
+use super::file::Table;
+use super::scalar::{Fault, one_of};
+
+/// How much is logged, and in which form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogSettings {
+    /// The form of a line. Default: for people on a terminal, JSON elsewhere.
+    pub format: LogFormat,
+    /// A level (`info`) or the directives of `RUST_LOG` (`info,downloadview=debug`). The variable wins. Default: `info`.
+    pub level: String,
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// `"auto"`: for people on a terminal, JSON elsewhere.
+    #[default]
+    Auto,
+    /// `"human"`: for people.
+    Human,
+    /// `"json"`: one JSON object a line.
+    Json,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::Auto,
+            level: "info".to_owned(),
+        }
+    }
+}
+
+impl LogSettings {
+    pub(super) fn read(file: &mut Table<'_>) -> Self {
+        const FORMATS: [(&str, LogFormat); 3] = [
+            ("auto", LogFormat::Auto),
+            ("human", LogFormat::Human),
+            ("json", LogFormat::Json),
+        ];
+
+        let default = Self::default();
+        let Some(mut table) = file.get("log").and_then(|value| value.table("[log]")) else {
+            return default;
+        };
+        let format = table.parsed("format", |text| one_of(text, &FORMATS, &[]));
+        let level = table.parsed("level", level);
+        table.finish();
+        Self {
+            format: format.unwrap_or(default.format),
+            level: level.unwrap_or(default.level),
+        }
+    }
+}
+
+fn level(text: &str) -> Result<String, Fault> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+    // A lone word that is no level would be taken for the name of a target, and silence everything else.
+    let lone_word = !text.contains(['=', ',', '[']) && !LEVELS.contains(&text);
+    if lone_word || EnvFilter::try_new(text).is_err() {
+        return Err(Fault::new(
+            format!("`{text}` is no log level"),
+            "write off, error, warn, info, debug or trace, or directives such as \"info,downloadview=debug\"",
+        ));
+    }
+    Ok(text.to_owned())
+}

@@ -1,0 +1,166 @@
+//! The configuration file: read, checked, and turned into plain types.
+//!
+//! 1. `file` walks the TOML tables key by key and keeps the place of every value;
+//! 2. each table has a file of its own here, which holds the type and its reader;
+//! 3. `check` looks across tables;
+//! 4. `error` shows all mistakes of one run, each with line, column, excerpt and mend.
+//!
+//! Nothing of the file is used before all of it was understood. Paths are absolute afterwards; names of storages
+//! are known to exist; header values, routes, sizes and durations have been parsed.
+//!
+//! ```
+//! use downloadview_gateway::config::Config;
+//!
+//! let text = r#"
+//!     [[views]]
+//!     route = "/hello"
+//!     kind = "virtual"
+//!     text = "Hello, world!"
+//!     basename = "hello.txt"
+//! "#;
+//! let config = Config::parse(text, "downloadview.toml".as_ref())?;
+//! assert_eq!(config.views[0].route.pattern(), "/hello");
+//! # Ok::<(), downloadview_gateway::config::ConfigError>(())
+//! ```
+
+mod check;
+mod error;
+mod file;
+mod listen;
+mod log;
+mod optimize;
+mod paths;
+mod route;
+mod rule;
+mod scalar;
+mod server;
+mod storage;
+mod view;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{self, Path, PathBuf};
+
+use toml::de::DeTable;
+
+pub use self::error::{Colours, ConfigError, Problem};
+pub use self::listen::{Listen, ListenError};
+pub use self::log::{LogFormat, LogSettings};
+pub use self::optimize::{BackendKind, OptimizeConfig, Unmatched};
+pub use self::route::Route;
+pub use self::rule::{Destination, LimitRate, NginxRule, RuleConfig, Source};
+pub use self::server::ServerSettings;
+pub use self::storage::{LocalStorageConfig, StorageConfig, StorageKind, Symlinks, Unreadable};
+pub use self::view::{Disposition, StorageFileName, ViewConfig, ViewKind};
+
+use self::file::Table;
+use self::storage::Storages;
+
+/// The whole file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Where the text came from, for messages.
+    pub file: PathBuf,
+    /// Where the gateway listens. Default: `127.0.0.1:8000`.
+    pub listen: Listen,
+    /// The storages by name. Default: none.
+    pub storages: BTreeMap<String, StorageConfig>,
+    /// What is left to the proxy in front. Default: nothing.
+    pub optimize: OptimizeConfig,
+    /// The views, in the order of the file; at least one.
+    pub views: Vec<ViewConfig>,
+    /// Limits of the HTTP listener.
+    pub server: ServerSettings,
+    /// How much is logged, and in which form.
+    pub log: LogSettings,
+}
+
+impl Config {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or holds mistakes: all those that one run can tell apart.
+    pub fn load(file: &Path) -> Result<Self, ConfigError> {
+        let text =
+            fs::read_to_string(file).map_err(|error| ConfigError::unreadable(file, error))?;
+        Self::parse(&text, file)
+    }
+
+    /// Reads and checks a text. Relative paths in it start at the folder of `file`, which need not exist itself.
+    ///
+    /// # Errors
+    ///
+    /// The text holds mistakes: all those that one run can tell apart.
+    pub fn parse(text: &str, file: &Path) -> Result<Self, ConfigError> {
+        let (document, errors) = DeTable::parse_recoverable(text);
+        if !errors.is_empty() {
+            let problems = errors.iter().map(|error| syntax_problem(text, error));
+            return Err(ConfigError::invalid(file, text, problems.collect()));
+        }
+        let folder = folder_of(file);
+        let source = file::Source::new(text, &folder);
+        let span = 0..0;
+        let table = Table::new(&source, "the file", span, document.get_ref());
+        let config = Self::read(table, file);
+        match source.into_problems() {
+            problems if problems.is_empty() => Ok(config),
+            problems => Err(ConfigError::invalid(file, text, problems)),
+        }
+    }
+
+    /// Where something went wrong, a default stands in; the caller throws the result away then.
+    fn read(mut table: Table<'_>, file: &Path) -> Self {
+        let source = table.source;
+        let listen = table.parsed("listen", |text| Listen::read(text, source.folder));
+        let storages = Storages::read(&mut table);
+        let optimize = OptimizeConfig::read(&mut table, &storages);
+        let views = ViewConfig::read_all(&mut table, &storages, optimize.backend);
+        let server = ServerSettings::read(&mut table);
+        let log = LogSettings::read(&mut table);
+        storage::refuse_later_tables(&mut table, source);
+        if !table.has("views") {
+            table.report("there is nothing to download: no [[views]]", "add a view");
+        }
+        check::overlapping_routes(source, &views);
+        check::hidden_routes(source, &optimize, &views);
+        table.finish();
+        Self {
+            file: file.to_owned(),
+            listen: listen.unwrap_or_default(),
+            storages: storages.read,
+            optimize,
+            views: views.into_iter().map(|view| view.value).collect(),
+            server,
+            log,
+        }
+    }
+
+    /// Every rule with the backend that carries it out: those of `[optimize]`, then those of the views.
+    pub fn rules(&self) -> impl Iterator<Item = (&RuleConfig, BackendKind)> {
+        let of_views = self.views.iter().flat_map(|view| &view.rules);
+        let rules = self.optimize.rules.iter().chain(of_views);
+        rules.map(|rule| (rule, rule.backend_or(self.optimize.backend)))
+    }
+}
+
+fn syntax_problem(text: &str, error: &toml::de::Error) -> Problem {
+    let span = error.span().unwrap_or(0..0);
+    let span = span.start.min(text.len())..span.end.min(text.len());
+    let mend = match error.message() {
+        "duplicate key" => "keep one of the two",
+        _ => {
+            "strings stand in quotes, [tables] and [[lists of tables]] in brackets: https://toml.io"
+        }
+    };
+    Problem::new(span, error.message().to_owned()).mend(mend)
+}
+
+fn folder_of(file: &Path) -> PathBuf {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    match folder.as_os_str().is_empty() {
+        true => path::absolute("."),
+        false => path::absolute(folder),
+    }
+    .unwrap_or_else(|_| folder.to_owned())
+}

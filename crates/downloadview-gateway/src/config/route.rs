@@ -1,0 +1,115 @@
+//! The path of a view: fixed segments, `{parameter}`s and a `{*rest}` at the end.
+
+use std::fmt;
+
+use super::scalar::Fault;
+
+/// The paths that a view answers: `/files/{*path}`. In the syntax of `matchit` 0.8, which is axum 0.8's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    pattern: String,
+    parameters: Vec<String>,
+}
+
+impl Route {
+    /// The route as the file says it.
+    pub fn pattern(&self) -> &str {
+        &self.pattern
+    }
+
+    /// The names of the parameters, in order, without the `*` of a catch-all.
+    pub fn parameters(&self) -> &[String] {
+        &self.parameters
+    }
+
+    /// The part before the first parameter.
+    pub fn fixed_start(&self) -> &str {
+        let end = self.pattern.find('{').unwrap_or(self.pattern.len());
+        &self.pattern[..end]
+    }
+
+    /// Whether no router can hold both routes.
+    pub(super) fn conflicts_with(&self, other: &Self) -> bool {
+        let mut router = matchit::Router::new();
+        let first = router.insert(self.pattern.as_str(), ());
+        first.is_ok() && router.insert(other.pattern.as_str(), ()).is_err()
+    }
+
+    pub(super) fn read(text: &str) -> Result<Self, Fault> {
+        check_characters(text)?;
+        matchit::Router::new()
+            .insert(text, ())
+            .map_err(|error| Fault::new(format!("`{text}` is no route: {error}"), mend(&error)))?;
+        let parameters = parameters(text);
+        let twice = parameters
+            .iter()
+            .enumerate()
+            .find(|(index, name)| parameters[..*index].contains(name));
+        if let Some((_, name)) = twice {
+            return Err(Fault::new(
+                format!("`{text}` has two parameters `{name}`"),
+                "give each parameter a name of its own",
+            ));
+        }
+        Ok(Self {
+            pattern: text.to_owned(),
+            parameters,
+        })
+    }
+}
+
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.pattern)
+    }
+}
+
+fn check_characters(text: &str) -> Result<(), Fault> {
+    if !text.starts_with('/') {
+        return Err(Fault::new(
+            format!("`{text}` does not start with `/`"),
+            format!("write \"/{text}\""),
+        ));
+    }
+    if text
+        .bytes()
+        .any(|byte| !byte.is_ascii_graphic() || b"?#".contains(&byte))
+    {
+        return Err(Fault::new(
+            format!("{text:?} holds a character that no URL's path holds bare"),
+            "percent-encode it: `%20` for a blank, `%3F` for `?`, `%23` for `#`",
+        ));
+    }
+    // Older routers wrote parameters so; axum 0.8 refuses them at start.
+    if text
+        .split('/')
+        .any(|segment| segment.starts_with([':', '*']))
+    {
+        return Err(Fault::new(
+            format!("`{text}` has a segment that starts with `:` or `*`"),
+            "write a parameter as `{name}`, the rest of the path as `{*name}`",
+        ));
+    }
+    Ok(())
+}
+
+fn mend(error: &matchit::InsertError) -> &'static str {
+    match error {
+        matchit::InsertError::InvalidParamSegment => {
+            "let one parameter end its segment: \"/files/{name}\", \"/v-{version}\""
+        }
+        matchit::InsertError::InvalidCatchAll => {
+            "put `{*name}` last, after a slash: \"/files/{*path}\""
+        }
+        _ => "close each `{name}`, and write `{{` for the brace itself",
+    }
+}
+
+fn parameters(text: &str) -> Vec<String> {
+    let literal = text.replace("{{", "").replace("}}", "");
+    let inside = literal.split('{').skip(1);
+    inside
+        .filter_map(|rest| rest.split_once('}'))
+        .map(|(name, _)| name.trim_start_matches('*').to_owned())
+        .collect()
+}

@@ -1,0 +1,240 @@
+//! `[[views]]`: what is downloaded at which path.
+
+use std::path::PathBuf;
+
+use http::HeaderValue;
+
+use super::file::{At, Table};
+use super::optimize::BackendKind;
+use super::paths;
+use super::route::Route;
+use super::rule::RuleConfig;
+use super::scalar::{basename, coding, header_value, media_type, one_of, storage_name};
+use super::storage::Storages;
+
+/// One view: a route and what is downloaded there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ViewConfig {
+    /// The paths that the view answers.
+    pub route: Route,
+    /// Where its files come from.
+    pub kind: ViewKind,
+    /// Whether browsers save or show the file. Default: attachment.
+    pub disposition: Disposition,
+    /// The name that clients save the file under. Default: none, so the file's own.
+    pub basename: Option<String>,
+    /// The `Content-Type`. Default: none, so that of the file.
+    pub content_type: Option<HeaderValue>,
+    /// The `Content-Encoding`. Default: none, so that of the file.
+    pub content_encoding: Option<HeaderValue>,
+    /// The `Cache-Control`. Default: none.
+    pub cache_control: Option<HeaderValue>,
+    /// Whether a proxy may deliver this view's files. Default: true.
+    pub optimize: bool,
+    /// Rules of this view alone; if there are any, they stand in place of those of `[optimize]`.
+    pub rules: Vec<RuleConfig>,
+    /// The line of the file where the view starts, counted from 1.
+    pub line: usize,
+}
+
+/// Where a view's files come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ViewKind {
+    /// `kind = "path"` with `path`: always this file, an absolute path.
+    PathFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// `kind = "path"` with `root`: the files of a folder, and nothing outside it.
+    PathRoot {
+        /// The folder, absolute; it existed when the configuration was read.
+        root: PathBuf,
+        /// The route parameter that names the file below the folder.
+        parameter: String,
+    },
+    /// `kind = "storage"`: the files of a storage.
+    Storage {
+        /// The storage's name.
+        storage: String,
+        /// Which of its files.
+        name: StorageFileName,
+    },
+    /// `kind = "virtual"`: a text written in the configuration file.
+    Virtual {
+        /// The text.
+        text: String,
+    },
+}
+
+/// Which file of a storage a view delivers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StorageFileName {
+    /// `name`: always this one.
+    Fixed(String),
+    /// The one that this route parameter names.
+    Parameter(String),
+}
+
+/// Whether browsers save or show a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Disposition {
+    /// `"attachment"`: saved.
+    #[default]
+    Attachment,
+    /// `"inline"`: shown, if the browser can.
+    Inline,
+}
+
+impl ViewConfig {
+    pub(super) fn read_all(
+        file: &mut Table<'_>,
+        storages: &Storages,
+        backend: BackendKind,
+    ) -> Vec<At<Self>> {
+        let tables = file.get("views").map(|value| value.tables("[[views]]"));
+        tables
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|table| Self::read(table, storages, backend))
+            .collect()
+    }
+
+    /// The place of the result is that of the route.
+    fn read(mut table: Table<'_>, storages: &Storages, backend: BackendKind) -> Option<At<Self>> {
+        const KINDS: [(&str, Reader); 3] = [
+            ("path", read_path),
+            ("storage", read_storage),
+            ("virtual", read_virtual),
+        ];
+        const DISPOSITIONS: [(&str, Disposition); 2] = [
+            ("attachment", Disposition::Attachment),
+            ("inline", Disposition::Inline),
+        ];
+
+        let route = table.parsed_at("route", Route::read);
+        let route = table.require("route", "\"/files/{*path}\"", route);
+        let kind = table.parsed("kind", |text| one_of(text, &KINDS, &["object", "http"]));
+        let read_kind = table.require("kind", "\"storage\"", kind)?;
+        let kind = read_kind(&mut table, route.as_ref(), storages);
+        let disposition = table.parsed("disposition", |text| one_of(text, &DISPOSITIONS, &[]));
+        let options = Options::read(&mut table);
+        let optimize = table.boolean("optimize").unwrap_or(true);
+        let rules = RuleConfig::read_all(&mut table, "[[views.rules]]", storages, backend);
+        check(&table, optimize, &rules);
+        let line = table.source.line(&table.span);
+        table.finish();
+
+        let At { span, value: route } = route?;
+        let value = Self {
+            route,
+            kind: kind?,
+            disposition: disposition.unwrap_or_default(),
+            basename: options.basename,
+            content_type: options.content_type,
+            content_encoding: options.content_encoding,
+            cache_control: options.cache_control,
+            optimize,
+            rules,
+            line,
+        };
+        Some(At { span, value })
+    }
+}
+
+/// Reads the keys of one kind. The route is absent when it could not be read itself.
+type Reader = fn(&mut Table<'_>, Option<&At<Route>>, &Storages) -> Option<ViewKind>;
+
+struct Options {
+    basename: Option<String>,
+    content_type: Option<HeaderValue>,
+    content_encoding: Option<HeaderValue>,
+    cache_control: Option<HeaderValue>,
+}
+
+impl Options {
+    fn read(table: &mut Table<'_>) -> Self {
+        Self {
+            basename: table.parsed("basename", basename),
+            content_type: table.parsed("content_type", media_type),
+            content_encoding: table.parsed("content_encoding", coding),
+            cache_control: table.parsed("cache_control", header_value),
+        }
+    }
+}
+
+fn read_path(table: &mut Table<'_>, route: Option<&At<Route>>, _: &Storages) -> Option<ViewKind> {
+    let base = table.source.folder;
+    let path = table.parsed("path", |text| paths::file(text, base));
+    let root = table.parsed("root", |text| paths::folder(text, base));
+    match (table.has("path"), table.has("root")) {
+        (true, false) => Some(ViewKind::PathFile { path: path? }),
+        (false, true) => {
+            let parameter = only_parameter(table, route?, "must name the file below `root`");
+            Some(ViewKind::PathRoot {
+                root: root?,
+                parameter: parameter?,
+            })
+        }
+        _ => {
+            table.report(
+                "a path view has either one `path` or one `root`",
+                "write path = \"/srv/report.pdf\" for one file, or root = \"/srv/reports\" for a folder",
+            );
+            None
+        }
+    }
+}
+
+fn read_storage(
+    table: &mut Table<'_>,
+    route: Option<&At<Route>>,
+    storages: &Storages,
+) -> Option<ViewKind> {
+    let storage = table.parsed("storage", |text| storages.name(text));
+    let storage = table.require("storage", "\"media\"", storage);
+    let fixed = table.parsed("name", storage_name);
+    let name = if table.has("name") {
+        StorageFileName::Fixed(fixed?)
+    } else {
+        let what = "must name the file in the storage (or give `name`)";
+        StorageFileName::Parameter(only_parameter(table, route?, what)?)
+    };
+    Some(ViewKind::Storage {
+        storage: storage?,
+        name,
+    })
+}
+
+fn read_virtual(table: &mut Table<'_>, _: Option<&At<Route>>, _: &Storages) -> Option<ViewKind> {
+    let text = table.parsed("text", |text| Ok(text.to_owned()));
+    let text = table.require("text", "\"Hello, world!\"", text);
+    let has_name = table.has("basename").then_some(());
+    table.require("basename", "\"hello.txt\"", has_name);
+    Some(ViewKind::Virtual { text: text? })
+}
+
+/// The parameter of a route that must have exactly one.
+fn only_parameter(table: &Table<'_>, route: &At<Route>, what: &str) -> Option<String> {
+    if let [parameter] = route.value.parameters() {
+        return Some(parameter.clone());
+    }
+    let count = match route.value.parameters().len() {
+        0 => "no parameter".to_owned(),
+        several => format!("{several} parameters"),
+    };
+    let message = format!("`{}` has {count}; exactly one {what}", route.value);
+    let problem = super::error::Problem::new(route.span.clone(), message);
+    let mend = "end the route in `{*path}`, or in `{name}` for names without a slash";
+    table.source.report(problem.mend(mend));
+    None
+}
+
+fn check(table: &Table<'_>, optimize: bool, rules: &[RuleConfig]) {
+    if !optimize && !rules.is_empty() {
+        table.report(
+            "this view has rules and `optimize = false`, which forbids them",
+            "take one of the two out",
+        );
+    }
+}

@@ -1,0 +1,261 @@
+//! Binds an address and accepts connections from it, TCP or Unix, whatever the system answers meanwhile.
+
+use std::fs::{self, Permissions};
+use std::io::{self, IoSlice};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use socket2::{Domain, SockAddr, Type};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::time::{Instant, sleep};
+
+use crate::config::{Listen, ServerSettings};
+
+/// A bound address. Dropping it removes the file of a Unix socket.
+#[derive(Debug)]
+pub struct Listener {
+    kind: Kind,
+    /// When a failing `accept` was last logged; until the system recovers it fails on every try.
+    complained: Option<Instant>,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Tcp(TcpListener),
+    Unix(UnixListener, SocketFile),
+}
+
+/// The file of a Unix socket, by its identity: a successor may have put its own in the same place.
+#[derive(Debug)]
+struct SocketFile {
+    path: PathBuf,
+    identity: (u64, u64),
+}
+
+/// A connection's socket.
+#[derive(Debug)]
+pub(super) enum Socket {
+    /// Over TCP.
+    Tcp(TcpStream),
+    /// Over a Unix socket.
+    Unix(UnixStream),
+}
+
+/// Connections that may wait in the system's queue; the system lowers it to `net.core.somaxconn`.
+const BACKLOG: i32 = 1024;
+
+/// Who may connect to a Unix socket: the gateway's user and group, so the proxy's user joins that group.
+const SOCKET_MODE: u32 = 0o660;
+
+/// How long to wait when the system cannot give another connection.
+const BACK_OFF: Duration = Duration::from_millis(500);
+
+impl Listener {
+    /// Binds an address. The file of a Unix socket that nobody answers on is replaced.
+    ///
+    /// # Errors
+    ///
+    /// The address is taken or not ours to take; the path of a Unix socket holds something else.
+    pub async fn bind(address: &Listen) -> io::Result<Self> {
+        let kind = match address {
+            Listen::Tcp(address) => Kind::Tcp(TcpListener::bind(address).await?),
+            Listen::Unix(path) => {
+                let (listener, file) = bind_unix(path)?;
+                Kind::Unix(listener, file)
+            }
+        };
+        Ok(Self {
+            kind,
+            complained: None,
+        })
+    }
+
+    /// The address that clients connect to, with the port that the system chose.
+    ///
+    /// # Errors
+    ///
+    /// The system does not know the socket any more.
+    pub fn address(&self) -> io::Result<Listen> {
+        match &self.kind {
+            Kind::Tcp(listener) => listener.local_addr().map(Listen::Tcp),
+            Kind::Unix(_, file) => Ok(Listen::Unix(file.path.clone())),
+        }
+    }
+
+    /// The next connection. What keeps the system from giving one is logged and waited out.
+    pub(super) async fn accept(&mut self) -> Socket {
+        loop {
+            let accepted = match &self.kind {
+                Kind::Tcp(listener) => listener
+                    .accept()
+                    .await
+                    .map(|(stream, _)| Socket::Tcp(stream)),
+                Kind::Unix(listener, _) => listener
+                    .accept()
+                    .await
+                    .map(|(stream, _)| Socket::Unix(stream)),
+            };
+            match accepted {
+                Ok(socket) => return socket,
+                Err(error) if is_of_the_client(&error) => {}
+                Err(error) => {
+                    self.complain(&error);
+                    // Too many open files, most likely: one is free again when a connection ends.
+                    sleep(BACK_OFF).await;
+                }
+            }
+        }
+    }
+
+    fn complain(&mut self, error: &io::Error) {
+        let quiet = self
+            .complained
+            .is_some_and(|last| last.elapsed() < BACK_OFF * 2);
+        if !quiet {
+            tracing::error!(%error, "cannot accept a connection, trying again");
+            self.complained = Some(Instant::now());
+        }
+    }
+}
+
+/// The client went away before it was accepted.
+fn is_of_the_client(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+    )
+}
+
+fn bind_unix(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
+    remove_stale(path)?;
+    let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.bind(&SockAddr::unix(path)?)?;
+    // Before `listen` nobody can connect, so nobody slips in under the mode that the umask left.
+    fs::set_permissions(path, Permissions::from_mode(SOCKET_MODE))?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    let listener = UnixListener::from_std(net::UnixListener::from(socket))?;
+    let metadata = fs::symlink_metadata(path)?;
+    let file = SocketFile {
+        path: path.to_owned(),
+        identity: (metadata.dev(), metadata.ino()),
+    };
+    Ok((listener, file))
+}
+
+/// Removes a socket that a killed process left behind, and nothing else.
+fn remove_stale(path: &Path) -> io::Result<()> {
+    let metadata = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        metadata => metadata?,
+    };
+    let refuse = |what: &str| Err(io::Error::new(io::ErrorKind::AddrInUse, what.to_owned()));
+    if !metadata.file_type().is_socket() {
+        return refuse("the path holds something that is no socket");
+    }
+    match net::UnixStream::connect(path) {
+        Ok(_) => refuse("another process answers on this socket"),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
+        Err(error) => Err(error),
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let current = fs::symlink_metadata(&self.path).map(|file| (file.dev(), file.ino()));
+        if current.is_ok_and(|current| current == self.identity) {
+            // Whoever cannot remove it leaves a stale socket, which the next start replaces.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+impl Socket {
+    /// Sets what a download server wants of TCP; a socket that refuses works all the same.
+    pub(super) fn tune(&self, settings: &ServerSettings) {
+        let Self::Tcp(stream) = self else { return };
+        let mut tuned = stream.set_nodelay(true);
+        if let Some(bytes) = settings.notsent_lowat {
+            tuned = tuned.and(set_notsent_lowat(stream, bytes));
+        }
+        if let Err(error) = tuned {
+            tracing::debug!(%error, "cannot tune a connection");
+        }
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn set_notsent_lowat(stream: &TcpStream, bytes: u32) -> io::Result<()> {
+    socket2::SockRef::from(stream).set_tcp_notsent_lowat(bytes)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn set_notsent_lowat(_: &TcpStream, _: u32) -> io::Result<()> {
+    Ok(())
+}
+
+/// Runs a poll function on whichever socket it is.
+macro_rules! on_socket {
+    ($self:expr, $socket:ident => $call:expr) => {
+        match $self.get_mut() {
+            Socket::Tcp(socket) => {
+                let $socket = Pin::new(socket);
+                $call
+            }
+            Socket::Unix(socket) => {
+                let $socket = Pin::new(socket);
+                $call
+            }
+        }
+    };
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        on_socket!(self, socket => socket.poll_read(cx, buffer))
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        on_socket!(self, socket => socket.poll_write(cx, bytes))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        on_socket!(self, socket => socket.poll_write_vectored(cx, slices))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Tcp(socket) => socket.is_write_vectored(),
+            Self::Unix(socket) => socket.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        on_socket!(self, socket => socket.poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        on_socket!(self, socket => socket.poll_shutdown(cx))
+    }
+}

@@ -1,0 +1,113 @@
+//! Gives hyper a tower service, and tells the stream from when to when a request is being answered.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use pin_project_lite::pin_project;
+use tower::util::Oneshot;
+use tower_service::Service;
+
+use super::stream::Activity;
+
+/// The service of one connection.
+#[derive(Debug)]
+pub(super) struct Connection<S> {
+    service: S,
+    activity: Arc<Activity>,
+}
+
+/// While this lives, a request is being answered.
+#[derive(Debug)]
+struct Answering(Arc<Activity>);
+
+pin_project! {
+    /// An answer on its way.
+    pub(super) struct AnswerFuture<S: Service<Request<Incoming>>> {
+        #[pin]
+        future: Oneshot<S, Request<Incoming>>,
+        answering: Option<Answering>,
+    }
+}
+
+pin_project! {
+    /// The body of an answer, which is being answered until it is dropped.
+    #[derive(Debug)]
+    pub(super) struct AnswerBody<B> {
+        #[pin]
+        body: B,
+        answering: Option<Answering>,
+    }
+}
+
+impl<S> Connection<S> {
+    pub(super) fn new(service: S, activity: Arc<Activity>) -> Self {
+        Self { service, activity }
+    }
+}
+
+impl<S, B> hyper::service::Service<Request<Incoming>> for Connection<S>
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone,
+{
+    type Response = Response<AnswerBody<B>>;
+    type Error = Infallible;
+    type Future = AnswerFuture<S>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        self.activity.answer_begins();
+        AnswerFuture {
+            future: Oneshot::new(self.service.clone(), request),
+            answering: Some(Answering(Arc::clone(&self.activity))),
+        }
+    }
+}
+
+impl<S, B> Future for AnswerFuture<S>
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+{
+    type Output = Result<Response<AnswerBody<B>>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let response = match ready!(this.future.poll(cx)) {
+            Ok(response) => response,
+            Err(never) => match never {},
+        };
+        let answering = this.answering.take();
+        Poll::Ready(Ok(response.map(|body| AnswerBody { body, answering })))
+    }
+}
+
+impl<B: Body<Data = Bytes>> Body for AnswerBody<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        self.project().body.poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.answer_ends();
+    }
+}

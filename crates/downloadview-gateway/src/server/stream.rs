@@ -1,0 +1,246 @@
+//! A connection's socket with its timeouts: slow heads, idle clients, clients that stop reading.
+//!
+//! | waiting for | counted from | limit |
+//! |---|---|---|
+//! | the first byte of a new connection | its start | `header_timeout` |
+//! | the rest of a request's head | its first byte | `header_timeout` |
+//! | the next request | the end of the answer before | `idle_timeout` |
+//! | room to write | the last byte taken | `write_timeout` |
+//!
+//! While a request is being answered nothing is asked of the client but to read. A connection that never waits never
+//! touches a timer: one is made at the first wait, and moved only when it fires too early.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::listener::Socket;
+use crate::config::ServerSettings;
+
+/// How long a connection may wait for its client.
+#[derive(Debug)]
+pub(super) struct Limits {
+    header: Duration,
+    idle: Duration,
+    write: Option<Duration>,
+}
+
+/// What a connection is doing, shared by its stream and its service.
+#[derive(Debug)]
+pub(super) struct Activity(AtomicU8);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum Phase {
+    /// Nothing was received yet.
+    New,
+    /// The head of a request is coming in.
+    Head,
+    /// The service has the request, or its answer is on the way.
+    Answering,
+    /// The last answer is complete.
+    Idle,
+}
+
+/// A socket that fails with `TimedOut` when its client takes too long.
+#[derive(Debug)]
+pub(super) struct Stream {
+    socket: Socket,
+    limits: Arc<Limits>,
+    activity: Arc<Activity>,
+    /// Since when, and in which phase, nothing came in.
+    silent: Option<(Phase, Instant)>,
+    /// Since when the client has taken nothing.
+    stalled: Option<Instant>,
+    read_timer: Timer,
+    write_timer: Timer,
+}
+
+/// An alarm that is made when first needed.
+#[derive(Debug, Default)]
+struct Timer(Option<Pin<Box<Sleep>>>);
+
+impl Limits {
+    pub(super) fn new(settings: &ServerSettings) -> Self {
+        Self {
+            header: settings.header_timeout,
+            idle: settings.idle_timeout,
+            write: settings.write_timeout,
+        }
+    }
+
+    /// How long a phase may be silent; the answering side may take its time.
+    fn silence(&self, phase: Phase) -> Option<Duration> {
+        match phase {
+            Phase::New | Phase::Head => Some(self.header),
+            Phase::Idle => Some(self.idle),
+            Phase::Answering => None,
+        }
+    }
+}
+
+impl Default for Activity {
+    fn default() -> Self {
+        Self(AtomicU8::new(Phase::New as u8))
+    }
+}
+
+impl Activity {
+    pub(super) fn answer_begins(&self) {
+        self.set(Phase::Answering);
+    }
+
+    pub(super) fn answer_ends(&self) {
+        self.set(Phase::Idle);
+    }
+
+    fn set(&self, phase: Phase) {
+        // One task has both sides; the atomic is there for `Send` alone.
+        self.0.store(phase as u8, Ordering::Relaxed);
+    }
+
+    fn phase(&self) -> Phase {
+        let phases = [Phase::New, Phase::Head, Phase::Answering, Phase::Idle];
+        phases[usize::from(self.0.load(Ordering::Relaxed)) % phases.len()]
+    }
+}
+
+impl Stream {
+    pub(super) fn new(socket: Socket, limits: Arc<Limits>, activity: Arc<Activity>) -> Self {
+        Self {
+            socket,
+            limits,
+            activity,
+            silent: None,
+            stalled: None,
+            read_timer: Timer::default(),
+            write_timer: Timer::default(),
+        }
+    }
+
+    /// Bytes came in: between requests they begin a head, whose clock then runs however it drips.
+    fn heard(&mut self) {
+        if matches!(self.activity.phase(), Phase::New | Phase::Idle) {
+            self.activity.set(Phase::Head);
+            self.silent = None;
+        }
+    }
+
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        let phase = self.activity.phase();
+        let Some(limit) = self.limits.silence(phase) else {
+            return Poll::Pending;
+        };
+        let since = match self.silent {
+            Some((same, since)) if same == phase => since,
+            _ => {
+                let now = Instant::now();
+                self.silent = Some((phase, now));
+                now
+            }
+        };
+        self.read_timer.poll(cx, since + limit)
+    }
+
+    fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        let Some(limit) = self.limits.write else {
+            return Poll::Pending;
+        };
+        let since = *self.stalled.get_or_insert_with(Instant::now);
+        self.write_timer.poll(cx, since + limit)
+    }
+
+    /// Judges the result of a write: progress stops the clock, waiting starts it.
+    fn written<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        result: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if result.is_pending() {
+            return self.poll_stalled(cx).map(Err);
+        }
+        self.stalled = None;
+        self.silent = None;
+        result
+    }
+}
+
+impl Timer {
+    /// Ready once `deadline` has passed; else the task is woken then, or earlier for no reason.
+    fn poll(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<io::Error> {
+        let sleep = self
+            .0
+            .get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        if sleep.deadline() > deadline {
+            sleep.as_mut().reset(deadline);
+        }
+        while sleep.as_mut().poll(cx).is_ready() {
+            if sleep.deadline() >= deadline {
+                return Poll::Ready(io::ErrorKind::TimedOut.into());
+            }
+            sleep.as_mut().reset(deadline);
+        }
+        Poll::Pending
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buffer.filled().len();
+        let result = Pin::new(&mut this.socket).poll_read(cx, buffer);
+        if result.is_pending() {
+            return this.poll_silence(cx).map(Err);
+        }
+        if buffer.filled().len() > before {
+            this.heard();
+        }
+        result
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let result = Pin::new(&mut this.socket).poll_write(cx, bytes);
+        this.written(cx, result)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let result = Pin::new(&mut this.socket).poll_write_vectored(cx, slices);
+        this.written(cx, result)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    // Neither kind of socket has a buffer of its own, so these two never wait.
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().socket).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,704 @@
+//! Every mistake that a configuration file can hold, with the place and the mend that are shown for it.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use downloadview_gateway::config::{Config, ConfigError};
+
+/// Relative paths of the tests start in a folder that does not exist.
+const FILE: &str = "/nowhere/downloadview.toml";
+
+const EVERY_KEY: &str = include_str!("every_key.toml");
+
+/// A view that makes a text of other tables complete.
+const VIEW: &str =
+    "[[views]]\nroute = \"/hello\"\nkind = \"virtual\"\ntext = \"hi\"\nbasename = \"a.txt\"\n";
+
+fn refusal(text: &str) -> ConfigError {
+    match Config::parse(text, Path::new(FILE)) {
+        Err(error) => error,
+        Ok(_) => panic!("accepted:\n{text}"),
+    }
+}
+
+/// One line for each problem: place, message, mend.
+fn table(text: &str) -> String {
+    let mut table = String::new();
+    for problem in refusal(text).problems() {
+        let place = format!("{}:{}", problem.line(), problem.column());
+        let _ = writeln!(table, "{place} {}", problem.message());
+        if let Some(help) = problem.help() {
+            let _ = writeln!(table, "    -> {help}");
+        }
+    }
+    table
+}
+
+fn tables<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
+    texts.into_iter().map(table).collect()
+}
+
+/// The file of the other tests, with one line in place of the one that starts with `key` after `after`.
+fn with(after: &str, key: &str, line: &str) -> String {
+    let start = EVERY_KEY.find(after).unwrap();
+    let start = start + EVERY_KEY[start..].find(&format!("\n{key} = ")).unwrap() + 1;
+    let end = start + EVERY_KEY[start..].find('\n').unwrap();
+    format!("{}{line}{}", &EVERY_KEY[..start], &EVERY_KEY[end..])
+}
+
+/// [`with`] for several lines of one table, each in a file of its own.
+fn each_with(after: &str, lines: &[&str]) -> String {
+    let key = |line: &str| line.split(" = ").next().unwrap().to_owned();
+    let texts: Vec<_> = lines
+        .iter()
+        .map(|line| with(after, &key(line), line))
+        .collect();
+    tables(texts.iter().map(String::as_str))
+}
+
+#[test]
+fn takes_every_key() {
+    let config = Config::parse(EVERY_KEY, Path::new(FILE)).unwrap();
+    let mut lines = vec![format!("{:?}", config.listen)];
+    lines.extend(config.storages.iter().map(|storage| format!("{storage:?}")));
+    lines.extend(config.rules().map(|rule| format!("{rule:?}")));
+    lines.extend(config.views.iter().map(|view| {
+        let mut view = view.clone();
+        view.rules.clear();
+        format!("{view:?}")
+    }));
+    lines.push(format!(
+        "{:?} {:?}",
+        config.optimize.unmatched, config.optimize.keep_headers
+    ));
+    lines.push(format!("{:?}", config.server));
+    lines.push(format!("{:?}", config.log));
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    Tcp(127.0.0.1:8000)
+    ("media", StorageConfig { base_url: Some("/media/"), kind: Local(LocalStorageConfig { root: "/", symlinks: Within, unreadable: Forbidden }) })
+    ("notes", StorageConfig { base_url: Some("/notes/"), kind: Memory { files: {"a.txt": "text", "sub/b.txt": "more text"} } })
+    (RuleConfig { source: Url("/media/"), destination: Url("/_internal/media/"), backend: Some(Nginx), stat: true, nginx: NginxRule { limit_rate: Some(BytesPerSecond(1048576)), buffering: Some(true), expires: Some(3600s), charset: Some("utf-8") }, line: 21 }, Nginx)
+    (RuleConfig { source: Dir("/nowhere/seen/by/the/proxy/only"), destination: Url("/_internal/dir/"), backend: None, stat: false, nginx: NginxRule { limit_rate: None, buffering: None, expires: None, charset: None }, line: 30 }, Nginx)
+    (RuleConfig { source: Storage("media"), destination: Url("/_internal/view/"), backend: None, stat: true, nginx: NginxRule { limit_rate: None, buffering: None, expires: None, charset: None }, line: 46 }, Nginx)
+    ViewConfig { route: Route { pattern: "/files/{*path}", parameters: ["path"] }, kind: Storage { storage: "media", name: Parameter("path") }, disposition: Inline, basename: Some("report.pdf"), content_type: Some("application/pdf"), content_encoding: Some("gzip"), cache_control: Some("private, max-age=60"), optimize: true, rules: [], line: 35 }
+    ViewConfig { route: Route { pattern: "/always", parameters: [] }, kind: Storage { storage: "notes", name: Fixed("a.txt") }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, optimize: true, rules: [], line: 50 }
+    ViewConfig { route: Route { pattern: "/one", parameters: [] }, kind: PathFile { path: "/nowhere/one.pdf" }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, optimize: true, rules: [], line: 56 }
+    ViewConfig { route: Route { pattern: "/many/{name}", parameters: ["name"] }, kind: PathRoot { root: "/", parameter: "name" }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, optimize: true, rules: [], line: 61 }
+    ViewConfig { route: Route { pattern: "/hello", parameters: [] }, kind: Virtual { text: "Hello, world!" }, disposition: Attachment, basename: Some("hello.txt"), content_type: None, content_encoding: None, cache_control: None, optimize: true, rules: [], line: 66 }
+    Refuse ["X-Robots-Tag"]
+    ServerSettings { max_connections: 100, shutdown_timeout: 0ns, header_timeout: 500ms, idle_timeout: 120s, write_timeout: None, write_buffer: 8192, notsent_lowat: None, threads: 1 }
+    LogSettings { format: Json, level: "warn,downloadview=debug" }
+    "#);
+}
+
+#[test]
+fn suggests_the_key_for_one_typo_in_each() {
+    let mut report = String::new();
+    for (index, line) in EVERY_KEY.lines().enumerate() {
+        let Some((key, value)) = line.split_once(" = ") else {
+            continue;
+        };
+        let typo = format!("{}x{}", &key[..1], &key[1..]);
+        let mut lines: Vec<_> = EVERY_KEY.lines().map(str::to_owned).collect();
+        lines[index] = format!("{typo} = {value}");
+        let error = refusal(&lines.join("\n"));
+        let problem = error
+            .problems()
+            .iter()
+            .find(|problem| {
+                problem.line() == index + 1 && problem.message().starts_with("unknown key")
+            })
+            .unwrap_or_else(|| panic!("{typo} is not reported:\n{error}"));
+        assert_eq!(
+            problem.help(),
+            Some(format!("did you mean `{key}`?").as_str())
+        );
+        let _ = writeln!(
+            report,
+            "{}:{} {}",
+            problem.line(),
+            problem.column(),
+            problem.message()
+        );
+    }
+    insta::assert_snapshot!(report, @r#"
+    2:1 unknown key `lxisten` in the file
+    5:1 unknown key `kxind` in [storages.media]
+    6:1 unknown key `rxoot` in [storages.media]
+    7:1 unknown key `bxase_url` in [storages.media]
+    8:1 unknown key `sxymlinks` in [storages.media]
+    9:1 unknown key `uxnreadable` in [storages.media]
+    12:1 unknown key `kxind` in [storages.notes]
+    13:1 unknown key `bxase_url` in [storages.notes]
+    14:1 unknown key `fxiles` in [storages.notes]
+    17:1 unknown key `bxackend` in [optimize]
+    18:1 unknown key `uxnmatched` in [optimize]
+    19:1 unknown key `kxeep_headers` in [optimize]
+    22:1 unknown key `sxource_url` in [[optimize.rules]]
+    23:1 unknown key `dxestination_url` in [[optimize.rules]]
+    24:1 unknown key `bxackend` in [[optimize.rules]]
+    25:1 unknown key `lximit_rate` in [[optimize.rules]]
+    26:1 unknown key `bxuffering` in [[optimize.rules]]
+    27:1 unknown key `exxpires` in [[optimize.rules]]
+    28:1 unknown key `cxharset` in [[optimize.rules]]
+    31:1 unknown key `sxource_dir` in [[optimize.rules]]
+    32:1 unknown key `dxestination_url` in [[optimize.rules]]
+    33:1 unknown key `sxtat` in [[optimize.rules]]
+    36:1 unknown key `rxoute` in [[views]]
+    37:1 unknown key `kxind` in [[views]]
+    38:1 unknown key `sxtorage` in [[views]]
+    39:1 unknown key `dxisposition` in [[views]]
+    40:1 unknown key `bxasename` in [[views]]
+    41:1 unknown key `cxontent_type` in [[views]]
+    42:1 unknown key `cxontent_encoding` in [[views]]
+    43:1 unknown key `cxache_control` in [[views]]
+    44:1 unknown key `oxptimize` in [[views]]
+    47:1 unknown key `sxtorage` in [[views.rules]]
+    48:1 unknown key `dxestination_url` in [[views.rules]]
+    51:1 unknown key `rxoute` in [[views]]
+    52:1 unknown key `kxind` in [[views]]
+    53:1 unknown key `sxtorage` in [[views]]
+    54:1 unknown key `nxame` in [[views]]
+    57:1 unknown key `rxoute` in [[views]]
+    58:1 unknown key `kxind` in [[views]]
+    59:1 unknown key `pxath` in [[views]]
+    62:1 unknown key `rxoute` in [[views]]
+    63:1 unknown key `kxind` in [[views]]
+    64:1 unknown key `rxoot` in [[views]]
+    67:1 unknown key `rxoute` in [[views]]
+    68:1 unknown key `kxind` in [[views]]
+    69:1 unknown key `txext` in [[views]]
+    70:1 unknown key `bxasename` in [[views]]
+    73:1 unknown key `mxax_connections` in [server]
+    74:1 unknown key `sxhutdown_timeout` in [server]
+    75:1 unknown key `hxeader_timeout` in [server]
+    76:1 unknown key `ixdle_timeout` in [server]
+    77:1 unknown key `wxrite_timeout` in [server]
+    78:1 unknown key `wxrite_buffer` in [server]
+    79:1 unknown key `nxotsent_lowat` in [server]
+    80:1 unknown key `txhreads` in [server]
+    83:1 unknown key `fxormat` in [log]
+    84:1 unknown key `lxevel` in [log]
+    "#);
+}
+
+#[test]
+fn reports_wrong_types() {
+    let text = "\
+listen = 8000
+storages = []
+optimize = \"nginx\"
+views = [1, { route = 2, kind = true }]
+[server]
+max_connections = \"many\"
+threads = 1.5
+write_buffer = []
+[log]
+format = 1979-05-27
+";
+    insta::assert_snapshot!(table(text), @r#"
+    1:10 `listen`: expected a string, found an integer
+        -> write it in quotes, a duration with its unit: "60s"
+    2:12 `storages`: expected a table, found a list
+        -> give `storages` a table
+    3:12 `optimize`: expected a table, found a string
+        -> give `optimize` a table
+    4:10 `views`: expected a table, found an integer
+        -> give `views` a table
+    4:23 `route`: expected a string, found an integer
+        -> write it in quotes, a duration with its unit: "60s"
+    4:33 `kind`: expected a string, found true or false
+        -> give `kind` a string
+    6:19 `max_connections`: expected an integer, found a string
+        -> give `max_connections` an integer
+    7:11 `threads`: expected an integer, found a number with a fraction
+        -> give `threads` an integer
+    8:16 `write_buffer`: expected a number or a string, found a list
+        -> give `write_buffer` a number or a string
+    10:10 `format`: expected a string, found a date
+        -> give `format` a string
+    "#);
+}
+
+#[test]
+fn reports_single_values() {
+    let mut report = each_with("# Every", &["listen = \"localhost\"", "listen = \"unix:\""]);
+    report += &each_with(
+        "[storages.media]",
+        &[
+            "kind = \"lokal\"",
+            "kind = \"s3\"",
+            "root = \"missing\"",
+            "root = \"/dev/null\"",
+            "root = \"\"",
+            "base_url = \"media/\"",
+            "base_url = \"/media\"",
+            "base_url = \"/a/../b/\"",
+            "base_url = \"/a/%2e%2e/b/\"",
+            "base_url = \"/a/%2Fb/\"",
+            "base_url = \"/a//b/\"",
+            "base_url = \"/a?b/\"",
+            "base_url = \"/a#b/\"",
+            "base_url = \"/a b/\"",
+            "base_url = \"/a\\u0001b/\"",
+            "base_url = \"https://cdn.example/media/\"",
+            "symlinks = \"follow\"",
+            "unreadable = 500",
+        ],
+    );
+    report += &each_with(
+        "[storages.notes]",
+        &["files = { \"../a.txt\" = \"text\", \"b.txt\" = 1 }"],
+    );
+    report += &each_with(
+        "[optimize]",
+        &[
+            "backend = \"ngnix\"",
+            "backend = \"apache\"",
+            "backend = \"announced\"",
+            "unmatched = \"ignore\"",
+            "keep_headers = [\"X Robots\", \"Content-Type\", \"etag\", \"X-Accel-Redirect\", 1]",
+        ],
+    );
+    report += &each_with(
+        "[[optimize.rules]]",
+        &[
+            "source_url = \"ftp://host/\"",
+            "source_url = \"https://\"",
+            "source_url = \"https://host\"",
+            "source_url = \"https://host/a\"",
+            "destination_url = \"/_internal\"",
+            "destination_url = \"/\"",
+            "destination_url = \"/_internal/m%C3%A9dia/\"",
+            "backend = \"none\"",
+            "limit_rate = \"1MB\"",
+            "limit_rate = -1",
+            "limit_rate = \"99999999999GiB\"",
+            "expires = \"1 hour\"",
+            "expires = 3600",
+            "charset = \"\"",
+        ],
+    );
+    report += &each_with(
+        "[[views]]",
+        &[
+            "kind = \"object\"",
+            "storage = \"meida\"",
+            "disposition = \"attachement\"",
+            "basename = \"../report.pdf\"",
+            "content_type = \"pdf\"",
+            "content_type = \"text/plain; a=\\u0007\"",
+            "content_encoding = \"gzip, br\"",
+            "cache_control = \"private\\r\\nX-Evil: 1\"",
+        ],
+    );
+    report += &each_with(
+        "route = \"/always\"",
+        &["storage = \"archive\"", "name = \"/a.txt\""],
+    );
+    report += &each_with("route = \"/one\"", &["path = \"/\""]);
+    report += &each_with(
+        "[server]",
+        &[
+            "max_connections = 0",
+            "shutdown_timeout = \"30\"",
+            "header_timeout = \"0s\"",
+            "idle_timeout = \"off\"",
+            "write_timeout = \"none\"",
+            "write_buffer = 4096",
+            "notsent_lowat = 0",
+            "threads = 0",
+        ],
+    );
+    report += &each_with("[log]", &["format = \"text\"", "level = \"loud\""]);
+    insta::assert_snapshot!(report, @r#"
+    2:10 `listen`: `localhost` is no address to listen on
+        -> write an IP address and a port, "127.0.0.1:8000", or "unix:/run/downloadview.sock"
+    2:10 `listen`: "" is no path
+        -> write a path: "/srv/media"
+    5:8 `kind`: unknown value `lokal`
+        -> did you mean "local"?
+    5:8 `kind`: `s3` is not available in this version
+        -> use `local` or `memory`
+    6:8 `root`: there is no folder /nowhere/missing
+        -> create it (mkdir -p /nowhere/missing) or correct the path
+    6:8 `root`: /dev/null is no folder
+        -> name the folder that holds the files
+    6:8 `root`: "" is no path
+        -> write a path: "/srv/media"
+    7:12 `base_url`: `media/` does not start with `/`
+        -> write "/media/"
+    7:12 `base_url`: `/media` does not end on a segment boundary
+        -> write "/media/", so that no neighbour with a longer name is meant
+    7:12 `base_url`: `/a/../b/` holds the segment `..`
+        -> write it without `.`, `..`, empty segments, encoded slashes and control bytes
+    7:12 `base_url`: `/a/%2e%2e/b/` holds the segment `%2e%2e`
+        -> write it without `.`, `..`, empty segments, encoded slashes and control bytes
+    7:12 `base_url`: `/a/%2Fb/` holds the segment `%2Fb`
+        -> write it without `.`, `..`, empty segments, encoded slashes and control bytes
+    7:12 `base_url`: `/a//b/` holds the segment ``
+        -> write it without `.`, `..`, empty segments, encoded slashes and control bytes
+    7:12 `base_url`: `/a?b/` holds `?`, which ends the path of a URL
+        -> write only the path, and `%3F` or `%23` for the character itself
+    7:12 `base_url`: `/a#b/` holds `#`, which ends the path of a URL
+        -> write only the path, and `%3F` or `%23` for the character itself
+    7:12 `base_url`: "/a b/" holds a character that no URL holds bare
+        -> percent-encode it: `%20` for a blank
+    7:12 `base_url`: "/a\u{1}b/" holds a character that no URL holds bare
+        -> percent-encode it: `%20` for a blank
+    7:12 `base_url`: `https://cdn.example/media/` names a server
+        -> write only the path, from the slash after the host on
+    8:12 `symlinks`: unknown value `follow`
+        -> use `refuse` or `within`
+    9:14 `unreadable`: 500 is no answer to an unreadable file
+        -> use 404, as if it did not exist, or 403
+    14:24 `../a.txt`: "../a.txt" is no name in a storage
+        -> write it relative to the storage, without `..` and empty segments: "reports/may.pdf"
+    14:42 `b.txt`: expected a string, found an integer
+        -> write it in quotes, a duration with its unit: "60s"
+    17:11 `backend`: unknown value `ngnix`
+        -> did you mean "nginx"?
+    17:11 `backend`: `apache` is not available in this version
+        -> use `none` or `nginx`
+    17:11 `backend`: `announced` is not available in this version
+        -> use `none` or `nginx`
+    18:13 `unmatched`: unknown value `ignore`
+        -> use `stream`, `warn` or `refuse`
+    19:17 `keep_headers`: "X Robots" is no header name that a proxy can carry over
+        -> use letters, digits, `-` and `_`: "X-Robots-Tag"
+    19:29 `keep_headers`: the proxy keeps Content-Type by itself
+        -> take it out of the list
+    19:45 `keep_headers`: the proxy says etag itself, of the file it sends
+        -> take it out of the list
+    19:53 `keep_headers`: X-Accel-Redirect is between the gateway and the proxy, no client may see it
+        -> take it out of the list
+    19:73 `keep_headers`: expected a string, found an integer
+        -> write it in quotes, a duration with its unit: "60s"
+    22:14 `source_url`: `ftp://` is no HTTP
+        -> start with `/`, `http://` or `https://`
+    22:14 `source_url`: `https://` names no host
+        -> write "https://origin.example/"
+    22:14 `source_url`: `https://host` does not end on a segment boundary
+        -> write "https://host/"
+    22:14 `source_url`: `/a` does not end on a segment boundary
+        -> write "/a/", so that no neighbour with a longer name is meant
+    23:19 `destination_url`: `/_internal` does not end on a segment boundary
+        -> write "/_internal/", so that no neighbour with a longer name is meant
+    23:19 `destination_url`: `/` would hide the whole site from clients
+        -> name a folder of URLs that nothing else uses: "/_internal/"
+    23:19 `destination_url`: `/_internal/m%C3%A9dia/` holds a character that proxies spell in several ways
+        -> use letters, digits, `-`, `.`, `_` and `~`: no client ever sees this path
+    24:11 `backend`: a rule without a proxy does nothing
+        -> take the rule out, or name its proxy: "nginx"
+    25:14 `limit_rate`: `1MB` is no size
+        -> write a number of bytes, or a whole number of KiB, MiB or GiB: "64KiB"
+    25:14 `limit_rate`: `-1` is negative
+        -> write a number from 0 upwards
+    25:14 `limit_rate`: `99999999999GiB` is no size
+        -> write a number of bytes, or a whole number of KiB, MiB or GiB: "64KiB"
+    27:11 `expires`: `1 hour` is no duration
+        -> write a whole number with its unit, ms, s, m, h or d: "60s"
+    27:11 `expires`: expected a string, found an integer
+        -> write it in quotes, a duration with its unit: "60s"
+    28:11 `charset`: "" is no charset
+        -> write its name: "utf-8"
+    37:8 `kind`: `object` is not available in this version
+        -> use `path`, `storage` or `virtual`
+    38:11 `storage`: there is no storage `meida`
+        -> did you mean "media"?
+    39:15 `disposition`: unknown value `attachement`
+        -> did you mean "attachment"?
+    40:12 `basename`: "../report.pdf" is no file name
+        -> write a name without slashes and control characters: "report.pdf"
+    41:16 `content_type`: "pdf" is no media type
+        -> write type/subtype: "application/pdf", "text/plain; charset=utf-8"
+    41:16 `content_type`: "text/plain; a=\u{7}" is no header value
+        -> use visible ASCII characters, without blanks at the ends
+    42:20 `content_encoding`: "gzip, br" is no content coding
+        -> write one word: "gzip", "br", "zstd"
+    43:17 `cache_control`: "private\r\nX-Evil: 1" is no header value
+        -> use visible ASCII characters, without blanks at the ends
+    53:11 `storage`: there is no storage `archive`
+        -> add a table [storages.archive]
+    54:8 `name`: "/a.txt" is no name in a storage
+        -> write it relative to the storage, without `..` and empty segments: "reports/may.pdf"
+    59:8 `path`: / is a folder
+        -> name one file, or use `root` with a route parameter to serve a folder
+    73:19 `max_connections`: 0 is too few
+        -> write a number from 1 upwards
+    74:20 `shutdown_timeout`: `30` is no duration
+        -> write a whole number with its unit, ms, s, m, h or d: "60s"
+    75:18 `header_timeout`: no time at all would end every connection at once
+        -> write at least "1ms"
+    76:16 `idle_timeout`: `off` is no duration
+        -> write a whole number with its unit, ms, s, m, h or d: "60s"
+    77:17 `write_timeout`: `none` is no duration
+        -> write a whole number with its unit, ms, s, m, h or d: "60s"
+    78:16 `write_buffer`: 4096 bytes are too few
+        -> write "8KiB" or more
+    79:17 `notsent_lowat`: a limit of unsent bytes lies between 1 byte and 4 GiB
+        -> write "128KiB", or "off" for no limit
+    80:11 `threads`: 0 is too few
+        -> write a number from 1 upwards
+    83:10 `format`: unknown value `text`
+        -> use `auto`, `human` or `json`
+    84:9 `level`: `loud` is no log level
+        -> write off, error, warn, info, debug or trace, or directives such as "info,downloadview=debug"
+    "#);
+}
+
+#[test]
+fn reports_routes() {
+    let routes = [
+        "files/{*path}",
+        "/files/{*path}/more",
+        "/files/{path",
+        "/files/{}",
+        "/files/{a}{b}",
+        "/files/{a}-{b}",
+        "/files/{a}/{a}",
+        "/files/:path",
+        "/files/*path",
+        "/my files",
+        "/files?x",
+        "/fichiers/\u{e9}t\u{e9}",
+    ];
+    let texts = routes.map(|route| {
+        format!(
+            "[[views]]\nroute = \"{route}\"\nkind = \"virtual\"\ntext = \"\"\nbasename = \"a\"\n"
+        )
+    });
+    insta::assert_snapshot!(tables(texts.iter().map(String::as_str)), @r#"
+    2:9 `route`: `files/{*path}` does not start with `/`
+        -> write "/files/{*path}"
+    2:9 `route`: `/files/{*path}/more` is no route: Catch-all parameters are only allowed at the end of a route
+        -> put `{*name}` last, after a slash: "/files/{*path}"
+    2:9 `route`: `/files/{path` is no route: Parameters must be registered with a valid name
+        -> close each `{name}`, and write `{{` for the brace itself
+    2:9 `route`: `/files/{}` is no route: Parameters must be registered with a valid name
+        -> close each `{name}`, and write `{{` for the brace itself
+    2:9 `route`: `/files/{a}{b}` is no route: Only one parameter is allowed per path segment
+        -> let one parameter end its segment: "/files/{name}", "/v-{version}"
+    2:9 `route`: `/files/{a}-{b}` is no route: Only one parameter is allowed per path segment
+        -> let one parameter end its segment: "/files/{name}", "/v-{version}"
+    2:9 `route`: `/files/{a}/{a}` has two parameters `a`
+        -> give each parameter a name of its own
+    2:9 `route`: `/files/:path` has a segment that starts with `:` or `*`
+        -> write a parameter as `{name}`, the rest of the path as `{*name}`
+    2:9 `route`: `/files/*path` has a segment that starts with `:` or `*`
+        -> write a parameter as `{name}`, the rest of the path as `{*name}`
+    2:9 `route`: "/my files" holds a character that no URL's path holds bare
+        -> percent-encode it: `%20` for a blank, `%3F` for `?`, `%23` for `#`
+    2:9 `route`: "/files?x" holds a character that no URL's path holds bare
+        -> percent-encode it: `%20` for a blank, `%3F` for `?`, `%23` for `#`
+    2:9 `route`: "/fichiers/été" holds a character that no URL's path holds bare
+        -> percent-encode it: `%20` for a blank, `%3F` for `?`, `%23` for `#`
+    "#);
+}
+
+#[test]
+fn reports_routes_that_overlap_or_lack_a_parameter() {
+    let storage = "[storages.notes]\nkind = \"memory\"\nfiles = {}\n";
+    let views = |routes: &[&str]| {
+        let views = routes.iter().map(|route| {
+            format!("[[views]]\nroute = \"{route}\"\nkind = \"storage\"\nstorage = \"notes\"\n")
+        });
+        format!("{storage}{}", views.collect::<String>())
+    };
+    let texts = [
+        views(&["/a/{x}", "/a/{x}"]),
+        views(&["/a/{x}", "/b/{y}", "/a/{y}"]),
+        views(&["/fixed"]),
+        views(&["/{a}/{b}"]),
+        "[[views]]\nroute = \"/fixed\"\nkind = \"path\"\nroot = \"/\"\n".to_owned(),
+    ];
+    insta::assert_snapshot!(tables(texts.iter().map(String::as_str)), @r#"
+    9:9 route `/a/{x}` overlaps `/a/{x}` of line 5
+        -> give one of the two another path
+    13:9 route `/a/{y}` overlaps `/a/{x}` of line 5
+        -> give one of the two another path
+    5:9 `/fixed` has no parameter; exactly one must name the file in the storage (or give `name`)
+        -> end the route in `{*path}`, or in `{name}` for names without a slash
+    5:9 `/{a}/{b}` has 2 parameters; exactly one must name the file in the storage (or give `name`)
+        -> end the route in `{*path}`, or in `{name}` for names without a slash
+    2:9 `/fixed` has no parameter; exactly one must name the file below `root`
+        -> end the route in `{*path}`, or in `{name}` for names without a slash
+    "#);
+}
+
+#[test]
+fn reports_missing_and_contradicting_keys() {
+    let rule = |keys: &str| {
+        format!(
+            "[storages.notes]\nkind = \"memory\"\nfiles = {{}}\n[optimize]\nbackend = \"nginx\"\n[[optimize.rules]]\n{keys}\n{VIEW}"
+        )
+    };
+    let view = |keys: &str| {
+        format!("[storages.notes]\nkind = \"memory\"\nfiles = {{}}\n[[views]]\n{keys}\n")
+    };
+    let texts = [
+        String::new(),
+        format!("[storages.media]\n{VIEW}"),
+        format!("[storages.media]\nkind = \"local\"\n{VIEW}"),
+        format!("[storages.media]\nkind = \"memory\"\nroot = \"/\"\n{VIEW}"),
+        format!("[databases.main]\nurl = \"sqlite:///a.db\"\n{VIEW}"),
+        rule(""),
+        rule(
+            "source_url = \"/a/\"\nsource_dir = \"/\"\ndestination_url = \"/b/\"\ndestination_dir = \"/\"",
+        ),
+        rule("source_dir = \"/\"\ndestination_dir = \"/srv/\""),
+        rule("source_dir = \"missing\"\ndestination_url = \"/b/\""),
+        rule("storage = \"notes\"\ndestination_url = \"/b/\""),
+        rule("storage = \"archive\"\ndestination_url = \"/b/\""),
+        rule("source_dir = \"/\"\ndestination_url = \"/hello/\"")
+            .replace("\"/hello\"", "\"/hello/world\""),
+        rule("source_dir = \"/\"\ndestination_url = \"/b/\"\nescaping = \"raw\""),
+        view(""),
+        view("route = \"/a\"\nkind = \"path\""),
+        view("route = \"/a\"\nkind = \"path\"\npath = \"a\"\nroot = \"/\""),
+        view("route = \"/{a}\"\nkind = \"storage\""),
+        view("route = \"/a\"\nkind = \"virtual\""),
+        view(
+            "route = \"/{a}\"\nkind = \"storage\"\nstorage = \"notes\"\noptimize = false\n[[views.rules]]\nsource_dir = \"/\"\ndestination_url = \"/b/\"",
+        ),
+    ];
+    insta::assert_snapshot!(tables(texts.iter().map(String::as_str)), @r#"
+    1:1 there is nothing to download: no [[views]]
+        -> add a view
+    1:1 missing key `kind` in [storages.media]
+        -> add it: kind = "local"
+    1:1 missing key `root` in [storages.media]
+        -> add it: root = "/srv/media"
+    1:1 missing key `files` in [storages.media]
+        -> add it: files = { "a.txt" = "text" }
+    3:1 unknown key `root` in [storages.media]
+        -> [storages.media] knows `kind`, `base_url` and `files`
+    1:2 `databases` is not available in this version
+        -> take the table out
+    6:1 no key of this rule says which files it takes
+        -> write exactly one of `source_url`, `source_dir` and `storage`
+    6:1 no key of this rule says where the proxy finds them
+        -> write exactly one of `destination_url` and `destination_dir`
+    6:1 more than one key of this rule says which files it takes: `source_url` and `source_dir`
+        -> write exactly one of `source_url`, `source_dir` and `storage`
+    6:1 more than one key of this rule says where the proxy finds them: `destination_url` and `destination_dir`
+        -> write exactly one of `destination_url` and `destination_dir`
+    8:19 nginx takes internal URLs, no file paths
+        -> write destination_url = "/_internal/..." in place of `destination_dir`
+    7:14 `source_dir`: there is no folder /nowhere/missing
+        -> create it (mkdir -p /nowhere/missing) or correct the path
+    7:11 no proxy can read the files of `notes`, which are in memory
+        -> take the rule out: the gateway streams these files
+    7:11 `storage`: there is no storage `archive`
+        -> add a table [storages.archive]
+    10:9 route `/hello/world` lies below `/hello/`, which the rule of line 6 keeps from clients
+        -> choose a `destination_url` that no route starts with: "/_internal/"
+    9:12 `escaping`: not available in this version
+        -> take it out: nginx has one escaping only
+    4:1 missing key `route` in [[views]]
+        -> add it: route = "/files/{*path}"
+    4:1 missing key `kind` in [[views]]
+        -> add it: kind = "storage"
+    4:1 a path view has either one `path` or one `root`
+        -> write path = "/srv/report.pdf" for one file, or root = "/srv/reports" for a folder
+    4:1 a path view has either one `path` or one `root`
+        -> write path = "/srv/report.pdf" for one file, or root = "/srv/reports" for a folder
+    4:1 missing key `storage` in [[views]]
+        -> add it: storage = "media"
+    4:1 missing key `text` in [[views]]
+        -> add it: text = "Hello, world!"
+    4:1 missing key `basename` in [[views]]
+        -> add it: basename = "hello.txt"
+    4:1 this view has rules and `optimize = false`, which forbids them
+        -> take one of the two out
+    "#);
+}
+
+#[test]
+fn reports_mistakes_of_the_language() {
+    insta::assert_snapshot!(tables([
+        "listen = 127.0.0.1:8000\n",
+        "a = 1\na = 2\n",
+        "[views\n",
+        "x = \"a\n"
+    ]), @r#"
+    1:15 invalid float, expected nothing
+        -> strings stand in quotes, [tables] and [[lists of tables]] in brackets: https://toml.io
+    2:1 duplicate key
+        -> keep one of the two
+    1:7 unclosed table, expected `]`
+        -> strings stand in quotes, [tables] and [[lists of tables]] in brackets: https://toml.io
+    1:7 invalid basic string, expected `"`
+        -> strings stand in quotes, [tables] and [[lists of tables]] in brackets: https://toml.io
+    "#);
+}
+
+#[test]
+fn shows_all_mistakes_of_one_run_with_excerpts() {
+    let text = "\
+listen = \"127.0.0.1\"
+
+[storages.media]
+kind = \"local\"
+rot = \"/srv/media\"
+
+[[views]]
+route = \"/a/{x}\"
+kind = \"virtual\"
+text = \"a\"
+basename = \"a.txt\"
+
+[[views]]
+route = \"/a/{y}\"
+kind = \"virtual\"
+text = \"\u{e9}t\u{e9}\"
+basename = \"a.txt\"
+dispositon = \"inline\"
+";
+    insta::assert_snapshot!(refusal(text), @r#"
+    error: `listen`: `127.0.0.1` is no address to listen on
+     --> /nowhere/downloadview.toml:1:10
+      |
+    1 | listen = "127.0.0.1"
+      |          ^^^^^^^^^^^
+      |
+      = help: write an IP address and a port, "127.0.0.1:8000", or "unix:/run/downloadview.sock"
+
+    error: unknown key `rot` in [storages.media]
+     --> /nowhere/downloadview.toml:5:1
+      |
+    5 | rot = "/srv/media"
+      | ^^^
+      |
+      = help: did you mean `root`?
+
+    error: route `/a/{y}` overlaps `/a/{x}` of line 8
+      --> /nowhere/downloadview.toml:14:9
+       |
+     8 | route = "/a/{x}"
+       |         -------- the same paths
+    ...
+    14 | route = "/a/{y}"
+       |         ^^^^^^^^
+       |
+       = help: give one of the two another path
+
+    error: unknown key `dispositon` in [[views]]
+      --> /nowhere/downloadview.toml:18:1
+       |
+    18 | dispositon = "inline"
+       | ^^^^^^^^^^
+       |
+       = help: did you mean `disposition`?
+    "#);
+}
+
+#[test]
+fn says_which_file_cannot_be_read() {
+    let error = Config::load(Path::new("/nowhere/downloadview.toml")).unwrap_err();
+    insta::assert_snapshot!(error, @r#"
+    error: cannot read /nowhere/downloadview.toml: No such file or directory (os error 2)
+     |
+     = help: name the file with --config FILE or DOWNLOADVIEW_CONFIG
+    "#);
+}
