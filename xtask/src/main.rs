@@ -1,2 +1,74 @@
-//! stub
-fn main() {}
+//! The project's commands, the same by hand and in continuous integration: `cargo xtask <command>`.
+
+mod command;
+mod packages;
+mod steps;
+mod tidy;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use crate::command::cargo;
+
+const HELP: &str = "\
+cargo xtask <command>
+
+  test [--only STEP]   everything: packages, format, lints, house rules, docs, features, tests
+                       against the real proxies (installs what is missing when root on Debian)
+  tidy                 house rules alone: floors, backend rooms, habits, links
+  proxies [NAME...]    the tests against real proxies: all of them, or nginx, ...
+  bench [ARGS...]      release builds, then the benchmarks with ARGS (--quick, --help, ...)
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let Err(error) = dispatch(&arguments) else {
+        return ExitCode::SUCCESS;
+    };
+    eprintln!("error: {error:#}");
+    ExitCode::FAILURE
+}
+
+fn dispatch(arguments: &[String]) -> Result<()> {
+    let Some((name, rest)) = arguments.split_first() else {
+        print!("{HELP}\nSteps of `test`:\n{}", steps::list());
+        return Ok(());
+    };
+    match name.as_str() {
+        "test" => steps::run(rest),
+        "tidy" => tidy::run(),
+        "proxies" => proxies(rest),
+        "bench" => bench(rest),
+        "help" | "-h" | "--help" => dispatch(&[]),
+        unknown => bail!("`{unknown}` is no command; `cargo xtask` alone lists them"),
+    }
+}
+
+fn proxies(names: &[String]) -> Result<()> {
+    let mut arguments = vec!["test", "--package", "proxy-tests"];
+    for name in names {
+        arguments.extend(["--test", name]);
+    }
+    cargo(&arguments)
+}
+
+fn bench(rest: &[String]) -> Result<()> {
+    cargo(&[
+        "build",
+        "--release",
+        "--package",
+        "downloadview-gateway",
+        "--package",
+        "downloadview-benches",
+    ])?;
+    let mut arguments = vec![
+        "run",
+        "--release",
+        "--package",
+        "downloadview-benches",
+        "--",
+    ];
+    arguments.extend(rest.iter().map(String::as_str));
+    cargo(&arguments)
+}

@@ -1,0 +1,211 @@
+//! One server as a child process: started unprivileged, awaited, its output kept, ended with its value.
+
+use std::fs::{self, File};
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::http::{Request, Response};
+
+/// Debian's `nobody` and `nogroup`, which own no file.
+pub(crate) const NOBODY: u32 = 65_534;
+
+const START_DEADLINE: Duration = Duration::from_secs(30);
+const END_DEADLINE: Duration = Duration::from_secs(3);
+const POLL: Duration = Duration::from_millis(10);
+
+/// A running server, ended when dropped; while the test panics, its output is printed first.
+#[derive(Debug)]
+pub struct Server {
+    name: &'static str,
+    child: Child,
+    address: SocketAddr,
+    output: PathBuf,
+}
+
+impl Server {
+    /// Starts `command` and waits until `address` takes connections. Output goes to a file in `folder`.
+    ///
+    /// # Errors
+    /// When the program ends early or does not listen in time; the text holds its output.
+    pub(crate) fn start(
+        name: &'static str,
+        command: &mut Command,
+        address: SocketAddr,
+        folder: &Path,
+    ) -> Result<Self> {
+        let output = folder.join(format!("{name}.output"));
+        let file = File::create(&output).context("cannot create the file for the output")?;
+        let child = unprivileged(command)
+            .stdin(Stdio::null())
+            .stdout(file.try_clone()?)
+            .stderr(file)
+            .spawn()
+            .with_context(|| format!("cannot start {name}: {command:?}"))?;
+        let mut server = Self {
+            name,
+            child,
+            address,
+            output,
+        };
+        server.await_listening()?;
+        Ok(server)
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Downloads `target`, percent-encoded as it shall cross the wire.
+    ///
+    /// # Panics
+    /// When the answer does not come, or is not whole HTTP/1.1.
+    #[must_use]
+    #[track_caller]
+    pub fn get(&self, target: &str) -> Response {
+        self.send(&Request::get(target))
+    }
+
+    /// Sends a request and takes its whole answer.
+    ///
+    /// # Panics
+    /// When the answer does not come, or is not whole HTTP/1.1.
+    #[must_use]
+    #[track_caller]
+    pub fn send(&self, request: &Request) -> Response {
+        match request.send(self.address) {
+            Ok(response) => response,
+            Err(error) => panic!("{} did not answer {request:?}: {error:#}", self.name),
+        }
+    }
+
+    /// Bytes that its `read` calls have returned so far, from files and pipes alike.
+    ///
+    /// Counts what `sendfile` does not: a file that passes through the process shows here with its size.
+    ///
+    /// # Panics
+    /// When the kernel does not tell.
+    #[must_use]
+    pub fn bytes_read(&self) -> u64 {
+        let path = format!("/proc/{}/io", self.child.id());
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let count = text.lines().find_map(|line| line.strip_prefix("rchar: "));
+        count
+            .and_then(|count| count.parse().ok())
+            .unwrap_or_else(|| panic!("no rchar in {path}:\n{text}"))
+    }
+
+    /// Everything that it has printed so far.
+    #[must_use]
+    pub fn output(&self) -> String {
+        let bytes = fs::read(&self.output).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Asks it to end (SIGTERM) and waits until it has.
+    ///
+    /// # Panics
+    /// When it is still there after 30 seconds.
+    #[track_caller]
+    pub fn terminate(&mut self) -> ExitStatus {
+        self.ask_to_end();
+        match self.await_end(START_DEADLINE) {
+            Some(status) => status,
+            None => panic!("{} ignores SIGTERM\n{}", self.name, self.output()),
+        }
+    }
+
+    /// A connection alone may be another process's on the same port, hence the look at the child after it.
+    fn await_listening(&mut self) -> Result<()> {
+        let deadline = Instant::now() + START_DEADLINE;
+        loop {
+            let listening = TcpStream::connect(self.address).is_ok();
+            if let Some(status) = self.child.try_wait()? {
+                bail!("{} ended with {status}\n{}", self.name, self.output());
+            }
+            if listening {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                bail!(
+                    "{} does not listen on {}\n{}",
+                    self.name,
+                    self.address,
+                    self.output()
+                );
+            }
+            std::thread::sleep(POLL);
+        }
+    }
+
+    fn await_end(&mut self, patience: Duration) -> Option<ExitStatus> {
+        let deadline = Instant::now() + patience;
+        while Instant::now() < deadline {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Some(status);
+            }
+            std::thread::sleep(POLL);
+        }
+        None
+    }
+
+    /// The child is ours and not yet waited for, so its id cannot be another process's.
+    fn ask_to_end(&self) {
+        // A child that has ended already is what we want; any other error shows in the wait that follows.
+        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+    }
+
+    /// A killed master leaves its workers behind, so they go first.
+    fn kill(&mut self) {
+        let id = self.child.id();
+        let children =
+            fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
+        let workers = children.split_whitespace().filter_map(|id| id.parse().ok());
+        for worker in workers.filter_map(Pid::from_raw) {
+            let _ = kill_process(worker, Signal::KILL);
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- output of {}:\n{}", self.name, self.output());
+        }
+        self.ask_to_end();
+        if self.await_end(END_DEADLINE).is_none() {
+            self.kill();
+        }
+    }
+}
+
+/// Servers never run as root: a mode of 000 would not stop them, and the tests could not tell.
+pub(crate) fn unprivileged(command: &mut Command) -> &mut Command {
+    command.current_dir("/");
+    if is_root() {
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    command
+}
+
+pub(crate) fn is_root() -> bool {
+    rustix::process::getuid().is_root()
+}
+
+/// Gives a folder to the user as whom the servers run.
+pub(crate) fn hand_over(folder: &Path) -> io::Result<()> {
+    if is_root() {
+        std::os::unix::fs::chown(folder, Some(NOBODY), Some(NOBODY))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,143 @@
+//! The Debian packages that the tests need: finds what is missing, installs it when root, else says how.
+
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::command::{find_program, run};
+
+/// One package and the program by which its presence is known.
+struct Package {
+    debian: &'static str,
+    program: &'static str,
+}
+
+const PACKAGES: &[Package] = &[Package {
+    debian: "nginx",
+    program: "nginx",
+}];
+
+const POLICY: &str = "/usr/sbin/policy-rc.d";
+
+/// Makes sure that every package of the table is installed.
+///
+/// # Errors
+/// When something is missing and cannot be installed from here; the text holds the command that would.
+pub(crate) fn ensure() -> Result<()> {
+    let missing: Vec<&Package> = PACKAGES
+        .iter()
+        .filter(|package| find_program(package.program).is_none())
+        .collect();
+    if missing.is_empty() {
+        println!("all there: {}", joined(PACKAGES.iter()));
+        return Ok(());
+    }
+    let names = joined(missing.iter().copied());
+    if find_program("apt-get").is_none() {
+        bail!("missing: {names}; there is no apt-get here, so install them by hand, onto PATH");
+    }
+    if !is_root() {
+        bail!(
+            "missing: {names}; run\n  sudo apt-get update && sudo apt-get install --yes --no-install-recommends {names}"
+        );
+    }
+    install(&missing)
+}
+
+fn install(missing: &[&Package]) -> Result<()> {
+    run(&mut apt_get(&["update"]))?;
+    let mut arguments = vec!["install", "--yes", "--no-install-recommends"];
+    arguments.extend(missing.iter().map(|package| package.debian));
+    let policy = NoDaemons::forbid(Path::new(POLICY))?;
+    run(&mut apt_get(&arguments))?;
+    drop(policy);
+    for package in missing {
+        if find_program(package.program).is_none() {
+            bail!(
+                "package {} is installed, yet there is no program {}",
+                package.debian,
+                package.program
+            );
+        }
+    }
+    Ok(())
+}
+
+fn apt_get(arguments: &[&str]) -> Command {
+    let mut command = Command::new("apt-get");
+    command
+        .args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive");
+    command
+}
+
+fn joined<'a>(packages: impl Iterator<Item = &'a Package>) -> String {
+    packages
+        .map(|package| package.debian)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// The owner of our own `/proc` entry is who we are; asking the kernel otherwise needs a crate.
+fn is_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|entry| entry.uid() == 0)
+}
+
+/// While it lives, package scripts start no daemon: Debian asks `policy-rc.d`, and 101 means no.
+struct NoDaemons<'a> {
+    /// The policy to remove again; one that stood there before us is the machine owner's, and stays.
+    ours: Option<&'a Path>,
+}
+
+impl<'a> NoDaemons<'a> {
+    fn forbid(path: &'a Path) -> Result<Self> {
+        let mut options = fs::OpenOptions::new();
+        let file = options.write(true).create_new(true).mode(0o755).open(path);
+        let mut file = match file {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                return Ok(Self { ours: None });
+            }
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot create {}", path.display()));
+            }
+        };
+        let policy = Self { ours: Some(path) };
+        file.write_all(b"#!/bin/sh\nexit 101\n")
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(policy)
+    }
+}
+
+impl Drop for NoDaemons<'_> {
+    fn drop(&mut self) {
+        let Some(path) = self.ours else { return };
+        if let Err(error) = fs::remove_file(path) {
+            eprintln!("warning: remove {} by hand: {error}", path.display());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_policy_goes_and_the_owners_stays() {
+        let path = std::env::temp_dir().join(format!("policy-rc.d-{}", std::process::id()));
+
+        let policy = NoDaemons::forbid(&path).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"#!/bin/sh\nexit 101\n");
+        drop(policy);
+        assert!(!path.exists());
+
+        fs::write(&path, "the owner's").unwrap();
+        drop(NoDaemons::forbid(&path).unwrap());
+        assert_eq!(fs::read(&path).unwrap(), b"the owner's");
+        fs::remove_file(&path).unwrap();
+    }
+}
