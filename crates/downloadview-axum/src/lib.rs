@@ -1,1 +1,114 @@
-//! stub
+//! [`downloadview`] in axum: handlers return [`DownloadResponse`], views are routes, and the layer
+//! knows axum's route names.
+//!
+//! ```
+//! use axum::Router;
+//! use axum::extract::{Path, State};
+//! use axum::routing::get;
+//! use downloadview::backend::Nginx;
+//! use downloadview::file::StorageFile;
+//! use downloadview::storage::{LocalStorage, StorageName};
+//! use downloadview::{DownloadView, Error, Optimizer, Rule, view::StorageView};
+//! use downloadview_axum::{DownloadError, DownloadResponse, optimize};
+//! use std::sync::Arc;
+//!
+//! // A handler: check whatever must be checked, then say which file.
+//! async fn invoice(
+//!     State(media): State<Arc<LocalStorage>>,
+//!     Path(number): Path<u32>,
+//! ) -> Result<DownloadResponse, DownloadError> {
+//!     if number == 13 {
+//!         return Err(Error::Forbidden.into());
+//!     }
+//!     let name = StorageName::parse(format!("invoices/{number}.pdf"))?;
+//!     Ok(DownloadResponse::new(StorageFile::new(media, name)).inline())
+//! }
+//!
+//! # fn main() -> downloadview::Result<()> {
+//! # let dir = tempfile::tempdir().unwrap();
+//! # let root = dir.path();
+//! let media = LocalStorage::new(root)?.base_url("/media/");
+//! let optimizer = Optimizer::builder(Nginx::new())
+//!     .rule(Rule::url("/media/").to_uri("/_internal/media/"))
+//!     .build()?;
+//! let app: Router = Router::new()
+//!     .route("/invoices/{number}", get(invoice))
+//!     .nest_service("/files", StorageView::new(media.clone()).into_service())
+//!     .with_state(Arc::new(media))
+//!     .layer(optimize(optimizer)); // nearest the views; compression goes outside
+//! # Ok(())
+//! # }
+//! ```
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::MatchedPath;
+use axum::response::{IntoResponse, Response};
+use downloadview::{DownloadOptions, File, OptimizeLayer, Optimizer};
+
+/// [`downloadview::DownloadResponse`] as axum's handlers return it, with the same setters.
+#[derive(Debug)]
+pub struct DownloadResponse(downloadview::DownloadResponse);
+
+impl DownloadResponse {
+    /// An attachment named as the file is.
+    #[must_use]
+    pub fn new(file: impl File) -> Self {
+        Self(downloadview::DownloadResponse::new(file))
+    }
+
+    /// A file presented as `options` say.
+    #[must_use]
+    pub fn with_options(file: impl File, options: DownloadOptions) -> Self {
+        Self(downloadview::DownloadResponse::with_options(file, options))
+    }
+
+    /// Shows the file in the browser, if that can. Default: saved as an attachment.
+    #[must_use]
+    pub fn inline(self) -> Self {
+        Self(self.0.inline())
+    }
+
+    /// The name for the client. Any text is made safe. Default: the file's own.
+    #[must_use]
+    pub fn basename(self, basename: impl Into<String>) -> Self {
+        Self(self.0.basename(basename))
+    }
+}
+
+impl From<downloadview::DownloadResponse> for DownloadResponse {
+    fn from(response: downloadview::DownloadResponse) -> Self {
+        Self(response)
+    }
+}
+
+impl IntoResponse for DownloadResponse {
+    fn into_response(self) -> Response {
+        self.0.into_http().map(Body::new)
+    }
+}
+
+/// [`downloadview::Error`] as an answer: 404, 403, 400, 503; 500 is logged and not described.
+#[derive(Debug)]
+pub struct DownloadError(downloadview::Error);
+
+impl From<downloadview::Error> for DownloadError {
+    fn from(error: downloadview::Error) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for DownloadError {
+    fn into_response(self) -> Response {
+        self.0.into_response().map(Body::new)
+    }
+}
+
+/// An [`OptimizeLayer`] that tells routes apart by axum's [`MatchedPath`].
+pub fn optimize(optimizer: impl Into<Arc<Optimizer>>) -> OptimizeLayer {
+    OptimizeLayer::new(optimizer).route_name(|extensions| {
+        let matched = extensions.get::<MatchedPath>()?;
+        Some(matched.as_str().into())
+    })
+}

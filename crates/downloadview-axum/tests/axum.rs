@@ -1,0 +1,255 @@
+//! Handlers, views and layers in a real axum router.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::routing::get;
+use downloadview::backend::Nginx;
+use downloadview::file::{StorageFile, VirtualFile};
+use downloadview::optimize::{Outcome, Unmatched};
+use downloadview::storage::{LocalStorage, StorageName};
+use downloadview::view::StorageView;
+use downloadview::{DownloadView as _, Error, OptimizeLayer, Optimizer, Rule};
+use downloadview_axum::{DownloadError, DownloadResponse, optimize};
+use http::header::{
+    ACCEPT_ENCODING, ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH,
+    CONTENT_RANGE, CONTENT_TYPE, RANGE,
+};
+use http::{Request, Response, StatusCode};
+use http_body_util::BodyExt as _;
+use tower::ServiceExt as _;
+use tower_http::compression::CompressionLayer;
+
+const TEXT: &str = "Hello world!\n";
+
+struct Media {
+    storage: LocalStorage,
+    _dir: tempfile::TempDir,
+}
+
+fn media() -> Media {
+    let dir = tempfile::tempdir().expect("a folder");
+    std::fs::write(dir.path().join("hello.txt"), TEXT).expect("written");
+    let storage = LocalStorage::new(dir.path()).expect("opened");
+    Media {
+        storage: storage.base_url("/media/"),
+        _dir: dir,
+    }
+}
+
+fn nginx(source: &str) -> Optimizer {
+    Optimizer::builder(Nginx::new())
+        .rule(Rule::url(source).to_uri("/_internal/"))
+        .build()
+        .expect("valid")
+}
+
+async fn hello(State(storage): State<LocalStorage>) -> Result<DownloadResponse, DownloadError> {
+    let name = StorageName::parse("hello.txt")?;
+    let file = StorageFile::new(Arc::new(storage), name);
+    Ok(DownloadResponse::new(file).basename("greeting.txt"))
+}
+
+async fn refused() -> Result<DownloadResponse, DownloadError> {
+    Err(Error::Forbidden.into())
+}
+
+async fn forged() -> Response<Body> {
+    let mut response = Response::new(Body::from("page"));
+    for name in ["x-accel-redirect", "x-sendfile", "x-reproxy-url"] {
+        let value = "/etc/passwd".parse().expect("valid");
+        response.headers_mut().insert(name, value);
+    }
+    response
+}
+
+fn app(media: &Media) -> Router {
+    Router::new()
+        .route("/hello", get(hello))
+        .route("/refused", get(refused))
+        .route("/forged", get(forged))
+        .nest_service(
+            "/files",
+            StorageView::new(media.storage.clone()).into_service(),
+        )
+        .with_state(media.storage.clone())
+}
+
+async fn ask(app: &Router, path: &str, headers: &[(http::HeaderName, &str)]) -> Response<Body> {
+    let mut request = Request::get(path);
+    for (name, value) in headers {
+        request = request.header(name, *value);
+    }
+    let request = request.body(Body::empty()).expect("valid");
+    app.clone().oneshot(request).await.expect("infallible")
+}
+
+async fn text(response: Response<Body>) -> String {
+    let bytes = response.into_body().collect().await.expect("whole");
+    String::from_utf8(bytes.to_bytes().to_vec()).expect("text")
+}
+
+fn header(response: &Response<Body>, name: impl http::header::AsHeaderName) -> Option<&str> {
+    response
+        .headers()
+        .get(name)
+        .map(|value| value.to_str().expect("ASCII"))
+}
+
+#[tokio::test]
+async fn a_handler_under_the_layer_gets_everything() {
+    let media = media();
+    let app = app(&media).layer(optimize(Optimizer::none()));
+    let response = ask(&app, "/hello", &[(RANGE, "bytes=6-10")]).await;
+    assert_eq!(response.status(), StatusCode::PARTIAL_CONTENT);
+    assert_eq!(header(&response, CONTENT_RANGE), Some("bytes 6-10/13"));
+    let name = "attachment; filename=\"greeting.txt\"";
+    assert_eq!(header(&response, CONTENT_DISPOSITION), Some(name));
+    assert_eq!(text(response).await, "world");
+}
+
+#[tokio::test]
+async fn a_handler_without_the_layer_is_a_plain_200() {
+    let media = media();
+    let response = ask(&app(&media), "/hello", &[(RANGE, "bytes=6-10")]).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(header(&response, ACCEPT_RANGES), None);
+    assert_eq!(text(response).await, TEXT);
+}
+
+#[tokio::test]
+async fn a_view_without_the_layer_delivers_by_itself() {
+    let media = media();
+    let response = ask(&app(&media), "/files/hello.txt", &[(RANGE, "bytes=-7")]).await;
+    assert_eq!(response.status(), StatusCode::PARTIAL_CONTENT);
+    assert_eq!(text(response).await, "world!\n");
+}
+
+#[tokio::test]
+async fn handler_and_view_are_delegated() {
+    let media = media();
+    let app = app(&media).layer(optimize(nginx("/media/")));
+    for path in ["/hello", "/files/hello.txt"] {
+        let response = ask(&app, path, &[(RANGE, "bytes=6-10")]).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(
+            header(&response, "x-accel-redirect"),
+            Some("/_internal/hello.txt")
+        );
+        assert_eq!(header(&response, CONTENT_LENGTH), Some("0"));
+        assert_eq!(header(&response, CONTENT_RANGE), None);
+        let outcome = response.extensions().get::<Outcome>();
+        assert!(
+            matches!(outcome, Some(Outcome::Delegated { .. })),
+            "{outcome:?}"
+        );
+        assert_eq!(text(response).await, "");
+    }
+}
+
+#[tokio::test]
+async fn an_error_is_a_response() {
+    let response = ask(&app(&media()), "/refused", &[]).await;
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    assert_eq!(text(response).await, "Forbidden\n");
+}
+
+#[tokio::test]
+async fn a_handler_cannot_forge_a_hand_off() {
+    let app = app(&media()).layer(optimize(nginx("/media/")));
+    let response = ask(&app, "/forged", &[]).await;
+    let mut names = response.headers().keys().map(http::HeaderName::as_str);
+    assert!(
+        !names.any(|name| name.starts_with("x-")),
+        "{:?}",
+        response.headers()
+    );
+    assert_eq!(text(response).await, "page");
+}
+
+#[tokio::test]
+async fn the_inner_layer_comes_first_and_leaves_the_rest_to_the_outer() {
+    let media = media();
+    let route = get(hello).layer(optimize(nginx("/elsewhere/")));
+    let app = |route| {
+        Router::new()
+            .route("/hello", route)
+            .with_state(media.storage.clone())
+            .layer(optimize(nginx("/media/")))
+    };
+    // The inner rule does not match: the outer one delegates.
+    let response = ask(&app(route), "/hello", &[]).await;
+    assert_eq!(
+        header(&response, "x-accel-redirect"),
+        Some("/_internal/hello.txt")
+    );
+    // The inner rule matches: the outer layer leaves its hand-off alone.
+    let special = Optimizer::builder(Nginx::new().limit_rate(5))
+        .rule(Rule::url("/media/").to_uri("/special/"))
+        .build()
+        .expect("valid");
+    let response = ask(&app(get(hello).layer(optimize(special))), "/hello", &[]).await;
+    assert_eq!(
+        header(&response, "x-accel-redirect"),
+        Some("/special/hello.txt")
+    );
+    assert_eq!(header(&response, "x-accel-limit-rate"), Some("5"));
+    assert_eq!(
+        response
+            .headers()
+            .get_all("x-accel-redirect")
+            .iter()
+            .count(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn the_layer_belongs_inside_compression() {
+    let media = media();
+    // Right: nothing is said of a coding that the file does not have.
+    let right = app(&media)
+        .layer(optimize(nginx("/media/")))
+        .layer(CompressionLayer::new());
+    let response = ask(&right, "/hello", &[(ACCEPT_ENCODING, "gzip")]).await;
+    assert_eq!(header(&response, CONTENT_ENCODING), None);
+    assert_eq!(
+        header(&response, "x-accel-redirect"),
+        Some("/_internal/hello.txt")
+    );
+    assert_eq!(header(&response, CONTENT_LENGTH), Some("0"));
+    // Wrong: the coding of a body that is no longer there stays in the head.
+    let wrong = app(&media)
+        .layer(CompressionLayer::new())
+        .layer(optimize(nginx("/media/")));
+    let response = ask(&wrong, "/hello", &[(ACCEPT_ENCODING, "gzip")]).await;
+    assert_eq!(header(&response, CONTENT_ENCODING), Some("gzip"));
+}
+
+#[tokio::test]
+async fn unmatched_downloads_can_be_refused() {
+    let media = media();
+    let strict = Optimizer::builder(Nginx::new())
+        .rule(Rule::url("/elsewhere/").to_uri("/_internal/"))
+        .unmatched(Unmatched::Refuse)
+        .build()
+        .expect("valid");
+    let app = app(&media)
+        .route(
+            "/virtual",
+            get(|| async { DownloadResponse::new(VirtualFile::from_text("a.txt", "a")) }),
+        )
+        .layer(OptimizeLayer::new(strict));
+    let response = ask(&app, "/hello", &[]).await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(header(&response, CONTENT_DISPOSITION), None);
+    // What exists only in the program was never a proxy's to send.
+    let response = ask(&app, "/virtual", &[]).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(
+        header(&response, CONTENT_TYPE),
+        Some("text/plain; charset=utf-8")
+    );
+}
