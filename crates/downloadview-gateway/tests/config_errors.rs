@@ -40,15 +40,24 @@ fn tables<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
 
 /// The file of the other tests, with one line in place of the one that starts with `key` after `after`.
 fn with(after: &str, key: &str, line: &str) -> String {
-    let start = EVERY_KEY.find(after).unwrap();
-    let start = start + EVERY_KEY[start..].find(&format!("\n{key} = ")).unwrap() + 1;
-    let end = start + EVERY_KEY[start..].find('\n').unwrap();
+    let start = EVERY_KEY.find(after).expect("a line of the file");
+    let start = start
+        + EVERY_KEY[start..]
+            .find(&format!("\n{key} = "))
+            .expect("a line of the file")
+        + 1;
+    let end = start + EVERY_KEY[start..].find('\n').expect("a line of the file");
     format!("{}{line}{}", &EVERY_KEY[..start], &EVERY_KEY[end..])
 }
 
 /// [`with`] for several lines of one table, each in a file of its own.
 fn each_with(after: &str, lines: &[&str]) -> String {
-    let key = |line: &str| line.split(" = ").next().unwrap().to_owned();
+    let key = |line: &str| {
+        line.split(" = ")
+            .next()
+            .expect("a line of the file")
+            .to_owned()
+    };
     let texts: Vec<_> = lines
         .iter()
         .map(|line| with(after, &key(line), line))

@@ -16,14 +16,14 @@ fn config(folder: &Path, tables: &str) -> Config {
 
 /// What is printed for the tables, with FOLDER in place of the folder that relative paths start in.
 fn printed(folders: &[&str], tables: &str, options: &Options) -> String {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a temporary folder");
     for name in folders {
-        std::fs::create_dir_all(folder.path().join(name)).unwrap();
+        std::fs::create_dir_all(folder.path().join(name)).expect("a folder for the test");
     }
     let config = config(folder.path(), tables);
     let text = print(BackendKind::Nginx, &config, options)
         .unwrap_or_else(|error: ProxyConfigError| format!("error: {error}"));
-    text.replace(folder.path().to_str().unwrap(), "FOLDER")
+    text.replace(folder.path().to_str().expect("UTF-8"), "FOLDER")
 }
 
 /// The lines that say where files lie.

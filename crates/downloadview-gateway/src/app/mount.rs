@@ -44,8 +44,8 @@ impl Mounted {
     #[must_use]
     pub fn parameter(&self) -> Option<&str> {
         match &self.view.kind {
-            ViewKind::PathRoot { parameter, .. } => Some(parameter),
-            ViewKind::Storage {
+            ViewKind::PathRoot { parameter, .. }
+            | ViewKind::Storage {
                 name: StorageFileName::Parameter(parameter),
                 ..
             } => Some(parameter),

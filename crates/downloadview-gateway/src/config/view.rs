@@ -31,7 +31,7 @@ pub struct ViewConfig {
     pub cache_control: Option<HeaderValue>,
     /// Whether a proxy may deliver this view's files. Default: true.
     pub optimize: bool,
-    /// Rules of this view alone; if there are any, they stand in place of those of `[optimize]`.
+    /// Rules of this view alone. They come first; a file that none of them takes is left to those of `[optimize]`.
     pub rules: Vec<RuleConfig>,
     /// The line of the file where the view starts, counted from 1.
     pub line: usize,

@@ -157,7 +157,7 @@ fn http_settings(settings: &ServerSettings) -> http1::Builder {
     let mut http = http1::Builder::new();
     // A client that has said all it wants to say still gets its answer. It also keeps hyper from reading during
     // an answer, and so lets it read after each one: `stream` needs that to start its clock.
-    http.half_close(false)
+    http.half_close(true)
         // `stream` has the timeouts, since hyper's own ends idle connections and slow heads alike.
         .header_read_timeout(None)
         .max_buf_size(settings.write_buffer);

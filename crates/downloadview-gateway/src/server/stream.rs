@@ -244,3 +244,127 @@ impl AsyncWrite for Stream {
         Pin::new(&mut self.get_mut().socket).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::io::{Read as _, Write as _};
+    use std::os::unix::net::UnixStream as Peer;
+
+    use tokio::net::UnixStream;
+    use tokio::task::yield_now;
+    use tokio::time::advance;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// A stream with limits of 10 s for heads, 75 s for idling, 60 s for writes; its peer; what it is doing.
+    fn pair() -> (Stream, Peer, Arc<Activity>) {
+        let (peer, ours) = Peer::pair().unwrap();
+        peer.set_nonblocking(true).unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let socket = Socket::Unix(UnixStream::from_std(ours).unwrap());
+        let limits = Limits {
+            header: 10 * SECOND,
+            idle: 75 * SECOND,
+            write: Some(60 * SECOND),
+        };
+        let activity = Arc::new(Activity::default());
+        let stream = Stream::new(socket, Arc::new(limits), Arc::clone(&activity));
+        (stream, peer, activity)
+    }
+
+    /// One try to read: how many bytes came in.
+    async fn poll_read(stream: &mut Stream) -> Poll<io::Result<usize>> {
+        poll_fn(|cx| {
+            let mut bytes = [0; 64];
+            let mut buffer = ReadBuf::new(&mut bytes);
+            let result = Pin::new(&mut *stream).poll_read(cx, &mut buffer);
+            Poll::Ready(result.map_ok(|()| buffer.filled().len()))
+        })
+        .await
+    }
+
+    async fn poll_write(stream: &mut Stream) -> Poll<io::Result<usize>> {
+        poll_fn(|cx| Poll::Ready(Pin::new(&mut *stream).poll_write(cx, &[0; 4096]))).await
+    }
+
+    fn timed_out<T>(result: Poll<io::Result<T>>) -> bool {
+        matches!(result, Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::TimedOut)
+    }
+
+    /// Sends from the peer, and waits for the bytes to be seen.
+    async fn say(peer: &mut Peer, stream: &mut Stream, text: &str) {
+        peer.write_all(text.as_bytes()).unwrap();
+        for _ in 0..1000 {
+            match poll_read(stream).await {
+                Poll::Ready(read) => return assert_eq!(read.unwrap(), text.len()),
+                Poll::Pending => yield_now().await,
+            }
+        }
+        panic!("the bytes do not arrive");
+    }
+
+    /// Writes until nothing goes in any more; whether anything went in.
+    async fn fill(stream: &mut Stream) -> bool {
+        let mut written = false;
+        for _ in 0..1000 {
+            match poll_write(stream).await {
+                Poll::Ready(result) => written |= result.unwrap() > 0,
+                Poll::Pending => yield_now().await,
+            }
+        }
+        written
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn progress_starts_the_clock_of_a_slow_reader_anew() {
+        let (mut stream, mut peer, _) = pair();
+        assert!(fill(&mut stream).await);
+        advance(40 * SECOND).await;
+        while peer.read(&mut [0; 4096]).is_ok() {}
+        assert!(fill(&mut stream).await);
+        advance(40 * SECOND).await;
+        assert!(poll_write(&mut stream).await.is_pending());
+        advance(21 * SECOND).await;
+        assert!(timed_out(poll_write(&mut stream).await));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn asks_nothing_of_the_client_while_a_request_is_answered() {
+        let (mut stream, mut peer, activity) = pair();
+        say(&mut peer, &mut stream, "GET").await;
+        assert!(poll_read(&mut stream).await.is_pending());
+        activity.answer_begins();
+        advance(3600 * SECOND).await;
+        assert!(poll_read(&mut stream).await.is_pending());
+        activity.answer_ends();
+        assert!(poll_read(&mut stream).await.is_pending());
+        advance(74 * SECOND).await;
+        assert!(poll_read(&mut stream).await.is_pending());
+        advance(2 * SECOND).await;
+        assert!(timed_out(poll_read(&mut stream).await));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn gives_each_head_its_own_time() {
+        let (mut stream, mut peer, activity) = pair();
+        for _ in 0..2 {
+            say(&mut peer, &mut stream, "GET").await;
+            assert!(poll_read(&mut stream).await.is_pending());
+            advance(9 * SECOND).await;
+            say(&mut peer, &mut stream, " /").await;
+            assert!(poll_read(&mut stream).await.is_pending());
+            activity.answer_begins();
+            activity.answer_ends();
+            advance(70 * SECOND).await;
+        }
+        say(&mut peer, &mut stream, "GET").await;
+        assert!(poll_read(&mut stream).await.is_pending());
+        advance(9 * SECOND).await;
+        say(&mut peer, &mut stream, " /").await;
+        advance(2 * SECOND).await;
+        assert!(timed_out(poll_read(&mut stream).await));
+    }
+}

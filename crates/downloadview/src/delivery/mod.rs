@@ -11,7 +11,7 @@
 
 mod multipart;
 
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header, response};
 
 use crate::content::{ByteRange, Content, Metadata};
 use crate::error::Result;
@@ -137,8 +137,18 @@ fn state_validators(headers: &mut HeaderMap, metadata: &Metadata) {
         headers.insert(header::ETAG, etag.to_header_value());
     }
     if let Some(modified) = metadata.last_modified() {
-        let date = HeaderValue::from_str(&httpdate::fmt_http_date(modified));
-        headers.extend(date.ok().map(|date| (header::LAST_MODIFIED, date)));
+        set(
+            headers,
+            header::LAST_MODIFIED,
+            httpdate::fmt_http_date(modified),
+        );
+    }
+}
+
+/// Replaces a header by a text made of digits, dates and constants, which is always a valid value.
+fn set(headers: &mut HeaderMap, name: HeaderName, value: String) {
+    if let Ok(value) = HeaderValue::try_from(value) {
+        headers.insert(name, value);
     }
 }
 
@@ -166,9 +176,8 @@ fn single(
     head.status = StatusCode::PARTIAL_CONTENT;
     head.headers
         .insert(header::CONTENT_LENGTH, HeaderValue::from(range.len()));
-    let value = HeaderValue::try_from(content_range(range, size));
-    head.headers
-        .extend(value.ok().map(|value| (header::CONTENT_RANGE, value)));
+    let value = content_range(range, size);
+    set(&mut head.headers, header::CONTENT_RANGE, value);
     Ok(Response::from_parts(head, body))
 }
 
@@ -182,9 +191,8 @@ fn content_range(range: ByteRange, size: Option<u64>) -> String {
 fn unsatisfiable(metadata: &Metadata) -> Response<DownloadBody> {
     let mut response = refusal(StatusCode::RANGE_NOT_SATISFIABLE);
     if let Some(size) = metadata.size() {
-        let value = HeaderValue::try_from(format!("bytes */{size}"));
-        let named = value.ok().map(|value| (header::CONTENT_RANGE, value));
-        response.headers_mut().extend(named);
+        let value = format!("bytes */{size}");
+        set(response.headers_mut(), header::CONTENT_RANGE, value);
     }
     response
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use http::{HeaderValue, Response, StatusCode, header, response};
 
-use super::content_range;
+use super::{content_range, set};
 use crate::content::{ByteRange, ByteStream, Content, Exact};
 use crate::error::{Error, Result};
 use crate::response::DownloadBody;
@@ -26,9 +26,8 @@ pub(super) fn response(
     head.status = StatusCode::PARTIAL_CONTENT;
     head.headers
         .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    let value = HeaderValue::try_from(format!("multipart/byteranges; boundary={boundary}"));
-    head.headers
-        .extend(value.ok().map(|value| (header::CONTENT_TYPE, value)));
+    let value = format!("multipart/byteranges; boundary={boundary}");
+    set(&mut head.headers, header::CONTENT_TYPE, value);
     let stream = Multipart {
         content,
         parts: parts.into_iter(),

@@ -189,7 +189,7 @@ impl<B> ResponseBody<B> {
 }
 
 /// For stacks that hold nothing but downloads.
-impl<B: Into<DownloadBody>> From<ResponseBody<B>> for DownloadBody {
+impl<B: Into<Self>> From<ResponseBody<B>> for DownloadBody {
     fn from(body: ResponseBody<B>) -> Self {
         match body.kind {
             Kind::Inner { body } => body.into(),

@@ -1,0 +1,423 @@
+//! Streaming when things go wrong: contents that lie, files that change, names that attack.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use downloadview::content::{BoxFuture, Content, Metadata};
+use downloadview::file::{PathFile, StorageFile, VirtualFile};
+use downloadview::optimize::Outcome;
+use downloadview::storage::{
+    LocalStorage, MemoryStorage, Storage, StorageName, Symlinks, Unreadable,
+};
+use downloadview::view::{PathView, StorageView, VirtualView};
+use downloadview::{
+    DownloadBody, DownloadResponse, DownloadView, Error, OptimizeLayer, Optimizer, Result, Rule,
+    backend::Nginx,
+};
+use futures_util::stream;
+use http::header::{CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use http::request::Parts;
+use http::{HeaderValue, Request, Response, StatusCode, Version};
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
+use tower::{Layer as _, ServiceExt as _};
+
+async fn get(view: impl DownloadView, path: &str) -> Response<DownloadBody> {
+    let request = Request::get(path).body(()).expect("a path");
+    view.into_service()
+        .oneshot(request)
+        .await
+        .expect("infallible")
+}
+
+async fn bytes(response: Response<DownloadBody>) -> Result<Bytes> {
+    Ok(response.into_body().collect().await?.to_bytes())
+}
+
+fn storage_of(files: &[(&str, &str)]) -> (tempfile::TempDir, LocalStorage) {
+    let dir = tempfile::tempdir().expect("a folder");
+    for (name, text) in files {
+        let path = dir.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("made");
+        std::fs::write(path, text).expect("written");
+    }
+    let storage = LocalStorage::new(dir.path()).expect("opened");
+    (dir, storage.base_url("/media/"))
+}
+
+fn stream_of(size: Option<u64>) -> VirtualView {
+    VirtualView::new(move |_: &Parts| {
+        let frames = ["abc", "def"].map(|frame| Ok::<_, io::Error>(Bytes::from(frame)));
+        let file = VirtualFile::from_stream("a.bin", stream::iter(frames));
+        let file = match size {
+            Some(size) => file.size(size),
+            None => file,
+        };
+        std::future::ready(Ok(file))
+    })
+}
+
+#[tokio::test]
+async fn an_unknown_size_is_chunked_and_offers_no_range() {
+    let response = get(stream_of(None), "/").await;
+    assert!(!response.headers().contains_key(CONTENT_LENGTH));
+    assert!(!response.headers().contains_key("accept-ranges"));
+    assert_eq!(response.body().size_hint().exact(), None);
+    assert_eq!(bytes(response).await.unwrap(), "abcdef");
+}
+
+#[tokio::test]
+async fn a_length_that_lies_aborts() {
+    let honest = get(stream_of(Some(6)), "/").await;
+    assert_eq!(honest.headers()[CONTENT_LENGTH], "6");
+    assert_eq!(bytes(honest).await.unwrap(), "abcdef");
+    let short = bytes(get(stream_of(Some(7)), "/").await).await;
+    assert!(
+        matches!(short, Err(Error::Truncated { missing: 1 })),
+        "{short:?}"
+    );
+    let long = bytes(get(stream_of(Some(5)), "/").await).await;
+    assert!(matches!(long, Err(Error::Overlong)), "{long:?}");
+}
+
+#[tokio::test]
+async fn a_reader_that_fails_aborts() {
+    struct Failing;
+    impl io::Read for Failing {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::Error::other("gone"))
+        }
+    }
+    let view = VirtualView::new(|_: &Parts| async { Ok(VirtualFile::from_reader("a", Failing)) });
+    let response = get(view, "/").await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert!(matches!(bytes(response).await, Err(Error::Other { .. })));
+}
+
+#[tokio::test]
+async fn a_panicking_iterator_aborts_and_nothing_else() {
+    let chunks = || std::iter::from_fn(|| -> Option<Bytes> { panic!("in the application") });
+    let view = VirtualView::new(move |_: &Parts| {
+        std::future::ready(Ok(VirtualFile::from_chunks("a", chunks())))
+    });
+    assert!(bytes(get(view, "/").await).await.is_err());
+}
+
+#[tokio::test]
+async fn a_replaced_file_is_finished_from_the_old_bytes() {
+    let old = "old".repeat(100_000);
+    let (dir, storage) = storage_of(&[("a.bin", &old)]);
+    let response = get(StorageView::new(storage.clone()), "/a.bin").await;
+    std::fs::write(dir.path().join("new"), "new").unwrap();
+    std::fs::rename(dir.path().join("new"), dir.path().join("a.bin")).unwrap();
+    let etag = response.headers()["etag"].clone();
+    assert_eq!(bytes(response).await.unwrap(), old);
+    let response = get(StorageView::new(storage), "/a.bin").await;
+    assert_ne!(response.headers()["etag"], etag);
+    assert_eq!(bytes(response).await.unwrap(), "new");
+}
+
+#[tokio::test]
+async fn a_deleted_file_is_finished() {
+    let (dir, storage) = storage_of(&[("a.bin", &"x".repeat(200_000))]);
+    let response = get(StorageView::new(storage), "/a.bin").await;
+    std::fs::remove_file(dir.path().join("a.bin")).unwrap();
+    assert_eq!(bytes(response).await.unwrap().len(), 200_000);
+}
+
+#[tokio::test]
+async fn a_truncated_file_aborts() {
+    let (dir, storage) = storage_of(&[("a.bin", &"x".repeat(200_000))]);
+    let response = get(StorageView::new(storage), "/a.bin").await;
+    std::fs::File::options()
+        .write(true)
+        .open(dir.path().join("a.bin"))
+        .unwrap()
+        .set_len(10)
+        .unwrap();
+    assert!(matches!(
+        bytes(response).await,
+        Err(Error::Truncated { .. })
+    ));
+}
+
+#[tokio::test]
+async fn rejects_traversal_in_every_spelling() {
+    let (dir, storage) = storage_of(&[("root/a.txt", "a"), ("secret", "secret")]);
+    drop(storage);
+    let storage = LocalStorage::new(dir.path().join("root")).unwrap();
+    for path in [
+        "/../secret",
+        "/a.txt/../../secret",
+        "/%2e%2e/secret",
+        "/..%2fsecret",
+        "/%2e%2e%2fsecret",
+        "/%252e%252e%252fsecret",
+        "/..%5csecret",
+        "/%2fetc%2fpasswd",
+        "//etc/passwd",
+        "/a.txt%00",
+        "/./a.txt",
+        "/a.txt/",
+        "/%",
+        "/%c0%ae%c0%ae/secret",
+        "/",
+    ] {
+        for _ in 0..2 {
+            let view = StorageView::new(storage.clone());
+            let response = get(view, path).await;
+            let status = response.status();
+            assert!(status.is_client_error(), "{path}: {status}");
+            let page = bytes(response).await.unwrap();
+            let page = String::from_utf8(page.to_vec()).unwrap();
+            assert!(
+                !page.contains('/') && !page.contains("secret"),
+                "{path}: {page}"
+            );
+        }
+    }
+    let within = PathView::within(storage, |request: &Parts| {
+        StorageName::from_url_path(request.uri.path())
+    });
+    assert_eq!(
+        get(within, "/%2e%2e/secret").await.status(),
+        StatusCode::BAD_REQUEST
+    );
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_is_no_regular_file_does_not_exist() {
+    let (dir, storage) = storage_of(&[("sub/a.txt", "a")]);
+    std::os::unix::fs::symlink("sub/a.txt", dir.path().join("link")).unwrap();
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        dir.path().join("fifo"),
+        rustix::fs::FileType::Fifo,
+        0o600.into(),
+        0,
+    )
+    .unwrap();
+    std::os::unix::net::UnixListener::bind(dir.path().join("socket")).unwrap();
+    let long = format!("/{}", "x".repeat(300));
+    for path in [
+        "/sub",
+        "/sub/",
+        "/fifo",
+        "/socket",
+        "/link",
+        "/none",
+        "/sub/a.txt/b",
+        &long,
+    ] {
+        let response = get(StorageView::new(storage.clone()), path).await;
+        assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
+    }
+    let followed = storage.clone().symlinks(Symlinks::Within);
+    assert_eq!(
+        bytes(get(StorageView::new(followed), "/link").await)
+            .await
+            .unwrap(),
+        "a"
+    );
+    // The program's own path may be a link, but no FIFO.
+    let fixed = get(PathView::new(dir.path().join("link")), "/").await;
+    assert_eq!(bytes(fixed).await.unwrap(), "a");
+    let fifo = get(PathView::new(dir.path().join("fifo")), "/").await;
+    assert_eq!(fifo.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_name_that_is_no_utf_8_is_served() {
+    let storage = MemoryStorage::new();
+    storage.insert(StorageName::parse(b"caf\xe9.txt").unwrap(), "coffee");
+    let response = get(StorageView::new(storage), "/caf%E9.txt").await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(bytes(response).await.unwrap(), "coffee");
+}
+
+/// Refuses to be read; counts how often it was tried.
+#[derive(Debug, Default)]
+struct Guarded {
+    looks: AtomicUsize,
+    opens: AtomicUsize,
+}
+
+impl Storage for Guarded {
+    fn metadata<'a>(&'a self, _: &'a StorageName) -> BoxFuture<'a, Result<Metadata>> {
+        self.looks.fetch_add(1, Ordering::Relaxed);
+        Box::pin(std::future::ready(Err(Error::Forbidden)))
+    }
+
+    fn open<'a>(&'a self, _: &'a StorageName) -> BoxFuture<'a, Result<Content>> {
+        self.opens.fetch_add(1, Ordering::Relaxed);
+        Box::pin(std::future::ready(Err(Error::Forbidden)))
+    }
+
+    fn path(&self, name: &StorageName) -> Option<std::path::PathBuf> {
+        Some(format!("/srv/{name}").into())
+    }
+}
+
+async fn through(rule: Rule, storage: Arc<Guarded>) -> Response<DownloadBody> {
+    let optimizer = Optimizer::builder(Nginx::new())
+        .rule(rule)
+        .build()
+        .expect("valid");
+    let service = StorageView::new(storage).into_service();
+    let request = Request::get("/a.txt").body(()).expect("a path");
+    let response = OptimizeLayer::new(optimizer)
+        .layer(service)
+        .oneshot(request)
+        .await;
+    response.expect("infallible").map(Into::into)
+}
+
+#[tokio::test]
+async fn a_proxied_file_is_opened_zero_times() {
+    let storage = Arc::new(Guarded::default());
+    let rule = Rule::dir("/srv").to_uri("/x/").without_stat();
+    let response = through(rule, Arc::clone(&storage)).await;
+    assert_eq!(response.headers()["x-accel-redirect"], "/x/a.txt");
+    assert_eq!(storage.looks.load(Ordering::Relaxed), 0);
+    assert_eq!(storage.opens.load(Ordering::Relaxed), 0);
+    // With a look, what it tells is the answer.
+    let response = through(Rule::dir("/srv").to_uri("/x/"), Arc::clone(&storage)).await;
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    assert!(!response.headers().contains_key("x-accel-redirect"));
+    assert_eq!(storage.looks.load(Ordering::Relaxed), 1);
+    assert_eq!(storage.opens.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn a_response_opens_nothing_until_it_is_polled() {
+    let storage = Arc::new(Guarded::default());
+    let name = StorageName::parse("a.txt").unwrap();
+    let storage_dyn: Arc<dyn Storage> = storage.clone();
+    let response = DownloadResponse::new(StorageFile::new(storage_dyn, name)).into_http();
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(storage.opens.load(Ordering::Relaxed), 0);
+    assert!(matches!(bytes(response).await, Err(Error::Forbidden)));
+    assert_eq!(storage.opens.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn an_unreadable_file_is_404_or_403_as_configured() {
+    let (dir, storage) = storage_of(&[("a.txt", "a")]);
+    let rule = || Rule::url("/media/").to_uri("/x/");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o000);
+    std::fs::set_permissions(dir.path().join("a.txt"), mode).unwrap();
+    for (unreadable, status) in [(Unreadable::NotFound, 404), (Unreadable::Forbidden, 403)] {
+        let optimizer = Optimizer::builder(Nginx::new())
+            .rule(rule())
+            .build()
+            .unwrap();
+        let service = StorageView::new(storage.clone().unreadable(unreadable)).into_service();
+        let request = Request::get("/a.txt").body(()).unwrap();
+        let response = OptimizeLayer::new(optimizer)
+            .layer(service)
+            .oneshot(request)
+            .await
+            .unwrap();
+        assert_eq!(response.status(), status);
+        assert!(!response.headers().contains_key("content-disposition"));
+    }
+}
+
+#[tokio::test]
+async fn a_streamed_download_says_why() {
+    let (_dir, storage) = storage_of(&[("a.txt", "a")]);
+    let optimizer = Optimizer::builder(Nginx::new())
+        .rule(Rule::url("/elsewhere/").to_uri("/x/"))
+        .build()
+        .unwrap();
+    let service = OptimizeLayer::new(optimizer).layer(StorageView::new(storage).into_service());
+    let request = Request::get("/a.txt").body(()).unwrap();
+    let response = service.oneshot(request).await.unwrap();
+    let outcome = response.extensions().get::<Outcome>().unwrap();
+    let Outcome::Streamed { reason } = outcome else {
+        panic!("{outcome:?}");
+    };
+    assert_eq!(reason.to_string(), "no rule takes this file's path or URL");
+}
+
+#[tokio::test]
+async fn no_request_header_chooses_a_target() {
+    // rack CVE-2025-61780, Plack CVE-2026-7381
+    let (_dir, storage) = storage_of(&[("a.txt", "a")]);
+    let service =
+        OptimizeLayer::new(Optimizer::none()).layer(StorageView::new(storage).into_service());
+    let request = Request::get("/a.txt")
+        .header("x-sendfile-type", "X-Accel-Redirect")
+        .header("x-accel-mapping", "/=/internal/")
+        .header("x-accel-redirect", "/internal/secret")
+        .body(())
+        .unwrap();
+    let response = service.oneshot(request).await.unwrap();
+    let mut names = response.headers().keys().map(http::HeaderName::as_str);
+    assert!(!names.any(|name| name.starts_with("x-accel") || name.starts_with("x-sendfile")));
+    assert_eq!(response.version(), Version::HTTP_11);
+}
+
+#[tokio::test]
+async fn inline_active_content_is_sandboxed() {
+    for (name, inline, sandboxed) in [
+        ("a.html", true, true),
+        ("a.svg", true, true),
+        ("a.xml", true, true),
+        ("a.png", true, false),
+        ("a.html", false, false),
+    ] {
+        let response = DownloadResponse::new(VirtualFile::from_text(name, "x"));
+        let response = if inline { response.inline() } else { response }.into_http();
+        assert_eq!(
+            response.headers().contains_key(CONTENT_SECURITY_POLICY),
+            sandboxed,
+            "{name}"
+        );
+        assert_eq!(response.headers()["x-content-type-options"], "nosniff");
+    }
+}
+
+#[tokio::test]
+async fn options_are_values_or_closures() {
+    let view = VirtualView::new(|_: &Parts| async { Ok(VirtualFile::from_text("a.txt", "x")) })
+        .basename(|request: &Parts| Ok(request.uri.path().trim_matches('/').to_uppercase()))
+        .content_type(HeaderValue::from_static("text/x-own"))
+        .cache_control(|_: &Parts| Ok(HeaderValue::from_static("public, max-age=60")))
+        .header(http::header::VARY, HeaderValue::from_static("cookie"))
+        .header(
+            http::HeaderName::from_static("x-sendfile"),
+            HeaderValue::from_static("/etc/passwd"),
+        )
+        .was_modified_since(|_, _| false);
+    let request =
+        Request::get("/b.txt").header("if-modified-since", "Sun, 13 Sep 2020 12:26:40 GMT");
+    let service = view.into_service();
+    let response = service
+        .clone()
+        .oneshot(Request::get("/b.txt").body(()).unwrap())
+        .await
+        .unwrap();
+    let headers = response.headers();
+    assert_eq!(
+        headers["content-disposition"],
+        "attachment; filename=\"B.TXT\""
+    );
+    assert_eq!(headers[CONTENT_TYPE], "text/x-own");
+    assert_eq!(headers["cache-control"], "public, max-age=60");
+    assert_eq!(headers["vary"], "cookie");
+    assert!(!headers.contains_key("x-sendfile"));
+    let response = service.oneshot(request.body(()).unwrap()).await.unwrap();
+    assert_eq!(response.status(), StatusCode::NOT_MODIFIED);
+}
+
+#[tokio::test]
+async fn a_missing_fixed_path_is_404() {
+    let response = get(PathView::new("/nonexistent/file"), "/").await;
+    assert_eq!(response.status(), StatusCode::NOT_FOUND);
+    let looked = downloadview::File::metadata(&PathFile::new("/nonexistent/file")).await;
+    assert!(matches!(looked, Err(Error::NotFound)));
+}
