@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::Parser;
-use downloadview_gateway::cli::{Cli, Command, ProxyConfigArgs};
+use downloadview_gateway::cli::{Cli, Command, ExplainArgs, ProxyConfigArgs};
 use downloadview_gateway::config::{Colours, Config, ConfigError, Listen};
+use downloadview_gateway::explain::explain;
 use downloadview_gateway::proxy_config::{self, Form};
 use downloadview_gateway::serve::serve;
 
@@ -27,10 +28,17 @@ fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::ProxyConfig(args) => print_proxy_config(args),
         Command::Serve(args) => serve(&Config::load(&args.config.file)?, args.listen),
-        Command::Explain(_) => bail!("`explain` is not built yet"),
+        Command::Explain(args) => print_explanation(&args),
         Command::Demo(_) => bail!("`demo` is not built yet"),
         _ => bail!("this command is not built yet"),
     }
+}
+
+fn print_explanation(args: &ExplainArgs) -> anyhow::Result<()> {
+    let config = Config::load(&args.config.file)?;
+    let runtime = downloadview_gateway::server::runtime(&config.server)?;
+    let text = runtime.block_on(explain(&config, &args.path))?;
+    print(&text)
 }
 
 fn print_proxy_config(args: ProxyConfigArgs) -> anyhow::Result<()> {
@@ -44,6 +52,10 @@ fn print_proxy_config(args: ProxyConfigArgs) -> anyhow::Result<()> {
         form,
     };
     let text = proxy_config::print(args.backend.backend(), &config, &options)?;
+    print(&text)
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
     match io::stdout().write_all(text.as_bytes()) {
         // `| head` has read enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

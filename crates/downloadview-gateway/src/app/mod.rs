@@ -22,6 +22,7 @@ use http::{Request, Response};
 use tower_service::Service;
 
 pub use self::mount::{Captured, Mounted};
+pub(crate) use self::optimizer::rule;
 use crate::config::Config;
 
 /// The gateway as a tower service. Cloning shares everything.

@@ -1,0 +1,90 @@
+//! What the application itself did with a request that the grid sent, seen from inside.
+//!
+//! A proxy takes the hand-off header away, so a client cannot tell who sent the bytes. The grid therefore sends a
+//! ticket along; [`note`] keeps what the application answered to it. A ticket that nobody waits for is ignored, and
+//! none changes an answer.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use downloadview::optimize::Outcome;
+use http::{HeaderName, HeaderValue};
+use http_body::Body as _;
+
+/// The request header that carries a ticket.
+pub(super) const TICKET: HeaderName = HeaderName::from_static("x-demo-ticket");
+
+const HAND_OFF: HeaderName = HeaderName::from_static("x-accel-redirect");
+
+/// The answers to tickets that somebody waits for. Cloning shares them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Witness(Arc<Mutex<Book>>);
+
+#[derive(Debug, Default)]
+struct Book {
+    last: u64,
+    answers: HashMap<HeaderValue, Option<Seen>>,
+}
+
+/// The application's answer, before a proxy made something of it.
+#[derive(Debug, Clone)]
+pub(super) struct Seen {
+    /// Who sends the bytes, as the layer decided; `None` for what is no download.
+    pub(super) outcome: Option<Outcome>,
+    /// The hand-off header as it goes over the wire.
+    pub(super) hand_off: Option<String>,
+    /// Whether the application itself sends no byte.
+    pub(super) is_empty: bool,
+}
+
+impl Witness {
+    /// A ticket for one request.
+    pub(super) fn issue(&self) -> HeaderValue {
+        let mut book = self.book();
+        book.last += 1;
+        let ticket = HeaderValue::from(book.last);
+        book.answers.insert(ticket.clone(), None);
+        ticket
+    }
+
+    /// What was answered to a ticket, which is of no use afterwards; `None` if it never arrived.
+    pub(super) fn redeem(&self, ticket: &HeaderValue) -> Option<Seen> {
+        self.book().answers.remove(ticket).flatten()
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Middleware around everything: notes the answer to a request that carries a ticket.
+pub(super) async fn note(
+    State(witness): State<Witness>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let ticket = request.headers().get(TICKET).cloned();
+    let response = next.run(request).await;
+    if let Some(ticket) = ticket
+        && let Some(waiting) = witness.book().answers.get_mut(&ticket)
+    {
+        *waiting = Some(Seen::of(&response));
+    }
+    response
+}
+
+impl Seen {
+    fn of(response: &Response) -> Self {
+        let hand_off = response.headers().get(HAND_OFF);
+        Self {
+            outcome: response.extensions().get().cloned(),
+            hand_off: hand_off
+                .and_then(|value| value.to_str().ok())
+                .map(|value| format!("X-Accel-Redirect: {value}")),
+            is_empty: response.body().size_hint().exact() == Some(0),
+        }
+    }
+}
