@@ -112,3 +112,8 @@ pub fn optimize(optimizer: impl Into<Arc<Optimizer>>) -> OptimizeLayer {
         Some(matched.as_str().into())
     })
 }
+
+/// The example of the project's first page, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

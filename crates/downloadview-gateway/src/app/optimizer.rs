@@ -21,7 +21,8 @@ pub(super) fn build(config: &Config, rules: &[RuleConfig]) -> Result<Optimizer> 
         match rule.backend_or(config.optimize.backend) {
             BackendKind::None => {}
             BackendKind::Nginx => {
-                builder = builder.rule(self::rule(config, rule)?.backend(nginx(&rule.nginx)?));
+                let backend = nginx(&rule.nginx)?;
+                builder = builder.rule_for(backend, self::rule(config, rule)?);
             }
         }
     }

@@ -11,7 +11,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use downloadview::optimize::Outcome;
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName};
 use http_body::Body as _;
 
 /// The request header that carries a ticket.
@@ -26,7 +26,7 @@ pub(super) struct Witness(Arc<Mutex<Book>>);
 #[derive(Debug, Default)]
 struct Book {
     last: u64,
-    answers: HashMap<HeaderValue, Option<Seen>>,
+    answers: HashMap<u64, Option<Seen>>,
 }
 
 /// The application's answer, before a proxy made something of it.
@@ -42,17 +42,17 @@ pub(super) struct Seen {
 
 impl Witness {
     /// A ticket for one request.
-    pub(super) fn issue(&self) -> HeaderValue {
+    pub(super) fn issue(&self) -> u64 {
         let mut book = self.book();
         book.last += 1;
-        let ticket = HeaderValue::from(book.last);
-        book.answers.insert(ticket.clone(), None);
+        let ticket = book.last;
+        book.answers.insert(ticket, None);
         ticket
     }
 
     /// What was answered to a ticket, which is of no use afterwards; `None` if it never arrived.
-    pub(super) fn redeem(&self, ticket: &HeaderValue) -> Option<Seen> {
-        self.book().answers.remove(ticket).flatten()
+    pub(super) fn redeem(&self, ticket: u64) -> Option<Seen> {
+        self.book().answers.remove(&ticket).flatten()
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
@@ -66,7 +66,7 @@ pub(super) async fn note(
     request: Request,
     next: Next,
 ) -> Response {
-    let ticket = request.headers().get(TICKET).cloned();
+    let ticket = ticket_of(request.headers());
     let response = next.run(request).await;
     if let Some(ticket) = ticket
         && let Some(waiting) = witness.book().answers.get_mut(&ticket)
@@ -74,6 +74,10 @@ pub(super) async fn note(
         *waiting = Some(Seen::of(&response));
     }
     response
+}
+
+fn ticket_of(headers: &HeaderMap) -> Option<u64> {
+    headers.get(TICKET)?.to_str().ok()?.parse().ok()
 }
 
 impl Seen {

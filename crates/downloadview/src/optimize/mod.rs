@@ -64,14 +64,20 @@ pub struct Optimizer {
 #[must_use = "`build` makes the optimizer"]
 pub struct OptimizerBuilder {
     backend: Arc<dyn Backend>,
-    rules: Vec<Rule>,
+    rules: Vec<(Rule, Arc<dyn Backend>)>,
     unmatched: Unmatched,
 }
 
 impl OptimizerBuilder {
     /// Adds a rule after those already there.
     pub fn rule(mut self, rule: Rule) -> Self {
-        self.rules.push(rule);
+        self.rules.push((rule, Arc::clone(&self.backend)));
+        self
+    }
+
+    /// Adds a rule with a backend of its own, for another proxy or other options.
+    pub fn rule_for(mut self, backend: impl Backend, rule: Rule) -> Self {
+        self.rules.push((rule, Arc::new(backend)));
         self
     }
 
@@ -88,14 +94,11 @@ impl OptimizerBuilder {
     /// [`Error::Misconfigured`](crate::Error::Misconfigured) naming the rule, what is wrong and the
     /// mend.
     pub fn build(self) -> Result<Optimizer> {
-        let mut rules = Vec::with_capacity(self.rules.len());
-        for rule in self.rules {
-            let backend = Arc::clone(rule.own_backend().unwrap_or(&self.backend));
-            rule.check(&*backend)?;
-            rules.push((rule, backend));
+        for (rule, backend) in &self.rules {
+            rule.check(backend.name(), backend.accepts())?;
         }
         Ok(Optimizer {
-            rules,
+            rules: self.rules,
             unmatched: self.unmatched,
             warned: Mutex::default(),
         })

@@ -91,6 +91,25 @@ fn the_first_rule_that_matches_wins() {
 }
 
 #[test]
+fn a_rule_can_have_a_backend_of_its_own() {
+    let optimizer = nginx()
+        .rule_for(
+            Nginx::new().limit_rate(7),
+            Rule::url("/media/slow/").to_uri("/slow/"),
+        )
+        .rule(Rule::url("/media/").to_uri("/x/"))
+        .build()
+        .unwrap();
+    for (name, rate) in [("slow/a", Some("7")), ("a", None)] {
+        let (mut head, download) = DownloadResponse::new(local_file(name)).into_parts();
+        let plan = optimizer.plan(head.status, &download).unwrap();
+        plan.delegate(&download, None, &mut head).unwrap();
+        let sent = head.headers.get("x-accel-limit-rate");
+        assert_eq!(sent.map(|value| value.to_str().unwrap()), rate);
+    }
+}
+
+#[test]
 fn says_why_a_download_is_not_delegated() {
     let optimizer = nginx()
         .rule(Rule::url("/elsewhere/").to_uri("/x/"))

@@ -12,7 +12,6 @@ use std::sync::Arc;
 
 use self::source::Source;
 pub use self::target::{Target, TargetKind};
-use crate::backend::Backend;
 use crate::content::Metadata;
 use crate::error::{Error, Result};
 use crate::file::File;
@@ -29,7 +28,6 @@ pub struct Rule {
     name: Arc<str>,
     source: Source,
     destination: Destination,
-    backend: Option<Arc<dyn Backend>>,
     look: bool,
 }
 
@@ -65,13 +63,6 @@ impl Rule {
         self
     }
 
-    /// The backend for this rule alone. Default: the optimizer's.
-    #[must_use]
-    pub fn backend(mut self, backend: impl Backend) -> Self {
-        self.backend = Some(Arc::new(backend));
-        self
-    }
-
     /// Delegates without looking at the file: for files that only the proxy can see. Default: a
     /// local file is looked at once, and must be a regular one.
     #[must_use]
@@ -82,10 +73,6 @@ impl Rule {
 
     pub(crate) fn name(&self) -> &Arc<str> {
         &self.name
-    }
-
-    pub(crate) fn own_backend(&self) -> Option<&Arc<dyn Backend>> {
-        self.backend.as_ref()
     }
 
     pub(crate) fn looks(&self) -> bool {
@@ -110,8 +97,9 @@ impl Rule {
         })
     }
 
-    /// Fails if the rule cannot work with `backend`, in words that name rule and mend.
-    pub(crate) fn check(&self, backend: &dyn Backend) -> Result<()> {
+    /// Fails if the rule cannot work with a `proxy` that takes targets of a kind, in words that name rule
+    /// and mend.
+    pub(crate) fn check(&self, proxy: &str, accepts: TargetKind) -> Result<()> {
         let name = &self.name;
         self.source
             .check()
@@ -120,8 +108,7 @@ impl Rule {
             Destination::Uri(_) => (TargetKind::Uri, "a file path: use `to_path`"),
             Destination::Path(_) => (TargetKind::Path, "a URI: use `to_uri`"),
         };
-        if backend.accepts() != kind {
-            let proxy = backend.name();
+        if accepts != kind {
             return Err(Error::misconfigured(format!(
                 "rule `{name}`: {proxy} takes {wants}"
             )));
@@ -161,7 +148,6 @@ impl RuleFrom {
             name: self.0.to_string().into(),
             source: self.0,
             destination,
-            backend: None,
             look: true,
         }
     }
