@@ -7,6 +7,7 @@ use anyhow::bail;
 use clap::Parser;
 use downloadview_gateway::cli::{Cli, Command, ExplainArgs, ProxyConfigArgs};
 use downloadview_gateway::config::{Colours, Config, ConfigError, Listen};
+use downloadview_gateway::demo;
 use downloadview_gateway::explain::explain;
 use downloadview_gateway::proxy_config::{self, Form};
 use downloadview_gateway::serve::serve;
@@ -29,7 +30,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::ProxyConfig(args) => print_proxy_config(args),
         Command::Serve(args) => serve(&Config::load(&args.config.file)?, args.listen),
         Command::Explain(args) => print_explanation(&args),
-        Command::Demo(_) => bail!("`demo` is not built yet"),
+        Command::Demo(args) => demo::run(&args),
         _ => bail!("this command is not built yet"),
     }
 }

@@ -6,7 +6,7 @@
 //! 2. what arrived and what the application did are compared with what should be;
 //! 3. the cell says so, in words.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
@@ -50,12 +50,7 @@ pub(super) const VIEWS: [View; 10] = {
     use Fronts::{Any, Nginx};
     use Ranges::{Offered, ReadOnce};
 
-    const fn view(
-        name: &'static str,
-        path: &'static str,
-        ranges: Ranges,
-        fronts: Fronts,
-    ) -> View {
+    const fn view(name: &'static str, path: &'static str, ranges: Ranges, fronts: Fronts) -> View {
         View {
             name,
             path,
@@ -107,14 +102,25 @@ pub(super) const VIEWS: [View; 10] = {
 pub(super) struct Hop {
     /// The proxy's name; `none` without one.
     pub(super) proxy: &'static str,
-    /// Where it answers on this machine.
-    pub(super) address: SocketAddr,
+    /// Where it listens.
+    pub(super) listen: SocketAddr,
 }
 
 impl Hop {
+    /// Where it answers on this machine, also if it listens on every address.
+    pub(super) fn address(&self) -> SocketAddr {
+        let mut address = self.listen;
+        match address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+            IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+            _ => {}
+        }
+        address
+    }
+
     /// The URL of `path` for a client that knows this machine as `host`.
     pub(super) fn url(&self, host: &str, path: &str) -> String {
-        format!("http://{host}:{}{path}", self.address.port())
+        format!("http://{host}:{}{path}", self.listen.port())
     }
 }
 
@@ -141,6 +147,11 @@ pub(super) struct Grid {
 }
 
 impl Grid {
+    /// The way through a proxy, if it is there.
+    pub(super) fn through(&self, proxy: &str) -> Option<Hop> {
+        self.hops.iter().find(|hop| hop.proxy == proxy).copied()
+    }
+
     /// Fetches and judges everything; `host` is what the client calls this machine.
     pub(super) async fn check(&self, host: &str) -> Vec<Cell> {
         let mut cells = Vec::new();
@@ -181,13 +192,14 @@ impl Grid {
         range: Option<HeaderValue>,
     ) -> anyhow::Result<Fetched> {
         let ticket = self.witness.issue();
-        let mut headers = HeaderMap::from_iter([(TICKET, ticket.into())]);
+        let mut headers = HeaderMap::from_iter([(TICKET, ticket.value())]);
         headers.extend(range.map(|range| (header::RANGE, range)));
-        let answer = client::get(hop.address, view.path, headers).await;
-        let seen = self.witness.redeem(ticket);
+        let answer = client::get(hop.address(), view.path, headers).await;
         Ok(Fetched {
             answer: answer?,
-            seen: seen.context("the answer did not come from this application")?,
+            seen: ticket
+                .answer()
+                .context("the answer did not come from this application")?,
         })
     }
 }

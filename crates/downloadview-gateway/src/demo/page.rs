@@ -70,7 +70,9 @@ async fn json(State(page): State<Arc<Page>>, headers: HeaderMap) -> Response {
 
 /// What the client calls this machine; on a phone that is not `localhost`.
 fn host_of(headers: &HeaderMap) -> String {
-    let stated = headers.get(header::HOST).and_then(|value| value.to_str().ok());
+    let stated = headers
+        .get(header::HOST)
+        .and_then(|value| value.to_str().ok());
     let authority = stated.and_then(|host| host.parse::<Authority>().ok());
     authority.map_or("localhost".to_owned(), |it| it.host().to_owned())
 }
@@ -91,7 +93,7 @@ fn render(page: &Page, host: &str, cells: &[Cell]) -> Result<String, minijinja::
         proxies => hops.iter().map(|hop| hop.proxy).collect::<Vec<_>>(),
         verified => cells.iter().filter(|cell| cell.verified).count(),
         total => cells.len(),
-        no_nginx => page.no_nginx,
+        no_nginx => page.no_nginx.clone(),
         direct => hops.first().map(|hop| hop.url(host, "")),
     })
 }
@@ -105,13 +107,18 @@ fn cell(view: &View, hop: &Hop, cells: &[Cell]) -> minijinja::Value {
         return context! { proxy => hop.proxy };
     };
     context! {
+        proxy => cell.proxy,
+        url => cell.url.clone(),
+        outcome => cell.outcome,
+        header => cell.header.clone(),
+        verified => cell.verified,
+        reason => cell.reason.clone(),
         milliseconds => format!("{:.1}", cell.time.as_secs_f64() * 1000.0),
-        ..minijinja::Value::from_serialize(cell)
     }
 }
 
-fn failed(error: &dyn std::error::Error) -> Response {
-    tracing::error!(error, "the page cannot be shown");
+fn failed(error: &dyn std::fmt::Display) -> Response {
+    tracing::error!(%error, "the page cannot be shown");
     (
         StatusCode::INTERNAL_SERVER_ERROR,
         "the page cannot be shown; the log says why\n",

@@ -53,7 +53,7 @@ impl Nginx {
         files: &Files,
         grid: &Grid,
     ) -> anyhow::Result<Self> {
-        let address = hop.address;
+        let address = hop.listen;
         // nginx would try for seconds, and somebody else answer meanwhile.
         TcpListener::bind(address).with_context(|| {
             format!("cannot start nginx on {address}: choose another port with --listen, nginx takes the next one")

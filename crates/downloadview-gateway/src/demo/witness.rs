@@ -11,7 +11,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use downloadview::optimize::Outcome;
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::Body as _;
 
 /// The request header that carries a ticket.
@@ -29,6 +29,13 @@ struct Book {
     answers: HashMap<u64, Option<Seen>>,
 }
 
+/// Stands for one request; dropped, it is of no use to anybody.
+#[derive(Debug)]
+pub(super) struct Ticket {
+    number: u64,
+    witness: Witness,
+}
+
 /// The application's answer, before a proxy made something of it.
 #[derive(Debug, Clone)]
 pub(super) struct Seen {
@@ -42,17 +49,15 @@ pub(super) struct Seen {
 
 impl Witness {
     /// A ticket for one request.
-    pub(super) fn issue(&self) -> u64 {
+    pub(super) fn issue(&self) -> Ticket {
         let mut book = self.book();
         book.last += 1;
-        let ticket = book.last;
-        book.answers.insert(ticket, None);
-        ticket
-    }
-
-    /// What was answered to a ticket, which is of no use afterwards; `None` if it never arrived.
-    pub(super) fn redeem(&self, ticket: u64) -> Option<Seen> {
-        self.book().answers.remove(&ticket).flatten()
+        let number = book.last;
+        book.answers.insert(number, None);
+        Ticket {
+            number,
+            witness: self.clone(),
+        }
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
@@ -61,11 +66,7 @@ impl Witness {
 }
 
 /// Middleware around everything: notes the answer to a request that carries a ticket.
-pub(super) async fn note(
-    State(witness): State<Witness>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn note(State(witness): State<Witness>, request: Request, next: Next) -> Response {
     let ticket = ticket_of(request.headers());
     let response = next.run(request).await;
     if let Some(ticket) = ticket
@@ -74,6 +75,24 @@ pub(super) async fn note(
         *waiting = Some(Seen::of(&response));
     }
     response
+}
+
+impl Ticket {
+    /// The value of [`TICKET`].
+    pub(super) fn value(&self) -> HeaderValue {
+        HeaderValue::from(self.number)
+    }
+
+    /// What was answered; `None` if the request has not arrived.
+    pub(super) fn answer(&self) -> Option<Seen> {
+        self.witness.book().answers.get(&self.number)?.clone()
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.witness.book().answers.remove(&self.number);
+    }
 }
 
 fn ticket_of(headers: &HeaderMap) -> Option<u64> {
