@@ -1,13 +1,20 @@
 //! The proxies, one room each: which header they read, how its value is written, which headers of
 //! ours reach the client, which validators they state.
 
+mod apache;
+mod caddy;
+mod lighttpd;
 mod nginx;
 
 use std::fmt;
 use std::sync::Arc;
 
-use http::response;
+use bytes::Bytes;
+use http::{HeaderValue, response};
 
+pub use self::apache::Apache;
+pub use self::caddy::Caddy;
+pub use self::lighttpd::Lighttpd;
 pub use self::nginx::{Buffering, Expires, Nginx};
 use crate::content::{ETag, Metadata};
 use crate::rule::{Target, TargetKind};
@@ -39,6 +46,27 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
 pub struct CannotCarry {
     /// The reason, for logs.
     pub why: &'static str,
+}
+
+/// How a proxy reads the path in its header; for some a matter of their version.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Escaping {
+    /// The bytes as they are.
+    #[default]
+    Raw,
+    /// Percent-decoded: every byte but `A-Z a-z 0-9 - . _ ~ /` is sent as `%XX`.
+    Strict,
+}
+
+/// A path as a header value, byte for byte. A header can hold no control byte, and loses a blank at
+/// its end.
+fn raw(path: Vec<u8>) -> Result<HeaderValue, CannotCarry> {
+    if matches!(path.last(), Some(b' ' | b'\t')) {
+        let why = "a header loses the blank at the end of the name";
+        return Err(CannotCarry { why });
+    }
+    let why = "a header cannot hold the control bytes of the name";
+    HeaderValue::from_maybe_shared(Bytes::from(path)).map_err(|_| CannotCarry { why })
 }
 
 #[deny(clippy::missing_trait_methods)]

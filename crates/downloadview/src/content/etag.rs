@@ -58,6 +58,15 @@ impl ETag {
         Some(Self::from_hex_pair(u128::from(since.as_secs()), size))
     }
 
+    /// The tag that Caddy before 2.8 states for a file: modification time in whole seconds and
+    /// size, both in base 36 (`modules/caddyhttp/fileserver/staticfiles.go`, `calculateEtag`).
+    #[must_use]
+    pub(crate) fn of_file_in_base_36(modified: SystemTime, size: u64) -> Option<Self> {
+        let since = modified.duration_since(UNIX_EPOCH).ok()?;
+        let text = format!("\"{}{}\"", base_36(since.as_secs()), base_36(size));
+        Self::parse(&text)
+    }
+
     fn from_hex_pair(first: u128, second: u64) -> Self {
         let mut text = String::with_capacity(40);
         // Writing to a String cannot fail.
@@ -78,6 +87,17 @@ impl ETag {
     #[must_use]
     pub fn to_header_value(&self) -> HeaderValue {
         self.0.clone()
+    }
+}
+
+fn base_36(mut number: u64) -> String {
+    let mut digits = Vec::new();
+    loop {
+        digits.extend(char::from_digit((number % 36) as u32, 36));
+        number /= 36;
+        if number == 0 {
+            return digits.iter().rev().collect();
+        }
     }
 }
 

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use http::{StatusCode, response};
 
 use super::*;
-use crate::backend::Nginx;
+use crate::backend::{CannotCarry, Nginx};
 use crate::content::{BoxFuture, Content};
 use crate::error::Error;
 use crate::file::{File, VirtualFile};
 use crate::response::DownloadResponse;
+use crate::rule::TargetKind;
 use crate::storage::StorageName;
 
 /// A file that claims a path and a URL and fails the test if it is opened.
@@ -44,6 +45,21 @@ impl File for Claimed {
 
 /// The head that `backend` makes of a download of `file` by a rule for its URL.
 pub(crate) fn delegated(backend: impl Backend, file: impl File) -> response::Parts {
+    let (head, outcome) = attempted(backend, file);
+    outcome.expect("delegated");
+    head
+}
+
+/// Why `backend` does not take `file`.
+pub(crate) fn refusal(backend: impl Backend, file: impl File) -> Option<CannotCarry> {
+    match attempted(backend, file).1 {
+        Ok(_) => None,
+        Err(Reason::CannotCarry(why)) => Some(CannotCarry { why }),
+        Err(reason) => panic!("{reason}"),
+    }
+}
+
+fn attempted(backend: impl Backend, file: impl File) -> (response::Parts, Result<Outcome, Reason>) {
     let rule = match backend.accepts() {
         TargetKind::Uri => Rule::url("/media/").to_uri("/_internal/media/"),
         TargetKind::Path => Rule::url("/media/").to_path("/srv/media"),
@@ -59,11 +75,9 @@ pub(crate) fn delegated(backend: impl Backend, file: impl File) -> response::Par
         head.headers.insert(name, "99".parse().unwrap());
     }
     let plan = optimizer.plan(head.status, &download).unwrap();
-    plan.delegate(&download, None, &mut head).unwrap();
-    head
+    let outcome = plan.delegate(&download, None, &mut head);
+    (head, outcome)
 }
-
-use crate::rule::TargetKind;
 
 fn reason(optimizer: &Optimizer, response: DownloadResponse) -> Option<Reason> {
     let (head, download) = response.into_parts();

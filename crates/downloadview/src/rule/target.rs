@@ -58,4 +58,11 @@ impl Target {
         };
         Some(folder.join(name.to_path()))
     }
+
+    /// The path as bytes, folder and name joined by one slash; `None` for a URI.
+    #[must_use]
+    pub fn to_path_bytes(&self) -> Option<Vec<u8>> {
+        let path = self.to_path()?;
+        Some(path.into_os_string().into_encoded_bytes())
+    }
 }

@@ -1,0 +1,182 @@
+//! Apache httpd with mod_xsendfile: sends the file that `X-Sendfile` names.
+//!
+//! - **Header:** `X-Sendfile`, an absolute path below an `XSendFilePath`. mod_xsendfile 0.12, which
+//!   distributions ship, takes the bytes as they are ([`Escaping::Raw`]); 1.0 percent-decodes them
+//!   unless told not to ([`Escaping::Strict`]). The wrong one serves another file.
+//! - **Cannot carry**, raw: control bytes, a blank at the end. Strict: nothing.
+//! - **What survives:** every header of the application but `Content-Length` and
+//!   `Content-Encoding`; so a file that is stored compressed cannot be announced and is streamed.
+//! - **Status:** 200 only. On any other the header stays and the path reaches the client.
+//! - **Validators:** the application's. Without them httpd 2.4.47 and later state `ETag: "0"` for
+//!   every file (the module leaves `finfo.mtime` 0); generated configuration says `FileETag None`.
+//! - **Content-Type:** the application's, or none at all.
+//! - **Ranges and conditions:** Apache answers them from the file.
+//!
+//! <https://tn123.org/mod_xsendfile/>
+
+use http::{HeaderName, HeaderValue, header, response};
+
+use super::{Backend, CannotCarry, Escaping, raw};
+use crate::content::{ETag, Metadata};
+use crate::rule::{Target, TargetKind};
+use crate::storage::strict;
+
+const SENDFILE: HeaderName = HeaderName::from_static("x-sendfile");
+
+/// Apache with `X-Sendfile`.
+///
+/// ```
+/// use downloadview::backend::{Apache, Escaping};
+/// let debian = Apache::new();
+/// let with_1_0 = Apache::new().escaping(Escaping::Strict);
+/// ```
+#[derive(Debug, Clone, Default)]
+#[doc(alias = "XSendfileMiddleware")]
+pub struct Apache {
+    escaping: Escaping,
+}
+
+impl Apache {
+    /// For mod_xsendfile 0.12.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How the module reads the path. Default: [`Escaping::Raw`].
+    #[must_use]
+    pub fn escaping(mut self, escaping: Escaping) -> Self {
+        self.escaping = escaping;
+        self
+    }
+}
+
+impl Backend for Apache {
+    fn name(&self) -> &'static str {
+        "apache"
+    }
+
+    fn accepts(&self) -> TargetKind {
+        TargetKind::Path
+    }
+
+    fn etag(&self, metadata: &Metadata) -> Option<ETag> {
+        metadata.etag()
+    }
+
+    fn delegate(&self, target: &Target, head: &mut response::Parts) -> Result<(), CannotCarry> {
+        if head.headers.contains_key(header::CONTENT_ENCODING) {
+            let why = "apache removes the Content-Encoding of a file that is stored compressed";
+            return Err(CannotCarry { why });
+        }
+        let why = "apache takes a path, not a URI";
+        let path = target.to_path_bytes().ok_or(CannotCarry { why })?;
+        let value = match self.escaping {
+            Escaping::Raw => raw(path)?,
+            Escaping::Strict => {
+                HeaderValue::try_from(strict(&path)).map_err(|_| CannotCarry { why })?
+            }
+        };
+        head.headers.insert(SENDFILE, value);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{Response, StatusCode};
+
+    use super::*;
+    use crate::optimize::tests::{delegated, local_file, refusal};
+
+    #[test]
+    fn names_its_header() {
+        let head = delegated(Apache::new(), local_file("a.txt"));
+        assert_eq!(head.headers[SENDFILE], "/srv/media/a.txt");
+    }
+
+    #[test]
+    fn escapes_the_target() {
+        for (name, raw, strict) in [
+            ("é b.txt", "é b.txt", "%C3%A9%20b.txt"),
+            ("100%.txt", "100%.txt", "100%25.txt"),
+            ("a%20b", "a%20b", "a%2520b"),
+        ] {
+            let head = delegated(Apache::new(), local_file(name));
+            let sent = head.headers[SENDFILE].as_bytes();
+            assert_eq!(sent, format!("/srv/media/{raw}").as_bytes());
+            let decoding = Apache::new().escaping(Escaping::Strict);
+            let head = delegated(decoding, local_file(name));
+            assert_eq!(head.headers[SENDFILE], format!("/srv/media/{strict}"));
+        }
+    }
+
+    #[test]
+    fn refuses_what_it_cannot_carry() {
+        for name in [
+            "a\nb",
+            "a\r\nSet-Cookie: b",
+            "a\u{7f}",
+            "a\u{1}",
+            "a ",
+            "a\t",
+        ] {
+            assert!(
+                refusal(Apache::new(), local_file(name)).is_some(),
+                "{name:?}"
+            );
+            let decoding = Apache::new().escaping(Escaping::Strict);
+            assert_eq!(refusal(decoding, local_file(name)), None, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_stored_compressed_is_streamed() {
+        let (mut head, ()) = Response::new(()).into_parts();
+        let gzip = HeaderValue::from_static("gzip");
+        head.headers.insert(header::CONTENT_ENCODING, gzip);
+        let target = Target::Path {
+            folder: std::path::Path::new("/srv").into(),
+            name: crate::storage::StorageName::parse("a").unwrap(),
+        };
+        assert!(Apache::new().delegate(&target, &mut head).is_err());
+    }
+
+    #[test]
+    fn keeps_the_disposition() {
+        let head = delegated(Apache::new(), local_file("a.txt"));
+        assert_eq!(
+            head.headers[header::CONTENT_DISPOSITION],
+            "attachment; filename=\"a.txt\""
+        );
+        assert_eq!(
+            head.headers[header::CONTENT_TYPE],
+            "text/plain; charset=utf-8"
+        );
+    }
+
+    #[test]
+    fn drops_the_body_length() {
+        let head = delegated(Apache::new(), local_file("a.txt"));
+        assert_eq!(head.headers[header::CONTENT_LENGTH], "0");
+    }
+
+    #[test]
+    fn leaves_ranges_to_the_proxy() {
+        let head = delegated(Apache::new(), local_file("a.txt"));
+        assert_eq!(head.status, StatusCode::OK);
+        assert!(!head.headers.contains_key(header::ACCEPT_RANGES));
+        assert!(!head.headers.contains_key(header::CONTENT_RANGE));
+    }
+
+    #[test]
+    fn refuses_the_wrong_target() {
+        let target = Target::Uri {
+            prefix: "/x/".into(),
+            name: crate::storage::StorageName::parse("a").unwrap(),
+        };
+        let (mut head, ()) = Response::new(()).into_parts();
+        assert!(Apache::new().delegate(&target, &mut head).is_err());
+        assert!(head.headers.is_empty());
+    }
+}

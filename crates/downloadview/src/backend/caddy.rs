@@ -1,0 +1,186 @@
+//! Caddy: sends the file that `X-Accel-Redirect` names, once its configuration says so with
+//! `reverse_proxy` and `handle_response`.
+//!
+//! - **Header:** `X-Accel-Redirect`, a path below the `root` of the matching handler. Caddy 2.7 and
+//!   later percent-decode it ([`Escaping::Strict`]); 2.6, which Debian 12 ships, takes the bytes as they
+//!   are ([`Escaping::Raw`]). The wrong one serves another file.
+//! - **Cannot carry**, raw: control bytes, a blank at the end, `?`, which would start a query.
+//!   Strict: nothing.
+//! - **What survives:** what `copy_response_headers` names. A header that no matcher takes reaches the
+//!   client; generated configuration removes it.
+//! - **Status:** becomes 200, unless the matcher names it.
+//! - **Validators:** 2.6 states its own: an `ETag` of mtime in seconds and size, both base 36. Later
+//!   versions keep a copied `ETag` (since 2.7.6), so the application's.
+//! - **Ranges and conditions:** Caddy answers them from the file.
+//!
+//! <https://caddyserver.com/docs/caddyfile/directives/reverse_proxy#intercepting-responses>
+
+use http::{HeaderName, HeaderValue, response};
+
+use super::{Backend, CannotCarry, Escaping, raw};
+use crate::content::{ETag, Metadata};
+use crate::rule::{Target, TargetKind};
+use crate::storage::strict;
+
+const REDIRECT: HeaderName = HeaderName::from_static("x-accel-redirect");
+
+/// Caddy with `X-Accel-Redirect`.
+///
+/// ```
+/// use downloadview::backend::{Caddy, Escaping};
+/// let current = Caddy::new();
+/// let debian_12 = Caddy::new().escaping(Escaping::Raw);
+/// ```
+#[derive(Debug, Clone)]
+pub struct Caddy {
+    escaping: Escaping,
+}
+
+impl Caddy {
+    /// For Caddy 2.7 and later.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            escaping: Escaping::Strict,
+        }
+    }
+
+    /// How Caddy reads the path. Default: [`Escaping::Strict`]; 2.6 needs [`Escaping::Raw`].
+    #[must_use]
+    pub fn escaping(mut self, escaping: Escaping) -> Self {
+        self.escaping = escaping;
+        self
+    }
+}
+
+impl Default for Caddy {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Backend for Caddy {
+    fn name(&self) -> &'static str {
+        "caddy"
+    }
+
+    fn accepts(&self) -> TargetKind {
+        TargetKind::Uri
+    }
+
+    fn etag(&self, metadata: &Metadata) -> Option<ETag> {
+        match self.escaping {
+            Escaping::Raw => ETag::of_file_in_base_36(metadata.modified()?, metadata.size()?),
+            Escaping::Strict => metadata.etag(),
+        }
+    }
+
+    fn delegate(&self, target: &Target, head: &mut response::Parts) -> Result<(), CannotCarry> {
+        let why = "caddy takes a URI, not a path";
+        let uri = target.to_uri().ok_or(CannotCarry { why })?;
+        let value = match self.escaping {
+            Escaping::Raw if uri.contains(&b'?') => {
+                let why = "caddy before 2.7 takes `?` for the start of a query";
+                return Err(CannotCarry { why });
+            }
+            Escaping::Raw => raw(uri)?,
+            Escaping::Strict => {
+                HeaderValue::try_from(strict(&uri)).map_err(|_| CannotCarry { why })?
+            }
+        };
+        head.headers.insert(REDIRECT, value);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use http::{Response, StatusCode, header};
+
+    use super::*;
+    use crate::optimize::tests::{delegated, local_file, refusal};
+
+    fn caddy_2_6() -> Caddy {
+        Caddy::new().escaping(Escaping::Raw)
+    }
+
+    #[test]
+    fn names_its_header() {
+        let head = delegated(Caddy::new(), local_file("a.txt"));
+        assert_eq!(head.headers[REDIRECT], "/_internal/media/a.txt");
+    }
+
+    #[test]
+    fn escapes_the_target() {
+        for (name, raw, strict) in [
+            ("é b.txt", "é b.txt", "%C3%A9%20b.txt"),
+            ("100%.txt", "100%.txt", "100%25.txt"),
+            ("a%20b", "a%20b", "a%2520b"),
+            ("{path}#x", "{path}#x", "%7Bpath%7D%23x"),
+        ] {
+            let head = delegated(caddy_2_6(), local_file(name));
+            let sent = head.headers[REDIRECT].as_bytes();
+            assert_eq!(sent, format!("/_internal/media/{raw}").as_bytes());
+            let head = delegated(Caddy::new(), local_file(name));
+            assert_eq!(head.headers[REDIRECT], format!("/_internal/media/{strict}"));
+        }
+    }
+
+    #[test]
+    fn refuses_what_it_cannot_carry() {
+        for name in ["a?b", "a\nb", "a\u{7f}", "a "] {
+            assert!(refusal(caddy_2_6(), local_file(name)).is_some(), "{name:?}");
+            assert_eq!(refusal(Caddy::new(), local_file(name)), None, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn states_the_tag_that_2_6_will_state() {
+        let metadata = Metadata::new()
+            .with_size(100)
+            .with_modified(UNIX_EPOCH + Duration::from_secs(1_600_000_000));
+        let tag = caddy_2_6().etag(&metadata).unwrap();
+        assert_eq!(tag.as_str(), "\"qgljwg2s\"");
+        assert_eq!(Caddy::new().etag(&metadata), metadata.etag());
+    }
+
+    #[test]
+    fn keeps_the_disposition() {
+        let head = delegated(Caddy::new(), local_file("a.txt"));
+        assert_eq!(
+            head.headers[header::CONTENT_DISPOSITION],
+            "attachment; filename=\"a.txt\""
+        );
+        assert_eq!(
+            head.headers[header::CONTENT_TYPE],
+            "text/plain; charset=utf-8"
+        );
+    }
+
+    #[test]
+    fn drops_the_body_length() {
+        let head = delegated(Caddy::new(), local_file("a.txt"));
+        assert_eq!(head.headers[header::CONTENT_LENGTH], "0");
+    }
+
+    #[test]
+    fn leaves_ranges_to_the_proxy() {
+        let head = delegated(Caddy::new(), local_file("a.txt"));
+        assert_eq!(head.status, StatusCode::OK);
+        assert!(!head.headers.contains_key(header::ACCEPT_RANGES));
+        assert!(!head.headers.contains_key(header::CONTENT_RANGE));
+    }
+
+    #[test]
+    fn refuses_the_wrong_target() {
+        let target = Target::Path {
+            folder: std::path::Path::new("/srv").into(),
+            name: crate::storage::StorageName::parse("a").unwrap(),
+        };
+        let (mut head, ()) = Response::new(()).into_parts();
+        assert!(Caddy::new().delegate(&target, &mut head).is_err());
+        assert!(head.headers.is_empty());
+    }
+}

@@ -1,0 +1,178 @@
+//! lighttpd: sends the file that `X-Sendfile` names, over plain HTTP proxying too (since 1.4.46).
+//!
+//! - **Header:** `X-Sendfile`, an absolute path below an `x-sendfile-docroot`, percent-decoded once
+//!   (`src/http-header-glue.c`). Without a docroot any readable file of the machine would be sent.
+//! - **Cannot carry:** control bytes, each of which lighttpd turns into `_`, and names that are no
+//!   UTF-8, which it answers with 502.
+//! - **What survives:** every header of the application.
+//! - **Status:** kept, with the file as the body; hence 200 only.
+//! - **Validators:** the application's.
+//! - **Content-Type:** the application's. Where there is none and `mimetype.assign` knows none either,
+//!   lighttpd states no validator and answers no condition.
+//! - **Ranges:** answered by lighttpd from the file, for GET.
+//! - Measured with 1.4.69.
+//!
+//! <https://redmine.lighttpd.net/projects/lighttpd/wiki/X-LIGHTTPD-send-file>
+
+use http::{HeaderName, HeaderValue, response};
+
+use super::{Backend, CannotCarry};
+use crate::content::{ETag, Metadata};
+use crate::rule::{Target, TargetKind};
+use crate::storage::strict;
+
+const SENDFILE: HeaderName = HeaderName::from_static("x-sendfile");
+const RATE: HeaderName = HeaderName::from_static("x-lighttpd-kbytes-per-second");
+
+/// lighttpd with `X-Sendfile`.
+///
+/// ```
+/// use downloadview::backend::Lighttpd;
+/// let lighttpd = Lighttpd::new().limit_rate(1024 * 1024);
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Lighttpd {
+    rate: Option<HeaderValue>,
+}
+
+impl Lighttpd {
+    /// No options.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The most bytes a second for one download, sent in whole KiB, at least 1; 0 for no limit.
+    /// Default: lighttpd's own setting.
+    #[must_use]
+    pub fn limit_rate(mut self, bytes_per_second: u64) -> Self {
+        self.rate = Some(HeaderValue::from(bytes_per_second.div_ceil(1024)));
+        self
+    }
+}
+
+impl Backend for Lighttpd {
+    fn name(&self) -> &'static str {
+        "lighttpd"
+    }
+
+    fn accepts(&self) -> TargetKind {
+        TargetKind::Path
+    }
+
+    fn etag(&self, metadata: &Metadata) -> Option<ETag> {
+        metadata.etag()
+    }
+
+    fn delegate(&self, target: &Target, head: &mut response::Parts) -> Result<(), CannotCarry> {
+        let value = escape(target).map_err(|why| CannotCarry { why })?;
+        head.headers.insert(SENDFILE, value);
+        if let Some(rate) = &self.rate {
+            head.headers.insert(RATE, rate.clone());
+        }
+        Ok(())
+    }
+}
+
+fn escape(target: &Target) -> Result<HeaderValue, &'static str> {
+    let path = target
+        .to_path_bytes()
+        .ok_or("lighttpd takes a path, not a URI")?;
+    if path.iter().any(u8::is_ascii_control) {
+        return Err("lighttpd replaces control bytes in a name");
+    }
+    if std::str::from_utf8(&path).is_err() {
+        return Err("lighttpd refuses a name that is no UTF-8");
+    }
+    HeaderValue::try_from(strict(&path)).map_err(|_| "the name cannot be encoded")
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{Response, StatusCode, header};
+
+    use super::*;
+    use crate::optimize::tests::{delegated, local_file, refusal};
+
+    #[test]
+    fn names_its_header() {
+        let head = delegated(Lighttpd::new(), local_file("a.txt"));
+        assert_eq!(head.headers[SENDFILE], "/srv/media/a.txt");
+        assert!(!head.headers.contains_key(RATE));
+    }
+
+    #[test]
+    fn rounds_a_rate_up_to_whole_kibibytes() {
+        for (bytes, header) in [(0, "0"), (1, "1"), (1024, "1"), (1025, "2")] {
+            let head = delegated(Lighttpd::new().limit_rate(bytes), local_file("a.txt"));
+            assert_eq!(head.headers[RATE], header);
+        }
+    }
+
+    #[test]
+    fn escapes_the_target() {
+        for (name, value) in [
+            ("sub/été 100%.txt", "sub/%C3%A9t%C3%A9%20100%25.txt"),
+            ("q?x#y", "q%3Fx%23y"),
+            ("a%20b", "a%2520b"),
+        ] {
+            let head = delegated(Lighttpd::new(), local_file(name));
+            assert_eq!(head.headers[SENDFILE], format!("/srv/media/{value}"));
+        }
+    }
+
+    #[test]
+    fn refuses_what_it_cannot_carry() {
+        for name in ["a\nb", "a\tb", "a\u{7f}"] {
+            assert!(
+                refusal(Lighttpd::new(), local_file(name)).is_some(),
+                "{name:?}"
+            );
+        }
+        let target = Target::Path {
+            folder: std::path::Path::new("/srv").into(),
+            name: crate::storage::StorageName::parse(b"caf\xe9").unwrap(),
+        };
+        let (mut head, ()) = Response::new(()).into_parts();
+        assert!(Lighttpd::new().delegate(&target, &mut head).is_err());
+        assert_eq!(refusal(Lighttpd::new(), local_file("a ")), None);
+    }
+
+    #[test]
+    fn keeps_the_disposition() {
+        let head = delegated(Lighttpd::new(), local_file("a.txt"));
+        assert_eq!(
+            head.headers[header::CONTENT_DISPOSITION],
+            "attachment; filename=\"a.txt\""
+        );
+        assert_eq!(
+            head.headers[header::CONTENT_TYPE],
+            "text/plain; charset=utf-8"
+        );
+    }
+
+    #[test]
+    fn drops_the_body_length() {
+        let head = delegated(Lighttpd::new(), local_file("a.txt"));
+        assert_eq!(head.headers[header::CONTENT_LENGTH], "0");
+    }
+
+    #[test]
+    fn leaves_ranges_to_the_proxy() {
+        let head = delegated(Lighttpd::new(), local_file("a.txt"));
+        assert_eq!(head.status, StatusCode::OK);
+        assert!(!head.headers.contains_key(header::ACCEPT_RANGES));
+        assert!(!head.headers.contains_key(header::CONTENT_RANGE));
+    }
+
+    #[test]
+    fn refuses_the_wrong_target() {
+        let target = Target::Uri {
+            prefix: "/x/".into(),
+            name: crate::storage::StorageName::parse("a").unwrap(),
+        };
+        let (mut head, ()) = Response::new(()).into_parts();
+        assert!(Lighttpd::new().delegate(&target, &mut head).is_err());
+        assert!(head.headers.is_empty());
+    }
+}
