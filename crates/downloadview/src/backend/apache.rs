@@ -17,7 +17,6 @@
 use http::{HeaderName, HeaderValue, header, response};
 
 use super::{Backend, CannotCarry, Escaping, raw};
-use crate::content::{ETag, Metadata};
 use crate::rule::{Target, TargetKind};
 use crate::storage::strict;
 
@@ -58,10 +57,6 @@ impl Backend for Apache {
 
     fn accepts(&self) -> TargetKind {
         TargetKind::Path
-    }
-
-    fn etag(&self, metadata: &Metadata) -> Option<ETag> {
-        metadata.etag()
     }
 
     fn delegate(&self, target: &Target, head: &mut response::Parts) -> Result<(), CannotCarry> {

@@ -27,9 +27,12 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// What its header takes; every rule is checked against it when an optimizer is built.
     fn accepts(&self) -> TargetKind;
 
-    /// The entity tag that the client will see for a file with this metadata. The application
-    /// states the same, so that a download begun through one can be resumed from the other.
-    fn etag(&self, metadata: &Metadata) -> Option<ETag>;
+    /// The entity tag that the proxy states for such a file whatever the application says; `None`
+    /// for a proxy that passes the application's on. The application states the same, so that a
+    /// download begun through one can be resumed from the other.
+    fn own_etag(&self, _metadata: &Metadata) -> Option<ETag> {
+        None
+    }
 
     /// Writes the hand-off headers into a head that is otherwise ready.
     ///
@@ -79,8 +82,8 @@ impl<B: Backend + ?Sized> Backend for Arc<B> {
         (**self).accepts()
     }
 
-    fn etag(&self, metadata: &Metadata) -> Option<ETag> {
-        (**self).etag(metadata)
+    fn own_etag(&self, metadata: &Metadata) -> Option<ETag> {
+        (**self).own_etag(metadata)
     }
 
     fn delegate(&self, target: &Target, head: &mut response::Parts) -> Result<(), CannotCarry> {

@@ -118,7 +118,7 @@ impl Backend for Nginx {
         TargetKind::Uri
     }
 
-    fn etag(&self, metadata: &Metadata) -> Option<ETag> {
+    fn own_etag(&self, metadata: &Metadata) -> Option<ETag> {
         ETag::of_file_in_seconds(metadata.modified()?, metadata.size()?)
     }
 

@@ -103,6 +103,10 @@ impl Content {
         &self.metadata
     }
 
+    pub(crate) fn metadata_mut(&mut self) -> &mut Metadata {
+        &mut self.metadata
+    }
+
     /// All the bytes.
     #[must_use]
     pub fn into_stream(self) -> ByteStream {

@@ -13,7 +13,7 @@ mod multipart;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header, response};
 
-use crate::content::{ByteRange, Content, Metadata};
+use crate::content::{ByteRange, Content, ETag, Metadata};
 use crate::error::Result;
 use crate::headers::{ConditionalRequest, Ranges, Verdict};
 use crate::response::{Download, DownloadBody, DownloadResponse, refusal};
@@ -36,16 +36,18 @@ pub async fn deliver(
     response: DownloadResponse,
 ) -> Response<DownloadBody> {
     let (head, download) = response.into_parts();
-    deliver_parts(request, head, &download).await
+    deliver_parts(request, head, &download, |_| None).await
 }
 
-/// As [`deliver`], for a head that has come through middleware.
+/// As [`deliver`], for a head that has come through middleware. `own_etag` is the tag that a proxy
+/// would state for the file, if it insists on one.
 pub(crate) async fn deliver_parts(
     request: &ConditionalRequest,
     head: response::Parts,
     download: &Download,
+    own_etag: impl Fn(&Metadata) -> Option<ETag>,
 ) -> Response<DownloadBody> {
-    match try_deliver(request, head, download).await {
+    match try_deliver(request, head, download, own_etag).await {
         Ok(response) => response,
         Err(error) => error.into_response(),
     }
@@ -55,8 +57,12 @@ async fn try_deliver(
     request: &ConditionalRequest,
     mut head: response::Parts,
     download: &Download,
+    own_etag: impl Fn(&Metadata) -> Option<ETag>,
 ) -> Result<Response<DownloadBody>> {
-    let source = Source::of(request, download).await?;
+    let mut source = Source::of(request, download).await?;
+    if let Some(etag) = own_etag(source.metadata()) {
+        source.set_etag(etag);
+    }
     let metadata = source.metadata();
     let conditional = head.status == StatusCode::OK && is_retrieval(request.method());
     let ranges = if conditional {
@@ -101,6 +107,13 @@ impl Source {
         match self {
             Self::Opened(content) => content.metadata(),
             Self::LookedAt(metadata) => metadata,
+        }
+    }
+
+    fn set_etag(&mut self, etag: ETag) {
+        match self {
+            Self::Opened(content) => content.metadata_mut().etag = Some(etag),
+            Self::LookedAt(metadata) => metadata.etag = Some(etag),
         }
     }
 }

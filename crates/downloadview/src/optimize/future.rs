@@ -13,8 +13,9 @@ use bytes::Bytes;
 use http::{Response, StatusCode, Uri, response};
 use http_body::{Body, Frame, SizeHint};
 
+use super::layer::Choice;
 use super::{Optimizer, Outcome, issue};
-use crate::content::BoxFuture;
+use crate::content::{BoxFuture, Metadata};
 use crate::delivery::deliver_parts;
 use crate::error::Error;
 use crate::headers::{ConditionalRequest, hand_off};
@@ -26,6 +27,7 @@ pub(super) struct Asked {
     pub(super) conditional: ConditionalRequest,
     pub(super) uri: Uri,
     pub(super) route: Option<Arc<str>>,
+    pub(super) choice: Choice,
     /// Whether another layer around this one can still deliver.
     pub(super) nested: bool,
 }
@@ -96,7 +98,7 @@ async fn finish(
     mut head: response::Parts,
     download: Download,
 ) -> Response<DownloadBody> {
-    let outcome = match delegate(&optimizer, &mut head, &download).await {
+    let outcome = match delegate(&optimizer, &asked.choice, &mut head, &download).await {
         Ok(outcome) => outcome,
         Err(error) => return error.into_response(),
     };
@@ -106,7 +108,10 @@ async fn finish(
     log(&optimizer, &outcome, &asked);
     let mut response = match &outcome {
         Outcome::Delegated { .. } => Response::from_parts(head, DownloadBody::empty()),
-        Outcome::Streamed { .. } => deliver_parts(&asked.conditional, head, &download).await,
+        Outcome::Streamed { .. } => {
+            let own_etag = |metadata: &Metadata| asked.choice.own_etag(&download, metadata);
+            deliver_parts(&asked.conditional, head, &download, own_etag).await
+        }
         Outcome::Refused { .. } => refusal(StatusCode::SERVICE_UNAVAILABLE),
     };
     response.extensions_mut().insert(outcome);
@@ -115,6 +120,7 @@ async fn finish(
 
 async fn delegate(
     optimizer: &Optimizer,
+    choice: &Choice,
     head: &mut response::Parts,
     download: &Download,
 ) -> Result<Outcome, Error> {
@@ -126,8 +132,13 @@ async fn delegate(
         true => Some(download.file().metadata().await?),
         false => None,
     };
+    let etag = metadata.as_ref().and_then(|metadata| {
+        let own = plan.own_etag(metadata);
+        own.or_else(|| choice.own_etag(download, metadata))
+            .or_else(|| metadata.etag())
+    });
     Ok(plan
-        .delegate(download, metadata.as_ref(), head)
+        .delegate(download, metadata.as_ref(), etag.as_ref(), head)
         .unwrap_or_else(|reason| optimizer.without_delegation(reason)))
 }
 

@@ -4,14 +4,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::{Extensions, Request, Response};
+use http::{Extensions, HeaderMap, Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
 
 use super::Optimizer;
+use super::announced::{ANNOUNCEMENT, Announced};
 use super::future::{Asked, ResponseFuture};
+use crate::content::{ETag, Metadata};
 use crate::headers::ConditionalRequest;
-use crate::response::Deferred;
+use crate::response::{Deferred, Download};
 
 type RouteName = Arc<dyn Fn(&Extensions) -> Option<Arc<str>> + Send + Sync>;
 
@@ -35,7 +37,7 @@ type RouteName = Arc<dyn Fn(&Extensions) -> Option<Arc<str>> + Send + Sync>;
 #[doc(alias = "BaseDownloadMiddleware")]
 #[doc(alias = "DownloadDecorator")]
 pub struct OptimizeLayer {
-    optimizer: Arc<Optimizer>,
+    choice: Choice,
     route_name: Option<RouteName>,
 }
 
@@ -43,7 +45,15 @@ impl OptimizeLayer {
     /// A layer around `optimizer`.
     pub fn new(optimizer: impl Into<Arc<Optimizer>>) -> Self {
         Self {
-            optimizer: optimizer.into(),
+            choice: Choice::Fixed(optimizer.into()),
+            route_name: None,
+        }
+    }
+
+    /// A layer that lets each request prove the proxy it came through.
+    pub fn announced(announced: impl Into<Arc<Announced>>) -> Self {
+        Self {
+            choice: Choice::Announced(announced.into()),
             route_name: None,
         }
     }
@@ -57,6 +67,39 @@ impl OptimizeLayer {
     ) -> Self {
         self.route_name = Some(Arc::new(route_name));
         self
+    }
+}
+
+/// Which optimizer a request gets.
+#[derive(Debug, Clone)]
+pub(super) enum Choice {
+    Fixed(Arc<Optimizer>),
+    Announced(Arc<Announced>),
+}
+
+impl Choice {
+    /// The proxy that the request proves. An outer layer that took the header has the proof.
+    fn prove(&self, headers: &HeaderMap, outer: Option<&Deferred>) -> Option<Arc<str>> {
+        let proven = outer.and_then(|outer| outer.proxy.clone());
+        proven.or_else(|| match self {
+            Self::Fixed(_) => None,
+            Self::Announced(announced) => announced.prove(headers),
+        })
+    }
+
+    fn optimizer(&self, proven: Option<&str>) -> Arc<Optimizer> {
+        match self {
+            Self::Fixed(optimizer) => Arc::clone(optimizer),
+            Self::Announced(announced) => Arc::clone(announced.optimizer(proven)),
+        }
+    }
+
+    /// The tag that any proxy which may serve the file insists on.
+    pub(super) fn own_etag(&self, download: &Download, metadata: &Metadata) -> Option<ETag> {
+        match self {
+            Self::Fixed(optimizer) => optimizer.own_etag(download, metadata),
+            Self::Announced(announced) => announced.own_etag(download, metadata),
+        }
     }
 }
 
@@ -91,7 +134,13 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqB>) -> Self::Future {
-        let nested = request.extensions_mut().insert(Deferred).is_some();
+        let outer = request.extensions().get::<Deferred>();
+        let proxy = self.layer.choice.prove(request.headers(), outer);
+        let nested = outer.is_some();
+        // Whatever it says, it is not for views and handlers to see.
+        request.headers_mut().remove(ANNOUNCEMENT);
+        let optimizer = self.layer.choice.optimizer(proxy.as_deref());
+        request.extensions_mut().insert(Deferred { proxy });
         let asked = Asked {
             conditional: ConditionalRequest::of(request.method(), request.headers()),
             uri: request.uri().clone(),
@@ -101,8 +150,8 @@ where
                 .as_ref()
                 .and_then(|name| name(request.extensions())),
             nested,
+            choice: self.layer.choice.clone(),
         };
-        let optimizer = Arc::clone(&self.layer.optimizer);
         ResponseFuture::new(self.inner.call(request), optimizer, asked)
     }
 }
@@ -110,7 +159,7 @@ where
 impl fmt::Debug for OptimizeLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OptimizeLayer")
-            .field("optimizer", &self.optimizer)
+            .field("choice", &self.choice)
             .finish_non_exhaustive()
     }
 }

@@ -9,6 +9,7 @@
 //! Place the layer *inside* compression. Outside it, a delegated head would keep the
 //! `Content-Encoding` of a body that is no longer there.
 
+mod announced;
 mod future;
 mod layer;
 mod outcome;
@@ -20,11 +21,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use http::{StatusCode, header, response};
 
+pub use self::announced::{ANNOUNCEMENT, Announced, SHORTEST_SECRET};
 pub use self::future::{ResponseBody, ResponseFuture};
 pub use self::layer::{Optimize, OptimizeLayer};
 pub use self::outcome::{Outcome, Reason};
 use crate::backend::Backend;
-use crate::content::Metadata;
+use crate::content::{ETag, Metadata};
 use crate::error::Result;
 use crate::response::{Download, ProxiedDownloadResponse};
 use crate::rule::{Rule, Target};
@@ -56,6 +58,7 @@ pub enum Unmatched {
 pub struct Optimizer {
     rules: Vec<(Rule, Arc<dyn Backend>)>,
     unmatched: Unmatched,
+    without_rules: Reason,
     warned: Mutex<HashSet<String>>,
 }
 
@@ -100,6 +103,7 @@ impl OptimizerBuilder {
         Ok(Optimizer {
             rules: self.rules,
             unmatched: self.unmatched,
+            without_rules: Reason::NoBackend,
             warned: Mutex::default(),
         })
     }
@@ -118,11 +122,17 @@ impl Plan<'_> {
         self.rule.looks() && download.file().path().is_some()
     }
 
+    /// The tag that the proxy insists on.
+    pub(crate) fn own_etag(&self, metadata: &Metadata) -> Option<ETag> {
+        self.backend.own_etag(metadata)
+    }
+
     /// Turns the head into the answer for the proxy. On a reason it is unchanged.
     pub(crate) fn delegate(
         &self,
         download: &Download,
         metadata: Option<&Metadata>,
+        etag: Option<&ETag>,
         head: &mut response::Parts,
     ) -> Result<Outcome, Reason> {
         let target = self
@@ -130,7 +140,7 @@ impl Plan<'_> {
             .resolve(&**download.file(), metadata)
             .ok_or(Reason::SymbolicLink)?;
         issue(&**self.backend, &target, head).map_err(|cannot| Reason::CannotCarry(cannot.why))?;
-        if let Some(etag) = metadata.and_then(|metadata| self.backend.etag(metadata)) {
+        if let Some(etag) = etag {
             head.headers.insert(header::ETAG, etag.to_header_value());
         }
         Ok(Outcome::Delegated {
@@ -155,17 +165,29 @@ impl Optimizer {
     /// without a proxy.
     #[must_use]
     pub fn none() -> Self {
+        Self::without_rules(Reason::NoBackend)
+    }
+
+    /// Streams everything, for this reason.
+    pub(crate) fn without_rules(reason: Reason) -> Self {
         Self {
             rules: Vec::new(),
             unmatched: Unmatched::Stream,
+            without_rules: reason,
             warned: Mutex::default(),
         }
+    }
+
+    /// The tag that the proxy for this download insists on.
+    pub(crate) fn own_etag(&self, download: &Download, metadata: &Metadata) -> Option<ETag> {
+        let plan = self.plan(StatusCode::OK, download).ok()?;
+        plan.backend.own_etag(metadata)
     }
 
     /// The first rule that takes the download, or why none does. Touches no disk and no network.
     pub(crate) fn plan(&self, status: StatusCode, download: &Download) -> Result<Plan<'_>, Reason> {
         if self.rules.is_empty() {
-            return Err(Reason::NoBackend);
+            return Err(self.without_rules);
         }
         if !download.optimize() {
             return Err(Reason::NotOptimized);

@@ -37,6 +37,8 @@ pub enum Outcome {
 pub enum Reason {
     /// There are no rules.
     NoBackend,
+    /// The request proved no [announced](super::Announced) proxy: it came directly.
+    NotAnnounced,
     /// Rules there are, and none takes this file's path or URL.
     #[doc(alias = "NoRedirectionMatch")]
     NoRuleMatched,
@@ -56,6 +58,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoBackend => "there are no rules",
+            Self::NotAnnounced => "the request came through no announced proxy",
             Self::NoRuleMatched => "no rule takes this file's path or URL",
             Self::NoPathAndNoUrl => "the file has neither a path nor a URL",
             Self::NotOptimized => "the view asked to stream",

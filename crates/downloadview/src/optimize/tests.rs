@@ -75,7 +75,7 @@ fn attempted(backend: impl Backend, file: impl File) -> (response::Parts, Result
         head.headers.insert(name, "99".parse().unwrap());
     }
     let plan = optimizer.plan(head.status, &download).unwrap();
-    let outcome = plan.delegate(&download, None, &mut head);
+    let outcome = plan.delegate(&download, None, None, &mut head);
     (head, outcome)
 }
 
@@ -99,7 +99,7 @@ fn the_first_rule_that_matches_wins() {
     for (name, expected) in [("private/a", "/private/a"), ("a", "/by-dir/a")] {
         let (mut head, download) = DownloadResponse::new(local_file(name)).into_parts();
         let plan = optimizer.plan(head.status, &download).unwrap();
-        plan.delegate(&download, None, &mut head).unwrap();
+        plan.delegate(&download, None, None, &mut head).unwrap();
         assert_eq!(head.headers["x-accel-redirect"], expected);
     }
 }
@@ -117,7 +117,7 @@ fn a_rule_can_have_a_backend_of_its_own() {
     for (name, rate) in [("slow/a", Some("7")), ("a", None)] {
         let (mut head, download) = DownloadResponse::new(local_file(name)).into_parts();
         let plan = optimizer.plan(head.status, &download).unwrap();
-        plan.delegate(&download, None, &mut head).unwrap();
+        plan.delegate(&download, None, None, &mut head).unwrap();
         let sent = head.headers.get("x-accel-limit-rate");
         assert_eq!(sent.map(|value| value.to_str().unwrap()), rate);
     }

@@ -168,8 +168,11 @@ impl fmt::Debug for Download {
 
 /// Put into a request's extensions by a layer that will deliver what the view answers: views leave
 /// preconditions, ranges and bytes to it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Deferred;
+#[derive(Debug, Clone)]
+pub(crate) struct Deferred {
+    /// The proxy that the request proved, for layers further in.
+    pub(crate) proxy: Option<Arc<str>>,
+}
 
 /// The headers that do not depend on the state of the file.
 fn headers_of(file: &dyn File, options: &DownloadOptions) -> HeaderMap {

@@ -1,0 +1,216 @@
+//! One application behind any proxy, or none: each request says which, and proves it.
+//!
+//! A proxy's configuration sets the request header `X-Downloadview-Proxy: NAME SECRET`, overwriting
+//! what the client sent. The layer compares the secret in constant time, removes the header, and
+//! uses that proxy's optimizer. Without a valid announcement it streams, and states no hand-off
+//! header that could leak.
+//!
+//! The request can only select an entry that was configured and that it can prove. It never
+//! supplies a path, a mapping or a header name (rack CVE-2025-61780, Plack CVE-2026-7381).
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName};
+use subtle::ConstantTimeEq as _;
+
+use super::{Optimizer, Reason};
+use crate::content::{ETag, Metadata};
+use crate::error::{Error, Result};
+use crate::response::Download;
+
+/// The request header by which a proxy announces itself.
+pub const ANNOUNCEMENT: HeaderName = HeaderName::from_static("x-downloadview-proxy");
+
+/// The shortest secret that is accepted, in bytes.
+pub const SHORTEST_SECRET: usize = 16;
+
+/// Proxies that prove who they are, each with its own rules.
+///
+/// ```
+/// use downloadview::optimize::{Announced, OptimizeLayer};
+/// use downloadview::{Optimizer, Rule, backend::Nginx};
+/// # fn main() -> downloadview::Result<()> {
+/// let behind_nginx = Optimizer::builder(Nginx::new())
+///     .rule(Rule::url("/media/").to_uri("/_internal/media/"))
+///     .build()?;
+/// let secret = "better-read-from-the-environment";
+/// let layer = OptimizeLayer::announced(Announced::new().proxy("front", secret, behind_nginx)?);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Announced {
+    proxies: Vec<Proxy>,
+    direct: Arc<Optimizer>,
+}
+
+struct Proxy {
+    name: Arc<str>,
+    secret: Box<[u8]>,
+    optimizer: Arc<Optimizer>,
+}
+
+impl Announced {
+    /// No proxy: everything is streamed.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            proxies: Vec::new(),
+            direct: Arc::new(Optimizer::without_rules(Reason::NotAnnounced)),
+        }
+    }
+
+    /// Adds a proxy.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Misconfigured`] for a name twice, a name or secret that is not visible ASCII without
+    /// blanks, and a secret of fewer than [`SHORTEST_SECRET`] bytes.
+    pub fn proxy(
+        mut self,
+        name: &str,
+        secret: &str,
+        optimizer: impl Into<Arc<Optimizer>>,
+    ) -> Result<Self> {
+        let visible = |text: &str| text.bytes().all(|b| b.is_ascii_graphic());
+        let complaint = if name.is_empty() || !visible(name) {
+            Some("the name must be visible ASCII without blanks")
+        } else if self.proxies.iter().any(|proxy| &*proxy.name == name) {
+            Some("the name is taken by another proxy")
+        } else if secret.len() < SHORTEST_SECRET {
+            Some("the secret must have at least 16 bytes")
+        } else if !visible(secret) {
+            Some("the secret must be visible ASCII without blanks")
+        } else {
+            None
+        };
+        if let Some(complaint) = complaint {
+            let what = format!("announced proxy `{}`: {complaint}", name.escape_debug());
+            return Err(Error::misconfigured(what));
+        }
+        self.proxies.push(Proxy {
+            name: name.into(),
+            secret: secret.as_bytes().into(),
+            optimizer: optimizer.into(),
+        });
+        Ok(self)
+    }
+
+    /// The name of the proxy that a request's headers prove.
+    pub(super) fn prove(&self, headers: &HeaderMap) -> Option<Arc<str>> {
+        let mut values = headers.get_all(ANNOUNCEMENT).iter();
+        // Two announcements: one of them is the client's.
+        let (Some(value), None) = (values.next(), values.next()) else {
+            return None;
+        };
+        let value = value.as_bytes();
+        let blank = value.iter().position(|&b| b == b' ')?;
+        let (name, secret) = (&value[..blank], &value[blank + 1..]);
+        let proxy = self
+            .proxies
+            .iter()
+            .find(|proxy| proxy.name.as_bytes() == name)?;
+        bool::from(proxy.secret.ct_eq(secret)).then(|| Arc::clone(&proxy.name))
+    }
+
+    /// The optimizer for a proven proxy; without one, one that streams.
+    pub(super) fn optimizer(&self, proven: Option<&str>) -> &Arc<Optimizer> {
+        let proven = proven.and_then(|name| self.proxies.iter().find(|proxy| &*proxy.name == name));
+        proven.map_or(&self.direct, |proxy| &proxy.optimizer)
+    }
+
+    /// The tag that the first proxy with a tag of its own states for the file. All others, and the
+    /// application, state the same, so that a download moves between them.
+    pub(super) fn own_etag(&self, download: &Download, metadata: &Metadata) -> Option<ETag> {
+        self.proxies
+            .iter()
+            .find_map(|proxy| proxy.optimizer.own_etag(download, metadata))
+    }
+}
+
+impl Default for Announced {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Without the secrets.
+impl fmt::Debug for Announced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let proxies = self
+            .proxies
+            .iter()
+            .map(|proxy| (&proxy.name, &proxy.optimizer));
+        f.debug_map().entries(proxies).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "0123456789abcdef";
+
+    fn front() -> Announced {
+        let announced = Announced::new().proxy("front", SECRET, Optimizer::none());
+        announced
+            .unwrap()
+            .proxy("other", "another-secret-01", Optimizer::none())
+            .unwrap()
+    }
+
+    fn proven(values: &[&str]) -> Option<Arc<str>> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(ANNOUNCEMENT, value.parse().unwrap());
+        }
+        front().prove(&headers)
+    }
+
+    #[test]
+    fn only_a_name_with_its_own_secret_is_proof() {
+        assert_eq!(
+            proven(&["front 0123456789abcdef"]).as_deref(),
+            Some("front")
+        );
+        for values in [
+            &[][..],
+            &["front"],
+            &["front "],
+            &["front 0123456789abcdeF"],
+            &["front 0123456789abcde"],
+            &["front 0123456789abcdef0"],
+            &["front  0123456789abcdef"],
+            &["other 0123456789abcdef"],
+            &["nobody 0123456789abcdef"],
+            &["FRONT 0123456789abcdef"],
+            &[" 0123456789abcdef"],
+            &["front 0123456789abcdef", "front 0123456789abcdef"],
+        ] {
+            assert_eq!(proven(values), None, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn a_weak_secret_is_refused() {
+        for (name, secret) in [
+            ("a", "short"),
+            ("a", ""),
+            ("a", "with a blank in it, long"),
+            ("", SECRET),
+            ("a b", SECRET),
+            ("front", SECRET),
+        ] {
+            let refused = front().proxy(name, secret, Optimizer::none());
+            assert!(
+                matches!(refused, Err(Error::Misconfigured { .. })),
+                "{name} {secret}"
+            );
+        }
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        assert!(!format!("{:?}", front()).contains(SECRET));
+    }
+}
