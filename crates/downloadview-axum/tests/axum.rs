@@ -220,12 +220,71 @@ async fn the_layer_belongs_inside_compression() {
         Some("/_internal/hello.txt")
     );
     assert_eq!(header(&response, CONTENT_LENGTH), Some("0"));
-    // Wrong: the coding of a body that is no longer there stays in the head.
+    // Wrong, and harmless: the layer takes back what was said of a body that is not sent.
     let wrong = app(&media)
         .layer(CompressionLayer::new())
         .layer(optimize(nginx("/media/")));
     let response = ask(&wrong, "/hello", &[(ACCEPT_ENCODING, "gzip")]).await;
-    assert_eq!(header(&response, CONTENT_ENCODING), Some("gzip"));
+    assert_eq!(header(&response, CONTENT_ENCODING), None);
+    let wrong = app(&media)
+        .layer(CompressionLayer::new())
+        .layer(optimize(Optimizer::none()));
+    let response = ask(&wrong, "/hello", &[(ACCEPT_ENCODING, "gzip")]).await;
+    assert_eq!(header(&response, CONTENT_ENCODING), None);
+    assert_eq!(header(&response, CONTENT_LENGTH), Some("13"));
+    assert_eq!(text(response).await, TEXT);
+}
+
+#[tokio::test]
+async fn a_refusal_outside_a_layer_stays_a_refusal() {
+    let media = media();
+    let refuse = axum::middleware::map_response(|mut response: Response<Body>| async move {
+        *response.status_mut() = StatusCode::FORBIDDEN;
+        response
+    });
+    let app = app(&media)
+        .layer(optimize(nginx("/media/")))
+        .layer(refuse)
+        .layer(optimize(Optimizer::none()));
+    let response = ask(&app, "/hello", &[]).await;
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    assert_eq!(header(&response, "x-accel-redirect"), None);
+}
+
+#[tokio::test]
+async fn middleware_can_add_headers_and_not_a_hand_off() {
+    let media = media();
+    let add = |mut response: Response<Body>| async move {
+        for name in [
+            "x-test",
+            "x-accel-redirect",
+            "x-accel-limit-rate",
+            "x-sendfile",
+        ] {
+            let value = "header".parse().expect("valid");
+            response.headers_mut().insert(name, value);
+        }
+        response
+    };
+    let with = |optimizer: Optimizer| {
+        app(&media)
+            .layer(axum::middleware::map_response(add))
+            .layer(optimize(optimizer))
+    };
+    for (range, status) in [("bytes=0-", 206), ("bytes=99-", 416)] {
+        let response = ask(&with(Optimizer::none()), "/hello", &[(RANGE, range)]).await;
+        assert_eq!(response.status(), status);
+        assert_eq!(header(&response, "x-test"), Some("header"), "{range}");
+        assert_eq!(header(&response, "x-accel-redirect"), None);
+        assert_eq!(header(&response, "x-sendfile"), None);
+    }
+    let response = ask(&with(nginx("/media/")), "/hello", &[]).await;
+    assert_eq!(header(&response, "x-test"), Some("header"));
+    assert_eq!(
+        header(&response, "x-accel-redirect"),
+        Some("/_internal/hello.txt")
+    );
+    assert_eq!(header(&response, "x-accel-limit-rate"), None);
 }
 
 #[tokio::test]

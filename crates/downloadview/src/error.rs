@@ -9,8 +9,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// A file that cannot be found, named, read or delivered, or a setting that cannot work.
 ///
-/// The texts are safe to log and to show: they hold no path of the server and no secret.
-/// Where the operating system gave a reason, [`source`](std::error::Error::source) has it.
+/// The texts are safe to log, and all but those of [`Error::Misconfigured`] are safe to show: they
+/// hold no path of the server and no secret. Where the operating system gave a reason, [`source`](std::error::Error::source) has it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -139,6 +139,7 @@ impl From<io::Error> for Error {
             | Kind::InvalidFilename
             | Kind::CrossesDevices => Self::NotFound,
             Kind::PermissionDenied => Self::Forbidden,
+            Kind::WouldBlock => Self::Unavailable { source },
             _ => match source.raw_os_error() {
                 // ELOOP, ENXIO, ENODEV, ENAMETOOLONG: a link loop or a refused link, a socket, a
                 // device without a driver, a name that no file can have.

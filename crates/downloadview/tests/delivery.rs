@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use downloadview::content::{BoxFuture, Content, Metadata};
 use downloadview::file::{PathFile, StorageFile, VirtualFile};
-use downloadview::optimize::Outcome;
+use downloadview::optimize::{Outcome, Reason, Unmatched};
 use downloadview::storage::{
     LocalStorage, MemoryStorage, Storage, StorageName, Symlinks, Unreadable,
 };
@@ -80,6 +80,18 @@ async fn a_length_that_lies_aborts() {
     );
     let long = bytes(get(stream_of(Some(5)), "/").await).await;
     assert!(matches!(long, Err(Error::Overlong)), "{long:?}");
+}
+
+#[tokio::test]
+async fn a_frame_too_many_is_noticed_before_the_last_promised_byte() {
+    // A server stops asking once it has what was promised: the end must be known before that.
+    let response = get(stream_of(Some(3)), "/").await;
+    let mut body = response.into_body();
+    let first = body.frame().await;
+    assert!(matches!(first, Some(Err(Error::Overlong))), "{first:?}");
+    // Nothing was promised, so nobody would ever ask.
+    let response = get(stream_of(Some(0)), "/").await;
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
 }
 
 #[tokio::test]
@@ -420,4 +432,205 @@ async fn a_missing_fixed_path_is_404() {
     assert_eq!(response.status(), StatusCode::NOT_FOUND);
     let looked = downloadview::File::metadata(&PathFile::new("/nonexistent/file")).await;
     assert!(matches!(looked, Err(Error::NotFound)));
+}
+
+/// A storage whose metadata states a type, whatever the name says.
+#[derive(Debug)]
+struct Typed(&'static str);
+
+impl Typed {
+    fn stated(&self) -> Metadata {
+        Metadata::new().with_content_type(HeaderValue::from_static(self.0))
+    }
+}
+
+impl Storage for Typed {
+    fn metadata<'a>(&'a self, _: &'a StorageName) -> BoxFuture<'a, Result<Metadata>> {
+        Box::pin(std::future::ready(Ok(self
+            .stated()
+            .with_size(1)
+            .with_ranges())))
+    }
+
+    fn open<'a>(&'a self, _: &'a StorageName) -> BoxFuture<'a, Result<Content>> {
+        Box::pin(std::future::ready(Ok(Content::from_bytes(
+            self.stated(),
+            "x",
+        ))))
+    }
+
+    fn path(&self, name: &StorageName) -> Option<std::path::PathBuf> {
+        Some(format!("/srv/{name}").into())
+    }
+}
+
+fn nginx(rule: Rule) -> Optimizer {
+    Optimizer::builder(Nginx::new())
+        .rule(rule)
+        .build()
+        .expect("valid")
+}
+
+async fn layered(
+    optimizer: Optimizer,
+    view: impl DownloadView,
+    request: http::request::Builder,
+) -> Response<DownloadBody> {
+    let service = OptimizeLayer::new(optimizer).layer(view.into_service());
+    let request = request.body(()).expect("a request");
+    service
+        .oneshot(request)
+        .await
+        .expect("infallible")
+        .map(Into::into)
+}
+
+#[tokio::test]
+async fn the_sandbox_follows_the_type_that_is_sent() {
+    for (stated, sandboxed) in [
+        ("text/html", true),
+        ("image/png, text/html", true),
+        ("image/png", false),
+    ] {
+        for optimizer in [Optimizer::none(), nginx(Rule::dir("/srv").to_uri("/x/"))] {
+            let view = StorageView::new(Typed(stated)).inline();
+            let response = layered(optimizer, view, Request::get("/a.png")).await;
+            assert_eq!(response.headers()[CONTENT_TYPE], stated);
+            assert_eq!(
+                response.headers().contains_key(CONTENT_SECURITY_POLICY),
+                sandboxed,
+                "{stated}"
+            );
+        }
+    }
+    let view = VirtualView::new(|_: &Parts| async { Ok(VirtualFile::from_text("a.png", "x")) })
+        .inline()
+        .header(CONTENT_TYPE, HeaderValue::from_static("text/html"));
+    let response = get(view, "/").await;
+    assert!(response.headers().contains_key(CONTENT_SECURITY_POLICY));
+}
+
+#[tokio::test]
+async fn a_delegated_head_says_all_that_a_proxy_may_keep() {
+    let (_dir, storage) = storage_of(&[("a.svg", "x")]);
+    let view = StorageView::new(storage)
+        .inline()
+        .cache_control(HeaderValue::from_static("private, max-age=9"))
+        .header(http::header::VARY, HeaderValue::from_static("cookie"))
+        .header(http::header::SET_COOKIE, HeaderValue::from_static("a=b"));
+    let rule = Rule::url("/media/").to_uri("/x/");
+    let response = layered(nginx(rule), view, Request::get("/a.svg")).await;
+    let headers = response.headers();
+    for (name, value) in [
+        ("content-type", "image/svg+xml"),
+        ("content-disposition", "inline; filename=\"a.svg\""),
+        ("cache-control", "private, max-age=9"),
+        ("vary", "cookie"),
+        ("set-cookie", "a=b"),
+        ("x-content-type-options", "nosniff"),
+        ("content-security-policy", "sandbox; default-src 'none'"),
+        ("content-length", "0"),
+        ("x-accel-redirect", "/x/a.svg"),
+    ] {
+        assert_eq!(headers[name], value);
+    }
+    assert!(headers.contains_key("etag"));
+    assert_eq!(headers.len(), 10);
+}
+
+#[tokio::test]
+async fn head_says_what_get_says_of_any_file() {
+    let (_dir, storage) = storage_of(&[("a.txt", "text")]);
+    for path in ["/a.txt", "/none", "/a.txt/"] {
+        let mut heads = Vec::new();
+        for request in [Request::get(path), Request::head(path)] {
+            let view = StorageView::new(storage.clone());
+            let response = layered(Optimizer::none(), view, request).await;
+            heads.push((response.status(), response.headers().clone()));
+        }
+        assert_eq!(heads[0], heads[1], "{path}");
+    }
+    let response = layered(Optimizer::none(), stream_of(None), Request::head("/")).await;
+    assert_eq!(
+        response.body().size_hint().exact(),
+        None,
+        "0 would be taken for its length"
+    );
+    assert!(response.body().is_end_stream());
+}
+
+#[tokio::test]
+async fn unmatched_counts_without_any_rule_too() {
+    let (_dir, storage) = storage_of(&[("a.txt", "text")]);
+    let refusing = Optimizer::builder(Nginx::new())
+        .unmatched(Unmatched::Refuse)
+        .build()
+        .unwrap();
+    let response = layered(refusing, StorageView::new(storage), Request::get("/a.txt")).await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_link_is_delegated_by_the_place_it_leads_to() {
+    let (dir, storage) = storage_of(&[("real/a.txt", "text")]);
+    std::os::unix::fs::symlink("real", dir.path().join("link")).unwrap();
+    let storage = storage.symlinks(Symlinks::Within);
+    let by_folder = nginx(Rule::dir(dir.path()).to_uri("/x/"));
+    let view = StorageView::new(storage.clone());
+    let response = layered(by_folder, view, Request::get("/link/a.txt")).await;
+    assert_eq!(response.headers()["x-accel-redirect"], "/x/real/a.txt");
+    // By URL nobody knows what the place is called: streamed, and said so.
+    let by_url = nginx(Rule::url("/media/").to_uri("/x/"));
+    let response = layered(
+        by_url,
+        StorageView::new(storage),
+        Request::get("/link/a.txt"),
+    )
+    .await;
+    let outcome = response.extensions().get::<Outcome>().unwrap().clone();
+    assert!(
+        matches!(
+            outcome,
+            Outcome::Streamed {
+                reason: Reason::SymbolicLink
+            }
+        ),
+        "{outcome:?}"
+    );
+    assert!(!response.headers().contains_key("x-accel-redirect"));
+    assert_eq!(bytes(response).await.unwrap(), "text");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn no_answer_leaks_a_descriptor() {
+    let (dir, storage) = storage_of(&[("a.txt", &"x".repeat(300_000))]);
+    let file = dir.path().join("a.txt");
+    let open = || {
+        let descriptors = std::fs::read_dir("/proc/self/fd").unwrap();
+        let targets =
+            descriptors.filter_map(|entry| std::fs::read_link(entry.unwrap().path()).ok());
+        targets.filter(|target| *target == file).count()
+    };
+    let requests = [
+        Request::get("/a.txt"),
+        Request::head("/a.txt"),
+        Request::get("/a.txt").header("if-none-match", "*"),
+        Request::get("/a.txt").header("if-match", "\"other\""),
+        Request::get("/a.txt").header("range", "bytes=999999-"),
+        Request::get("/a.txt").header("range", "bytes=0-1,5-6"),
+    ];
+    for request in requests {
+        let view = StorageView::new(storage.clone());
+        let response = layered(Optimizer::none(), view, request).await;
+        let mut body = response.into_body();
+        let _ = body.frame().await;
+        drop(body);
+        assert_eq!(open(), 0);
+    }
+    let view = StorageView::new(storage.clone());
+    let rule = Rule::url("/media/").to_uri("/x/");
+    let _response = layered(nginx(rule), view, Request::get("/a.txt")).await;
+    assert_eq!(open(), 0);
 }

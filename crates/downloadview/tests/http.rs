@@ -93,11 +93,9 @@ fn check_length(request: &str, status: u16, headers: &HeaderMap) {
             assert!(!has("content-disposition"), "{request}");
         }
         _ => {
-            assert!(
-                !has("content-disposition") && !has("cache-control"),
-                "{request}"
-            );
-            assert!(!has("etag") && has("content-length"), "{request}");
+            assert!(!has("content-disposition") && !has("etag"), "{request}");
+            assert_eq!(headers["cache-control"], "no-store", "{request}");
+            assert!(has("content-length"), "{request}");
         }
     }
 }

@@ -10,10 +10,15 @@ use super::ByteStream;
 use crate::error::{Error, Result};
 
 /// A stream that must yield a known number of bytes.
+///
+/// A server stops asking once it has sent the promised length, so a stream that might go on is
+/// asked for its end *before* its last promised frame is handed out: too long is found out while
+/// the connection can still be cut.
 #[derive(Debug)]
 pub(crate) struct Exact {
     stream: ByteStream,
     left: u64,
+    last: Option<Bytes>,
 }
 
 impl Exact {
@@ -21,12 +26,17 @@ impl Exact {
         Self {
             stream,
             left: length,
+            last: None,
         }
     }
 
     /// Bytes still to come.
     pub(crate) fn left(&self) -> u64 {
-        self.left
+        self.left + self.last.as_ref().map_or(0, Bytes::len) as u64
+    }
+
+    fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
+        Pin::new(&mut self.stream).poll_next(cx)
     }
 }
 
@@ -34,17 +44,27 @@ impl Stream for Exact {
     type Item = Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let frame = ready!(Pin::new(&mut self.stream).poll_next(cx));
-        Poll::Ready(match frame {
-            Some(Ok(frame)) => match self.left.checked_sub(frame.len() as u64) {
-                Some(left) => {
-                    self.left = left;
-                    Some(Ok(frame))
+        loop {
+            let frame = match ready!(self.poll_stream(cx)) {
+                Some(Ok(frame)) => frame,
+                None if self.left > 0 => {
+                    let missing = self.left;
+                    return Poll::Ready(Some(Err(Error::Truncated { missing })));
                 }
-                None => Some(Err(Error::Overlong)),
-            },
-            None if self.left > 0 => Some(Err(Error::Truncated { missing: self.left })),
-            ended => ended,
-        })
+                None => return Poll::Ready(self.last.take().map(Ok)),
+                failed => return Poll::Ready(failed),
+            };
+            let Some(left) = self.left.checked_sub(frame.len() as u64) else {
+                return Poll::Ready(Some(Err(Error::Overlong)));
+            };
+            self.left = left;
+            if left > 0 || self.stream.ends_by_itself() {
+                return Poll::Ready(Some(Ok(frame)));
+            }
+            // An empty frame after the last one says nothing.
+            if !frame.is_empty() {
+                self.last = Some(frame);
+            }
+        }
     }
 }

@@ -44,6 +44,11 @@ impl ByteStream {
         Self(Inner::Local(reader))
     }
 
+    /// Whether the stream cannot yield more than it was made for.
+    pub(crate) fn ends_by_itself(&self) -> bool {
+        !matches!(self.0, Inner::Boxed(_))
+    }
+
     pub(crate) fn from_boxed(stream: Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>) -> Self {
         Self(Inner::Boxed(stream))
     }

@@ -11,12 +11,16 @@
 
 mod multipart;
 
+use std::future::poll_fn;
+use std::pin::Pin;
+
+use futures_core::Stream as _;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header, response};
 
-use crate::content::{ByteRange, Content, ETag, Metadata};
-use crate::error::Result;
+use crate::content::{ByteRange, ByteStream, Content, ETag, Exact, Metadata};
+use crate::error::{Error, Result};
 use crate::headers::{ConditionalRequest, Ranges, Verdict};
-use crate::response::{Download, DownloadBody, DownloadResponse, refusal};
+use crate::response::{Download, DownloadBody, DownloadResponse, refusal, with_headers_of};
 
 /// Answers `request` with a download, streaming its file. Errors become responses.
 ///
@@ -47,19 +51,24 @@ pub(crate) async fn deliver_parts(
     download: &Download,
     own_etag: impl Fn(&Metadata) -> Option<ETag>,
 ) -> Response<DownloadBody> {
-    match try_deliver(request, head, download, own_etag).await {
-        Ok(response) => response,
-        Err(error) => error.into_response(),
-    }
+    let source = match Source::of(request, download).await {
+        Ok(source) => source,
+        Err(error) => return with_headers_of(head, error.into_response()),
+    };
+    answer(request, head, download, source, own_etag)
+        .await
+        .unwrap_or_else(Error::into_response)
 }
 
-async fn try_deliver(
+/// Steps 2 to 5.
+async fn answer(
     request: &ConditionalRequest,
     mut head: response::Parts,
     download: &Download,
+    mut source: Source,
     own_etag: impl Fn(&Metadata) -> Option<ETag>,
 ) -> Result<Response<DownloadBody>> {
-    let mut source = Source::of(request, download).await?;
+    download.disown_body(&mut head.headers);
     if let Some(etag) = own_etag(source.metadata()) {
         source.set_etag(etag);
     }
@@ -69,7 +78,10 @@ async fn try_deliver(
         let changed = |since| download.was_modified_since(metadata, since);
         match request.evaluate(metadata, changed) {
             Verdict::NotModified => return Ok(not_modified(head, metadata)),
-            Verdict::Failed => return Ok(refusal(StatusCode::PRECONDITION_FAILED)),
+            Verdict::Failed => {
+                let failed = refusal(StatusCode::PRECONDITION_FAILED);
+                return Ok(with_headers_of(head, failed));
+            }
             Verdict::Proceed => {}
         }
         ranges(request, metadata)
@@ -78,13 +90,15 @@ async fn try_deliver(
     };
     state(&mut head.headers, metadata, download);
     match (ranges, source) {
-        (Ranges::Unsatisfiable, source) => Ok(unsatisfiable(source.metadata())),
+        (Ranges::Unsatisfiable, source) => {
+            Ok(with_headers_of(head, unsatisfiable(source.metadata())))
+        }
         (Ranges::Single(range), Source::Opened(content)) => single(head, &content, range),
         (Ranges::Multiple(ranges), Source::Opened(content)) => {
             multipart::response(head, content, &ranges)
         }
         // Whole; or a HEAD, which has no ranges: see `ConditionalRequest::ranges`.
-        (_, source) => Ok(whole(head, source)),
+        (_, source) => whole(head, source).await,
     }
 }
 
@@ -98,6 +112,10 @@ impl Source {
     async fn of(request: &ConditionalRequest, download: &Download) -> Result<Self> {
         let file = download.file();
         match *request.method() {
+            // Opening a local file is as cheap as a look, and tells whether a GET could read it.
+            Method::HEAD if file.path().is_some() => {
+                Ok(Self::LookedAt(file.open().await?.metadata().clone()))
+            }
             Method::HEAD => Ok(Self::LookedAt(file.metadata().await?)),
             _ => Ok(Self::Opened(file.open().await?)),
         }
@@ -131,14 +149,7 @@ fn ranges(request: &ConditionalRequest, metadata: &Metadata) -> Ranges {
 
 /// Adds to the head what the content says of itself.
 fn state(headers: &mut HeaderMap, metadata: &Metadata, download: &Download) {
-    if let (Some(stated), false) = (metadata.content_type(), download.type_is_stated()) {
-        headers.insert(header::CONTENT_TYPE, stated.clone());
-    }
-    if let Some(stated) = metadata.content_encoding() {
-        headers
-            .entry(header::CONTENT_ENCODING)
-            .or_insert_with(|| stated.clone());
-    }
+    download.describe(headers, metadata);
     if metadata.ranges() && metadata.size().is_some() {
         headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     }
@@ -165,18 +176,31 @@ fn set(headers: &mut HeaderMap, name: HeaderName, value: String) {
     }
 }
 
-fn whole(mut head: response::Parts, source: Source) -> Response<DownloadBody> {
+async fn whole(mut head: response::Parts, source: Source) -> Result<Response<DownloadBody>> {
     let size = source.metadata().size();
     if let Some(size) = size {
         head.headers
             .insert(header::CONTENT_LENGTH, HeaderValue::from(size));
     }
     let body = match (source, size) {
-        (Source::LookedAt(_), _) => DownloadBody::empty(),
+        (Source::LookedAt(_), _) => DownloadBody::absent(),
+        (Source::Opened(content), Some(0)) => {
+            // No server asks for the bytes of an empty body: now or never.
+            expect_end(content.into_stream()).await?;
+            DownloadBody::empty()
+        }
         (Source::Opened(content), Some(size)) => DownloadBody::sized(content.into_stream(), size),
         (Source::Opened(content), None) => DownloadBody::unsized_stream(content.into_stream()),
     };
-    Response::from_parts(head, body)
+    Ok(Response::from_parts(head, body))
+}
+
+async fn expect_end(stream: ByteStream) -> Result<()> {
+    let mut stream = Exact::new(stream, 0);
+    match poll_fn(|cx| Pin::new(&mut stream).poll_next(cx)).await {
+        Some(Err(error)) => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn single(
@@ -222,5 +246,5 @@ fn not_modified(mut head: response::Parts, metadata: &Metadata) -> Response<Down
     }
     state_validators(&mut head.headers, metadata);
     head.status = StatusCode::NOT_MODIFIED;
-    Response::from_parts(head, DownloadBody::empty())
+    Response::from_parts(head, DownloadBody::absent())
 }

@@ -79,7 +79,7 @@ impl VirtualFile {
     where
         I: IntoIterator<IntoIter: Send + 'static, Item: Into<Bytes>>,
     {
-        let mut chunks = chunks.into_iter();
+        let mut chunks = chunks.into_iter().fuse();
         let mut gathering = false;
         Self::from_blocking(name, move || {
             let frame = gather(&mut chunks, gathering);
@@ -234,6 +234,20 @@ impl<F> Blocking<F> {
     }
 }
 
+impl<F> Blocking<F> {
+    /// Keeps the producer for the next frame, unless this was the last.
+    fn keep(
+        &mut self,
+        produce: F,
+        produced: io::Result<Option<Bytes>>,
+    ) -> Option<io::Result<Bytes>> {
+        if let Ok(Some(_)) = produced {
+            self.idle = Some(produce);
+        }
+        produced.transpose()
+    }
+}
+
 // The producer is moved, never pinned.
 impl<F> Unpin for Blocking<F> {}
 
@@ -245,7 +259,12 @@ where
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         if let Some(mut produce) = self.idle.take() {
-            self.running = Some(tokio::task::spawn_blocking(move || {
+            let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+                // No runtime whose threads it could block: in place.
+                let produced = produce();
+                return Poll::Ready(self.keep(produce, produced));
+            };
+            self.running = Some(runtime.spawn_blocking(move || {
                 let produced = produce();
                 (produce, produced)
             }));
@@ -260,9 +279,6 @@ where
             // The producer panicked, or the runtime is shutting down.
             Err(stopped) => return Poll::Ready(Some(Err(io::Error::other(stopped)))),
         };
-        if let Ok(Some(_)) = produced {
-            self.idle = Some(produce);
-        }
-        Poll::Ready(produced.transpose())
+        Poll::Ready(self.keep(produce, produced))
     }
 }

@@ -157,20 +157,22 @@ fn ascii_name(name: &str) -> String {
         .filter(|c| c.is_ascii() && !c.is_ascii_control())
         // NFKD turns full-width forms into ASCII, separators included.
         .map(|c| {
-            if matches!(c, ' ' | '/') || (c == '\\' && !name.contains('\\')) {
+            if matches!(c, ' ' | '/' | '\\') {
                 '_'
             } else {
                 c
             }
         })
         .collect();
+    let ascii = ascii.trim_end_matches('.');
     // What is left of `日本.txt` is an extension without a name.
     if ascii.is_empty() || ascii.starts_with('.') {
-        return format!("{NAMELESS}{ascii}")
-            .trim_end_matches('.')
-            .to_owned();
+        return format!("{NAMELESS}{ascii}");
     }
-    ascii
+    if is_device(ascii) {
+        return format!("_{ascii}");
+    }
+    ascii.to_owned()
 }
 
 /// The inside of a quoted-string (RFC 9110, 5.6.4).
@@ -289,6 +291,20 @@ mod tests {
     }
 
     #[test]
+    fn the_fallback_is_as_safe_as_the_name() {
+        for (name, fallback) in [
+            ("ＣＯＮ.txt", "_CON.txt"),
+            ("nul\u{301}.txt", "_nul.txt"),
+            ("a.txt…", "a.txt"),
+            ("a＼b", "a_b"),
+        ] {
+            let header = attachment(name);
+            let expected = format!("attachment; filename=\"{fallback}\"; filename*");
+            assert!(header.starts_with(&expected), "{header}");
+        }
+    }
+
+    #[test]
     fn device_names_are_disarmed() {
         for (name, parameter) in [
             ("CON", "_CON"),
@@ -312,6 +328,8 @@ mod tests {
             let fallback = header.strip_prefix("attachment; filename=\"").unwrap();
             prop_assert!(!fallback.starts_with('"'), "{header}");
             prop_assert!(!fallback.starts_with('.'), "{header}");
+            let ends = fallback.split("\"; filename*").next().unwrap_or_default().trim_end_matches('"');
+            prop_assert!(!ends.ends_with('.') && !is_device(ends), "{header}");
             prop_assert!(header.matches("filename*=").count() <= 1 || name.contains("filename*="));
             let exact = header.rsplit_once("UTF-8''");
             if let Some((_, exact)) = exact {

@@ -78,6 +78,10 @@ pub fn is_active_content(content_type: &HeaderValue) -> bool {
     let Ok(text) = content_type.to_str() else {
         return true;
     };
+    // Of two types joined by a comma browsers take the last.
+    if text.contains(',') {
+        return true;
+    }
     let essence = text
         .split(';')
         .next()
@@ -122,6 +126,7 @@ mod tests {
             ("text/html; charset=utf-8", true),
             ("IMAGE/SVG+XML", true),
             ("application/xhtml+xml", true),
+            ("image/png, text/html", true),
             ("text/plain", false),
             ("image/png", false),
             ("application/json", false),

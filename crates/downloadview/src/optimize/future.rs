@@ -19,7 +19,7 @@ use crate::content::{BoxFuture, Metadata};
 use crate::delivery::deliver_parts;
 use crate::error::Error;
 use crate::headers::{ConditionalRequest, hand_off};
-use crate::response::{Download, DownloadBody, refusal};
+use crate::response::{Download, DownloadBody, refusal, with_headers_of};
 
 /// What is remembered of the request.
 #[derive(Debug)]
@@ -70,6 +70,7 @@ where
                 let response = Response::from_parts(head, ResponseBody::inner(body));
                 return Poll::Ready(Ok(response));
             };
+            download.disown_body(&mut head.headers);
             *this.finishing = Some(Box::pin(finish(optimizer, asked, head, download)));
         }
         let finishing = this.finishing.as_mut().expect("polled after completion");
@@ -82,14 +83,19 @@ where
 /// so that nothing between the layers can have changed it.
 fn keep_own_hand_off(head: &mut response::Parts) {
     hand_off::strip(&mut head.headers);
-    let issued = head.extensions.get::<Outcome>().cloned();
-    if let Some(Outcome::Delegated {
+    let Some(Outcome::Delegated {
         backend, target, ..
-    }) = issued
-    {
-        // It was written once already, so it can be written.
-        let _ = issue(&*backend, &target, head);
+    }) = head.extensions.get::<Outcome>().cloned()
+    else {
+        return;
+    };
+    // Something outside the inner layer made another answer of it, a refusal perhaps.
+    if head.status != StatusCode::OK {
+        head.extensions.remove::<Outcome>();
+        return;
     }
+    // It was written once already, so it can be written.
+    let _ = issue(&*backend, &target, head);
 }
 
 async fn finish(
@@ -100,7 +106,7 @@ async fn finish(
 ) -> Response<DownloadBody> {
     let outcome = match delegate(&optimizer, &asked.choice, &mut head, &download).await {
         Ok(outcome) => outcome,
-        Err(error) => return error.into_response(),
+        Err(error) => return with_headers_of(head, error.into_response()),
     };
     if asked.nested && matches!(outcome, Outcome::Streamed { .. } | Outcome::Refused { .. }) {
         return left_to_outer(head, download);
@@ -112,7 +118,7 @@ async fn finish(
             let own_etag = |metadata: &Metadata| asked.choice.own_etag(&download, metadata);
             deliver_parts(&asked.conditional, head, &download, own_etag).await
         }
-        Outcome::Refused { .. } => refusal(StatusCode::SERVICE_UNAVAILABLE),
+        Outcome::Refused { .. } => with_headers_of(head, refusal(StatusCode::SERVICE_UNAVAILABLE)),
     };
     response.extensions_mut().insert(outcome);
     response

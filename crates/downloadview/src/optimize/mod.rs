@@ -39,7 +39,8 @@ pub enum Unmatched {
     /// Streamed, and logged at WARN once for each route. The default: silence here costs weeks.
     #[default]
     Warn,
-    /// Refused with 503: this application must never send bytes itself.
+    /// Refused with 503: a rule should have taken it. (What a rule takes and its proxy cannot carry is
+    /// streamed all the same.)
     Refuse,
 }
 
@@ -58,7 +59,8 @@ pub enum Unmatched {
 pub struct Optimizer {
     rules: Vec<(Rule, Arc<dyn Backend>)>,
     unmatched: Unmatched,
-    without_rules: Reason,
+    /// Why there are no rules, if that is meant to be.
+    without_rules: Option<Reason>,
     warned: Mutex<HashSet<String>>,
 }
 
@@ -103,7 +105,7 @@ impl OptimizerBuilder {
         Ok(Optimizer {
             rules: self.rules,
             unmatched: self.unmatched,
-            without_rules: Reason::NoBackend,
+            without_rules: None,
             warned: Mutex::default(),
         })
     }
@@ -127,7 +129,7 @@ impl Plan<'_> {
         self.backend.own_etag(metadata)
     }
 
-    /// Turns the head into the answer for the proxy. On a reason it is unchanged.
+    /// Turns the head into the answer for the proxy. On a reason nothing of the proxy is in it.
     pub(crate) fn delegate(
         &self,
         download: &Download,
@@ -139,6 +141,8 @@ impl Plan<'_> {
             .rule
             .resolve(&**download.file(), metadata)
             .ok_or(Reason::SymbolicLink)?;
+        let nothing = Metadata::new();
+        download.describe(&mut head.headers, metadata.unwrap_or(&nothing));
         issue(&**self.backend, &target, head).map_err(|cannot| Reason::CannotCarry(cannot.why))?;
         if let Some(etag) = etag {
             head.headers.insert(header::ETAG, etag.to_header_value());
@@ -173,7 +177,7 @@ impl Optimizer {
         Self {
             rules: Vec::new(),
             unmatched: Unmatched::Stream,
-            without_rules: reason,
+            without_rules: Some(reason),
             warned: Mutex::default(),
         }
     }
@@ -186,8 +190,8 @@ impl Optimizer {
 
     /// The first rule that takes the download, or why none does. Touches no disk and no network.
     pub(crate) fn plan(&self, status: StatusCode, download: &Download) -> Result<Plan<'_>, Reason> {
-        if self.rules.is_empty() {
-            return Err(self.without_rules);
+        if let (true, Some(reason)) = (self.rules.is_empty(), self.without_rules) {
+            return Err(reason);
         }
         if !download.optimize() {
             return Err(Reason::NotOptimized);

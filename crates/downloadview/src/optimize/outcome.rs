@@ -10,7 +10,8 @@ use crate::rule::Target;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// A proxy sends the file.
+    /// A proxy sends the file. Only this crate can say so: an outer layer believes it.
+    #[non_exhaustive]
     Delegated {
         /// The rule's name.
         rule: Arc<str>,
@@ -35,7 +36,7 @@ pub enum Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
-    /// There are no rules.
+    /// There is no proxy: [`Optimizer::none`](super::Optimizer::none).
     NoBackend,
     /// The request proved no [announced](super::Announced) proxy: it came directly.
     NotAnnounced,
@@ -57,7 +58,7 @@ pub enum Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NoBackend => "there are no rules",
+            Self::NoBackend => "there is no proxy",
             Self::NotAnnounced => "the request came through no announced proxy",
             Self::NoRuleMatched => "no rule takes this file's path or URL",
             Self::NoPathAndNoUrl => "the file has neither a path nor a URL",

@@ -19,6 +19,7 @@ use crate::error::{Error, Result};
 pub struct DownloadBody(Inner);
 
 enum Inner {
+    Absent,
     Full(Option<Bytes>),
     Sized(Exact),
     Unsized(ByteStream),
@@ -35,6 +36,12 @@ impl DownloadBody {
     #[must_use]
     pub fn empty() -> Self {
         Self(Inner::Full(None))
+    }
+
+    /// No bytes, and no word on how many a GET would bring: for HEAD and 304. (axum states the
+    /// length of a body that knows it, and `Content-Length: 0` would be a lie.)
+    pub(crate) fn absent() -> Self {
+        Self(Inner::Absent)
     }
 
     pub(crate) fn full(bytes: impl Into<Bytes>) -> Self {
@@ -57,6 +64,7 @@ impl DownloadBody {
     fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
         loop {
             let opened = match &mut self.0 {
+                Inner::Absent => return Poll::Ready(None),
                 Inner::Full(bytes) => return Poll::Ready(bytes.take().map(Ok)),
                 Inner::Sized(stream) => return Pin::new(stream).poll_next(cx),
                 Inner::Unsized(stream) => return Pin::new(stream).poll_next(cx),
@@ -100,6 +108,7 @@ impl Body for DownloadBody {
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
+            Inner::Absent => true,
             Inner::Full(bytes) => bytes.is_none(),
             Inner::Sized(stream) => stream.left() == 0,
             Inner::Unsized(_) | Inner::Lazy(_) => false,
@@ -110,7 +119,7 @@ impl Body for DownloadBody {
         match &self.0 {
             Inner::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
             Inner::Sized(stream) => SizeHint::with_exact(stream.left()),
-            Inner::Unsized(_) | Inner::Lazy(_) => SizeHint::default(),
+            Inner::Absent | Inner::Unsized(_) | Inner::Lazy(_) => SizeHint::default(),
         }
     }
 }
@@ -118,6 +127,7 @@ impl Body for DownloadBody {
 impl fmt::Debug for DownloadBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match &self.0 {
+            Inner::Absent => "absent",
             Inner::Full(_) => "full",
             Inner::Sized(_) => "sized",
             Inner::Unsized(_) => "unsized",

@@ -1,6 +1,6 @@
 //! Turns errors into responses that say what happened and nothing about the server.
 
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderValue, Response, StatusCode, header, response};
 
 use super::DownloadBody;
 use crate::error::Error;
@@ -43,6 +43,32 @@ pub(crate) fn method_not_allowed() -> Response<DownloadBody> {
     response
 }
 
+/// A refusal with what middleware said of the answer, without what was said of the file.
+pub(crate) fn with_headers_of(
+    mut head: response::Parts,
+    refusal: Response<DownloadBody>,
+) -> Response<DownloadBody> {
+    for name in [
+        header::CONTENT_DISPOSITION,
+        header::CONTENT_ENCODING,
+        header::CONTENT_SECURITY_POLICY,
+        header::CONTENT_RANGE,
+        header::ACCEPT_RANGES,
+        header::ETAG,
+        header::LAST_MODIFIED,
+        header::EXPIRES,
+        header::TRANSFER_ENCODING,
+    ] {
+        head.headers.remove(name);
+    }
+    let (refused, body) = refusal.into_parts();
+    head.status = refused.status;
+    for (name, value) in &refused.headers {
+        head.headers.insert(name, value.clone());
+    }
+    Response::from_parts(head, body)
+}
+
 /// A line of text that no browser takes for anything else.
 fn plain_text(status: StatusCode, line: &str) -> Response<DownloadBody> {
     let mut response = Response::new(DownloadBody::full(format!("{line}\n")));
@@ -56,6 +82,8 @@ fn plain_text(status: StatusCode, line: &str) -> Response<DownloadBody> {
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
     );
+    // 404, 405 and 410 may be kept without being asked again; a permission may be given meanwhile.
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(line.len() + 1));
     response
 }

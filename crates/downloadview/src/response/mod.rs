@@ -12,7 +12,7 @@ use std::time::SystemTime;
 use http::{HeaderMap, HeaderValue, Response, header, response};
 
 pub use self::body::DownloadBody;
-pub(crate) use self::error::{method_not_allowed, refusal};
+pub(crate) use self::error::{method_not_allowed, refusal, with_headers_of};
 pub use self::options::DownloadOptions;
 pub(crate) use self::options::option_setters;
 pub(crate) use self::proxied::ProxiedDownloadResponse;
@@ -77,7 +77,9 @@ impl DownloadResponse {
         head.headers = headers_of(&*self.file, &self.options);
         let download = Download(Arc::new(Riding {
             file: self.file,
-            type_is_stated: self.options.content_type.is_some(),
+            inline: self.options.is_inline(),
+            type_is_stated: self.options.states(&header::CONTENT_TYPE),
+            content_encoding: head.headers.get(header::CONTENT_ENCODING).cloned(),
             optimize: self.options.optimize,
             modified_since: self.modified_since,
         }));
@@ -89,6 +91,7 @@ impl DownloadResponse {
     #[must_use]
     pub fn into_http(self) -> Response<DownloadBody> {
         let (mut head, download) = self.into_parts();
+        download.sandbox(&mut head.headers);
         let body = DownloadBody::lazy(download.clone());
         head.extensions.insert(download);
         Response::from_parts(head, body)
@@ -118,7 +121,9 @@ pub struct Download(Arc<Riding>);
 
 struct Riding {
     file: Arc<dyn File>,
+    inline: bool,
     type_is_stated: bool,
+    content_encoding: Option<HeaderValue>,
     optimize: bool,
     modified_since: Option<Arc<dyn ModifiedSince>>,
 }
@@ -147,8 +152,43 @@ impl Download {
         self.0.optimize
     }
 
-    pub(crate) fn type_is_stated(&self) -> bool {
-        self.0.type_is_stated
+    /// Takes back what middleware between view and layer said of a body that is not sent: its
+    /// coding, length and framing.
+    pub(crate) fn disown_body(&self, headers: &mut HeaderMap) {
+        for name in [
+            header::CONTENT_ENCODING,
+            header::CONTENT_LENGTH,
+            header::CONTENT_RANGE,
+            header::TRANSFER_ENCODING,
+        ] {
+            headers.remove(name);
+        }
+        if let Some(stated) = &self.0.content_encoding {
+            headers.insert(header::CONTENT_ENCODING, stated.clone());
+        }
+    }
+
+    /// Adds to a head what the content says of itself: type and coding, unless the view stated them.
+    pub(crate) fn describe(&self, headers: &mut HeaderMap, metadata: &Metadata) {
+        if let (Some(stated), false) = (metadata.content_type(), self.0.type_is_stated) {
+            headers.insert(header::CONTENT_TYPE, stated.clone());
+        }
+        if let Some(stated) = metadata.content_encoding() {
+            headers
+                .entry(header::CONTENT_ENCODING)
+                .or_insert_with(|| stated.clone());
+        }
+        self.sandbox(headers);
+    }
+
+    /// Takes scripts away from what a browser would show and run, judged by the type that is sent.
+    fn sandbox(&self, headers: &mut HeaderMap) {
+        let content_type = headers.get(header::CONTENT_TYPE);
+        if self.0.inline && content_type.is_none_or(is_active_content) {
+            headers
+                .entry(header::CONTENT_SECURITY_POLICY)
+                .or_insert(HeaderValue::from_static("sandbox; default-src 'none'"));
+        }
     }
 
     /// Whether the content changed after `since`, in whole seconds unless a view says otherwise.
@@ -202,12 +242,6 @@ fn headers_of(file: &dyn File, options: &DownloadOptions) -> HeaderMap {
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
     );
-    if options.is_inline() && is_active_content(&content_type) {
-        headers.insert(
-            header::CONTENT_SECURITY_POLICY,
-            HeaderValue::from_static("sandbox; default-src 'none'"),
-        );
-    }
     headers.insert(header::CONTENT_TYPE, content_type);
     for (name, value) in &options.headers {
         headers.insert(name, value.clone());

@@ -1,6 +1,6 @@
 //! How a file is presented: name, type, disposition, caching, further headers.
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::headers::Disposition;
 
@@ -109,6 +109,12 @@ impl DownloadOptions {
     }
 
     option_setters!();
+
+    /// Whether the view gave a value for this header, by its setter or as a further header.
+    pub(crate) fn states(&self, name: &HeaderName) -> bool {
+        (*name == header::CONTENT_TYPE && self.content_type.is_some())
+            || self.headers.contains_key(name)
+    }
 
     pub(crate) fn is_inline(&self) -> bool {
         self.disposition == Disposition::Inline

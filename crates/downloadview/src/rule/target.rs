@@ -21,6 +21,7 @@ pub enum TargetKind {
 #[non_exhaustive]
 pub enum Target {
     /// Below a URI prefix of the proxy.
+    #[non_exhaustive]
     Uri {
         /// The prefix, plain text.
         prefix: Arc<str>,
@@ -28,6 +29,7 @@ pub enum Target {
         name: StorageName,
     },
     /// Below a folder that the proxy can read.
+    #[non_exhaustive]
     Path {
         /// The folder, absolute.
         folder: Arc<Path>,

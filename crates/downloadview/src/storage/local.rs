@@ -144,5 +144,5 @@ impl Storage for LocalStorage {
 }
 
 fn would_block(error: &Error) -> bool {
-    matches!(error, Error::Io { source } if source.kind() == std::io::ErrorKind::WouldBlock)
+    matches!(error, Error::Unavailable { source } if source.kind() == std::io::ErrorKind::WouldBlock)
 }

@@ -54,7 +54,16 @@ impl StorageName {
     ///
     /// As [`parse`](Self::parse), and for `%` without two hexadecimal digits.
     pub fn from_url_path(path: &str) -> Result<Self> {
-        let path = path.strip_prefix('/').unwrap_or(path);
+        Self::from_encoded(path.strip_prefix('/').unwrap_or(path))
+    }
+
+    /// As [`from_url_path`](Self::from_url_path), for a part of a path that a router captured: no
+    /// slash is dropped, so that one file has one URL.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_url_path`](Self::from_url_path).
+    pub fn from_encoded(path: &str) -> Result<Self> {
         if !path.contains('%') {
             return Self::parse(path);
         }
@@ -250,6 +259,15 @@ mod tests {
             );
             assert!(error.status().is_client_error());
         }
+    }
+
+    #[test]
+    fn a_captured_part_of_a_path_drops_no_slash() {
+        assert!(StorageName::from_encoded("/a").is_err());
+        assert_eq!(
+            StorageName::from_encoded("a%20b").unwrap().as_bytes(),
+            b"a b"
+        );
     }
 
     #[test]

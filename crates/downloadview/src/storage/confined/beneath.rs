@@ -104,7 +104,7 @@ impl Beneath {
                 opened => return opened,
             }
         }
-        Err(Errno::NOENT)
+        Err(Errno::AGAIN)
     }
 
     /// Where an open file lies, as a path below `root`.
