@@ -1,0 +1,100 @@
+//! What the gateway is compared with: three servers of this program, and nginx.
+
+mod actix;
+mod bare_hyper;
+mod http1;
+pub(crate) mod nginx;
+mod tower_http;
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+pub(crate) use self::bare_hyper::{same_head, sample_head};
+use crate::lab::{self, Lab};
+use crate::server::{Launch, Server, free_address};
+
+/// A peer that is a subcommand of this program.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Peer {
+    /// hyper alone: answers every request with one fixed head and no body.
+    BareHyper {
+        /// Address to listen on.
+        #[arg(long)]
+        listen: SocketAddr,
+        /// File with the head to answer, as it crossed the wire.
+        #[arg(long)]
+        head: PathBuf,
+    },
+    /// tower-http's `ServeDir` on hyper.
+    TowerHttp {
+        /// Address to listen on.
+        #[arg(long)]
+        listen: SocketAddr,
+        /// Folder to serve.
+        #[arg(long)]
+        root: PathBuf,
+    },
+    /// actix-files on actix-web.
+    ActixFiles {
+        /// Address to listen on.
+        #[arg(long)]
+        listen: SocketAddr,
+        /// Folder to serve.
+        #[arg(long)]
+        root: PathBuf,
+    },
+}
+
+impl Peer {
+    /// Serves until the process is stopped.
+    pub(crate) fn run(self) -> Result<()> {
+        match self {
+            Self::BareHyper { listen, head } => bare_hyper::run(listen, &head),
+            Self::TowerHttp { listen, root } => tower_http::run(listen, &root),
+            Self::ActixFiles { listen, root } => actix::run(listen, &root),
+        }
+    }
+}
+
+/// Starts bare hyper, to answer `head`.
+pub(crate) fn start_bare_hyper(lab: &Lab, head: &[u8]) -> Result<Server> {
+    let path = lab.path("head.http");
+    lab::write(&path, head)?;
+    start(
+        lab,
+        "bare-hyper",
+        "bare hyper",
+        ["--head".into(), path.into()],
+    )
+}
+
+/// Starts tower-http's `ServeDir`.
+pub(crate) fn start_tower_http(lab: &Lab) -> Result<Server> {
+    let root = ["--root".into(), lab.root().into()];
+    start(lab, "tower-http", "tower-http", root)
+}
+
+/// Starts actix-files.
+pub(crate) fn start_actix_files(lab: &Lab) -> Result<Server> {
+    let root = ["--root".into(), lab.root().into()];
+    start(lab, "actix-files", "actix-files", root)
+}
+
+fn start(lab: &Lab, command: &str, name: &str, options: [OsString; 2]) -> Result<Server> {
+    let address = free_address()?;
+    let mut arguments: Vec<OsString> = vec!["peer".into(), command.into()];
+    arguments.extend(["--listen".into(), address.to_string().into()]);
+    arguments.extend(options);
+    Server::start(Launch {
+        name: name.to_owned(),
+        program: lab.harness.clone(),
+        arguments,
+        address,
+        core: lab.cores.server,
+        log: lab.path(&format!("{command}.log")),
+    })
+}
