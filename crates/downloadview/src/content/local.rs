@@ -31,27 +31,49 @@ const DISK_READ: usize = 512 * 1024;
 
 /// Metadata of an open file, from its descriptor: regular files only. One that was merely looked at
 /// must be readable for somebody, or a proxy would find out that it is not.
+#[cfg(unix)]
 pub(crate) fn metadata_of(file: &File, purpose: Purpose) -> Result<Metadata> {
+    let found = rustix::fs::fstat(file).map_err(io::Error::from)?;
+    metadata_of_stat(&found, purpose)
+}
+
+/// As [`metadata_of`], from what `stat` said.
+#[cfg(unix)]
+pub(crate) fn metadata_of_stat(found: &rustix::fs::Stat, purpose: Purpose) -> Result<Metadata> {
+    use rustix::fs::FileType;
+    use std::time::UNIX_EPOCH;
+
+    if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile {
+        return Err(Error::NotFound);
+    }
+    if purpose == Purpose::Look && found.st_mode & 0o444 == 0 {
+        return Err(Error::Forbidden);
+    }
+    let size = u64::try_from(found.st_size).unwrap_or_default();
+    let mut metadata = Metadata::new().with_size(size).with_ranges();
+    // A time before 1970 validates nothing, so it need not be kept.
+    metadata.modified = match (
+        u64::try_from(found.st_mtime),
+        u32::try_from(found.st_mtime_nsec),
+    ) {
+        (Ok(seconds), Ok(nanoseconds)) => {
+            UNIX_EPOCH.checked_add(Duration::new(seconds, nanoseconds))
+        }
+        _ => None,
+    };
+    Ok(metadata)
+}
+
+/// As on Unix, without permissions that everybody shares.
+#[cfg(not(unix))]
+pub(crate) fn metadata_of(file: &File, _: Purpose) -> Result<Metadata> {
     let found = file.metadata()?;
     if !found.is_file() {
         return Err(Error::NotFound);
     }
-    if purpose == Purpose::Look && !is_readable(&found) {
-        return Err(Error::Forbidden);
-    }
     let mut metadata = Metadata::new().with_size(found.len()).with_ranges();
     metadata.modified = found.modified().ok();
     Ok(metadata)
-}
-
-#[cfg(unix)]
-fn is_readable(found: &std::fs::Metadata) -> bool {
-    std::os::unix::fs::PermissionsExt::mode(&found.permissions()) & 0o444 != 0
-}
-
-#[cfg(not(unix))]
-fn is_readable(_: &std::fs::Metadata) -> bool {
-    true
 }
 
 /// The bytes of one range of an open file.

@@ -26,6 +26,8 @@ pub use self::etag::ETag;
 pub(crate) use self::exact::Exact;
 #[cfg(feature = "fs")]
 pub(crate) use self::local::metadata_of;
+#[cfg(all(feature = "fs", target_os = "linux"))]
+pub(crate) use self::local::metadata_of_stat;
 pub use self::metadata::Metadata;
 pub(crate) use self::metadata::whole_seconds;
 #[cfg(feature = "fs")]

@@ -116,6 +116,8 @@ impl OptimizerBuilder {
 pub(crate) struct Plan<'a> {
     rule: &'a Rule,
     backend: &'a Arc<dyn Backend>,
+    /// Where the proxy finds the file, unless a link leads elsewhere.
+    target: Target,
 }
 
 impl Plan<'_> {
@@ -131,16 +133,19 @@ impl Plan<'_> {
 
     /// Turns the head into the answer for the proxy. On a reason nothing of the proxy is in it.
     pub(crate) fn delegate(
-        &self,
+        self,
         download: &Download,
         metadata: Option<&Metadata>,
         etag: Option<&ETag>,
         head: &mut response::Parts,
     ) -> Result<Outcome, Reason> {
-        let target = self
-            .rule
-            .resolve(&**download.file(), metadata)
-            .ok_or(Reason::SymbolicLink)?;
+        let target = match metadata {
+            Some(found) if found.location().is_some() => {
+                let led_to = self.rule.resolve(&**download.file(), metadata);
+                led_to.ok_or(Reason::SymbolicLink)?
+            }
+            _ => self.target,
+        };
         let nothing = Metadata::new();
         download.describe(&mut head.headers, metadata.unwrap_or(&nothing));
         issue(&**self.backend, &target, head).map_err(|cannot| Reason::CannotCarry(cannot.why))?;
@@ -200,12 +205,16 @@ impl Optimizer {
             return Err(Reason::Status);
         }
         let file = &**download.file();
-        let found = self
-            .rules
-            .iter()
-            .find(|(rule, _)| rule.resolve(file, None).is_some());
+        let found = self.rules.iter().find_map(|(rule, backend)| {
+            let target = rule.resolve(file, None)?;
+            Some(Plan {
+                rule,
+                backend,
+                target,
+            })
+        });
         match found {
-            Some((rule, backend)) => Ok(Plan { rule, backend }),
+            Some(plan) => Ok(plan),
             None if file.path().is_none() && file.url().is_none() => Err(Reason::NoPathAndNoUrl),
             None => Err(Reason::NoRuleMatched),
         }

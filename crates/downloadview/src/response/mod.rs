@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use http::{HeaderMap, HeaderValue, Response, header, response};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, header, response};
 
 pub use self::body::DownloadBody;
 pub(crate) use self::error::{method_not_allowed, refusal, with_headers_of};
@@ -18,7 +18,9 @@ pub(crate) use self::options::option_setters;
 pub(crate) use self::proxied::ProxiedDownloadResponse;
 use crate::content::Metadata;
 use crate::file::File;
-use crate::headers::{ContentDisposition, content_type_of, guess, hand_off, is_active_content};
+use crate::headers::{
+    ContentDisposition, content_type_of, guess, hand_off, is_active_content, remove_all,
+};
 
 /// A file to download and how to present it.
 ///
@@ -155,14 +157,14 @@ impl Download {
     /// Takes back what middleware between view and layer said of a body that is not sent: its
     /// coding, length and framing.
     pub(crate) fn disown_body(&self, headers: &mut HeaderMap) {
-        for name in [
+        const SAID_OF_A_BODY: [HeaderName; 5] = [
             header::CONTENT_ENCODING,
             header::CONTENT_LENGTH,
             header::CONTENT_RANGE,
+            header::ACCEPT_RANGES,
             header::TRANSFER_ENCODING,
-        ] {
-            headers.remove(name);
-        }
+        ];
+        remove_all(headers, &SAID_OF_A_BODY);
         if let Some(stated) = &self.0.content_encoding {
             headers.insert(header::CONTENT_ENCODING, stated.clone());
         }

@@ -1,6 +1,8 @@
 //! The answer that makes a proxy send the file: a plain 200 with nothing in it but headers.
 
-use http::{HeaderValue, StatusCode, header, response};
+use http::{HeaderName, HeaderValue, StatusCode, header, response};
+
+use crate::headers::remove_all;
 
 /// Head of an answer whose bytes a proxy will send. What it is made of is a
 /// [`Backend`](crate::backend::Backend)'s business; what all backends need is here.
@@ -17,13 +19,12 @@ impl ProxiedDownloadResponse {
     /// the application after every answer. Length, ranges and framing of the file are the proxy's.
     pub(crate) fn prepare(head: &mut response::Parts) {
         head.status = StatusCode::OK;
-        for name in [
+        const OF_THE_PROXY: [HeaderName; 3] = [
             header::CONTENT_RANGE,
             header::ACCEPT_RANGES,
             header::TRANSFER_ENCODING,
-        ] {
-            head.headers.remove(name);
-        }
+        ];
+        remove_all(&mut head.headers, &OF_THE_PROXY);
         head.headers
             .insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
     }

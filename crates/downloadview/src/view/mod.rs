@@ -15,7 +15,7 @@ pub use self::options::Resolve;
 pub(crate) use self::options::{ViewOptions, view_setters};
 #[cfg(feature = "fs")]
 pub use self::path::PathView;
-pub use self::service::DownloadService;
+pub use self::service::{DownloadFuture, DownloadService};
 pub use self::storage::StorageView;
 pub use self::virt::VirtualView;
 use crate::content::Metadata;

@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::SystemTime;
@@ -73,15 +74,31 @@ impl<V: DownloadView> ModifiedSince for V {
 impl<V: DownloadView, B> Service<Request<B>> for DownloadService<V> {
     type Response = Response<DownloadBody>;
     type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+    type Future = DownloadFuture;
 
     fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let response = self.respond(request.into_parts().0);
-        Box::pin(async move { Ok(response.await) })
+        DownloadFuture(self.respond(request.into_parts().0))
+    }
+}
+
+/// The future of a [`DownloadService`].
+pub struct DownloadFuture(BoxFuture<'static, Response<DownloadBody>>);
+
+impl Future for DownloadFuture {
+    type Output = Result<Response<DownloadBody>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx).map(Ok)
+    }
+}
+
+impl fmt::Debug for DownloadFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DownloadFuture").finish_non_exhaustive()
     }
 }
 

@@ -5,9 +5,10 @@ use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, openat2, statat};
 use rustix::io::Errno;
 
+use super::warm::Warm;
 use super::{Symlinks, Wait};
 use crate::content::{Metadata, Purpose};
 use crate::error::{Error, Result};
@@ -19,6 +20,7 @@ const RETRIES: usize = 16;
 #[derive(Debug)]
 pub(super) struct Beneath {
     root: OwnedFd,
+    warm: Warm,
 }
 
 impl Beneath {
@@ -34,7 +36,10 @@ impl Beneath {
             ResolveFlags::BENEATH,
         ) {
             Err(Errno::NOSYS | Errno::PERM) => Ok(None),
-            _ => Ok(Some(Self { root })),
+            _ => Ok(Some(Self {
+                root,
+                warm: Warm::new(),
+            })),
         }
     }
 
@@ -58,10 +63,14 @@ impl Beneath {
         wait: Wait,
         root: &Path,
     ) -> Result<Metadata> {
-        match (
-            self.open_at(name, Purpose::Look, ResolveFlags::NO_SYMLINKS, wait),
-            symlinks,
-        ) {
+        if let Some(metadata) = self.glance(name)? {
+            return Ok(metadata);
+        }
+        let found = self.open_at(name, Purpose::Look, ResolveFlags::NO_SYMLINKS, wait);
+        if found.is_ok() && is_one_segment(name) {
+            self.warm.insert(name.as_bytes());
+        }
+        match (found, symlinks) {
             (Err(Errno::LOOP), Symlinks::Within) => {
                 let found = self.open_at(name, Purpose::Look, ResolveFlags::empty(), wait);
                 let found = found.map_err(io::Error::from)?;
@@ -71,6 +80,21 @@ impl Beneath {
                 Ok(metadata)
             }
             (found, _) => metadata_of(found.map_err(io::Error::from)?),
+        }
+    }
+
+    /// One `stat` in place of open, stat and close, for a name directly in the root that is
+    /// [warm](Warm): a single segment cannot leave the folder, and a link at its end is not followed.
+    /// `None` leaves it to the longer way.
+    fn glance(&self, name: &StorageName) -> Result<Option<Metadata>> {
+        if !is_one_segment(name) || !self.warm.holds(name.as_bytes()) {
+            return Ok(None);
+        }
+        let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
+        match statat(&self.root, name.to_path(), flags) {
+            Ok(found) if FileType::from_raw_mode(found.st_mode) == FileType::Symlink => Ok(None),
+            Ok(found) => crate::content::metadata_of_stat(&found, Purpose::Look).map(Some),
+            Err(_) => Ok(None),
         }
     }
 
@@ -114,6 +138,10 @@ impl Beneath {
         let below = real.strip_prefix(&real_root).map_err(|_| Error::NotFound)?;
         Ok(root.join(below))
     }
+}
+
+fn is_one_segment(name: &StorageName) -> bool {
+    !name.as_bytes().contains(&b'/')
 }
 
 fn path_of(fd: &OwnedFd) -> io::Result<PathBuf> {

@@ -8,6 +8,8 @@
 #[cfg(target_os = "linux")]
 mod beneath;
 mod walk;
+#[cfg(target_os = "linux")]
+mod warm;
 
 use std::fs::File;
 use std::io;
@@ -211,9 +213,36 @@ mod tests {
             ] {
                 let result = text(&root, Symlinks::Within, name);
                 assert!(
-                    matches!(result, Err(Error::NotFound | Error::Forbidden)),
+                    matches!(result, Err(Error::NotFound)),
                     "{way} {name}: {result:?}"
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_that_became_a_link_is_refused() {
+        let dir = tree();
+        for (way, root) in roots(&dir) {
+            let name = StorageName::parse("plain.txt").unwrap();
+            let plain = dir.path().join("root/plain.txt");
+            for symlinks in [Symlinks::Refuse, Symlinks::Within] {
+                for _ in 0..2 {
+                    let looked = root.look(&name, symlinks, Wait::ForDisk);
+                    assert_eq!(looked.unwrap().size(), Some(5), "{way}");
+                }
+                std::fs::remove_file(&plain).unwrap();
+                symlink("../secret", &plain).unwrap();
+                let looked = root.look(&name, symlinks, Wait::ForDisk);
+                assert!(matches!(looked, Err(Error::NotFound)), "{way}: {looked:?}");
+                std::fs::remove_file(&plain).unwrap();
+                let looked = root.look(&name, symlinks, Wait::ForDisk);
+                assert!(matches!(looked, Err(Error::NotFound)), "{way}: {looked:?}");
+                std::fs::create_dir(&plain).unwrap();
+                let looked = root.look(&name, symlinks, Wait::ForDisk);
+                assert!(matches!(looked, Err(Error::NotFound)), "{way}: {looked:?}");
+                std::fs::remove_dir(&plain).unwrap();
+                std::fs::write(&plain, "plain").unwrap();
             }
         }
     }

@@ -35,7 +35,10 @@ impl Walk {
             options.custom_flags(nonblock.bits().cast_signed());
         }
         let opened = match symlinks {
-            Symlinks::Within => self.root.open_with(name.to_path(), &options)?,
+            Symlinks::Within => self
+                .root
+                .open_with(name.to_path(), &options)
+                .map_err(outside)?,
             Symlinks::Refuse => {
                 let (parent, last) = self.parent_of(name)?;
                 options.follow(FollowSymlinks::No);
@@ -52,7 +55,7 @@ impl Walk {
         root: &Path,
     ) -> Result<Metadata> {
         let found = match symlinks {
-            Symlinks::Within => self.root.metadata(name.to_path())?,
+            Symlinks::Within => self.root.metadata(name.to_path()).map_err(outside)?,
             Symlinks::Refuse => {
                 let (parent, last) = self.parent_of(name)?;
                 parent.symlink_metadata(last)?
@@ -88,5 +91,13 @@ impl Walk {
         }
         let last = path.file_name().ok_or(io::ErrorKind::NotFound)?;
         Ok((parent, Path::new(last)))
+    }
+}
+
+/// `cap-std` calls a way out of the folder a lack of permission; to a client there is no such file.
+fn outside(error: io::Error) -> io::Error {
+    match (error.kind(), error.raw_os_error()) {
+        (io::ErrorKind::PermissionDenied, None) => io::ErrorKind::NotFound.into(),
+        _ => error,
     }
 }
