@@ -17,10 +17,11 @@ mod tests;
 
 use std::convert::Infallible;
 use std::error::Error as StdError;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -164,7 +165,8 @@ fn http_settings(settings: &ServerSettings) -> http1::Builder {
     http
 }
 
-/// Drives one connection to its end; after a request to stop, to the end of its current answer.
+/// Drives one connection to its end; after a request to stop, to the end of its current answer. The
+/// service must always be ready, as the gateway's own and axum's router are.
 async fn drive<S, B>(
     connection: http1::Connection<TokioIo<Stream>, Connection<S>>,
     mut stopped: watch::Receiver<()>,
@@ -174,10 +176,24 @@ async fn drive<S, B>(
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
     let mut connection = pin!(connection);
-    let ended = tokio::select! {
-        biased;
-        ended = connection.as_mut() => ended,
-        _ = stopped.changed() => {
+    let already = stopped.clone();
+    let mut stop = pin!(stopped.changed());
+    let mut listening = false;
+    let ended = poll_fn(|cx| {
+        if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
+            return Poll::Ready(Some(ended));
+        }
+        // Registered once, the signal wakes this task; until then a look at a flag is enough.
+        let quiet = listening && matches!(already.has_changed(), Ok(false));
+        if !quiet && stop.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(None);
+        }
+        listening = true;
+        Poll::Pending
+    });
+    let ended = match ended.await {
+        Some(ended) => ended,
+        None => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

@@ -11,7 +11,6 @@ use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
-use tower::util::Oneshot;
 use tower_service::Service;
 
 use super::stream::Activity;
@@ -29,9 +28,9 @@ struct Answering(Arc<Activity>);
 
 pin_project! {
     /// An answer on its way.
-    pub(super) struct AnswerFuture<S: Service<Request<Incoming>>> {
+    pub(super) struct AnswerFuture<F> {
         #[pin]
-        future: Oneshot<S, Request<Incoming>>,
+        future: F,
         answering: Option<Answering>,
     }
 }
@@ -58,20 +57,21 @@ where
 {
     type Response = Response<AnswerBody<B>>;
     type Error = Infallible;
-    type Future = AnswerFuture<S>;
+    type Future = AnswerFuture<S::Future>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         self.activity.answer_begins();
         AnswerFuture {
-            future: Oneshot::new(self.service.clone(), request),
+            // What is served here, the gateway's own service and axum's router, is always ready.
+            future: self.service.clone().call(request),
             answering: Some(Answering(Arc::clone(&self.activity))),
         }
     }
 }
 
-impl<S, B> Future for AnswerFuture<S>
+impl<F, B> Future for AnswerFuture<F>
 where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+    F: Future<Output = Result<Response<B>, Infallible>>,
 {
     type Output = Result<Response<AnswerBody<B>>, Infallible>;
 

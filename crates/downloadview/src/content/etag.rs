@@ -1,6 +1,5 @@
 //! The entity tag of a content: an opaque quoted text that changes whenever the bytes do.
 
-use std::fmt::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::HeaderValue;
@@ -68,9 +67,12 @@ impl ETag {
     }
 
     fn from_hex_pair(first: u128, second: u64) -> Self {
-        let mut text = String::with_capacity(40);
-        // Writing to a String cannot fail.
-        let _ = write!(text, "\"{first:x}-{second:x}\"");
+        let mut text = Vec::with_capacity(40);
+        text.push(b'"');
+        push_hex(&mut text, first);
+        text.push(b'-');
+        push_hex(&mut text, u128::from(second));
+        text.push(b'"');
         Self(
             HeaderValue::from_maybe_shared(bytes::Bytes::from(text))
                 .expect("hex digits, a dash and quotes"),
@@ -87,6 +89,16 @@ impl ETag {
     #[must_use]
     pub fn to_header_value(&self) -> HeaderValue {
         self.0.clone()
+    }
+}
+
+/// Lower-case hexadecimal without leading zeros.
+fn push_hex(text: &mut Vec<u8>, number: u128) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = (u128::BITS - number.leading_zeros()).div_ceil(4).max(1);
+    for digit in (0..digits).rev() {
+        let value = (number >> (4 * digit)) & 0xf;
+        text.push(DIGITS[value as usize]);
     }
 }
 

@@ -64,7 +64,7 @@ impl ContentDisposition {
     pub fn new(disposition: Disposition, name: &str) -> Self {
         let kind = disposition.as_str();
         if is_plain(name) {
-            return Self::from_text(format!("{kind}; filename=\"{name}\""));
+            return Self::from_text([kind, "; filename=\"", name, "\""].concat());
         }
         let name = safe_name(name);
         let ascii = ascii_name(&name);

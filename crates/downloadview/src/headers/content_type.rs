@@ -6,32 +6,8 @@
 
 use http::HeaderValue;
 
-/// Where the table underneath is silent, or names a type that RFC 9239 and its likes replaced.
-const OVERRIDES: &[(&str, &str)] = &[
-    ("br", "application/x-brotli"),
-    ("bz2", "application/x-bzip2"),
-    ("cjs", "text/javascript"),
-    ("deb", "application/vnd.debian.binary-package"),
-    ("ipynb", "application/x-ipynb+json"),
-    ("iso", "application/x-iso9660-image"),
-    ("js", "text/javascript"),
-    ("lz", "application/x-lzip"),
-    ("lz4", "application/x-lz4"),
-    ("mjs", "text/javascript"),
-    ("parquet", "application/vnd.apache.parquet"),
-    ("rst", "text/x-rst"),
-    ("svgz", "application/gzip"),
-    ("tbz2", "application/x-bzip2"),
-    ("tgz", "application/gzip"),
-    ("toml", "application/toml"),
-    ("ts", "text/x-typescript"),
-    ("txz", "application/x-xz"),
-    ("xz", "application/x-xz"),
-    ("yaml", "application/yaml"),
-    ("yml", "application/yaml"),
-    ("z", "application/x-compress"),
-    ("zst", "application/zstd"),
-];
+/// The longest extension that is looked up.
+const LONGEST: usize = 16;
 
 /// The media type for a file of this name; `text/…` with `charset=utf-8`, unknown
 /// `application/octet-stream`.
@@ -52,14 +28,10 @@ pub fn content_type_of(name: &str) -> HeaderValue {
 /// As [`content_type_of`], `None` where the name says nothing.
 pub(crate) fn guess(name: &str) -> Option<HeaderValue> {
     let (stem, extension) = name.rsplit_once('.')?;
-    if stem.is_empty() || extension.len() > 16 {
+    if stem.is_empty() || extension.len() > LONGEST {
         return None;
     }
-    let overridden = OVERRIDES
-        .iter()
-        .find(|(known, _)| known.eq_ignore_ascii_case(extension))
-        .map(|&(_, essence)| essence);
-    let essence = match overridden {
+    let essence = match overridden(extension) {
         Some(essence) => essence,
         None => mime_guess::from_ext(extension).first_raw()?,
     };
@@ -69,6 +41,34 @@ pub(crate) fn guess(name: &str) -> Option<HeaderValue> {
             HeaderValue::from_str(&format!("{text}; charset=utf-8")).ok()?
         }
         other => HeaderValue::from_static(other),
+    })
+}
+
+/// Where the table underneath is silent, or names a type that RFC 9239 and its likes replaced.
+fn overridden(extension: &str) -> Option<&'static str> {
+    let mut lower = [0; LONGEST];
+    let lower = lower.get_mut(..extension.len())?;
+    lower.copy_from_slice(extension.as_bytes());
+    lower.make_ascii_lowercase();
+    Some(match &*lower {
+        b"br" => "application/x-brotli",
+        b"bz2" | b"tbz2" => "application/x-bzip2",
+        b"cjs" | b"js" | b"mjs" => "text/javascript",
+        b"deb" => "application/vnd.debian.binary-package",
+        b"ipynb" => "application/x-ipynb+json",
+        b"iso" => "application/x-iso9660-image",
+        b"lz" => "application/x-lzip",
+        b"lz4" => "application/x-lz4",
+        b"parquet" => "application/vnd.apache.parquet",
+        b"rst" => "text/x-rst",
+        b"svgz" | b"tgz" => "application/gzip",
+        b"toml" => "application/toml",
+        b"ts" => "text/x-typescript",
+        b"txz" | b"xz" => "application/x-xz",
+        b"yaml" | b"yml" => "application/yaml",
+        b"z" => "application/x-compress",
+        b"zst" => "application/zstd",
+        _ => return None,
     })
 }
 

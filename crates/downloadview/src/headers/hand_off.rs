@@ -8,6 +8,10 @@ use http::{HeaderMap, HeaderName};
 #[must_use]
 pub(crate) fn is_hand_off(name: &HeaderName) -> bool {
     let name = name.as_str();
+    // Most names are ruled out by their first letter.
+    if !name.starts_with(['x', 'g']) {
+        return false;
+    }
     name.starts_with("x-accel-")
         || name.starts_with("x-sendfile")
         || name.starts_with("x-lighttpd-")

@@ -116,7 +116,8 @@ async fn finish(
         Outcome::Delegated { .. } => Response::from_parts(head, DownloadBody::empty()),
         Outcome::Streamed { .. } => {
             let own_etag = |metadata: &Metadata| asked.choice.own_etag(&download, metadata);
-            deliver_parts(&asked.conditional, head, &download, own_etag).await
+            // Boxed apart, or every delegated answer would carry the room that streaming needs.
+            Box::pin(deliver_parts(&asked.conditional, head, &download, own_etag)).await
         }
         Outcome::Refused { .. } => with_headers_of(head, refusal(StatusCode::SERVICE_UNAVAILABLE)),
     };

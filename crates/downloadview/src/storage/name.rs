@@ -146,7 +146,7 @@ impl StorageName {
 
 /// Bytes as a URI's path: every one but `A-Z a-z 0-9 - . _ ~ /` as `%XX`.
 pub(crate) fn strict(path: &[u8]) -> String {
-    percent_encode(path, STRICT).to_string()
+    Cow::from(percent_encode(path, STRICT)).into_owned()
 }
 
 fn check(segment: &[u8]) -> Result<(), NameError> {

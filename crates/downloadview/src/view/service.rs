@@ -60,7 +60,7 @@ impl<V: DownloadView> DownloadService<V> {
                 return response.into_http();
             }
             let request = ConditionalRequest::of(&request.method, &request.headers);
-            deliver(&request, response).await
+            Box::pin(deliver(&request, response)).await
         })
     }
 }
