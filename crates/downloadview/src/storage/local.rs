@@ -1,5 +1,6 @@
 //! A folder of this machine, confined by descriptor.
 
+use std::future::ready;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -104,34 +105,39 @@ impl LocalStorage {
         }
     }
 
-    async fn look(&self, name: &StorageName) -> Result<Metadata> {
-        match self.root.look(name, self.symlinks, Wait::Never) {
-            Err(error) if would_block(&error) => {}
-            looked => return looked,
-        }
+    /// A look that had to wait for the disk.
+    async fn look_waiting(&self, name: &StorageName) -> Result<Metadata> {
         let (root, name, symlinks) = (Arc::clone(&self.root), name.clone(), self.symlinks);
-        on_blocking_pool(move || root.look(&name, symlinks, Wait::ForDisk)).await
+        let looked = on_blocking_pool(move || root.look(&name, symlinks, Wait::ForDisk)).await;
+        looked.map_err(|error| self.veil(error))
     }
 
-    async fn read(&self, name: &StorageName) -> Result<Content> {
-        match self.root.read(name, self.symlinks, Wait::Never) {
-            Ok(file) => return Content::from_file(file),
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error.into()),
-        }
+    /// An opening that had to wait for the disk.
+    async fn read_waiting(&self, name: &StorageName) -> Result<Content> {
         let (root, name, symlinks) = (Arc::clone(&self.root), name.clone(), self.symlinks);
-        on_blocking_pool(move || Content::from_file(root.read(&name, symlinks, Wait::ForDisk)?))
-            .await
+        let opened = on_blocking_pool(move || {
+            Content::from_file(root.read(&name, symlinks, Wait::ForDisk)?)
+        });
+        opened.await.map_err(|error| self.veil(error))
     }
 }
 
 impl Storage for LocalStorage {
+    // What the kernel has at hand is answered without a future that could wait.
     fn metadata<'a>(&'a self, name: &'a StorageName) -> BoxFuture<'a, Result<Metadata>> {
-        Box::pin(async move { self.look(name).await.map_err(|error| self.veil(error)) })
+        match self.root.look(name, self.symlinks, Wait::Never) {
+            Err(error) if would_block(&error) => Box::pin(self.look_waiting(name)),
+            looked => Box::pin(ready(looked.map_err(|error| self.veil(error)))),
+        }
     }
 
     fn open<'a>(&'a self, name: &'a StorageName) -> BoxFuture<'a, Result<Content>> {
-        Box::pin(async move { self.read(name).await.map_err(|error| self.veil(error)) })
+        let opened = self.root.read(name, self.symlinks, Wait::Never);
+        let opened = opened.map_err(Error::from).and_then(Content::from_file);
+        match opened {
+            Err(error) if would_block(&error) => Box::pin(self.read_waiting(name)),
+            opened => Box::pin(ready(opened.map_err(|error| self.veil(error)))),
+        }
     }
 
     fn path(&self, name: &StorageName) -> Option<PathBuf> {
