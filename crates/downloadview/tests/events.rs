@@ -1,0 +1,102 @@
+//! What is logged of a download: one event, its outcome and its reason, and nothing secret.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use downloadview::backend::Nginx;
+use downloadview::storage::{MemoryStorage, StorageName};
+use downloadview::view::StorageView;
+use downloadview::{DownloadView as _, OptimizeLayer, Optimizer, Rule};
+use http::Request;
+use tower::{Layer as _, ServiceExt as _};
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("unpoisoned").extend_from_slice(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The log of GETs of `paths`, in order, through rules for `/media/`.
+fn log_of(source: &str, paths: &[&str]) -> Vec<String> {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::DEBUG)
+        .without_time()
+        .with_target(false)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let storage = MemoryStorage::new().base_url("/media/");
+    for name in ["a.txt", "b\n.txt"] {
+        storage.insert(StorageName::parse(name).expect("a name"), "x");
+    }
+    let optimizer = Optimizer::builder(Nginx::new())
+        .rule(Rule::url(source).to_uri("/_secret_place/"))
+        .build()
+        .expect("valid");
+    let layer = OptimizeLayer::new(optimizer).route_name(|_| Some("/{*path}".into()));
+    let service = layer.layer(StorageView::new(storage).into_service());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime");
+    tracing::subscriber::with_default(subscriber, || {
+        for path in paths {
+            let request = Request::get(*path).body(()).expect("a path");
+            runtime
+                .block_on(service.clone().oneshot(request))
+                .expect("infallible");
+        }
+    });
+    let bytes = log.0.lock().expect("unpoisoned").clone();
+    let text = String::from_utf8(bytes).expect("UTF-8");
+    text.lines().map(|line| line.trim().to_owned()).collect()
+}
+
+#[test]
+fn one_event_for_one_delegated_download() {
+    assert_eq!(
+        log_of("/media/", &["/a.txt?signature=s3cr3t"]),
+        [
+            r#"DEBUG download outcome="delegated" rule=/media/ backend="nginx" path="/a.txt" route="/{*path}""#
+        ]
+    );
+}
+
+#[test]
+fn an_unmatched_download_warns_once_for_its_route() {
+    let log = log_of("/elsewhere/", &["/a.txt", "/a.txt?again"]);
+    let levels: Vec<_> = log
+        .iter()
+        .map(|line| line.split(' ').next().unwrap_or_default())
+        .collect();
+    assert_eq!(levels, ["WARN", "DEBUG"], "{log:#?}");
+    assert!(
+        log[0].contains("reason=no rule takes this file's path or URL"),
+        "{}",
+        log[0]
+    );
+}
+
+#[test]
+fn no_target_no_query_and_no_line_break_is_logged() {
+    let log = log_of(
+        "/media/",
+        &["/b%0A.txt?signature=s3cr3t", "/%2e%2e/x?signature=s3cr3t"],
+    );
+    assert_eq!(log.len(), 1, "{log:#?}");
+    for line in &log {
+        assert!(
+            !line.contains("s3cr3t") && !line.contains("_secret_place"),
+            "{line}"
+        );
+    }
+}
