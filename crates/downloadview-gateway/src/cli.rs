@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::PossibleValue;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use http::Uri;
 
 use crate::config::{BackendKind, Listen};
 
@@ -28,7 +29,7 @@ Examples:
   downloadview explain --config downloadview.toml /files/report.pdf
       Which view, file, rule and header this request would get.
   downloadview proxy-config nginx --config downloadview.toml > snippet.conf
-      The configuration of the nginx in front.
+      The configuration of the nginx in front; or of apache, lighttpd, caddy.
 
 Exit codes:
   0  done, or stopped when asked to
@@ -51,9 +52,14 @@ pub enum Command {
 }
 
 const PROXY_CONFIG_HELP: &str = "\
-Example, a whole nginx of your own, unprivileged:
+Examples:
+  downloadview proxy-config apache --config downloadview.toml > snippet.conf
+      What goes into the configuration of an existing server; its first lines say where.
   downloadview proxy-config nginx --config downloadview.toml --standalone > /tmp/front.conf
-  mkdir -p /tmp/front && nginx -e stderr -p /tmp/front -c /tmp/front.conf";
+  mkdir -p /tmp/front && nginx -e stderr -p /tmp/front -c /tmp/front.conf
+      A whole nginx of your own, unprivileged. The first lines of each file say how that proxy is started.
+  (umask 077; downloadview proxy-config caddy --proxy edge --config downloadview.toml > Caddyfile)
+      For the announced proxy `edge`. The file holds its secret.";
 
 /// The configuration file.
 #[derive(Debug, Args)]
@@ -81,8 +87,11 @@ pub struct ExplainArgs {
     #[command(flatten)]
     pub config: ConfigArgs,
     /// The path of a request: /files/report.pdf
-    #[arg(value_name = "PATH", value_parser = request_path)]
-    pub path: String,
+    #[arg(value_name = "PATH", value_parser = request_uri)]
+    pub uri: Uri,
+    /// As if the announced proxy of this name had asked [default: nobody in between]
+    #[arg(long, value_name = "NAME")]
+    pub proxy: Option<String>,
 }
 
 /// Arguments of `proxy-config`.
@@ -97,6 +106,9 @@ pub struct ProxyConfigArgs {
     /// Print a complete configuration that an unprivileged user can start
     #[arg(long)]
     pub standalone: bool,
+    /// Which of several announced proxies: the NAME of [optimize.proxies.NAME]
+    #[arg(long, value_name = "NAME")]
+    pub proxy: Option<String>,
     /// Where that proxy listens [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR", requires = "standalone")]
     pub listen: Option<Listen>,
@@ -136,6 +148,12 @@ pub enum Proxies {
 pub enum Proxy {
     /// nginx.
     Nginx,
+    /// Apache httpd with mod_xsendfile.
+    Apache,
+    /// lighttpd.
+    Lighttpd,
+    /// Caddy.
+    Caddy,
 }
 
 impl Proxy {
@@ -143,13 +161,16 @@ impl Proxy {
     pub fn backend(self) -> BackendKind {
         match self {
             Self::Nginx => BackendKind::Nginx,
+            Self::Apache => BackendKind::Apache,
+            Self::Lighttpd => BackendKind::Lighttpd,
+            Self::Caddy => BackendKind::Caddy,
         }
     }
 }
 
 impl ValueEnum for Proxy {
     fn value_variants<'a>() -> &'a [Self] {
-        &[Self::Nginx]
+        &[Self::Nginx, Self::Apache, Self::Lighttpd, Self::Caddy]
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
@@ -162,18 +183,23 @@ fn proxies(text: &str) -> Result<Proxies, String> {
         "auto" => Ok(Proxies::Installed),
         "none" => Ok(Proxies::Named(Vec::new())),
         names => {
-            let proxies = names.split(',').map(|name| {
-                Proxy::from_str(name, false)
-                    .map_err(|_| format!("`{name}` is none of the proxies: nginx"))
-            });
+            let proxies = names
+                .split(',')
+                .map(|name| match Proxy::from_str(name, false) {
+                    Ok(Proxy::Nginx) => Ok(Proxy::Nginx),
+                    _ => Err(format!(
+                        "`{name}` is none of the proxies that this starts: nginx"
+                    )),
+                });
             proxies.collect::<Result<_, _>>().map(Proxies::Named)
         }
     }
 }
 
-fn request_path(text: &str) -> Result<String, String> {
-    if text.starts_with('/') {
-        return Ok(text.to_owned());
+fn request_uri(text: &str) -> Result<Uri, String> {
+    if !text.starts_with('/') {
+        return Err(format!("a path starts with a slash: /{text}"));
     }
-    Err(format!("a path starts with a slash: /{text}"))
+    text.parse()
+        .map_err(|error| format!("{error}; percent-encode it as a client would: %20 for a blank"))
 }

@@ -38,7 +38,7 @@ fn run(command: Command) -> anyhow::Result<()> {
 fn print_explanation(args: &ExplainArgs) -> anyhow::Result<()> {
     let config = Config::load(&args.config.file)?;
     let runtime = downloadview_gateway::server::runtime(&config.server)?;
-    let text = runtime.block_on(explain(&config, &args.path))?;
+    let text = runtime.block_on(explain(&config, &args.uri, args.proxy.as_deref()))?;
     print(&text)
 }
 
@@ -51,6 +51,7 @@ fn print_proxy_config(args: ProxyConfigArgs) -> anyhow::Result<()> {
     let options = proxy_config::Options {
         app: args.app,
         form,
+        proxy: args.proxy,
     };
     let text = proxy_config::print(args.backend.backend(), &config, &options)?;
     print(&text)

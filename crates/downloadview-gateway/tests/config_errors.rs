@@ -71,6 +71,13 @@ fn takes_every_key() {
     let mut lines = vec![format!("{:?}", config.listen)];
     lines.extend(config.storages.iter().map(|storage| format!("{storage:?}")));
     lines.extend(config.rules().map(|rule| format!("{rule:?}")));
+    lines.extend(config.optimize.proxies.iter().map(|(name, proxy)| {
+        let (backend, secret) = (proxy.backend, &proxy.secret);
+        format!(
+            "{name}: {backend:?}, {secret:?} of {}",
+            secret.expose().len()
+        )
+    }));
     lines.extend(config.views.iter().map(|view| {
         let mut view = view.clone();
         view.rules.clear();
@@ -86,16 +93,20 @@ fn takes_every_key() {
     Tcp(127.0.0.1:8000)
     ("media", StorageConfig { base_url: Some("/media/"), kind: Local(LocalStorageConfig { root: "/", symlinks: Within, unreadable: Forbidden }) })
     ("notes", StorageConfig { base_url: Some("/notes/"), kind: Memory { files: {"a.txt": "text", "sub/b.txt": "more text"} } })
-    (RuleConfig { source: Url("/media/"), destination: Url("/_internal/media/"), backend: Some(Nginx), stat: true, nginx: NginxRule { limit_rate: Some(BytesPerSecond(1048576)), buffering: Some(true), expires: Some(3600s), charset: Some("utf-8") }, line: 21 }, Nginx)
-    (RuleConfig { source: Dir("/nowhere/seen/by/the/proxy/only"), destination: Url("/_internal/dir/"), backend: None, stat: false, nginx: NginxRule { limit_rate: None, buffering: None, expires: None, charset: None }, line: 30 }, Nginx)
-    (RuleConfig { source: Storage("media"), destination: Url("/_internal/view/"), backend: None, stat: true, nginx: NginxRule { limit_rate: None, buffering: None, expires: None, charset: None }, line: 46 }, Nginx)
-    ViewConfig { route: Route { pattern: "/files/{*path}", parameters: ["path"] }, kind: Storage { storage: "media", name: Parameter("path") }, disposition: Inline, basename: Some("report.pdf"), content_type: Some("application/pdf"), content_encoding: Some("gzip"), cache_control: Some("private, max-age=60"), optimize: true, rules: [], line: 35 }
-    ViewConfig { route: Route { pattern: "/always", parameters: [] }, kind: Storage { storage: "notes", name: Fixed("a.txt") }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, optimize: true, rules: [], line: 50 }
-    ViewConfig { route: Route { pattern: "/one", parameters: [] }, kind: PathFile { path: "/nowhere/one.pdf" }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, optimize: true, rules: [], line: 56 }
-    ViewConfig { route: Route { pattern: "/many/{name}", parameters: ["name"] }, kind: PathRoot { root: "/", parameter: "name" }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, optimize: true, rules: [], line: 61 }
-    ViewConfig { route: Route { pattern: "/hello", parameters: [] }, kind: Virtual { text: "Hello, world!" }, disposition: Attachment, basename: Some("hello.txt"), content_type: None, content_encoding: None, cache_control: None, optimize: true, rules: [], line: 66 }
+    (RuleConfig { source: Storage("media"), destination: Dir("/srv/media"), backend: Some(Apache), stat: true, limit_rate: None, escaping: Some(Strict), nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 49 }, Apache)
+    (RuleConfig { source: Url("/media/"), destination: Url("/_internal/media/"), backend: Some(Nginx), stat: true, limit_rate: Some(BytesPerSecond(1048576)), escaping: None, nginx: NginxRule { buffering: Some(true), expires: Some(3600s), charset: Some("utf-8") }, line: 21 }, Nginx)
+    (RuleConfig { source: Dir("/nowhere/seen/by/the/proxy/only"), destination: Dir("/srv/dir"), backend: Some(Lighttpd), stat: false, limit_rate: Some(Unlimited), escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 30 }, Lighttpd)
+    (RuleConfig { source: Storage("media"), destination: Url("/_internal/view/"), backend: Some(Nginx), stat: true, limit_rate: None, escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 65 }, Nginx)
+    front: Nginx, Secret(..) of 16
+    light: Lighttpd, Secret(..) of 44
+    side: Apache, Secret(..) of 16
+    ViewConfig { route: Route { pattern: "/files/{*path}", parameters: ["path"] }, kind: Storage { storage: "media", name: Parameter("path") }, disposition: Inline, basename: Some("report.pdf"), content_type: Some("application/pdf"), content_encoding: Some("gzip"), cache_control: Some("private, max-age=60"), optimize: true, rules: [], line: 54 }
+    ViewConfig { route: Route { pattern: "/always", parameters: [] }, kind: Storage { storage: "notes", name: Fixed("a.txt") }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, optimize: true, rules: [], line: 70 }
+    ViewConfig { route: Route { pattern: "/one", parameters: [] }, kind: PathFile { path: "/nowhere/one.pdf" }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, optimize: true, rules: [], line: 76 }
+    ViewConfig { route: Route { pattern: "/many/{name}", parameters: ["name"] }, kind: PathRoot { root: "/", parameter: "name" }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, optimize: true, rules: [], line: 81 }
+    ViewConfig { route: Route { pattern: "/hello", parameters: [] }, kind: Virtual { text: "Hello, world!" }, disposition: Attachment, basename: Some("hello.txt"), content_type: None, content_encoding: None, cache_control: None, optimize: true, rules: [], line: 86 }
     Refuse ["X-Robots-Tag"]
-    ServerSettings { max_connections: 100, shutdown_timeout: 0ns, header_timeout: 500ms, idle_timeout: 120s, write_timeout: None, write_buffer: 8192, notsent_lowat: None, threads: 1 }
+    ServerSettings { max_connections: 100, shutdown_timeout: 0ns, header_timeout: 500ms, idle_timeout: 120s, write_timeout: None, download_timeout: Some(86400s), write_buffer: 8192, notsent_lowat: None, threads: 1 }
     LogSettings { format: Json, level: "warn,downloadview=debug" }
     "#);
 }
@@ -151,43 +162,56 @@ fn suggests_the_key_for_one_typo_in_each() {
     27:1 unknown key `exxpires` in [[optimize.rules]]
     28:1 unknown key `cxharset` in [[optimize.rules]]
     31:1 unknown key `sxource_dir` in [[optimize.rules]]
-    32:1 unknown key `dxestination_url` in [[optimize.rules]]
-    33:1 unknown key `sxtat` in [[optimize.rules]]
-    36:1 unknown key `rxoute` in [[views]]
-    37:1 unknown key `kxind` in [[views]]
-    38:1 unknown key `sxtorage` in [[views]]
-    39:1 unknown key `dxisposition` in [[views]]
-    40:1 unknown key `bxasename` in [[views]]
-    41:1 unknown key `cxontent_type` in [[views]]
-    42:1 unknown key `cxontent_encoding` in [[views]]
-    43:1 unknown key `cxache_control` in [[views]]
-    44:1 unknown key `oxptimize` in [[views]]
-    47:1 unknown key `sxtorage` in [[views.rules]]
-    48:1 unknown key `dxestination_url` in [[views.rules]]
-    51:1 unknown key `rxoute` in [[views]]
-    52:1 unknown key `kxind` in [[views]]
-    53:1 unknown key `sxtorage` in [[views]]
-    54:1 unknown key `nxame` in [[views]]
-    57:1 unknown key `rxoute` in [[views]]
-    58:1 unknown key `kxind` in [[views]]
-    59:1 unknown key `pxath` in [[views]]
-    62:1 unknown key `rxoute` in [[views]]
-    63:1 unknown key `kxind` in [[views]]
-    64:1 unknown key `rxoot` in [[views]]
-    67:1 unknown key `rxoute` in [[views]]
-    68:1 unknown key `kxind` in [[views]]
-    69:1 unknown key `txext` in [[views]]
-    70:1 unknown key `bxasename` in [[views]]
-    73:1 unknown key `mxax_connections` in [server]
-    74:1 unknown key `sxhutdown_timeout` in [server]
-    75:1 unknown key `hxeader_timeout` in [server]
-    76:1 unknown key `ixdle_timeout` in [server]
-    77:1 unknown key `wxrite_timeout` in [server]
-    78:1 unknown key `wxrite_buffer` in [server]
-    79:1 unknown key `nxotsent_lowat` in [server]
-    80:1 unknown key `txhreads` in [server]
-    83:1 unknown key `fxormat` in [log]
-    84:1 unknown key `lxevel` in [log]
+    32:1 unknown key `dxestination_dir` in [[optimize.rules]]
+    33:1 unknown key `bxackend` in [[optimize.rules]]
+    34:1 unknown key `lximit_rate` in [[optimize.rules]]
+    35:1 unknown key `sxtat` in [[optimize.rules]]
+    38:1 unknown key `bxackend` in [optimize.proxies.front]
+    39:1 unknown key `sxecret` in [optimize.proxies.front]
+    42:1 unknown key `bxackend` in [optimize.proxies.light]
+    43:1 unknown key `sxecret_env` in [optimize.proxies.light]
+    46:1 unknown key `bxackend` in [optimize.proxies.side]
+    47:1 unknown key `sxecret` in [optimize.proxies.side]
+    50:1 unknown key `sxtorage` in [[optimize.proxies.side.rules]]
+    51:1 unknown key `dxestination_dir` in [[optimize.proxies.side.rules]]
+    52:1 unknown key `exscaping` in [[optimize.proxies.side.rules]]
+    55:1 unknown key `rxoute` in [[views]]
+    56:1 unknown key `kxind` in [[views]]
+    57:1 unknown key `sxtorage` in [[views]]
+    58:1 unknown key `dxisposition` in [[views]]
+    59:1 unknown key `bxasename` in [[views]]
+    60:1 unknown key `cxontent_type` in [[views]]
+    61:1 unknown key `cxontent_encoding` in [[views]]
+    62:1 unknown key `cxache_control` in [[views]]
+    63:1 unknown key `oxptimize` in [[views]]
+    66:1 unknown key `sxtorage` in [[views.rules]]
+    67:1 unknown key `dxestination_url` in [[views.rules]]
+    68:1 unknown key `bxackend` in [[views.rules]]
+    71:1 unknown key `rxoute` in [[views]]
+    72:1 unknown key `kxind` in [[views]]
+    73:1 unknown key `sxtorage` in [[views]]
+    74:1 unknown key `nxame` in [[views]]
+    77:1 unknown key `rxoute` in [[views]]
+    78:1 unknown key `kxind` in [[views]]
+    79:1 unknown key `pxath` in [[views]]
+    82:1 unknown key `rxoute` in [[views]]
+    83:1 unknown key `kxind` in [[views]]
+    84:1 unknown key `rxoot` in [[views]]
+    87:1 unknown key `rxoute` in [[views]]
+    88:1 unknown key `kxind` in [[views]]
+    89:1 unknown key `txext` in [[views]]
+    90:1 unknown key `bxasename` in [[views]]
+    93:1 unknown key `mxax_connections` in [server]
+    94:1 unknown key `sxhutdown_timeout` in [server]
+    95:1 unknown key `hxeader_timeout` in [server]
+    96:1 unknown key `ixdle_timeout` in [server]
+    97:1 unknown key `wxrite_timeout` in [server]
+    98:1 unknown key `dxownload_timeout` in [server]
+    99:1 unknown key `wxrite_buffer` in [server]
+    100:1 unknown key `nxotsent_lowat` in [server]
+    101:1 unknown key `txhreads` in [server]
+    104:1 unknown key `fxormat` in [log]
+    105:1 unknown key `lxevel` in [log]
     "#);
 }
 
@@ -264,7 +288,6 @@ fn reports_single_values() {
         &[
             "backend = \"ngnix\"",
             "backend = \"apache\"",
-            "backend = \"announced\"",
             "unmatched = \"ignore\"",
             "keep_headers = [\"X Robots\", \"Content-Type\", \"etag\", \"X-Accel-Redirect\", 1]",
         ],
@@ -280,6 +303,8 @@ fn reports_single_values() {
             "destination_url = \"/\"",
             "destination_url = \"/_internal/m%C3%A9dia/\"",
             "backend = \"none\"",
+            "backend = \"announced\"",
+            "backend = \"caddy\"",
             "limit_rate = \"1MB\"",
             "limit_rate = -1",
             "limit_rate = \"99999999999GiB\"",
@@ -288,6 +313,29 @@ fn reports_single_values() {
             "charset = \"\"",
         ],
     );
+    report += &each_with(
+        "[[optimize.rules]]\nsource_dir",
+        &["destination_dir = \"/\""],
+    );
+    report += &each_with(
+        "[optimize.proxies.front]",
+        &[
+            "backend = \"none\"",
+            "backend = \"announced\"",
+            "secret = \"0123456789abcde\"",
+            "secret = \"0123456789 abcdef\"",
+            "secret = 123456789",
+        ],
+    );
+    report += &each_with(
+        "[optimize.proxies.light]",
+        &[
+            "secret_env = \"DOWNLOADVIEW_TEST_UNSET\"",
+            "secret_env = \"CARGO_PKG_VERSION\"",
+            "secret_env = \"CARGO_PKG_DESCRIPTION\"",
+        ],
+    );
+    report += &each_with("[[optimize.proxies.side.rules]]", &["escaping = \"loose\""]);
     report += &each_with(
         "[[views]]",
         &[
@@ -314,6 +362,7 @@ fn reports_single_values() {
             "header_timeout = \"0s\"",
             "idle_timeout = \"off\"",
             "write_timeout = \"none\"",
+            "download_timeout = \"0s\"",
             "write_buffer = 4096",
             "notsent_lowat = 0",
             "threads = 0",
@@ -367,10 +416,8 @@ fn reports_single_values() {
         -> write it in quotes, a duration with its unit: "60s"
     17:11 `backend`: unknown value `ngnix`
         -> did you mean "nginx"?
-    17:11 `backend`: `apache` is not available in this version
-        -> use `none` or `nginx`
-    17:11 `backend`: `announced` is not available in this version
-        -> use `none` or `nginx`
+    37:11 `proxies`: announced proxies need `backend = "announced"` in [optimize]
+        -> write that, or take these tables out
     18:13 `unmatched`: unknown value `ignore`
         -> use `stream`, `warn` or `refuse`
     19:17 `keep_headers`: "X Robots" is no header name that a proxy can carry over
@@ -397,8 +444,12 @@ fn reports_single_values() {
         -> name a folder of URLs that nothing else uses: "/_internal/"
     23:19 `destination_url`: `/_internal/m%C3%A9dia/` holds a character that proxies spell in several ways
         -> use letters, digits, `-`, `.`, `_` and `~`: no client ever sees this path
-    24:11 `backend`: a rule without a proxy does nothing
-        -> take the rule out, or name its proxy: "nginx"
+    24:11 `backend`: without a proxy there is nothing to hand off
+        -> name the proxy: "nginx", "apache", "lighttpd" or "caddy"
+    24:11 `backend`: `announced` stands for several proxies
+        -> name one of them: "nginx", "apache", "lighttpd" or "caddy"
+    24:11 `backend`: no announced proxy is caddy, so nothing would use this rule
+        -> add a table [optimize.proxies.NAME] with backend = "caddy"
     25:14 `limit_rate`: `1MB` is no size
         -> write a number of bytes, or a whole number of KiB, MiB or GiB: "64KiB"
     25:14 `limit_rate`: `-1` is negative
@@ -411,47 +462,69 @@ fn reports_single_values() {
         -> write it in quotes, a duration with its unit: "60s"
     28:11 `charset`: "" is no charset
         -> write its name: "utf-8"
-    37:8 `kind`: `object` is not available in this version
+    32:19 `destination_dir`: the proxy may send every file below this folder, and this is every file
+        -> name the folder that holds the files: "/srv/media"
+    38:11 `backend`: without a proxy there is nothing to hand off
+        -> name the proxy: "nginx", "apache", "lighttpd" or "caddy"
+    38:11 `backend`: `announced` stands for several proxies
+        -> name one of them: "nginx", "apache", "lighttpd" or "caddy"
+    39:10 `secret`: a secret of 15 bytes can be guessed
+        -> write at least 16: openssl rand -hex 32
+    39:10 `secret`: the secret holds something other than visible ASCII characters
+        -> use letters and digits: openssl rand -hex 32
+    39:10 `secret`: expected a string, found an integer
+        -> write it in quotes, a duration with its unit: "60s"
+    43:14 `secret_env`: the environment variable `DOWNLOADVIEW_TEST_UNSET` is not set
+        -> set it, to the same value for `serve` and for `proxy-config`
+    43:14 `secret_env`: in the environment variable `CARGO_PKG_VERSION`: a secret of 5 bytes can be guessed
+        -> write at least 16: openssl rand -hex 32
+    43:14 `secret_env`: in the environment variable `CARGO_PKG_DESCRIPTION`: the secret holds something other than visible ASCII characters
+        -> use letters and digits: openssl rand -hex 32
+    52:12 `escaping`: unknown value `loose`
+        -> use `raw` or `strict`
+    56:8 `kind`: `object` is not available in this version
         -> use `path`, `storage` or `virtual`
-    38:11 `storage`: there is no storage `meida`
+    57:11 `storage`: there is no storage `meida`
         -> did you mean "media"?
-    39:15 `disposition`: unknown value `attachement`
+    58:15 `disposition`: unknown value `attachement`
         -> did you mean "attachment"?
-    40:12 `basename`: "../report.pdf" is no file name
+    59:12 `basename`: "../report.pdf" is no file name
         -> write a name without slashes and control characters: "report.pdf"
-    41:16 `content_type`: "pdf" is no media type
+    60:16 `content_type`: "pdf" is no media type
         -> write type/subtype: "application/pdf", "text/plain; charset=utf-8"
-    41:16 `content_type`: "text/plain; a=\u{7}" is no header value
+    60:16 `content_type`: "text/plain; a=\u{7}" is no header value
         -> use visible ASCII characters, without blanks at the ends
-    42:20 `content_encoding`: "gzip, br" is no content coding
+    61:20 `content_encoding`: "gzip, br" is no content coding
         -> write one word: "gzip", "br", "zstd"
-    43:17 `cache_control`: "private\r\nX-Evil: 1" is no header value
+    62:17 `cache_control`: "private\r\nX-Evil: 1" is no header value
         -> use visible ASCII characters, without blanks at the ends
-    53:11 `storage`: there is no storage `archive`
+    73:11 `storage`: there is no storage `archive`
         -> add a table [storages.archive]
-    54:8 `name`: "/a.txt" is no name in a storage
+    74:8 `name`: "/a.txt" is no name in a storage
         -> write it relative to the storage, without `..` and empty segments: "reports/may.pdf"
-    59:8 `path`: / is a folder
+    79:8 `path`: / is a folder
         -> name one file, or use `root` with a route parameter to serve a folder
-    73:19 `max_connections`: 0 is too few
+    93:19 `max_connections`: 0 is too few
         -> write a number from 1 upwards
-    74:20 `shutdown_timeout`: `30` is no duration
+    94:20 `shutdown_timeout`: `30` is no duration
         -> write a whole number with its unit, ms, s, m, h or d: "60s"
-    75:18 `header_timeout`: no time at all would end every connection at once
+    95:18 `header_timeout`: no time at all would end every connection at once
         -> write at least "1ms"
-    76:16 `idle_timeout`: `off` is no duration
+    96:16 `idle_timeout`: `off` is no duration
         -> write a whole number with its unit, ms, s, m, h or d: "60s"
-    77:17 `write_timeout`: `none` is no duration
+    97:17 `write_timeout`: `none` is no duration
         -> write a whole number with its unit, ms, s, m, h or d: "60s"
-    78:16 `write_buffer`: 4096 bytes are too few
+    98:20 `download_timeout`: no time at all would end every connection at once
+        -> write at least "1ms"
+    99:16 `write_buffer`: 4096 bytes are too few
         -> write "8KiB" or more
-    79:17 `notsent_lowat`: a limit of unsent bytes lies between 1 byte and 4 GiB
+    100:17 `notsent_lowat`: a limit of unsent bytes lies between 1 byte and 4 GiB
         -> write "128KiB", or "off" for no limit
-    80:11 `threads`: 0 is too few
+    101:11 `threads`: 0 is too few
         -> write a number from 1 upwards
-    83:10 `format`: unknown value `text`
+    104:10 `format`: unknown value `text`
         -> use `auto`, `human` or `json`
-    84:9 `level`: `loud` is no log level
+    105:9 `level`: `loud` is no log level
         -> write off, error, warn, info, debug or trace, or directives such as "info,downloadview=debug"
     "#);
 }
@@ -553,7 +626,7 @@ fn reports_missing_and_contradicting_keys() {
         format!("[databases.main]\nurl = \"sqlite:///a.db\"\n{VIEW}"),
         rule(""),
         rule(
-            "source_url = \"/a/\"\nsource_dir = \"/\"\ndestination_url = \"/b/\"\ndestination_dir = \"/\"",
+            "source_url = \"/a/\"\nsource_dir = \"/\"\ndestination_url = \"/b/\"\ndestination_dir = \"/srv/b\"",
         ),
         rule("source_dir = \"/\"\ndestination_dir = \"/srv/\""),
         rule("source_dir = \"missing\"\ndestination_url = \"/b/\""),
@@ -602,8 +675,8 @@ fn reports_missing_and_contradicting_keys() {
         -> add a table [storages.archive]
     10:9 route `/hello/world` lies below `/hello/`, which the rule of line 6 keeps from clients
         -> choose a `destination_url` that no route starts with: "/_internal/"
-    9:12 `escaping`: not available in this version
-        -> take it out: nginx has one escaping only
+    9:12 `escaping`: nginx percent-decodes every name, whatever its version
+        -> take it out
     4:1 missing key `route` in [[views]]
         -> add it: route = "/files/{*path}"
     4:1 missing key `kind` in [[views]]
@@ -621,6 +694,148 @@ fn reports_missing_and_contradicting_keys() {
     4:1 this view has rules and `optimize = false`, which forbids them
         -> take one of the two out
     "#);
+}
+
+#[test]
+fn reports_what_a_backend_cannot_do() {
+    let texts = ["nginx", "apache", "lighttpd", "caddy"].map(|backend| {
+        format!(
+            "[optimize]\nbackend = \"{backend}\"\n[[optimize.rules]]\nsource_url = \"https://host/\"\n\
+             destination_url = \"/b/\"\nlimit_rate = \"1MiB\"\nbuffering = true\nexpires = \"1h\"\n\
+             charset = \"utf-8\"\nescaping = \"raw\"\n[[optimize.rules]]\nsource_dir = \"/\"\n\
+             destination_dir = \"/srv\"\n{VIEW}"
+        )
+    });
+    let reports = texts.each_ref().map(|text| table(text));
+    insta::assert_snapshot!(reports.join("---\n"), @r#"
+    10:12 `escaping`: nginx percent-decodes every name, whatever its version
+        -> take it out
+    13:19 nginx takes internal URLs, no file paths
+        -> write destination_url = "/_internal/..." in place of `destination_dir`
+    ---
+    4:14 apache cannot fetch files of other servers
+        -> take the rule out: the gateway streams these files
+    5:19 apache takes file paths, no internal URLs
+        -> write destination_dir = "/srv/media" in place of `destination_url`
+    6:14 `limit_rate`: apache cannot be told a rate for one download
+        -> take it out, or limit the rate in the proxy's own configuration
+    7:13 `buffering`: apache has no such setting, only nginx has
+        -> take it out
+    8:11 `expires`: apache has no such setting, only nginx has
+        -> take it out
+    9:11 `charset`: apache has no such setting, only nginx has
+        -> take it out; a charset may stand in the view's content_type: "text/plain; charset=utf-8"
+    ---
+    4:14 lighttpd cannot fetch files of other servers
+        -> take the rule out: the gateway streams these files
+    5:19 lighttpd takes file paths, no internal URLs
+        -> write destination_dir = "/srv/media" in place of `destination_url`
+    7:13 `buffering`: lighttpd has no such setting, only nginx has
+        -> take it out
+    8:11 `expires`: lighttpd has no such setting, only nginx has
+        -> take it out
+    9:11 `charset`: lighttpd has no such setting, only nginx has
+        -> take it out; a charset may stand in the view's content_type: "text/plain; charset=utf-8"
+    10:12 `escaping`: lighttpd percent-decodes every name, whatever its version
+        -> take it out
+    ---
+    6:14 `limit_rate`: caddy cannot be told a rate for one download
+        -> take it out, or limit the rate in the proxy's own configuration
+    7:13 `buffering`: caddy has no such setting, only nginx has
+        -> take it out
+    8:11 `expires`: caddy has no such setting, only nginx has
+        -> take it out
+    9:11 `charset`: caddy has no such setting, only nginx has
+        -> take it out; a charset may stand in the view's content_type: "text/plain; charset=utf-8"
+    13:19 caddy takes internal URLs, no file paths
+        -> write destination_url = "/_internal/..." in place of `destination_dir`
+    "#);
+}
+
+#[test]
+fn reports_announced_proxies_that_cannot_work() {
+    let optimize = |keys: &str| format!("[optimize]\n{keys}\n{VIEW}");
+    let front = |keys: &str| {
+        optimize(&format!(
+            "backend = \"announced\"\n[optimize.proxies.front]\n{keys}"
+        ))
+    };
+    let good = "backend = \"nginx\"\nsecret = \"0123456789abcdef\"\n";
+    let rule = |keys: &str| format!("{good}[[optimize.rules]]\nsource_dir = \"/\"\n{keys}");
+    let texts = [
+        optimize("backend = \"announced\""),
+        optimize("backend = \"announced\"\nproxies = []"),
+        optimize(&format!("backend = \"nginx\"\n[optimize.proxies.front]\n{good}")),
+        optimize(&format!("backend = \"announced\"\n[optimize.proxies.\"a b\"]\n{good}")),
+        front(""),
+        front("backend = \"nginx\""),
+        front(&format!("{good}secret_env = \"CARGO_PKG_REPOSITORY\"")),
+        front(&rule("destination_url = \"/b/\"")),
+        front(&rule("destination_dir = \"/b\"\nbackend = \"apache\"")),
+        front(&format!(
+            "{good}[[optimize.proxies.front.rules]]\nsource_dir = \"/\"\ndestination_url = \"/b/\"\nbackend = \"nginx\""
+        )),
+        front(&format!(
+            "{good}[[optimize.proxies.front.rules]]\nsource_dir = \"/\"\ndestination_dir = \"/b\""
+        )),
+        front(&format!(
+            "{good}[[optimize.proxies.front.rules]]\nsource_dir = \"/\"\ndestination_url = \"/hello/\""
+        ))
+        .replace("\"/hello\"", "\"/hello/world\""),
+    ];
+    insta::assert_snapshot!(tables(texts.iter().map(String::as_str)), @r#"
+    1:1 `backend = "announced"` without a proxy that could announce itself
+        -> add a table [optimize.proxies.front] with `backend` and `secret_env`
+    3:11 `proxies`: expected a table, found a list
+        -> give `proxies` a table
+    3:11 `proxies`: announced proxies need `backend = "announced"` in [optimize]
+        -> write that, or take these tables out
+    3:1 `a b`: "a b" is no name of a proxy
+        -> use letters, digits, `-`, `.` and `_`: [optimize.proxies.front]
+    3:1 missing key `backend` in [optimize.proxies.front]
+        -> add it: backend = "nginx"
+    3:1 missing key `secret` in [optimize.proxies.front]
+        -> add it: secret = "…", or secret_env = "FRONT_SECRET"
+    3:1 missing key `secret` in [optimize.proxies.front]
+        -> add it: secret = "…", or secret_env = "FRONT_SECRET"
+    3:1 the proxy `front` has both `secret` and `secret_env`
+        -> keep one of the two
+    6:1 this rule names no backend, and several proxies may be announced
+        -> add backend = "nginx": the rule then counts for the announced proxies of that kind
+    9:11 `backend`: no announced proxy is apache, so nothing would use this rule
+        -> add a table [optimize.proxies.NAME] with backend = "apache"
+    9:11 `backend`: the rules of a proxy are for that proxy
+        -> take it out, or move the rule to [[optimize.rules]]
+    8:19 nginx takes internal URLs, no file paths
+        -> write destination_url = "/_internal/..." in place of `destination_dir`
+    10:9 route `/hello/world` lies below `/hello/`, which the rule of line 6 keeps from clients
+        -> choose a `destination_url` that no route starts with: "/_internal/"
+    "#);
+}
+
+/// The excerpt of a report may hold any line of the file.
+#[test]
+fn shows_no_secret() {
+    let table =
+        "[optimize]\nbackend = \"announced\"\n[optimize.proxies.front]\nbackend = \"nginx\"\n";
+    let texts = [
+        format!("{table}secret = \"hunter2\"\n{VIEW}"),
+        format!("{table}secret = \"hunter2 hunter2 hunter2\"\n{VIEW}"),
+        format!("{table}sceret = \"hunter2hunter2hunter2\"\n{VIEW}"),
+        format!("{table}secret = [\"hunter2\"]\n{VIEW}"),
+        format!("{table}secret = \"hunter2\n{VIEW}"),
+        format!("{table}secret = \"hunter2hunter2hunter2\"\nsecret = \"hunter2\"\n{VIEW}"),
+        format!(
+            "[optimize]\nbackend = \"announced\"\nproxies = {{ front = {{ secret = \"hunter2\", backend = \"ngnix\" }} }}\n{VIEW}"
+        ),
+        format!("[optimize]\nbackend = \"announced\"\nproxies = {{ front = \"hunter2\" }}\n{VIEW}"),
+    ];
+    for text in texts {
+        let error = refusal(&text);
+        for shown in [error.to_string(), format!("{error:?}")] {
+            assert!(!shown.contains("unter2"), "{shown}");
+        }
+    }
 }
 
 #[test]

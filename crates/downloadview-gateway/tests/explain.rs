@@ -36,15 +36,24 @@ basename = "hello.txt"
 "#;
 
 async fn explained(path: &str) -> String {
+    explained_of(CONFIG, path, None).await
+}
+
+async fn explained_of(config: &str, path: &str, proxy: Option<&str>) -> String {
     let dir = tempfile::tempdir().expect("a folder");
     std::fs::create_dir(dir.path().join("media")).expect("made");
     std::fs::write(dir.path().join("media/a b.txt"), "text").expect("written");
     let file = dir.path().join("downloadview.toml");
-    let config = Config::parse(CONFIG, &file).expect("valid");
-    let text = explain(&config, path).await.expect("explained");
+    let config = Config::parse(config, &file).expect("valid");
+    let uri = path.parse().expect("a path");
+    let text = match explain(&config, &uri, proxy).await {
+        Ok(text) => text,
+        Err(error) => format!("error: {error}"),
+    };
     let folder = dir.path().to_str().expect("UTF-8");
-    // The tag holds the time of this very test.
-    let lines = text.lines().filter(|line| !line.contains("etag"));
+    // Both hold the time of this very test.
+    let timeless = |line: &&str| !line.contains("etag") && !line.contains("last-modified");
+    let lines = text.lines().filter(timeless);
     lines.collect::<Vec<_>>().join("\n").replace(folder, "")
 }
 
@@ -60,7 +69,7 @@ async fn tells_the_rule_and_the_header_of_a_delegated_file() {
       size    4 bytes
     rules
       /media/public/ (line 10), of [optimize]: does not match the file's path or URL
-      media (line 14), of [optimize]: takes it, for nginx
+      media (line 14), of [optimize]: takes it, for nginx: it decides
     outcome   delegated to nginx by rule media (line 14)
     answer    200 OK
       content-disposition: attachment; filename="a_b.txt"; filename*=UTF-8''a%20b.txt
@@ -70,6 +79,161 @@ async fn tells_the_rule_and_the_header_of_a_delegated_file() {
       x-accel-redirect: /_internal/media/a%20b.txt
       x-accel-limit-rate: 1048576
       content-length: 0
+    "#);
+}
+
+#[tokio::test]
+async fn a_query_leads_to_the_same_file() {
+    let with_query = explained("/files/a%20b.txt?dl=1").await;
+    let without = explained("/files/a%20b.txt").await;
+    assert_eq!(with_query.replace("?dl=1", ""), without);
+    assert!(with_query.contains("200 OK"), "{with_query}");
+}
+
+#[tokio::test]
+async fn one_rule_decides_and_later_ones_would() {
+    let last = "[[views]]\nroute = \"/hello\"";
+    let more = "[[views.rules]]\nsource_dir = \"media\"\ndestination_url = \"/_internal/view/\"\n";
+    let config = CONFIG.replace(last, &format!("{more}{last}"));
+    let text = explained_of(&config, "/files/a%20b.txt", None).await;
+    let rules: Vec<_> = text
+        .lines()
+        .filter(|line| line.contains("(line "))
+        .map(str::trim)
+        .collect();
+    insta::assert_snapshot!(rules.join("\n"), @r#"
+    /media (line 24), of the view: takes it, for nginx: it decides
+    /media/public/ (line 10), of [optimize]: does not match the file's path or URL
+    media (line 14), of [optimize]: would take it, for nginx, but an earlier rule does
+    outcome   delegated to nginx by rule /media (line 24)
+    "#);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_rule_is_judged_by_where_a_link_leads() {
+    let dir = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir_all(dir.path().join("media/real")).expect("made");
+    std::fs::write(dir.path().join("media/real/a.txt"), "text").expect("written");
+    std::os::unix::fs::symlink("real/a.txt", dir.path().join("media/link.txt")).expect("linked");
+    let text = CONFIG
+        .replace(
+            "root = \"media\"",
+            "root = \"media\"\nsymlinks = \"within\"",
+        )
+        .replace("\"/media/public/\"", "\"/media/\"");
+    let config = Config::parse(&text, &dir.path().join("downloadview.toml")).expect("valid");
+    let uri = "/files/link.txt".parse().expect("a path");
+    let text = explain(&config, &uri, None).await.expect("explained");
+    let told: Vec<_> = text
+        .lines()
+        .filter(|line| line.contains("of [optimize]") || line.starts_with("outcome"))
+        .map(str::trim)
+        .collect();
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    /media/ (line 11), of [optimize]: takes it, for nginx, but a symbolic link leads out of the rule
+    media (line 15), of [optimize]: would take it, for nginx, but an earlier rule does
+    outcome   streamed by the gateway: a symbolic link led to a file that the rule cannot express
+    "#);
+}
+
+const ANNOUNCED: &str = r#"
+[storages.media]
+kind = "local"
+root = "media"
+
+[optimize]
+backend = "announced"
+
+[[optimize.rules]]
+storage = "media"
+destination_url = "/_internal/media/"
+backend = "nginx"
+
+[optimize.proxies.front]
+backend = "nginx"
+secret = "0123456789abcdef"
+
+[optimize.proxies.side]
+backend = "apache"
+secret = "fedcba9876543210"
+
+[[optimize.proxies.side.rules]]
+storage = "media"
+destination_dir = "media"
+
+[[views]]
+route = "/files/{*path}"
+kind = "storage"
+storage = "media"
+"#;
+
+#[tokio::test]
+async fn explains_what_an_announced_proxy_would_get() {
+    let mut report = String::new();
+    for proxy in [None, Some("front"), Some("side"), Some("nobody")] {
+        report += &explained_of(ANNOUNCED, "/files/a%20b.txt", proxy).await;
+        report += "\n---\n";
+    }
+    assert!(!report.contains("0123456789abcdef"), "{report}");
+    insta::assert_snapshot!(report, @r#"
+    GET /files/a%20b.txt
+    through   no announced proxy (--proxy names one: front, side)
+    route     /files/{*path} (/downloadview.toml:26)
+    view      storage: media
+    file      a b.txt
+      path    /media/a b.txt
+      size    4 bytes
+    rules
+      media (line 9), of [optimize]: is for nginx alone
+    outcome   streamed by the gateway: the request came through no announced proxy
+    answer    200 OK
+      content-disposition: attachment; filename="a_b.txt"; filename*=UTF-8''a%20b.txt
+      cache-control: private, no-cache
+      x-content-type-options: nosniff
+      content-type: text/plain; charset=utf-8
+      accept-ranges: bytes
+      content-length: 4
+    ---
+    GET /files/a%20b.txt
+    through   the announced proxy front, which is nginx
+    route     /files/{*path} (/downloadview.toml:26)
+    view      storage: media
+    file      a b.txt
+      path    /media/a b.txt
+      size    4 bytes
+    rules
+      media (line 9), of [optimize]: takes it, for nginx: it decides
+    outcome   delegated to nginx by rule media (line 9)
+    answer    200 OK
+      content-disposition: attachment; filename="a_b.txt"; filename*=UTF-8''a%20b.txt
+      cache-control: private, no-cache
+      x-content-type-options: nosniff
+      content-type: text/plain; charset=utf-8
+      x-accel-redirect: /_internal/media/a%20b.txt
+      content-length: 0
+    ---
+    GET /files/a%20b.txt
+    through   the announced proxy side, which is apache
+    route     /files/{*path} (/downloadview.toml:26)
+    view      storage: media
+    file      a b.txt
+      path    /media/a b.txt
+      size    4 bytes
+    rules
+      media (line 22), of the proxy side: takes it, for apache: it decides
+      media (line 9), of [optimize]: is for nginx alone
+    outcome   delegated to apache by rule media (line 22)
+    answer    200 OK
+      content-disposition: attachment; filename="a_b.txt"; filename*=UTF-8''a%20b.txt
+      cache-control: private, no-cache
+      x-content-type-options: nosniff
+      content-type: text/plain; charset=utf-8
+      x-sendfile: /media/a b.txt
+      content-length: 0
+    ---
+    error: /downloadview.toml: there is no announced proxy `nobody`; use one of: front, side
+    ---
     "#);
 }
 
@@ -107,7 +271,7 @@ async fn tells_the_routes_when_none_matches() {
 
 #[tokio::test]
 async fn a_hostile_path_is_explained_too() {
-    insta::assert_snapshot!(explained("/files/..%2fsecret").await, @r"
+    insta::assert_snapshot!(explained("/files/..%2fsecret").await, @r#"
     GET /files/..%2fsecret
     route     /files/{*path} (/downloadview.toml:19)
     view      storage: media
@@ -116,8 +280,9 @@ async fn a_hostile_path_is_explained_too() {
     answer    400 Bad Request
       content-type: text/plain; charset=utf-8
       x-content-type-options: nosniff
+      cache-control: no-store
       content-length: 50
-    ");
+    "#);
 }
 
 #[test]

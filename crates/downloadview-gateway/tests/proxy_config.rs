@@ -1,4 +1,4 @@
-//! The nginx configuration that is printed for a file, and what cannot be printed.
+//! The configuration of each proxy that is printed for a file, and what cannot be printed.
 
 use std::path::Path;
 
@@ -14,14 +14,19 @@ fn config(folder: &Path, tables: &str) -> Config {
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// What is printed for the tables, with FOLDER in place of the folder that relative paths start in.
+/// What is printed for nginx and the tables, with FOLDER in place of the folder that relative paths start in.
 fn printed(folders: &[&str], tables: &str, options: &Options) -> String {
+    printed_for(BackendKind::Nginx, folders, tables, options)
+}
+
+/// [`printed`] for any proxy.
+fn printed_for(backend: BackendKind, folders: &[&str], tables: &str, options: &Options) -> String {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for name in folders {
         std::fs::create_dir_all(folder.path().join(name)).expect("a folder for the test");
     }
     let config = config(folder.path(), tables);
-    let text = print(BackendKind::Nginx, &config, options)
+    let text = print(backend, &config, options)
         .unwrap_or_else(|error: ProxyConfigError| format!("error: {error}"));
     text.replace(folder.path().to_str().expect("UTF-8"), "FOLDER")
 }
@@ -57,11 +62,12 @@ fn prints_a_whole_server() {
     let options = Options {
         app: None,
         form: Form::Standalone("127.0.0.1:8080".parse().unwrap()),
+        proxy: None,
     };
     insta::assert_snapshot!(printed(&["media"], &tables, &options), @r#"
     # nginx in front of downloadview, printed by `downloadview proxy-config nginx --standalone`.
     # Start it unprivileged, with an empty folder of its own for the pid and temporary files:
-    #     nginx -e stderr -p FOLDER -c THIS_FILE
+    #     mkdir -p FOLDER && nginx -e stderr -p FOLDER -c THIS_FILE
     # (THIS_FILE with its full path: nginx looks for a relative one in FOLDER.)
 
     daemon off;
@@ -117,7 +123,9 @@ fn prints_a_whole_server() {
                 proxy_hide_header X-Sendfile;
                 proxy_hide_header X-Sendfile2;
                 proxy_hide_header X-LIGHTTPD-send-file;
+                proxy_hide_header X-LIGHTTPD-KBytes-per-second;
                 proxy_hide_header X-Reproxy-URL;
+                proxy_hide_header X-LiteSpeed-Location;
 
                 # Room for long file names: headers larger than this together are a 502.
                 proxy_buffer_size 16k;
@@ -134,7 +142,9 @@ fn prints_a_whole_server() {
                 alias FOLDER/media/;
                 # A directory would be answered with a redirect that shows this location's name.
                 if (-d $request_filename) { return 404; }
-                # The gateway hands out names without symbolic links; one that appears since is refused.
+                # The gateway hands out names without symbolic links; one that appears since is refused. The 403 or 404 for a file
+                # that vanished since still has the gateway's Content-Disposition, Cache-Control and Set-Cookie: nginx cannot
+                # take them away.
                 disable_symlinks on from=FOLDER/media;
                 # Ranges and resumed downloads need the file as it is, and as it is now.
                 gzip off;
@@ -169,6 +179,7 @@ fn prints_a_snippet_with_the_charset_and_headers_of_the_file() {
     let options = Options {
         app: Some(Listen::Unix("/run/down load.sock".into())),
         form: Form::Snippet,
+        proxy: None,
     };
     insta::assert_snapshot!(printed(&["media"], &tables, &options), @r#"
     # nginx in front of downloadview, printed by `downloadview proxy-config nginx`.
@@ -205,7 +216,9 @@ fn prints_a_snippet_with_the_charset_and_headers_of_the_file() {
         proxy_hide_header X-Sendfile;
         proxy_hide_header X-Sendfile2;
         proxy_hide_header X-LIGHTTPD-send-file;
+        proxy_hide_header X-LIGHTTPD-KBytes-per-second;
         proxy_hide_header X-Reproxy-URL;
+        proxy_hide_header X-LiteSpeed-Location;
 
         # Room for long file names: headers larger than this together are a 502.
         proxy_buffer_size 16k;
@@ -222,7 +235,9 @@ fn prints_a_snippet_with_the_charset_and_headers_of_the_file() {
         alias FOLDER/media/;
         # A directory would be answered with a redirect that shows this location's name.
         if (-d $request_filename) { return 404; }
-        # The gateway hands out names without symbolic links; one that appears since is refused.
+        # The gateway hands out names without symbolic links; one that appears since is refused. The 403 or 404 for a file
+        # that vanished since still has the gateway's Content-Disposition, Cache-Control and Set-Cookie: nginx cannot
+        # take them away.
         disable_symlinks on from=FOLDER/media;
         # Ranges and resumed downloads need the file as it is, and as it is now.
         gzip off;
@@ -347,9 +362,9 @@ fn quotes_paths() {
         alias FOLDER/a%20b/;
         disable_symlinks on from=FOLDER/a%20b;
     ---
-    error: FOLDER/downloadview.toml: "FOLDER/a$b/" cannot be written in nginx's language: `$` begins a variable and has no escape; use another path
+    error: FOLDER/downloadview.toml: "FOLDER/a$b" cannot be written in nginx's language: `$` begins a variable and has no escape; use another path
     ---
-    error: FOLDER/downloadview.toml: "FOLDER/a\tb/" cannot be written in nginx's language: it holds a control character; use another path
+    error: FOLDER/downloadview.toml: "FOLDER/a\tb" cannot be written in nginx's language: it holds a control character; use another path
     "#);
 }
 
@@ -386,11 +401,918 @@ fn refuses_rules_without_one_certain_folder() {
     error: FOLDER/downloadview.toml:8: `source_url = "https://origin.example/"`: files of other servers cannot be delegated in this version; take the rule out: the gateway streams them
     error: FOLDER/downloadview.toml:8: `%FF/` is no UTF-8 when it is decoded; write `storage` or `source_dir` in the rule
     error: FOLDER/downloadview.toml:12: `source_url = "/media/"` means two storages, with base_url "/media/" and "/media/other/"; write `storage` in the rule
-    error: FOLDER/downloadview.toml:11: `/_i/` already means FOLDER/media/ in the rule of line 8; give each folder a `destination_url` of its own
+    error: FOLDER/downloadview.toml:11: `/_i/` already means FOLDER/media in the rule of line 8; give each folder a `destination_url` of its own
     error: FOLDER/downloadview.toml:11: `/_i/other/` and `/_i/` of line 8 lie one below the other, in unrelated folders; give each folder a `destination_url` of its own
     error: FOLDER/downloadview.toml:11: `/_i/` has another `charset` in the rule of line 8; give each charset a `destination_url` of its own
     error: FOLDER/downloadview.toml: no rule delegates to `nginx`; set `backend = "nginx"` in [optimize] and add [[optimize.rules]]
     error: FOLDER/downloadview.toml: no rule delegates to `nginx`; set `backend = "nginx"` in [optimize] and add [[optimize.rules]]
     error: FOLDER/downloadview.toml: the gateway listens on 127.0.0.1:0, whose port the system chooses; name the port with --app ADDR
+    "#);
+}
+
+fn standalone() -> Options {
+    Options {
+        form: Form::Standalone(Listen::Tcp(([127, 0, 0, 1], 8080).into())),
+        ..Options::default()
+    }
+}
+
+/// One rule by storage, for the backends that take URLs and for those that take paths.
+fn simple(backend: BackendKind) -> String {
+    let destination = match backend.takes_paths() {
+        true => "destination_dir = \"media\"",
+        false => "destination_url = \"/_internal/media/\"",
+    };
+    media_rule(&format!("storage = \"media\"\n{destination}"))
+        .replace("\"nginx\"", &format!("\"{}\"", backend.name()))
+}
+
+/// The whole server, without comments.
+fn bare(backend: BackendKind, folders: &[&str], tables: &str, options: &Options) -> String {
+    let text = printed_for(backend, folders, tables, options);
+    let telling = |line: &&str| !line.trim_start().starts_with('#') && !line.is_empty();
+    text.lines().filter(telling).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn prints_apache() {
+    let tables = simple(BackendKind::Apache);
+    insta::assert_snapshot!(printed_for(BackendKind::Apache, &["media"], &tables, &standalone()), @r#"
+    # Apache in front of downloadview, printed by `downloadview proxy-config apache --standalone`.
+    # Start it unprivileged, with an empty folder of its own for the pid and error.log:
+    #     mkdir -p FOLDER && apache2 -D FOREGROUND -d FOLDER -f THIS_FILE
+    # (Both with their full path: httpd looks for relative ones elsewhere. Other systems call it `httpd`.)
+
+    # Where the modules are: as on Debian; /usr/lib64/httpd/modules on Fedora.
+    Define DOWNLOADVIEW_MODULES /usr/lib/apache2/modules
+    <IfModule !mod_unixd.c>
+        LoadModule unixd_module ${DOWNLOADVIEW_MODULES}/mod_unixd.so
+    </IfModule>
+    LoadModule mpm_event_module ${DOWNLOADVIEW_MODULES}/mod_mpm_event.so
+    LoadModule authz_core_module ${DOWNLOADVIEW_MODULES}/mod_authz_core.so
+    LoadModule headers_module ${DOWNLOADVIEW_MODULES}/mod_headers.so
+    LoadModule proxy_module ${DOWNLOADVIEW_MODULES}/mod_proxy.so
+    LoadModule proxy_http_module ${DOWNLOADVIEW_MODULES}/mod_proxy_http.so
+    LoadModule xsendfile_module ${DOWNLOADVIEW_MODULES}/mod_xsendfile.so
+
+    Listen 127.0.0.1:8080
+    ServerName localhost
+    ServerTokens Prod
+    TraceEnable Off
+    MaxKeepAliveRequests 0
+
+    # Relative to FOLDER. Nothing in it has a URL: every request goes to the gateway.
+    DefaultRuntimeDir .
+    PidFile apache.pid
+    ErrorLog error.log
+    DocumentRoot .
+    <Directory "/">
+        Require all denied
+    </Directory>
+
+    # The gateway. Paths reach it as the client wrote them (nocanon, NoDecode). Connections to it stay open; it closes them
+    # after 75 s without a request, Apache after 60. Room for long file names: a longer header line is a 502.
+    AllowEncodedSlashes NoDecode
+    ProxyPreserveHost On
+    ProxyPass "/" "http://127.0.0.1:8000/" nocanon ttl=60 responsefieldsize=16384
+
+    # What proxies and applications say to each other is not for clients to say.
+    RequestHeader unset X-Downloadview-Proxy
+    RequestHeader unset X-Accel-Mapping
+    RequestHeader unset X-Accel-Redirect
+    RequestHeader unset X-Sendfile
+    RequestHeader unset X-Sendfile-Type
+    RequestHeader unset X-Sendfile2
+    RequestHeader unset X-LIGHTTPD-send-file
+    RequestHeader unset X-Reproxy-URL
+
+    # Files of these folders, sent where the gateway says X-Sendfile: none of them has a URL. XSendFilePath counts for the
+    # whole server, wherever it stands. Symbolic links are followed, there is no switch: the gateway hands out names
+    # without them.
+    XSendFile On
+    <IfDirective XSendFileUnescape>
+        XSendFileUnescape Off
+    </IfDirective>
+    XSendFilePath "FOLDER/media"
+    EnableSendfile On
+    # A file that is cut while it is sent must not take the process with it.
+    EnableMMAP Off
+    # Or every file had the ETag "0", and a resumed download would mix two of them.
+    FileETag None
+
+    # The module leaves its header in place unless the status is 200: the path would reach the client. Without the
+    # condition the header would be gone before the module sees it.
+    Header unset X-Sendfile "expr=%{REQUEST_STATUS} != 200"
+    Header always unset X-Sendfile "expr=%{REQUEST_STATUS} != 200"
+    # Hand-off headers of other proxies.
+    Header unset X-Sendfile2
+    Header unset X-LIGHTTPD-send-file
+    Header unset X-LIGHTTPD-KBytes-per-second
+    Header unset X-Accel-Redirect
+    Header unset X-Accel-Buffering
+    Header unset X-Accel-Charset
+    Header unset X-Accel-Expires
+    Header unset X-Accel-Limit-Rate
+    Header unset X-Reproxy-URL
+    Header unset X-LiteSpeed-Location
+    Header always unset X-Sendfile2
+    Header always unset X-LIGHTTPD-send-file
+    Header always unset X-LIGHTTPD-KBytes-per-second
+    Header always unset X-Accel-Redirect
+    Header always unset X-Accel-Buffering
+    Header always unset X-Accel-Charset
+    Header always unset X-Accel-Expires
+    Header always unset X-Accel-Limit-Rate
+    Header always unset X-Reproxy-URL
+    Header always unset X-LiteSpeed-Location
+    "#);
+}
+
+#[test]
+fn prints_an_apache_snippet() {
+    let tables = simple(BackendKind::Apache);
+    let options = Options {
+        app: Some(Listen::Unix("/run/down load.sock".into())),
+        ..Options::default()
+    };
+    insta::assert_snapshot!(printed_for(BackendKind::Apache, &["media"], &tables, &options), @r#"
+    # Apache in front of downloadview, printed by `downloadview proxy-config apache`. Into the <VirtualHost> that
+    # clients reach. If it has other things too, narrow `ProxyPass "/"` to the routes of the gateway. On Debian:
+    #     apt-get install libapache2-mod-xsendfile && a2enmod headers proxy proxy_http xsendfile
+
+    # The gateway. Paths reach it as the client wrote them (nocanon, NoDecode). Connections to it stay open; it closes them
+    # after 75 s without a request, Apache after 60. Room for long file names: a longer header line is a 502.
+    AllowEncodedSlashes NoDecode
+    ProxyPreserveHost On
+    ProxyPass "/" "unix:/run/down load.sock|http://localhost/" nocanon ttl=60 responsefieldsize=16384
+
+    # What proxies and applications say to each other is not for clients to say.
+    RequestHeader unset X-Downloadview-Proxy
+    RequestHeader unset X-Accel-Mapping
+    RequestHeader unset X-Accel-Redirect
+    RequestHeader unset X-Sendfile
+    RequestHeader unset X-Sendfile-Type
+    RequestHeader unset X-Sendfile2
+    RequestHeader unset X-LIGHTTPD-send-file
+    RequestHeader unset X-Reproxy-URL
+
+    # Files of these folders, sent where the gateway says X-Sendfile: none of them has a URL. XSendFilePath counts for the
+    # whole server, wherever it stands. Symbolic links are followed, there is no switch: the gateway hands out names
+    # without them.
+    XSendFile On
+    <IfDirective XSendFileUnescape>
+        XSendFileUnescape Off
+    </IfDirective>
+    XSendFilePath "FOLDER/media"
+    EnableSendfile On
+    # A file that is cut while it is sent must not take the process with it.
+    EnableMMAP Off
+    # Or every file had the ETag "0", and a resumed download would mix two of them.
+    FileETag None
+
+    # The module leaves its header in place unless the status is 200: the path would reach the client. Without the
+    # condition the header would be gone before the module sees it.
+    Header unset X-Sendfile "expr=%{REQUEST_STATUS} != 200"
+    Header always unset X-Sendfile "expr=%{REQUEST_STATUS} != 200"
+    # Hand-off headers of other proxies.
+    Header unset X-Sendfile2
+    Header unset X-LIGHTTPD-send-file
+    Header unset X-LIGHTTPD-KBytes-per-second
+    Header unset X-Accel-Redirect
+    Header unset X-Accel-Buffering
+    Header unset X-Accel-Charset
+    Header unset X-Accel-Expires
+    Header unset X-Accel-Limit-Rate
+    Header unset X-Reproxy-URL
+    Header unset X-LiteSpeed-Location
+    Header always unset X-Sendfile2
+    Header always unset X-LIGHTTPD-send-file
+    Header always unset X-LIGHTTPD-KBytes-per-second
+    Header always unset X-Accel-Redirect
+    Header always unset X-Accel-Buffering
+    Header always unset X-Accel-Charset
+    Header always unset X-Accel-Expires
+    Header always unset X-Accel-Limit-Rate
+    Header always unset X-Reproxy-URL
+    Header always unset X-LiteSpeed-Location
+    "#);
+}
+
+#[test]
+fn prints_lighttpd() {
+    let tables = simple(BackendKind::Lighttpd);
+    insta::assert_snapshot!(printed_for(BackendKind::Lighttpd, &["media"], &tables, &standalone()), @r#"
+    # lighttpd in front of downloadview, printed by `downloadview proxy-config lighttpd --standalone`.
+    # Start it unprivileged, in an empty folder of its own for the pid and temporary files:
+    #     mkdir -p FOLDER && cd FOLDER && lighttpd -D -f THIS_FILE
+    # (THIS_FILE with its full path. It logs to stderr.)
+
+    server.modules = ( "mod_setenv", "mod_proxy" )
+    server.bind = "127.0.0.1"
+    server.port = 8080
+    server.tag = ""
+
+    # The folder it was started in. Nothing in it has a URL: every request goes to the gateway.
+    server.document-root = var.CWD
+    server.pid-file = var.CWD + "/lighttpd.pid"
+    server.upload-dirs = ( var.CWD )
+
+    # An open stat cache would send files that were replaced or deleted since.
+    server.stat-cache-engine = "disable"
+    # An encoded slash is part of a name, not the end of a folder.
+    server.http-parseopts = ( "url-path-2f-decode" => "disable" )
+
+    # What proxies and applications say to each other is not for clients to say; nor to hear: lighttpd itself takes only
+    # X-Sendfile and X-LIGHTTPD-* out of answers.
+    setenv.set-request-header = (
+        "X-Downloadview-Proxy" => "",
+        "X-Accel-Mapping" => "",
+        "X-Accel-Redirect" => "",
+        "X-Sendfile" => "",
+        "X-Sendfile-Type" => "",
+        "X-Sendfile2" => "",
+        "X-LIGHTTPD-send-file" => "",
+        "X-Reproxy-URL" => "",
+    )
+    setenv.set-response-header = (
+        "X-Sendfile2" => "",
+        "X-Accel-Redirect" => "",
+        "X-Accel-Buffering" => "",
+        "X-Accel-Charset" => "",
+        "X-Accel-Expires" => "",
+        "X-Accel-Limit-Rate" => "",
+        "X-Reproxy-URL" => "",
+        "X-LiteSpeed-Location" => "",
+    )
+
+    # Answers that the gateway streams are passed on as they come, and never wait on disk.
+    server.stream-response-body = 2
+    # The gateway hands out names without symbolic links; one that appears since is refused.
+    server.follow-symlink = "disable"
+
+    # The gateway. It answers itself, or names a file of the folders below with X-Sendfile: none of them has a URL, and
+    # without the list any readable file of the machine could be sent. (lighttpd opens a new connection to the gateway for
+    # each request, it cannot keep them.)
+    proxy.server = ( "" => ((
+        "host" => "127.0.0.1",
+        "port" => 8000,
+        "x-sendfile" => "enable",
+        "x-sendfile-docroot" => (
+            "FOLDER/media",
+        )
+    )) )
+    "#);
+}
+
+#[test]
+fn prints_a_lighttpd_snippet() {
+    let tables = simple(BackendKind::Lighttpd);
+    let options = Options {
+        app: Some(Listen::Unix("/run/down load.sock".into())),
+        ..Options::default()
+    };
+    insta::assert_snapshot!(printed_for(BackendKind::Lighttpd, &["media"], &tables, &options), @r#"
+    # lighttpd in front of downloadview, printed by `downloadview proxy-config lighttpd`.
+
+    # 1. For the whole server, once. An open stat cache would send files that were replaced or deleted since.
+    server.modules += ( "mod_setenv", "mod_proxy" )
+    server.stat-cache-engine = "disable"
+
+    # 2. For the routes of the gateway: all paths, unless this is narrowed.
+    $HTTP["url"] =~ "^/" {
+        # What proxies and applications say to each other is not for clients to say; nor to hear: lighttpd itself takes only
+        # X-Sendfile and X-LIGHTTPD-* out of answers.
+        setenv.set-request-header = (
+            "X-Downloadview-Proxy" => "",
+            "X-Accel-Mapping" => "",
+            "X-Accel-Redirect" => "",
+            "X-Sendfile" => "",
+            "X-Sendfile-Type" => "",
+            "X-Sendfile2" => "",
+            "X-LIGHTTPD-send-file" => "",
+            "X-Reproxy-URL" => "",
+        )
+        setenv.set-response-header = (
+            "X-Sendfile2" => "",
+            "X-Accel-Redirect" => "",
+            "X-Accel-Buffering" => "",
+            "X-Accel-Charset" => "",
+            "X-Accel-Expires" => "",
+            "X-Accel-Limit-Rate" => "",
+            "X-Reproxy-URL" => "",
+            "X-LiteSpeed-Location" => "",
+        )
+
+        # Answers that the gateway streams are passed on as they come, and never wait on disk.
+        server.stream-response-body = 2
+        # The gateway hands out names without symbolic links; one that appears since is refused.
+        server.follow-symlink = "disable"
+
+        # The gateway. It answers itself, or names a file of the folders below with X-Sendfile: none of them has a URL, and
+        # without the list any readable file of the machine could be sent. (lighttpd opens a new connection to the gateway for
+        # each request, it cannot keep them.)
+        proxy.server = ( "" => ((
+            "host" => "/run/down load.sock",
+            "x-sendfile" => "enable",
+            "x-sendfile-docroot" => (
+                "FOLDER/media",
+            )
+        )) )
+    }
+    "#);
+}
+
+#[test]
+fn prints_caddy() {
+    let tables = simple(BackendKind::Caddy);
+    insta::assert_snapshot!(printed_for(BackendKind::Caddy, &["media"], &tables, &standalone()), @r#"
+    # Caddy in front of downloadview, printed by `downloadview proxy-config caddy --standalone`.
+    # Start it unprivileged, with an empty folder of its own for what it remembers:
+    #     mkdir -p FOLDER && HOME=FOLDER XDG_CONFIG_HOME=FOLDER XDG_DATA_HOME=FOLDER \
+    #         caddy run --adapter caddyfile --config THIS_FILE
+    {
+    	admin off
+    	auto_https off
+    	log {
+    		output stderr
+    		level WARN
+    	}
+    }
+
+    http://:8080 {
+    	bind 127.0.0.1
+
+    	# The gateway. It answers itself, or names a file with X-Accel-Redirect. Connections to it stay open; it closes them
+    	# after 75 s without a request, Caddy after 60.
+    	reverse_proxy 127.0.0.1:8000 {
+    		transport http {
+    			keepalive 60s
+    			keepalive_idle_conns_per_host 32
+    			compression off
+    		}
+
+    		# What proxies and applications say to each other is not for clients to say, nor to hear.
+    		header_up -X-Downloadview-Proxy
+    		header_up -X-Accel-Mapping
+    		header_up -X-Accel-Redirect
+    		header_up -X-Sendfile
+    		header_up -X-Sendfile-Type
+    		header_up -X-Sendfile2
+    		header_up -X-LIGHTTPD-send-file
+    		header_up -X-Reproxy-URL
+    		header_down -X-Accel-Redirect
+    		header_down -X-Accel-Buffering
+    		header_down -X-Accel-Charset
+    		header_down -X-Accel-Expires
+    		header_down -X-Accel-Limit-Rate
+    		header_down -X-Sendfile
+    		header_down -X-Sendfile2
+    		header_down -X-LIGHTTPD-send-file
+    		header_down -X-LIGHTTPD-KBytes-per-second
+    		header_down -X-Reproxy-URL
+    		header_down -X-LiteSpeed-Location
+
+    		# Files of the rule in line 8. On 200 only, so that a 404 of the gateway stays one.
+    		@downloadview_1 {
+    			status 200
+    			header X-Accel-Redirect /_internal/media/*
+    		}
+    		handle_response @downloadview_1 {
+    			# Nothing of the gateway's answer is kept unless it is named.
+    			copy_response_headers {
+    				include Content-Type Content-Disposition Content-Encoding Set-Cookie Cache-Control Expires Content-Security-Policy X-Content-Type-Options X-Frame-Options Vary Link Content-Language ETag
+    			}
+    			root * FOLDER/media
+    			# The file server answers nothing else.
+    			@downloadview_method not method GET HEAD
+    			method @downloadview_method GET
+    			rewrite * {rp.header.X-Accel-Redirect}
+    			uri strip_prefix /_internal/media
+    			# A directory is neither redirected to nor listed. Symbolic links are followed, there is no switch: the gateway
+    			# hands out names without them.
+    			file_server {
+    				disable_canonical_uris
+    				index _none_
+    			}
+    		}
+
+    		# A file of no rule: nothing is sent.
+    		@downloadview_elsewhere {
+    			status 200
+    			header X-Accel-Redirect *
+    		}
+    		handle_response @downloadview_elsewhere {
+    			error 404
+    		}
+    	}
+
+    	# The error page for a file that vanished since is not the file.
+    	handle_errors {
+    		header {
+    			-Content-Type
+    			-Content-Disposition
+    			-Content-Encoding
+    			-Content-Language
+    			-Set-Cookie
+    			-Cache-Control
+    			-Expires
+    			-ETag
+    			-Link
+    		}
+    	}
+    }
+    "#);
+}
+
+#[test]
+fn prints_a_caddy_snippet() {
+    let tables = simple(BackendKind::Caddy).replace(
+        "[[optimize",
+        "keep_headers = [\"X-Robots-Tag\", \"vary\"]\n[[optimize",
+    ) + "escaping = \"raw\"\n";
+    let options = Options {
+        app: Some(Listen::Unix("/run/down load.sock".into())),
+        ..Options::default()
+    };
+    insta::assert_snapshot!(printed_for(BackendKind::Caddy, &["media"], &tables, &options), @r#"
+    # Caddy in front of downloadview, printed by `downloadview proxy-config caddy`. Into the site block that clients
+    # reach. If the site has other things too, narrow `reverse_proxy` to the routes of the gateway: with a path
+    # matcher right after the word. `handle_errors` clears the error pages of the whole site.
+
+    # The gateway. It answers itself, or names a file with X-Accel-Redirect. Connections to it stay open; it closes them
+    # after 75 s without a request, Caddy after 60.
+    reverse_proxy `unix//run/down load.sock` {
+    	transport http {
+    		keepalive 60s
+    		keepalive_idle_conns_per_host 32
+    		compression off
+    	}
+
+    	# What proxies and applications say to each other is not for clients to say, nor to hear.
+    	header_up -X-Downloadview-Proxy
+    	header_up -X-Accel-Mapping
+    	header_up -X-Accel-Redirect
+    	header_up -X-Sendfile
+    	header_up -X-Sendfile-Type
+    	header_up -X-Sendfile2
+    	header_up -X-LIGHTTPD-send-file
+    	header_up -X-Reproxy-URL
+    	header_down -X-Accel-Redirect
+    	header_down -X-Accel-Buffering
+    	header_down -X-Accel-Charset
+    	header_down -X-Accel-Expires
+    	header_down -X-Accel-Limit-Rate
+    	header_down -X-Sendfile
+    	header_down -X-Sendfile2
+    	header_down -X-LIGHTTPD-send-file
+    	header_down -X-LIGHTTPD-KBytes-per-second
+    	header_down -X-Reproxy-URL
+    	header_down -X-LiteSpeed-Location
+
+    	# Files of the rule in line 9. On 200 only, so that a 404 of the gateway stays one.
+    	@downloadview_1 {
+    		status 200
+    		header X-Accel-Redirect /_internal/media/*
+    	}
+    	handle_response @downloadview_1 {
+    		# Nothing of the gateway's answer is kept unless it is named.
+    		copy_response_headers {
+    			include Content-Type Content-Disposition Content-Encoding Set-Cookie Cache-Control Expires Content-Security-Policy X-Content-Type-Options X-Frame-Options Vary Link Content-Language X-Robots-Tag
+    		}
+    		root * FOLDER/media
+    		# The file server answers nothing else.
+    		@downloadview_method not method GET HEAD
+    		method @downloadview_method GET
+    		rewrite * {rp.header.X-Accel-Redirect}
+    		uri strip_prefix /_internal/media
+    		# A directory is neither redirected to nor listed. Symbolic links are followed, there is no switch: the gateway
+    		# hands out names without them.
+    		file_server {
+    			disable_canonical_uris
+    			index _none_
+    		}
+    	}
+
+    	# A file of no rule: nothing is sent.
+    	@downloadview_elsewhere {
+    		status 200
+    		header X-Accel-Redirect *
+    	}
+    	handle_response @downloadview_elsewhere {
+    		error 404
+    	}
+    }
+
+    # The error page for a file that vanished since is not the file.
+    handle_errors {
+    	header {
+    		-Content-Type
+    		-Content-Disposition
+    		-Content-Encoding
+    		-Content-Language
+    		-Set-Cookie
+    		-Cache-Control
+    		-Expires
+    		-ETag
+    		-Link
+    	}
+    }
+    "#);
+}
+
+#[test]
+fn listens_where_the_proxy_can() {
+    let places = ["[::1]:8080", "unix:/run/front end.sock"];
+    let mut report = String::new();
+    for backend in [
+        BackendKind::Nginx,
+        BackendKind::Apache,
+        BackendKind::Lighttpd,
+        BackendKind::Caddy,
+    ] {
+        for place in places {
+            let options = Options {
+                form: Form::Standalone(place.parse().unwrap()),
+                app: Some("[::]:8000".parse().unwrap()),
+                proxy: None,
+            };
+            let text = bare(backend, &["media"], &simple(backend), &options);
+            let words = [
+                "listen",
+                "Listen",
+                "bind",
+                "error",
+                "http://",
+                "\"host",
+                "\"port",
+                "reverse",
+                "ProxyPass",
+                "server [",
+                "server.port",
+            ];
+            let telling = |line: &&str| words.iter().any(|word| line.contains(word));
+            for line in text.lines().filter(telling) {
+                if !line.contains("log") && !line.contains("error 404") && !line.contains("_errors")
+                {
+                    report += &format!("{}: {}\n", backend.name(), line.trim());
+                }
+            }
+        }
+    }
+    insta::assert_snapshot!(report, @r#"
+    nginx: server [::1]:8000;
+    nginx: listen [::1]:8080;
+    nginx: proxy_pass http://downloadview;
+    nginx: server [::1]:8000;
+    nginx: listen "unix:/run/front end.sock";
+    nginx: proxy_pass http://downloadview;
+    apache: Listen [::1]:8080
+    apache: ProxyPass "/" "http://[::1]:8000/" nocanon ttl=60 responsefieldsize=16384
+    apache: error: apache cannot listen on unix:/run/front end.sock; name an IP address and a port with --listen
+    lighttpd: server.bind = "[::1]"
+    lighttpd: server.port = 8080
+    lighttpd: "host" => "::1",
+    lighttpd: "port" => 8000,
+    lighttpd: server.bind = "/run/front end.sock"
+    lighttpd: "host" => "::1",
+    lighttpd: "port" => 8000,
+    caddy: http://:8080 {
+    caddy: bind ::1
+    caddy: reverse_proxy [::1]:8000 {
+    caddy: http:// {
+    caddy: bind `unix//run/front end.sock`
+    caddy: reverse_proxy [::1]:8000 {
+    "#);
+}
+
+#[test]
+fn quotes_paths_in_each_language() {
+    let names = [
+        "a b", "a\"b", "a\\b", "a\\", "a`b", "a`\\b", "a$b", "a${b}c", "a{b}", "a%b", "a#b;",
+        "\u{e9}", "a\tb",
+    ];
+    let mut report = String::new();
+    for backend in [
+        BackendKind::Apache,
+        BackendKind::Lighttpd,
+        BackendKind::Caddy,
+    ] {
+        for name in names {
+            let destination = match backend.takes_paths() {
+                true => format!("destination_dir = '{name}'"),
+                false => "destination_url = \"/_i/\"".to_owned(),
+            };
+            let tables = format!(
+                "[optimize]\nbackend = \"{}\"\n[[optimize.rules]]\nsource_dir = '{name}'\n{destination}",
+                backend.name()
+            );
+            let text = bare(backend, &[name], &tables, &Options::default());
+            let telling = |line: &&str| line.contains("FOLDER");
+            report += &text
+                .lines()
+                .filter(telling)
+                .map(|line| format!("{}\n", line.trim()))
+                .collect::<String>();
+        }
+    }
+    insta::assert_snapshot!(report, @r#"
+    XSendFilePath "FOLDER/a b"
+    XSendFilePath "FOLDER/a\"b"
+    XSendFilePath "FOLDER/a\\b"
+    XSendFilePath "FOLDER/a\\"
+    XSendFilePath "FOLDER/a`b"
+    XSendFilePath "FOLDER/a`\\b"
+    XSendFilePath "FOLDER/a$b"
+    error: FOLDER/downloadview.toml: "FOLDER/a${b}c" cannot be written in Apache's language: `${` begins a variable and has no escape; use another path
+    XSendFilePath "FOLDER/a{b}"
+    XSendFilePath "FOLDER/a%b"
+    XSendFilePath "FOLDER/a#b;"
+    XSendFilePath "FOLDER/é"
+    error: FOLDER/downloadview.toml: "FOLDER/a\tb" cannot be written in Apache's language: it holds a control character; use another path
+    "FOLDER/a b",
+    "FOLDER/a\"b",
+    "FOLDER/a\b",
+    error: FOLDER/downloadview.toml: "FOLDER/a\\" cannot be written in lighttpd's language: a backslash before a quotation mark or at the end has no escape; use another path
+    "FOLDER/a`b",
+    "FOLDER/a`\b",
+    "FOLDER/a$b",
+    "FOLDER/a${b}c",
+    "FOLDER/a{b}",
+    "FOLDER/a%b",
+    "FOLDER/a#b;",
+    "FOLDER/é",
+    error: FOLDER/downloadview.toml: "FOLDER/a\tb" cannot be written in lighttpd's language: it holds a control character; use another path
+    root * `FOLDER/a b`
+    root * `FOLDER/a"b`
+    root * `FOLDER/a\b`
+    root * `FOLDER/a\`
+    root * "FOLDER/a`b"
+    error: FOLDER/downloadview.toml: "FOLDER/a`\\b" cannot be written in a Caddyfile: a backtick and a backslash cannot stand in one word; use another path
+    root * `FOLDER/a$b`
+    error: FOLDER/downloadview.toml: "FOLDER/a${b}c" cannot be written in a Caddyfile: braces hold placeholders and cannot be escaped everywhere; use another path
+    error: FOLDER/downloadview.toml: "FOLDER/a{b}" cannot be written in a Caddyfile: braces hold placeholders and cannot be escaped everywhere; use another path
+    root * FOLDER/a%b
+    root * `FOLDER/a#b;`
+    root * `FOLDER/é`
+    error: FOLDER/downloadview.toml: "FOLDER/a\tb" cannot be written in a Caddyfile: it holds a control character; use another path
+    "#);
+}
+
+/// The version of the module and of the server decide how names are read, so it is one for all rules.
+#[test]
+fn writes_the_escaping_of_the_rules() {
+    let rules = |backend: &str, destination: [&str; 2], escaping: [&str; 2]| {
+        let rule = |index: usize| {
+            let escaping = escaping[index];
+            format!(
+                "[[optimize.rules]]\nsource_dir = \"{index}\"\n{}\n{escaping}\n",
+                destination[index]
+            )
+        };
+        format!(
+            "[optimize]\nbackend = \"{backend}\"\n{}{}",
+            rule(0),
+            rule(1)
+        )
+    };
+    let (raw, strict) = ("escaping = \"raw\"", "escaping = \"strict\"");
+    let mut report = String::new();
+    for escaping in [[raw, ""], [strict, strict], [strict, ""]] {
+        for (backend, destination) in [
+            (
+                BackendKind::Apache,
+                ["destination_dir = \"0\"", "destination_dir = \"1\""],
+            ),
+            (
+                BackendKind::Caddy,
+                ["destination_url = \"/_0/\"", "destination_url = \"/_1/\""],
+            ),
+        ] {
+            let tables = rules(backend.name(), destination, escaping);
+            let text = bare(backend, &["0", "1"], &tables, &Options::default());
+            let telling = |line: &&str| {
+                ["Unescape", "include", "error: "]
+                    .iter()
+                    .any(|word| line.contains(word))
+            };
+            report += &text
+                .lines()
+                .filter(telling)
+                .map(|line| format!("{}\n", line.trim()))
+                .collect::<String>();
+            report += "---\n";
+        }
+    }
+    insta::assert_snapshot!(report, @r#"
+    <IfDirective XSendFileUnescape>
+    XSendFileUnescape Off
+    ---
+    error: FOLDER/downloadview.toml:7: the rule of line 3 has another `escaping`, and both mean one proxy; write the same in both: it depends on the proxy's version
+    ---
+    XSendFileUnescape On
+    ---
+    include Content-Type Content-Disposition Content-Encoding Set-Cookie Cache-Control Expires Content-Security-Policy X-Content-Type-Options X-Frame-Options Vary Link Content-Language ETag
+    include Content-Type Content-Disposition Content-Encoding Set-Cookie Cache-Control Expires Content-Security-Policy X-Content-Type-Options X-Frame-Options Vary Link Content-Language ETag
+    ---
+    error: FOLDER/downloadview.toml:7: the rule of line 3 has another `escaping`; write the same in both: it depends on the version of mod_xsendfile
+    ---
+    include Content-Type Content-Disposition Content-Encoding Set-Cookie Cache-Control Expires Content-Security-Policy X-Content-Type-Options X-Frame-Options Vary Link Content-Language ETag
+    include Content-Type Content-Disposition Content-Encoding Set-Cookie Cache-Control Expires Content-Security-Policy X-Content-Type-Options X-Frame-Options Vary Link Content-Language ETag
+    ---
+    "#);
+}
+
+#[cfg(unix)]
+#[test]
+fn lighttpd_must_know_the_real_folder() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let root = folder.path().canonicalize().expect("its real path");
+    std::fs::create_dir(root.join("real")).expect("a folder");
+    std::os::unix::fs::symlink("real", root.join("link")).expect("a link");
+    let tables = "[optimize]\nbackend = \"lighttpd\"\n[[optimize.rules]]\nsource_dir = \"link\"\ndestination_dir = \"link\"";
+    let config = config(&root, tables);
+    let error = print(BackendKind::Lighttpd, &config, &Options::default()).unwrap_err();
+    let error = error
+        .to_string()
+        .replace(root.to_str().expect("UTF-8"), "FOLDER");
+    insta::assert_snapshot!(error, @r#"
+    FOLDER/downloadview.toml:3: `destination_dir` FOLDER/link leads through a symbolic link, and lighttpd refuses links anywhere in a path; write destination_dir = "FOLDER/real"
+    "#);
+}
+
+/// Two nginx, one Apache; rules of the proxy, of the file and of a view.
+const ANNOUNCED: &str = "
+[optimize]
+backend = \"announced\"
+[[optimize.rules]]
+source_dir = \"shared\"
+destination_url = \"/_shared/\"
+backend = \"nginx\"
+[optimize.proxies.front]
+backend = \"nginx\"
+secret = \"0123456789abcdef\"
+[[optimize.proxies.front.rules]]
+source_dir = \"own\"
+destination_url = \"/_own/\"
+[optimize.proxies.other]
+backend = \"nginx\"
+secret = \"SECRET\"
+[optimize.proxies.side]
+backend = \"SIDE\"
+secret = \"SECRET\"
+[[optimize.proxies.side.rules]]
+source_dir = \"own\"
+DESTINATION
+[[views]]
+route = \"/view\"
+kind = \"path\"
+path = \"view/a.txt\"
+[[views.rules]]
+source_dir = \"view\"
+destination_url = \"/_view/\"
+backend = \"nginx\"
+";
+
+fn announced(side: BackendKind, secret: &str) -> String {
+    let destination = match side.takes_paths() {
+        true => "destination_dir = \"own\"",
+        false => "destination_url = \"/_own/\"",
+    };
+    ANNOUNCED
+        .replace("SIDE", side.name())
+        .replace("DESTINATION", destination)
+        .replace("SECRET", secret)
+}
+
+const FOLDERS: [&str; 3] = ["own", "shared", "view"];
+
+#[test]
+fn an_announced_proxy_has_its_own_rules_and_those_of_its_kind() {
+    let tables = announced(BackendKind::Apache, "fedcba9876543210");
+    let mut report = String::new();
+    for proxy in ["front", "other"] {
+        let options = Options {
+            proxy: Some(proxy.to_owned()),
+            ..Options::default()
+        };
+        let text = printed(&FOLDERS, &tables, &options);
+        let first = text.lines().take(2).chain(
+            text.lines()
+                .filter(|line| line.starts_with("location /_") || line.contains("X-Downloadview")),
+        );
+        report += &first
+            .map(|line| format!("{}\n", line.trim()))
+            .collect::<String>();
+    }
+    let apache = printed_for(BackendKind::Apache, &FOLDERS, &tables, &Options::default());
+    let telling = |line: &&str| line.contains("XSendFilePath \"") || line.contains("Downloadview");
+    report += &apache
+        .lines()
+        .filter(telling)
+        .map(|line| format!("{line}\n"))
+        .collect::<String>();
+    insta::assert_snapshot!(report, @r#"
+    # SECRET INSIDE: whoever can read this file can pose as this proxy and learn internal paths. Let nobody but the
+    # proxy's user read it: chmod 600.
+    proxy_set_header X-Downloadview-Proxy "front 0123456789abcdef";
+    location /_own/ {
+    location /_shared/ {
+    location /_view/ {
+    # SECRET INSIDE: whoever can read this file can pose as this proxy and learn internal paths. Let nobody but the
+    # proxy's user read it: chmod 600.
+    proxy_set_header X-Downloadview-Proxy "other fedcba9876543210";
+    location /_shared/ {
+    location /_view/ {
+    RequestHeader set X-Downloadview-Proxy "side fedcba9876543210"
+    XSendFilePath "FOLDER/own"
+    "#);
+}
+
+#[test]
+fn a_secret_is_quoted_or_refused_and_never_shown() {
+    let mut report = String::new();
+    for side in [
+        BackendKind::Apache,
+        BackendKind::Lighttpd,
+        BackendKind::Caddy,
+    ] {
+        for secret in [
+            "a'%b#c;d\\\"e\\\\f-ghijk",
+            "a$b`c-defghijklmn",
+            "a${b}-cdefghijklm",
+            "abcdefghijklmnop\\\\",
+        ] {
+            let text = bare(
+                side,
+                &FOLDERS,
+                &announced(side, secret),
+                &Options::default(),
+            );
+            let telling =
+                |line: &&str| line.contains("X-Downloadview") || line.starts_with("error");
+            report += &text
+                .lines()
+                .filter(telling)
+                .map(|line| format!("{}\n", line.trim()))
+                .collect::<String>();
+        }
+    }
+    let options = Options {
+        proxy: Some("other".to_owned()),
+        ..Options::default()
+    };
+    report += &printed(
+        &FOLDERS,
+        &announced(BackendKind::Apache, "a$b-cdefghijklmno"),
+        &options,
+    );
+    insta::assert_snapshot!(report, @r#"
+    RequestHeader set X-Downloadview-Proxy "side a'%%b#c;d\"e\\f-ghijk"
+    RequestHeader set X-Downloadview-Proxy "side a$b`c-defghijklmn"
+    error: FOLDER/downloadview.toml: the secret of the proxy `side` cannot be written in Apache's language: `${` begins a variable and has no escape; use another secret: openssl rand -hex 32
+    RequestHeader set X-Downloadview-Proxy "side abcdefghijklmnop\\"
+    "X-Downloadview-Proxy" => "side a'%b#c;d\"e\f-ghijk",
+    "X-Downloadview-Proxy" => "side a$b`c-defghijklmn",
+    "X-Downloadview-Proxy" => "side a${b}-cdefghijklm",
+    error: FOLDER/downloadview.toml: the secret of the proxy `side` cannot be written in lighttpd's language: a backslash before a quotation mark or at the end has no escape; use another secret: openssl rand -hex 32
+    header_up X-Downloadview-Proxy `side a'%b#c;d"e\f-ghijk`
+    header_up X-Downloadview-Proxy "side a$b`c-defghijklmn"
+    error: FOLDER/downloadview.toml: the secret of the proxy `side` cannot be written in a Caddyfile: braces hold placeholders and cannot be escaped everywhere; use another secret: openssl rand -hex 32
+    header_up X-Downloadview-Proxy `side abcdefghijklmnop\`
+    error: FOLDER/downloadview.toml: the secret of the proxy `other` cannot be written in nginx's language: `$` begins a variable and has no escape; use another secret: openssl rand -hex 32
+    "#);
+}
+
+#[test]
+fn refuses_an_announced_proxy_that_is_not_clear() {
+    let tables = announced(BackendKind::Apache, "fedcba9876543210");
+    let asked = |backend: BackendKind, proxy: Option<&str>, tables: &str| {
+        let options = Options {
+            proxy: proxy.map(str::to_owned),
+            ..Options::default()
+        };
+        printed_for(backend, &FOLDERS, tables, &options)
+    };
+    let errors = [
+        asked(BackendKind::Nginx, None, &tables),
+        asked(BackendKind::Nginx, Some("side"), &tables),
+        asked(BackendKind::Caddy, None, &tables),
+        asked(BackendKind::Apache, Some("nobody"), &tables),
+        asked(BackendKind::Announced, None, &tables),
+        asked(BackendKind::None, None, &tables),
+        asked(
+            BackendKind::Nginx,
+            Some("front"),
+            "[optimize]\nbackend = \"nginx\"\n[[optimize.rules]]\nsource_dir = \"own\"\ndestination_url = \"/_own/\"",
+        ),
+    ];
+    insta::assert_snapshot!(errors.join("\n"), @r#"
+    error: FOLDER/downloadview.toml: several announced proxies are nginx: front, other; name one with --proxy
+    error: FOLDER/downloadview.toml: no announced proxy that is nginx has the name `side`; use one of: front, other
+    error: FOLDER/downloadview.toml: no announced proxy is caddy; add a table [optimize.proxies.NAME] with `backend = "caddy"`
+    error: FOLDER/downloadview.toml: no announced proxy that is apache has the name `nobody`; use one of: side
+    error: there is no configuration to print for backend `announced`; name a proxy: nginx, apache, lighttpd or caddy
+    error: there is no configuration to print for backend `none`; name a proxy: nginx, apache, lighttpd or caddy
+    error: FOLDER/downloadview.toml: there is no announced proxy `front`, the file announces none; leave --proxy out
     "#);
 }

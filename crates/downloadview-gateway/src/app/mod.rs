@@ -4,7 +4,8 @@
 //! request ─▶ router ─▶ OptimizeLayer of [optimize] ─▶ OptimizeLayer of the view's rules ─▶ view
 //! ```
 //!
-//! A view's own rules come first; what they do not take is left to those of `[optimize]`.
+//! A view's own rules come first; what they do not take is left to those of `[optimize]`. With announced proxies each
+//! layer holds the rules of every proxy, and the outer one finds out, once, which of them a request came through.
 
 mod mount;
 mod optimizer;
@@ -38,10 +39,10 @@ pub struct App {
 /// What the check of the file could not see: a folder that vanished since, a rule that its backend refuses.
 pub fn build(config: &Config) -> Result<App> {
     let storages = storage::build(config)?;
-    let optimizer = Arc::new(optimizer::build(config, &config.optimize.rules)?);
+    let of_all = optimizer::of_config(config)?;
     let mut routes = matchit::Router::new();
     for view in &config.views {
-        let mounted = mount::mount(config, view, &storages, &optimizer)?;
+        let mounted = mount::mount(config, view, &storages, &of_all)?;
         routes
             .insert(view.route.pattern(), mounted)
             .map_err(Error::other)?;

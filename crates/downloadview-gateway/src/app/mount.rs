@@ -8,9 +8,7 @@ use downloadview::file::VirtualFile;
 use downloadview::headers::Disposition;
 use downloadview::storage::{LocalStorage, StorageName};
 use downloadview::view::{PathView, StorageView, VirtualView};
-use downloadview::{
-    DownloadBody, DownloadResponse, DownloadView, Error, OptimizeLayer, Optimizer, Result,
-};
+use downloadview::{DownloadBody, DownloadResponse, DownloadView, Error, OptimizeLayer, Result};
 use http::request::Parts;
 use http::{Request, Response};
 use tower_layer::Layer;
@@ -102,9 +100,9 @@ pub(super) fn mount(
     config: &Config,
     view: &ViewConfig,
     storages: &Storages,
-    optimizer: &Arc<Optimizer>,
+    of_all: &OptimizeLayer,
 ) -> Result<Mounted> {
-    let layers = Layers::of(config, view, optimizer)?;
+    let layers = Layers::of(config, view, of_all)?;
     Ok(match &view.kind {
         ViewKind::PathFile { path } => layers.around(view, options!(PathView::new(path), view)),
         ViewKind::PathRoot { root, .. } => {
@@ -132,7 +130,9 @@ pub(super) fn mount(
 
 fn captured_name(request: &Parts) -> Result<StorageName> {
     let captured = request.extensions.get::<Captured>();
-    StorageName::from_url_path(captured.map_or("", |Captured(value)| value))
+    // Not as a URL's path, which may begin with a slash: `/files//a` would be another spelling of `/files/a`, past the
+    // eyes of a proxy that guards a folder of URLs.
+    StorageName::from_encoded(captured.map_or("", |Captured(value)| value))
 }
 
 struct Layers {
@@ -141,18 +141,18 @@ struct Layers {
 }
 
 impl Layers {
-    fn of(config: &Config, view: &ViewConfig, optimizer: &Arc<Optimizer>) -> Result<Self> {
+    fn of(config: &Config, view: &ViewConfig, of_all: &OptimizeLayer) -> Result<Self> {
         let route: Arc<str> = view.route.pattern().into();
-        let layer = |optimizer: Arc<Optimizer>| {
+        let named = |layer: OptimizeLayer| {
             let route = Arc::clone(&route);
-            OptimizeLayer::new(optimizer).route_name(move |_| Some(Arc::clone(&route)))
+            layer.route_name(move |_| Some(Arc::clone(&route)))
         };
         let of_view = match &view.rules[..] {
             [] => None,
-            rules => Some(layer(Arc::new(optimizer::build(config, rules)?))),
+            rules => Some(named(optimizer::of_view(config, rules)?)),
         };
         Ok(Self {
-            of_all: layer(Arc::clone(optimizer)),
+            of_all: named(of_all.clone()),
             of_view,
         })
     }

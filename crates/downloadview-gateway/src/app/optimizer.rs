@@ -1,32 +1,82 @@
-//! The rules of the configuration as an optimizer.
+//! The rules of the configuration as optimizers, one for each proxy that may be in front.
 
-use downloadview::backend::{Buffering, Expires, Nginx};
-use downloadview::optimize::Unmatched;
-use downloadview::{Error, Optimizer, Result, Rule};
+use std::sync::Arc;
+
+use downloadview::backend::{Apache, Buffering, Caddy, Expires, Lighttpd, Nginx};
+use downloadview::optimize::{Announced, OptimizerBuilder, Unmatched};
+use downloadview::{Error, OptimizeLayer, Optimizer, Result, Rule};
 use http::HeaderValue;
 
 use crate::config::{
-    self, BackendKind, Config, Destination, LimitRate, NginxRule, RuleConfig, Source, StorageKind,
+    self, BackendKind, Config, Destination, LimitRate, RuleConfig, Source, StorageKind,
 };
 
-/// An optimizer for `rules`; without any, one that streams.
-pub(super) fn build(config: &Config, rules: &[RuleConfig]) -> Result<Optimizer> {
-    let unmatched = match config.optimize.unmatched {
+/// The layer for the rules of `[optimize]` and of its proxies.
+pub(super) fn of_config(config: &Config) -> Result<OptimizeLayer> {
+    layer(config, &config.optimize.rules, OwnRules::Included)
+}
+
+/// The layer for the rules of one view. With announced proxies it has the same names and secrets as that of the
+/// configuration, and each proxy the view's rules for its backend.
+pub(super) fn of_view(config: &Config, rules: &[RuleConfig]) -> Result<OptimizeLayer> {
+    layer(config, rules, OwnRules::LeftOut)
+}
+
+/// Whether the rules of announced proxies come before those given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OwnRules {
+    Included,
+    LeftOut,
+}
+
+fn layer(config: &Config, rules: &[RuleConfig], own: OwnRules) -> Result<OptimizeLayer> {
+    if config.optimize.backend != BackendKind::Announced {
+        return Ok(OptimizeLayer::new(build(config, rules)?));
+    }
+    let mut announced = Announced::new();
+    for (name, proxy) in &config.optimize.proxies {
+        let own_rules = proxy.rules.iter().filter(|_| own == OwnRules::Included);
+        let of_kind = rules
+            .iter()
+            .filter(|rule| rule.backend == Some(proxy.backend));
+        let optimizer = build(config, own_rules.chain(of_kind))?;
+        announced = announced.proxy(name, proxy.secret.expose(), optimizer)?;
+    }
+    Ok(OptimizeLayer::announced(Arc::new(announced)))
+}
+
+/// An optimizer for `rules`. Only where the whole file has no rule for any proxy is there no backend; elsewhere a file
+/// that no rule takes is unmatched, even if its view has no rule.
+fn build<'a>(
+    config: &Config,
+    rules: impl IntoIterator<Item = &'a RuleConfig>,
+) -> Result<Optimizer> {
+    let is_of_proxy = |backend| !matches!(backend, BackendKind::None | BackendKind::Announced);
+    if !config.rules().any(|(_, backend)| is_of_proxy(backend)) {
+        return Ok(Optimizer::none());
+    }
+    let mut builder = Optimizer::builder(Nginx::new()).unmatched(match config.optimize.unmatched {
         config::Unmatched::Stream => Unmatched::Stream,
         config::Unmatched::Warn => Unmatched::Warn,
         config::Unmatched::Refuse => Unmatched::Refuse,
-    };
-    let mut builder = Optimizer::builder(Nginx::new()).unmatched(unmatched);
+    });
     for rule in rules {
-        match rule.backend_or(config.optimize.backend) {
-            BackendKind::None => {}
-            BackendKind::Nginx => {
-                let backend = nginx(&rule.nginx)?;
-                builder = builder.rule_for(backend, self::rule(config, rule)?);
-            }
-        }
+        builder = add(builder, config, rule)?;
     }
     builder.build()
+}
+
+fn add(builder: OptimizerBuilder, config: &Config, rule: &RuleConfig) -> Result<OptimizerBuilder> {
+    let backend = rule.backend_or(config.optimize.backend);
+    let escaping = rule.escaping_for(backend).unwrap_or_default();
+    let built = self::rule(config, rule)?;
+    Ok(match backend {
+        BackendKind::None | BackendKind::Announced => builder,
+        BackendKind::Nginx => builder.rule_for(nginx(rule)?, built),
+        BackendKind::Apache => builder.rule_for(Apache::new().escaping(escaping), built),
+        BackendKind::Lighttpd => builder.rule_for(lighttpd(rule), built),
+        BackendKind::Caddy => builder.rule_for(Caddy::new().escaping(escaping), built),
+    })
 }
 
 /// One rule, named by its source and its line in the file.
@@ -57,13 +107,10 @@ fn folder_of<'a>(config: &'a Config, storage: &str) -> Result<&'a std::path::Pat
     }
 }
 
-fn nginx(options: &NginxRule) -> Result<Nginx> {
-    let mut nginx = Nginx::new();
-    if let Some(rate) = options.limit_rate {
-        nginx = nginx.limit_rate(match rate {
-            LimitRate::Unlimited => 0,
-            LimitRate::BytesPerSecond(bytes) => bytes,
-        });
+fn nginx(rule: &RuleConfig) -> Result<Nginx> {
+    let (options, mut nginx) = (&rule.nginx, Nginx::new());
+    if let Some(rate) = rule.limit_rate {
+        nginx = nginx.limit_rate(bytes_per_second(rate));
     }
     if let Some(buffering) = options.buffering {
         nginx = nginx.buffering(match buffering {
@@ -80,5 +127,20 @@ fn nginx(options: &NginxRule) -> Result<Nginx> {
     match &options.charset {
         Some(charset) => Ok(nginx.charset(HeaderValue::try_from(charset).map_err(Error::other)?)),
         None => Ok(nginx),
+    }
+}
+
+fn lighttpd(rule: &RuleConfig) -> Lighttpd {
+    match rule.limit_rate {
+        Some(rate) => Lighttpd::new().limit_rate(bytes_per_second(rate)),
+        None => Lighttpd::new(),
+    }
+}
+
+/// As the headers say it: 0 for no limit.
+fn bytes_per_second(rate: LimitRate) -> u64 {
+    match rate {
+        LimitRate::Unlimited => 0,
+        LimitRate::BytesPerSecond(bytes) => bytes,
     }
 }

@@ -1,8 +1,9 @@
 //! Checks what no table can check alone: routes that overlap, and routes that a proxy hides.
 
+use super::backend::BackendKind;
 use super::error::Problem;
 use super::file::{At, Source};
-use super::optimize::{BackendKind, OptimizeConfig};
+use super::optimize::OptimizeConfig;
 use super::rule::{Destination, RuleConfig};
 use super::view::ViewConfig;
 
@@ -30,10 +31,12 @@ pub(super) fn hidden_routes(
     views: &[At<ViewConfig>],
 ) {
     let of_views = views.iter().flat_map(|view| &view.value.rules);
+    let of_proxies = optimize.proxies.values().flat_map(|proxy| &proxy.rules);
     let locations: Vec<_> = optimize
         .rules
         .iter()
         .chain(of_views)
+        .chain(of_proxies)
         .filter_map(|rule| internal_location(rule, optimize.backend))
         .collect();
     for view in views {
@@ -53,7 +56,7 @@ pub(super) fn hidden_routes(
 
 fn internal_location(rule: &RuleConfig, default: BackendKind) -> Option<(&str, usize)> {
     match (&rule.destination, rule.backend_or(default)) {
-        (Destination::Url(url), BackendKind::Nginx) => Some((url, rule.line)),
+        (Destination::Url(url), BackendKind::Nginx | BackendKind::Caddy) => Some((url, rule.line)),
         _ => None,
     }
 }

@@ -53,18 +53,15 @@ impl ConfigError {
         }
     }
 
-    /// Sorts the problems by their place, so that the report reads like the file.
-    pub(super) fn invalid(file: &Path, text: &str, mut problems: Vec<Problem>) -> Self {
+    /// Sorts the problems by their place, so that the report reads like the file. `text` is shown in excerpts.
+    pub(super) fn invalid(file: &Path, text: String, mut problems: Vec<Problem>) -> Self {
         problems.sort_by_key(|problem| (problem.span.start, problem.span.end));
         for problem in &mut problems {
-            (problem.line, problem.column) = position(text, problem.span.start);
+            (problem.line, problem.column) = position(&text, problem.span.start);
         }
         Self {
             file: file.to_owned(),
-            reason: Reason::Invalid {
-                text: text.to_owned(),
-                problems,
-            },
+            reason: Reason::Invalid { text, problems },
         }
     }
 

@@ -18,6 +18,7 @@ pub(super) struct Source<'a> {
     pub(super) text: &'a str,
     pub(super) folder: &'a Path,
     problems: RefCell<Vec<Problem>>,
+    secrets: RefCell<Vec<Range<usize>>>,
 }
 
 /// One table of the file and the keys that its reader has asked for.
@@ -62,6 +63,7 @@ impl<'a> Source<'a> {
             text,
             folder,
             problems: RefCell::default(),
+            secrets: RefCell::default(),
         }
     }
 
@@ -69,8 +71,9 @@ impl<'a> Source<'a> {
         self.problems.borrow_mut().push(problem);
     }
 
-    pub(super) fn into_problems(self) -> Vec<Problem> {
-        self.problems.into_inner()
+    /// The mistakes, and the places that no report may show.
+    pub(super) fn into_problems(self) -> (Vec<Problem>, Vec<Range<usize>>) {
+        (self.problems.into_inner(), self.secrets.into_inner())
     }
 
     /// The line of a place in the file, counted from 1.
@@ -105,6 +108,12 @@ impl<'a> Table<'a> {
     /// The value of a key, which from now on counts as known.
     pub(super) fn get(&mut self, key: &'static str) -> Option<Value<'a>> {
         self.known.push(key);
+        let entry = self.entries.iter().find(|entry| entry.key == key)?;
+        Some(self.value(entry))
+    }
+
+    /// The value of a key that was read before.
+    pub(super) fn again(&self, key: &str) -> Option<Value<'a>> {
         let entry = self.entries.iter().find(|entry| entry.key == key)?;
         Some(self.value(entry))
     }
@@ -281,6 +290,16 @@ impl<'a> Value<'a> {
         let message = format!("`{}`: {}", self.name, fault.message);
         let problem = Problem::new(self.span.clone(), message).mend(fault.mend);
         self.source.report(problem);
+    }
+
+    /// Whether nothing was reported so far.
+    pub(super) fn is_first_problem(&self) -> bool {
+        self.source.problems.borrow().is_empty()
+    }
+
+    /// Keeps the value out of every report.
+    pub(super) fn hide(&self) {
+        self.source.secrets.borrow_mut().push(self.span.clone());
     }
 
     fn as_integer(&self) -> Option<i64> {

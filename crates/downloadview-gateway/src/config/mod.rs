@@ -23,15 +23,20 @@
 //! # Ok::<(), downloadview_gateway::config::ConfigError>(())
 //! ```
 
+mod backend;
 mod check;
 mod error;
 mod file;
 mod listen;
 mod log;
+mod mask;
 mod optimize;
 mod paths;
+mod proxies;
 mod route;
 mod rule;
+mod rule_check;
+mod rule_owner;
 mod scalar;
 mod server;
 mod storage;
@@ -43,10 +48,12 @@ use std::path::{self, Path, PathBuf};
 
 use toml::de::DeTable;
 
+pub use self::backend::BackendKind;
 pub use self::error::{Colours, ConfigError, Problem};
 pub use self::listen::{Listen, ListenError};
 pub use self::log::{LogFormat, LogSettings};
-pub use self::optimize::{BackendKind, OptimizeConfig, Unmatched};
+pub use self::optimize::{OptimizeConfig, Unmatched};
+pub use self::proxies::{AnnouncedProxy, Secret};
 pub use self::route::Route;
 pub use self::rule::{Destination, LimitRate, NginxRule, RuleConfig, Source};
 pub use self::server::ServerSettings;
@@ -96,7 +103,11 @@ impl Config {
         let (document, errors) = DeTable::parse_recoverable(text);
         if !errors.is_empty() {
             let problems = errors.iter().map(|error| syntax_problem(text, error));
-            return Err(ConfigError::invalid(file, text, problems.collect()));
+            return Err(ConfigError::invalid(
+                file,
+                mask::lines(text),
+                problems.collect(),
+            ));
         }
         let folder = folder_of(file);
         let source = file::Source::new(text, &folder);
@@ -104,8 +115,11 @@ impl Config {
         let table = Table::new(&source, "the file", span, document.get_ref());
         let config = Self::read(table, file);
         match source.into_problems() {
-            problems if problems.is_empty() => Ok(config),
-            problems => Err(ConfigError::invalid(file, text, problems)),
+            (problems, _) if problems.is_empty() => Ok(config),
+            (problems, secrets) => {
+                let text = mask::spans(text, &secrets);
+                Err(ConfigError::invalid(file, text, problems))
+            }
         }
     }
 
@@ -115,7 +129,7 @@ impl Config {
         let listen = table.parsed("listen", |text| Listen::read(text, source.folder));
         let storages = Storages::read(&mut table);
         let optimize = OptimizeConfig::read(&mut table, &storages);
-        let views = ViewConfig::read_all(&mut table, &storages, optimize.backend);
+        let views = ViewConfig::read_all(&mut table, &storages, &optimize);
         let server = ServerSettings::read(&mut table);
         let log = LogSettings::read(&mut table);
         storage::refuse_later_tables(&mut table, source);
@@ -136,10 +150,13 @@ impl Config {
         }
     }
 
-    /// Every rule with the backend that carries it out: those of `[optimize]`, then those of the views.
+    /// Every rule with the backend that carries it out: those of announced proxies, those of `[optimize]`, then those
+    /// of the views.
     pub fn rules(&self) -> impl Iterator<Item = (&RuleConfig, BackendKind)> {
+        let of_proxies = self.optimize.proxies.values();
+        let of_proxies = of_proxies.flat_map(|proxy| &proxy.rules);
         let of_views = self.views.iter().flat_map(|view| &view.rules);
-        let rules = self.optimize.rules.iter().chain(of_views);
+        let rules = of_proxies.chain(&self.optimize.rules).chain(of_views);
         rules.map(|rule| (rule, rule.backend_or(self.optimize.backend)))
     }
 }

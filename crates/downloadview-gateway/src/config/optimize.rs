@@ -1,7 +1,12 @@
 //! `[optimize]`: the proxy in front and what is left to it.
 
+use std::collections::BTreeMap;
+
+use super::backend::BackendKind;
 use super::file::{Table, Value};
+use super::proxies::{self, AnnouncedProxy};
 use super::rule::RuleConfig;
+use super::rule_owner::RuleOwner;
 use super::scalar::{Fault, one_of};
 use super::storage::Storages;
 
@@ -12,22 +17,14 @@ pub struct OptimizeConfig {
     pub backend: BackendKind,
     /// What happens to a file that no rule takes. Default: streamed, with a warning in the log.
     pub unmatched: Unmatched,
-    /// The rules, in order; the first that matches a file decides.
+    /// The rules, in order; the first that matches a file decides. With announced proxies each names its backend, and
+    /// comes after the proxy's own.
     pub rules: Vec<RuleConfig>,
+    /// The proxies that announce themselves, by name. Default: none; only `backend = "announced"` may have some.
+    pub proxies: BTreeMap<String, AnnouncedProxy>,
     /// Response headers that generated proxy configuration carries over, beside those it always names.
     /// In the spelling of the file; letters, digits, `-` and `_` only. Default: none.
     pub keep_headers: Vec<String>,
-}
-
-/// A proxy that delivers files for the gateway.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum BackendKind {
-    /// `"none"`: no proxy; the gateway streams every file.
-    #[default]
-    None,
-    /// `"nginx"`: hand-off by `X-Accel-Redirect`.
-    Nginx,
 }
 
 /// What happens to a file that no rule takes.
@@ -56,42 +53,28 @@ impl OptimizeConfig {
         else {
             return Self::default();
         };
-        let backend = table
-            .parsed("backend", BackendKind::read)
-            .unwrap_or_default();
+        let backend = table.parsed("backend", BackendKind::read);
+        let understood = backend.is_some() || !table.has("backend");
+        let backend = backend.unwrap_or_default();
         let unmatched = table.parsed("unmatched", |text| one_of(text, &UNMATCHED, &[]));
-        let rules = RuleConfig::read_all(&mut table, "[[optimize.rules]]", storages, backend);
+        let proxies = proxies::read_all(&mut table, storages);
+        if understood {
+            proxies::check_backend(&table, backend);
+        }
+        let owner = RuleOwner::of(backend, &proxies);
+        let rules = RuleConfig::read_all(&mut table, "[[optimize.rules]]", storages, owner);
         let keep_headers = table.get("keep_headers").map(|value| read_headers(&value));
-        for later in ["proxies", "spool"] {
-            if let Some(value) = table.get(later) {
-                let fault = Fault::new("not available in this version", "take it out");
-                value.refuse(fault);
-            }
+        if let Some(value) = table.get("spool") {
+            value.refuse(Fault::new("not available in this version", "take it out"));
         }
         table.finish();
         Self {
             backend,
             unmatched: unmatched.unwrap_or_default(),
             rules,
+            proxies,
             keep_headers: keep_headers.unwrap_or_default(),
         }
-    }
-}
-
-impl BackendKind {
-    /// The word that names the backend in the file and on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Nginx => "nginx",
-        }
-    }
-
-    pub(super) fn read(text: &str) -> Result<Self, Fault> {
-        const KNOWN: [(&str, BackendKind); 2] =
-            [("none", BackendKind::None), ("nginx", BackendKind::Nginx)];
-        const LATER: [&str; 4] = ["apache", "lighttpd", "caddy", "announced"];
-        one_of(text, &KNOWN, &LATER)
     }
 }
 
@@ -117,7 +100,7 @@ fn header_name(text: &str) -> Result<String, Fault> {
         "server",
         "transfer-encoding",
     ];
-    /// Carried over by nginx itself; naming them would send them twice.
+    /// Carried over by every proxy or its generated configuration; naming them would send them twice.
     const KEPT_ANYWAY: [&str; 5] = [
         "cache-control",
         "content-disposition",
@@ -143,7 +126,8 @@ fn header_name(text: &str) -> Result<String, Fault> {
             "the proxy says {text} itself, of the file it sends"
         ));
     }
-    if lower.starts_with("x-accel-") || lower.starts_with("x-sendfile") {
+    let hand_off = ["x-accel-", "x-sendfile", "x-lighttpd-"];
+    if hand_off.iter().any(|start| lower.starts_with(start)) {
         return fault(format!(
             "{text} is between the gateway and the proxy, no client may see it"
         ));

@@ -1,13 +1,17 @@
 //! `[[optimize.rules]]` and `[[views.rules]]`: which files a proxy delivers, and under which internal name.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use downloadview::backend::Escaping;
+
+use super::backend::BackendKind;
 use super::file::{At, Table};
-use super::optimize::BackendKind;
 use super::paths;
-use super::scalar::{self, Fault, location, size, source_url};
-use super::storage::{StorageKind, Storages};
+use super::rule_check::{self, Fit};
+use super::rule_owner::RuleOwner;
+use super::scalar::{self, Fault, location, one_of, size, source_url};
+use super::storage::Storages;
 
 /// One rule. The first rule that matches a file decides.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +25,10 @@ pub struct RuleConfig {
     /// Whether the gateway looks at the file before handing it off. Default: true; false is for files that
     /// only the proxy can see.
     pub stat: bool,
+    /// `limit_rate`, for nginx and lighttpd: how fast a file may go to one client. Default: the proxy's own setting.
+    pub limit_rate: Option<LimitRate>,
+    /// `escaping`, for Apache and Caddy, whose versions differ. Default: none, see [`escaping_for`](Self::escaping_for).
+    pub escaping: Option<Escaping>,
     /// What nginx is told beside the file's name.
     pub nginx: NginxRule,
     /// The line of the file where the rule starts, counted from 1.
@@ -52,8 +60,6 @@ pub enum Destination {
 /// What a rule tells nginx beside the file's name. Default: nothing, so that nginx's configuration counts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct NginxRule {
-    /// `limit_rate`: `X-Accel-Limit-Rate`.
-    pub limit_rate: Option<LimitRate>,
     /// `buffering`: `X-Accel-Buffering`.
     pub buffering: Option<bool>,
     /// `expires`: `X-Accel-Expires`; zero (written "off") means that nginx's cache does not keep the answer.
@@ -62,7 +68,7 @@ pub struct NginxRule {
     pub charset: Option<String>,
 }
 
-/// How fast nginx may send a file to one client.
+/// How fast a proxy may send a file to one client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LimitRate {
     /// `"off"`: as fast as it goes.
@@ -72,18 +78,18 @@ pub enum LimitRate {
 }
 
 impl RuleConfig {
-    /// Reads the `rules` of a table; `default` is the backend of rules that name none.
+    /// Reads the `rules` of a table.
     pub(super) fn read_all(
         parent: &mut Table<'_>,
         name: &str,
         storages: &Storages,
-        default: BackendKind,
+        owner: RuleOwner<'_>,
     ) -> Vec<Self> {
         let tables = parent.get("rules").map(|value| value.tables(name));
         tables
             .unwrap_or_default()
             .into_iter()
-            .filter_map(|table| Self::read(table, storages, default))
+            .filter_map(|table| Self::read(table, storages, owner))
             .collect()
     }
 
@@ -92,29 +98,43 @@ impl RuleConfig {
         self.backend.unwrap_or(default)
     }
 
-    fn read(mut table: Table<'_>, storages: &Storages, default: BackendKind) -> Option<Self> {
+    /// How `backend` reads the names of this rule's files, if that depends on its version. Default: as mod_xsendfile 0.12
+    /// and Caddy 2.7 and later do.
+    pub fn escaping_for(&self, backend: BackendKind) -> Option<Escaping> {
+        match backend {
+            BackendKind::Apache => Some(self.escaping.unwrap_or(Escaping::Raw)),
+            BackendKind::Caddy => Some(self.escaping.unwrap_or(Escaping::Strict)),
+            _ => None,
+        }
+    }
+
+    fn read(mut table: Table<'_>, storages: &Storages, owner: RuleOwner<'_>) -> Option<Self> {
+        const ESCAPINGS: [(&str, Escaping); 2] =
+            [("raw", Escaping::Raw), ("strict", Escaping::Strict)];
+
         let line = table.source.line(&table.span);
         let stat = table.boolean("stat").unwrap_or(true);
-        let backend = table.parsed("backend", rule_backend);
+        let backend = owner.read_backend(&mut table);
         let source = read_source(&mut table, storages, stat);
         let destination = read_destination(&mut table);
+        let limit_rate = read_limit_rate(&mut table);
+        let escaping = table.parsed("escaping", |text| one_of(text, &ESCAPINGS, &[]));
         let nginx = NginxRule::read(&mut table);
-        refuse_escaping(&mut table);
-        if let (Some(source), Some(destination)) = (&source, &destination) {
-            check_fit(
-                &table,
-                backend.unwrap_or(default),
-                source,
-                destination,
-                storages,
-            );
-        }
+        rule_check::check(&Fit {
+            table: &table,
+            backend: backend.unwrap_or(owner.default_backend()),
+            source: source.as_ref(),
+            destination: destination.as_ref(),
+            storages,
+        });
         table.finish();
         Some(Self {
             source: source?.value,
             destination: destination?.value,
             backend,
             stat,
+            limit_rate,
+            escaping,
             nginx,
             line,
         })
@@ -124,16 +144,6 @@ impl RuleConfig {
 impl NginxRule {
     fn read(table: &mut Table<'_>) -> Self {
         Self {
-            limit_rate: table.get("limit_rate").and_then(|value| {
-                let bytes = value.number_or(|text| match text {
-                    "off" => Ok(0),
-                    text => size(text),
-                })?;
-                Some(match bytes {
-                    0 => LimitRate::Unlimited,
-                    bytes => LimitRate::BytesPerSecond(bytes),
-                })
-            }),
             buffering: table.boolean("buffering"),
             expires: table.parsed("expires", |text| {
                 let expires = scalar::or_off(scalar::duration)(text)?;
@@ -144,14 +154,15 @@ impl NginxRule {
     }
 }
 
-fn rule_backend(text: &str) -> Result<BackendKind, Fault> {
-    match BackendKind::read(text)? {
-        BackendKind::None => Err(Fault::new(
-            "a rule without a proxy does nothing",
-            "take the rule out, or name its proxy: \"nginx\"",
-        )),
-        backend => Ok(backend),
-    }
+fn read_limit_rate(table: &mut Table<'_>) -> Option<LimitRate> {
+    let bytes = table.get("limit_rate")?.number_or(|text| match text {
+        "off" => Ok(0),
+        text => size(text),
+    })?;
+    Some(match bytes {
+        0 => LimitRate::Unlimited,
+        bytes => LimitRate::BytesPerSecond(bytes),
+    })
 }
 
 fn read_source(table: &mut Table<'_>, storages: &Storages, stat: bool) -> Option<At<Source>> {
@@ -191,7 +202,7 @@ fn read_destination(table: &mut Table<'_>) -> Option<At<Destination>> {
         (
             "destination_dir",
             table.parsed_at("destination_dir", |text| {
-                paths::absolute(text, base).map(Destination::Dir)
+                destination_dir(text, base).map(Destination::Dir)
             }),
         ),
     ];
@@ -226,44 +237,14 @@ fn exactly_one<T, const N: usize>(
     found.into_iter().find_map(|(_, value)| value)
 }
 
-/// Refuses a rule that could never work with its backend.
-fn check_fit(
-    table: &Table<'_>,
-    backend: BackendKind,
-    source: &At<Source>,
-    destination: &At<Destination>,
-    storages: &Storages,
-) {
-    let report = |span: &std::ops::Range<usize>, message: String, mend: &str| {
-        let problem = super::error::Problem::new(span.clone(), message);
-        table.source.report(problem.mend(mend));
-    };
-    if let (BackendKind::Nginx, Destination::Dir(_)) = (backend, &destination.value) {
-        report(
-            &destination.span,
-            "nginx takes internal URLs, no file paths".to_owned(),
-            "write destination_url = \"/_internal/...\" in place of `destination_dir`",
-        );
-    }
-    let Source::Storage(name) = &source.value else {
-        return;
-    };
-    let storage = storages.read.get(name);
-    if let Some(StorageKind::Memory { .. }) = storage.map(|storage| &storage.kind) {
-        report(
-            &source.span,
-            format!("no proxy can read the files of `{name}`, which are in memory"),
-            "take the rule out: the gateway streams these files",
-        );
-    }
-}
-
-/// `escaping` belongs to proxies of a later version.
-fn refuse_escaping(table: &mut Table<'_>) {
-    if let Some(value) = table.get("escaping") {
-        value.refuse(Fault::new(
-            "not available in this version",
-            "take it out: nginx has one escaping only",
-        ));
+/// A folder as the proxy sees it; never the root of the file system, or the proxy would send any file of the machine.
+fn destination_dir(text: &str, base: &Path) -> Result<PathBuf, Fault> {
+    let folder = paths::absolute(text, base)?;
+    match folder.parent() {
+        Some(_) => Ok(folder),
+        None => Err(Fault::new(
+            "the proxy may send every file below this folder, and this is every file",
+            "name the folder that holds the files: \"/srv/media\"",
+        )),
     }
 }

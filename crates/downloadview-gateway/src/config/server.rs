@@ -22,6 +22,9 @@ pub struct ServerSettings {
     /// After how long without progress a client that stopped reading is cut; `None` ("off") waits for ever.
     /// Default: 60 s.
     pub write_timeout: Option<Duration>,
+    /// How long one answer may take in all, however fast the client reads; `None` ("off") lets it take for ever.
+    /// Default: off, because a large file over a slow line is no attack.
+    pub download_timeout: Option<Duration>,
     /// Bytes of an answer that may wait in the process for one connection, at least 8 KiB; also the limit of a request's head.
     /// Default: 64 KiB.
     pub write_buffer: usize,
@@ -43,6 +46,7 @@ impl Default for ServerSettings {
             header_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),
             write_timeout: Some(Duration::from_secs(60)),
+            download_timeout: None,
             write_buffer: 64 << 10,
             notsent_lowat: Some(128 << 10),
             threads: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
@@ -61,6 +65,7 @@ impl ServerSettings {
         let header_timeout = table.parsed("header_timeout", positive_duration);
         let idle_timeout = table.parsed("idle_timeout", positive_duration);
         let write_timeout = table.parsed("write_timeout", or_off(positive_duration));
+        let download_timeout = table.parsed("download_timeout", or_off(positive_duration));
         let write_buffer = table
             .get("write_buffer")
             .and_then(|value| write_buffer(&value));
@@ -75,6 +80,7 @@ impl ServerSettings {
             header_timeout: header_timeout.unwrap_or(default.header_timeout),
             idle_timeout: idle_timeout.unwrap_or(default.idle_timeout),
             write_timeout: write_timeout.unwrap_or(default.write_timeout),
+            download_timeout: download_timeout.unwrap_or(default.download_timeout),
             write_buffer: write_buffer.unwrap_or(default.write_buffer),
             notsent_lowat: notsent_lowat.unwrap_or(default.notsent_lowat),
             threads: threads.unwrap_or(default.threads),

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use http::HeaderValue;
 
 use super::file::{At, Table};
-use super::optimize::BackendKind;
+use super::optimize::OptimizeConfig;
 use super::paths;
 use super::route::Route;
 use super::rule::RuleConfig;
+use super::rule_owner::RuleOwner;
 use super::scalar::{basename, coding, header_value, media_type, one_of, storage_name};
 use super::storage::Storages;
 
@@ -32,6 +33,7 @@ pub struct ViewConfig {
     /// Whether a proxy may deliver this view's files. Default: true.
     pub optimize: bool,
     /// Rules of this view alone. They come first; a file that none of them takes is left to those of `[optimize]`.
+    /// With announced proxies each names its backend, and counts for the proxies of that backend.
     pub rules: Vec<RuleConfig>,
     /// The line of the file where the view starts, counted from 1.
     pub line: usize,
@@ -90,18 +92,22 @@ impl ViewConfig {
     pub(super) fn read_all(
         file: &mut Table<'_>,
         storages: &Storages,
-        backend: BackendKind,
+        optimize: &OptimizeConfig,
     ) -> Vec<At<Self>> {
         let tables = file.get("views").map(|value| value.tables("[[views]]"));
         tables
             .unwrap_or_default()
             .into_iter()
-            .filter_map(|table| Self::read(table, storages, backend))
+            .filter_map(|table| Self::read(table, storages, optimize))
             .collect()
     }
 
     /// The place of the result is that of the route.
-    fn read(mut table: Table<'_>, storages: &Storages, backend: BackendKind) -> Option<At<Self>> {
+    fn read(
+        mut table: Table<'_>,
+        storages: &Storages,
+        config: &OptimizeConfig,
+    ) -> Option<At<Self>> {
         const KINDS: [(&str, Reader); 3] = [
             ("path", read_path),
             ("storage", read_storage),
@@ -120,7 +126,8 @@ impl ViewConfig {
         let disposition = table.parsed("disposition", |text| one_of(text, &DISPOSITIONS, &[]));
         let options = Options::read(&mut table);
         let optimize = table.boolean("optimize").unwrap_or(true);
-        let rules = RuleConfig::read_all(&mut table, "[[views.rules]]", storages, backend);
+        let owner = RuleOwner::of(config.backend, &config.proxies);
+        let rules = RuleConfig::read_all(&mut table, "[[views.rules]]", storages, owner);
         check(&table, optimize, &rules);
         let line = table.source.line(&table.span);
         table.finish();

@@ -153,6 +153,7 @@ fn configuration_for(address: SocketAddr, files: &Files) -> anyhow::Result<Strin
     let options = proxy_config::Options {
         app: None,
         form: Form::Standalone(Listen::Tcp(address)),
+        proxy: None,
     };
     let backend = crate::config::BackendKind::Nginx;
     Ok(proxy_config::print(backend, &config, &options)?)

@@ -6,13 +6,17 @@
 //! | `storage` | the destination | the root of that local storage |
 //! | `source_url` at or below a storage's `base_url` | the destination | the root, plus the rest of the URL |
 //! | `source_url` above a storage's `base_url` | the destination, plus the rest of the URL | the root |
+//!
+//! nginx and Caddy need them; the others take folders as they are.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use downloadview::backend::Escaping;
 use percent_encoding::percent_decode_str;
 
 use super::ProxyConfigError;
+use super::front::Front;
 use crate::config::{BackendKind, Config, Destination, RuleConfig, Source, StorageKind};
 
 /// One internal location of a proxy.
@@ -26,6 +30,8 @@ pub(super) struct Location {
     pub(super) confined_to: PathBuf,
     /// The charset that the rule asks the proxy to add.
     pub(super) charset: Option<String>,
+    /// How the proxy reads names, where that depends on its version.
+    pub(super) escaping: Option<Escaping>,
     /// The line of the first rule that named it, counted from 1.
     pub(super) line: usize,
 }
@@ -33,43 +39,39 @@ pub(super) struct Location {
 /// Why one rule gives no location: what is wrong, and the mend.
 type Refusal = (String, &'static str);
 
-/// The locations that the rules of `backend` name, each once, in the order of their paths.
-pub(super) fn locations(
-    config: &Config,
-    backend: BackendKind,
-) -> Result<Vec<Location>, ProxyConfigError> {
+/// The locations that the rules name, each once, in the order of their paths.
+pub(super) fn locations(front: &Front<'_>) -> Result<Vec<Location>, ProxyConfigError> {
     let mut found: BTreeMap<String, Location> = BTreeMap::new();
-    for (rule, _) in config.rules().filter(|(_, own)| *own == backend) {
-        let refuse = |(message, mend): Refusal| ProxyConfigError::Rule {
-            file: config.file.clone(),
-            line: rule.line,
-            message,
-            mend: mend.to_owned(),
-        };
-        for location in of_rule(rule, config).map_err(refuse)? {
+    for rule in &front.rules {
+        let refuse = |(message, mend): Refusal| front.refuse(rule, message, mend);
+        for location in of_rule(rule, front.backend, front.config).map_err(refuse)? {
             for other in found.values() {
                 contradiction(&location, other).map_or(Ok(()), |refusal| Err(refuse(refusal)))?;
             }
             found.entry(location.path.clone()).or_insert(location);
         }
     }
-    if found.is_empty() {
-        let file = config.file.clone();
-        return Err(ProxyConfigError::NoRule { file, backend });
-    }
     Ok(found.into_values().collect())
 }
 
-fn of_rule(rule: &RuleConfig, config: &Config) -> Result<Vec<Location>, Refusal> {
+fn of_rule(
+    rule: &RuleConfig,
+    backend: BackendKind,
+    config: &Config,
+) -> Result<Vec<Location>, Refusal> {
     let Destination::Url(destination) = &rule.destination else {
         let message = "the rule has a `destination_dir`, which names no location".to_owned();
         return Err((message, "write `destination_url`"));
     };
     let located = |below: &str, root: &Path, rest: &str| Location {
         path: format!("{destination}{below}"),
-        folder: root.join(rest),
+        folder: match rest {
+            "" => root.to_owned(),
+            rest => root.join(rest),
+        },
         confined_to: root.to_owned(),
         charset: rule.nginx.charset.clone(),
+        escaping: rule.escaping_for(backend),
         line: rule.line,
     };
     match &rule.source {
@@ -158,6 +160,15 @@ fn local_root<'a>(config: &'a Config, name: &str) -> Option<&'a Path> {
 
 /// Two locations contradict each other when one path would mean two files.
 fn contradiction(location: &Location, other: &Location) -> Option<Refusal> {
+    if location.escaping != other.escaping {
+        let line = other.line;
+        let message =
+            format!("the rule of line {line} has another `escaping`, and both mean one proxy");
+        return Some((
+            message,
+            "write the same in both: it depends on the proxy's version",
+        ));
+    }
     let (inner, outer) = match location.path.len() >= other.path.len() {
         true => (location, other),
         false => (other, location),

@@ -1,13 +1,22 @@
 //! Prints the configuration of the proxy in front, from the same file that configures the gateway.
 //!
-//! 1. `locations` finds the internal locations that the rules need and the folder of each;
-//! 2. a file for each proxy writes them down, with the hardening that proxy needs.
+//! 1. `front` finds the rules that the proxy carries out, and how it announces itself;
+//! 2. `locations` (nginx, Caddy) or `docroots` (Apache, lighttpd) finds the folders that the rules open to it;
+//! 3. a file for each proxy writes them down, with the hardening that proxy needs.
 
+mod apache;
+mod caddy;
+mod docroots;
+mod error;
+mod front;
+mod headers;
+mod lighttpd;
 mod locations;
 mod nginx;
+mod words;
 
-use std::path::PathBuf;
-
+pub use self::error::ProxyConfigError;
+use self::front::Front;
 use crate::config::{BackendKind, Config, Listen};
 
 /// What to print.
@@ -17,6 +26,8 @@ pub struct Options {
     pub app: Option<Listen>,
     /// A snippet or a whole server. Default: a snippet.
     pub form: Form,
+    /// Which announced proxy, where several have the backend. Default: the only one.
+    pub proxy: Option<String>,
 }
 
 /// How much is printed.
@@ -33,78 +44,28 @@ impl Default for Options {
         Self {
             app: None,
             form: Form::Snippet,
+            proxy: None,
         }
     }
 }
 
-/// Why a proxy's configuration cannot be printed.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ProxyConfigError {
-    /// No proxy of that name can be configured.
-    #[error("there is no configuration to print for backend `{}`; name a proxy: `nginx`", backend.name())]
-    NoProxy {
-        /// The backend asked for.
-        backend: BackendKind,
-    },
-    /// Nothing is delegated to that proxy.
-    #[error(
-        "{}: no rule delegates to `{}`; set `backend = \"{}\"` in [optimize] and add [[optimize.rules]]",
-        file.display(), backend.name(), backend.name()
-    )]
-    NoRule {
-        /// The configuration file.
-        file: PathBuf,
-        /// The backend asked for.
-        backend: BackendKind,
-    },
-    /// The folder that a rule's files lie in is unknown.
-    #[error("{}:{line}: {message}; {mend}", file.display())]
-    Rule {
-        /// The configuration file.
-        file: PathBuf,
-        /// The line of the rule, counted from 1.
-        line: usize,
-        /// What is wrong.
-        message: String,
-        /// What to do about it.
-        mend: String,
-    },
-    /// A path cannot be written in the proxy's language.
-    #[error("{}: {path:?} cannot be written in {language}: {reason}; use another path", file.display())]
-    Unwritable {
-        /// The configuration file.
-        file: PathBuf,
-        /// The path.
-        path: PathBuf,
-        /// The proxy's language.
-        language: &'static str,
-        /// What stands against it.
-        reason: &'static str,
-    },
-    /// The gateway's address cannot be connected to as it stands.
-    #[error("{}: the gateway listens on {listen}, whose port the system chooses; name the port with --app ADDR", file.display())]
-    NoPort {
-        /// The configuration file.
-        file: PathBuf,
-        /// The address.
-        listen: Listen,
-    },
-}
-
-/// The configuration of `backend` for the rules of `config`.
+/// The configuration of `backend` for the rules of `config`. With an announced proxy it holds that proxy's secret.
 ///
 /// # Errors
 ///
-/// No rule delegates to that proxy, a rule's folder is unknown or two rules contradict each other, or a path cannot be
-/// written in the proxy's language.
+/// No rule delegates to that proxy, no announced proxy or more than one is meant, a rule's folder is unknown or two
+/// rules contradict each other, or something cannot be written in the proxy's language.
 pub fn print(
     backend: BackendKind,
     config: &Config,
     options: &Options,
 ) -> Result<String, ProxyConfigError> {
+    let front = || Front::find(backend, config, options);
     match backend {
-        BackendKind::None => Err(ProxyConfigError::NoProxy { backend }),
-        BackendKind::Nginx => nginx::print(config, options),
+        BackendKind::None | BackendKind::Announced => Err(ProxyConfigError::NoProxy { backend }),
+        BackendKind::Nginx => nginx::print(&front()?),
+        BackendKind::Apache => apache::print(&front()?),
+        BackendKind::Lighttpd => lighttpd::print(&front()?),
+        BackendKind::Caddy => caddy::print(&front()?),
     }
 }

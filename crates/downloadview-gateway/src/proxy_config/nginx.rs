@@ -4,83 +4,66 @@
 //! are refused; everything else can be quoted. Needs nginx 1.15.3 or later (`keepalive_requests` in an upstream).
 
 use std::fmt::Write as _;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
+use super::front::{Front, Upstream};
+use super::headers::{ALWAYS_KEPT, ANNOUNCEMENT, ELSEWHERE, HAND_OFF_REQUEST, SENDFILE, also_kept};
 use super::locations::{Location, locations};
-use super::{Form, Options, ProxyConfigError};
-use crate::config::{BackendKind, Config, Listen};
+use super::words::{escaped, indented, lines};
+use super::{Form, ProxyConfigError};
+use crate::config::Listen;
 
-/// Headers of the gateway's answer that are always carried over to the file's: name, and whether error pages
-/// have it too. nginx itself keeps only Content-Type, Content-Disposition, Set-Cookie, Cache-Control and Expires.
-const ALWAYS_KEPT: [(&str, bool); 7] = [
-    ("Content-Security-Policy", true),
-    ("X-Content-Type-Options", true),
-    ("X-Frame-Options", true),
-    ("Vary", false),
-    ("Link", false),
-    ("Content-Language", false),
-    ("Content-Encoding", false),
-];
+const LANGUAGE: &str = "nginx's language";
 
-/// Request headers that mean something between a proxy and an application; a client must not send them.
-const HAND_OFF_REQUEST_HEADERS: [&str; 8] = [
-    "X-Downloadview-Proxy",
-    "X-Accel-Mapping",
-    "X-Accel-Redirect",
-    "X-Sendfile",
-    "X-Sendfile-Type",
-    "X-Sendfile2",
-    "X-LIGHTTPD-send-file",
-    "X-Reproxy-URL",
-];
-
-/// Hand-off headers of other proxies, which nginx would pass on to the client.
-const HAND_OFF_RESPONSE_HEADERS: [&str; 4] = [
-    "X-Sendfile",
-    "X-Sendfile2",
-    "X-LIGHTTPD-send-file",
-    "X-Reproxy-URL",
-];
-
-pub(super) fn print(config: &Config, options: &Options) -> Result<String, ProxyConfigError> {
-    let writer = Writer { config };
-    let locations = locations(config, BackendKind::Nginx)?;
-    let upstream = writer.upstream(options.app.as_ref().unwrap_or(&config.listen))?;
-    let mut server = writer.app_location();
+pub(super) fn print(front: &Front<'_>) -> Result<String, ProxyConfigError> {
+    let writer = Writer { front };
+    let locations = locations(front)?;
+    let upstream = writer.upstream()?;
+    let mut server = writer.app_location()?;
     for location in &locations {
         server.push('\n');
         server.push_str(&writer.internal_location(location)?);
     }
-    match &options.form {
-        Form::Snippet => Ok(snippet(&upstream, &server)),
-        Form::Standalone(listen) => Ok(standalone(&upstream, &server, &writer.listen(listen)?)),
+    match front.form {
+        Form::Snippet => Ok(writer.snippet(&upstream, &server)),
+        Form::Standalone(listen) => {
+            Ok(writer.standalone(&upstream, &server, &writer.listen(listen)?))
+        }
     }
 }
 
-fn snippet(upstream: &str, server: &str) -> String {
-    format!(
-        "# nginx in front of downloadview, printed by `downloadview proxy-config nginx`.\n\
-         \n\
-         # 1. Into http {{ }}: the gateway.\n\
-         \n\
-         {upstream}\n\
-         # 2. Into the server {{ }} that clients reach: its locations. If the server has other things too, narrow\n\
-         #    `location /` to the routes of the gateway.\n\
-         \n\
-         {server}"
-    )
+struct Writer<'a> {
+    front: &'a Front<'a>,
 }
 
-fn standalone(upstream: &str, server: &str, listen: &str) -> String {
-    let (upstream, server) = (indented(upstream, 1), indented(server, 2));
-    format!(
-        "\
-# nginx in front of downloadview, printed by `downloadview proxy-config nginx --standalone`.
-# Start it unprivileged, with an empty folder of its own for the pid and temporary files:
-#     nginx -e stderr -p FOLDER -c THIS_FILE
-# (THIS_FILE with its full path: nginx looks for a relative one in FOLDER.)
+impl Writer<'_> {
+    fn snippet(&self, upstream: &str, server: &str) -> String {
+        let title = self.front.comment(&[
+            "nginx in front of downloadview, printed by `downloadview proxy-config nginx`.",
+        ]);
+        format!(
+            "{title}\n\
+             # 1. Into http {{ }}: the gateway.\n\
+             \n\
+             {upstream}\n\
+             # 2. Into the server {{ }} that clients reach: its locations. If the server has other things too, narrow\n\
+             #    `location /` to the routes of the gateway.\n\
+             \n\
+             {server}"
+        )
+    }
 
+    fn standalone(&self, upstream: &str, server: &str, listen: &str) -> String {
+        let (upstream, server) = (indented(upstream, "    "), indented(server, "        "));
+        let title = self.front.comment(&[
+            "nginx in front of downloadview, printed by `downloadview proxy-config nginx --standalone`.",
+            "Start it unprivileged, with an empty folder of its own for the pid and temporary files:",
+            "    mkdir -p FOLDER && nginx -e stderr -p FOLDER -c THIS_FILE",
+            "(THIS_FILE with its full path: nginx looks for a relative one in FOLDER.)",
+        ]);
+        format!(
+            "\
+{title}
 daemon off;
 worker_processes auto;
 error_log stderr notice;
@@ -111,24 +94,13 @@ http {{
 {server}    }}
 }}
 "
-    )
-}
+        )
+    }
 
-struct Writer<'a> {
-    config: &'a Config,
-}
-
-impl Writer<'_> {
-    fn upstream(&self, app: &Listen) -> Result<String, ProxyConfigError> {
-        let address = match app {
-            Listen::Tcp(address) if address.port() == 0 => {
-                return Err(ProxyConfigError::NoPort {
-                    file: self.config.file.clone(),
-                    listen: app.clone(),
-                });
-            }
-            Listen::Tcp(address) => reachable(*address).to_string(),
-            Listen::Unix(path) => self.quoted("unix:", path, "")?,
+    fn upstream(&self) -> Result<String, ProxyConfigError> {
+        let address = match self.front.upstream()? {
+            Upstream::Tcp(address) => address.to_string(),
+            Upstream::Unix(path) => self.quoted("unix:", path, "")?,
         };
         Ok(format!(
             "\
@@ -143,37 +115,44 @@ upstream downloadview {{
         ))
     }
 
-    fn app_location(&self) -> String {
-        let mut text = String::from(
+    fn app_location(&self) -> Result<String, ProxyConfigError> {
+        let announcement = self.announcement()?;
+        let asked = lines("    ", "proxy_set_header ", HAND_OFF_REQUEST, " \"\";");
+        let foreign = SENDFILE.into_iter().chain(ELSEWHERE);
+        let answered = lines("    ", "proxy_hide_header ", foreign, ";");
+        Ok(format!(
             "\
 # The gateway. It answers itself, or names a file of a location below.
-location / {
+location / {{
     proxy_pass http://downloadview;
     proxy_http_version 1.1;
     proxy_set_header Host $http_host;
     proxy_set_header Connection \"\";
 
     # What proxies and applications say to each other is not for clients to say.
-",
-        );
-        for name in HAND_OFF_REQUEST_HEADERS {
-            let _ = writeln!(text, "    proxy_set_header {name} \"\";");
-        }
-        for name in HAND_OFF_RESPONSE_HEADERS {
-            let _ = writeln!(text, "    proxy_hide_header {name};");
-        }
-        text.push_str(
-            "
+{announcement}{asked}{answered}
     # Room for long file names: headers larger than this together are a 502.
     proxy_buffer_size 16k;
     proxy_buffers 8 16k;
     # Answers that the gateway streams wait in these buffers, never on disk, where one is cut at 1 GiB.
     proxy_buffering on;
     proxy_max_temp_file_size 0;
-}
-",
-        );
-        text
+}}
+"
+        ))
+    }
+
+    /// Overwrites what a client says, with proof or with nothing.
+    fn announcement(&self) -> Result<String, ProxyConfigError> {
+        let value = self.front.announcement().unwrap_or_default();
+        if value.contains('$') {
+            let reason = "`$` begins a variable and has no escape";
+            return Err(self.front.unwritable_secret(LANGUAGE, reason));
+        }
+        let value = escaped(&value, &['\\', '"']);
+        Ok(format!(
+            "    proxy_set_header {ANNOUNCEMENT} \"{value}\";\n"
+        ))
     }
 
     fn internal_location(&self, location: &Location) -> Result<String, ProxyConfigError> {
@@ -191,7 +170,9 @@ location {location_path} {{
     alias {alias};
     # A directory would be answered with a redirect that shows this location's name.
     if (-d $request_filename) {{ return 404; }}
-    # The gateway hands out names without symbolic links; one that appears since is refused.
+    # The gateway hands out names without symbolic links; one that appears since is refused. The 403 or 404 for a file
+    # that vanished since still has the gateway's Content-Disposition, Cache-Control and Set-Cookie: nginx cannot
+    # take them away.
     disable_symlinks on {from};
     # Ranges and resumed downloads need the file as it is, and as it is now.
     gzip off;
@@ -208,34 +189,29 @@ location {location_path} {{
                  charset {charset};"
             );
         }
-        text.push_str(
-            "    # Headers of the gateway's answer, carried over to the file; an empty one is not sent.\n",
-        );
-        for line in self.kept_headers() {
-            let _ = writeln!(text, "    {line}");
-        }
-        let _ = writeln!(
+        let kept = self.kept_headers();
+        let kept = lines("    ", "", kept.iter().map(String::as_str), "");
+        let _ = write!(
             text,
-            "}}\nlocation = {bare_path} {{ internal; return 404; }}"
+            "    # Headers of the gateway's answer, carried over to the file; an empty one is not sent.\n\
+             {kept}}}\nlocation = {bare_path} {{ internal; return 404; }}\n"
         );
         Ok(text)
     }
 
+    /// nginx itself keeps only Content-Type, Content-Disposition, Set-Cookie, Cache-Control and Expires.
     fn kept_headers(&self) -> Vec<String> {
-        let mut lines: Vec<_> = ALWAYS_KEPT
-            .iter()
-            .map(|(name, always)| kept_header(name, if *always { " always" } else { "" }))
-            .collect();
-        for name in &self.config.optimize.keep_headers {
-            let line = kept_header(name, "");
-            let named = ALWAYS_KEPT
-                .iter()
-                .any(|(kept, _)| kept.eq_ignore_ascii_case(name));
-            if !named && !lines.contains(&line) {
-                lines.push(line);
-            }
-        }
-        lines
+        let always = ALWAYS_KEPT.into_iter().chain([("Content-Encoding", false)]);
+        let names: Vec<_> = always.clone().map(|(name, _)| name).collect();
+        let also = also_kept(self.front.config, &names).into_iter();
+        always
+            .chain(also.map(|name| (name, false)))
+            .map(|(name, on_errors)| {
+                let variable = name.to_ascii_lowercase().replace('-', "_");
+                let always = if on_errors { " always" } else { "" };
+                format!("add_header {name} $upstream_http_{variable}{always};")
+            })
+            .collect()
     }
 
     fn listen(&self, listen: &Listen) -> Result<String, ProxyConfigError> {
@@ -247,12 +223,7 @@ location {location_path} {{
 
     /// A path as one word of nginx's language, without slashes at its end, between `before` and `after`.
     fn quoted(&self, before: &str, path: &Path, after: &str) -> Result<String, ProxyConfigError> {
-        let refuse = |reason| ProxyConfigError::Unwritable {
-            file: self.config.file.clone(),
-            path: path.to_owned(),
-            language: "nginx's language",
-            reason,
-        };
+        let refuse = |reason| self.front.unwritable(path, LANGUAGE, reason);
         let Some(text) = path.to_str() else {
             return Err(refuse("it is no UTF-8"));
         };
@@ -267,34 +238,6 @@ location {location_path} {{
         if word.bytes().all(plain) {
             return Ok(word);
         }
-        Ok(format!(
-            "\"{}\"",
-            word.replace('\\', "\\\\").replace('"', "\\\"")
-        ))
+        Ok(format!("\"{}\"", escaped(&word, &['\\', '"'])))
     }
-}
-
-fn kept_header(name: &str, always: &str) -> String {
-    let variable = name.to_ascii_lowercase().replace('-', "_");
-    format!("add_header {name} $upstream_http_{variable}{always};")
-}
-
-/// An address that a proxy on this machine can connect to, for a gateway that listens on every one.
-fn reachable(mut address: SocketAddr) -> SocketAddr {
-    match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
-        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
-        _ => {}
-    }
-    address
-}
-
-/// Indents each line that holds something by `levels`.
-fn indented(text: &str, levels: usize) -> String {
-    let margin = "    ".repeat(levels);
-    let lines = text.lines().map(|line| match line {
-        "" => "\n".to_owned(),
-        line => format!("{margin}{line}\n"),
-    });
-    lines.collect()
 }

@@ -6,6 +6,7 @@
 //! | the rest of a request's head | its first byte | `header_timeout` |
 //! | the next request | the end of the answer before | `idle_timeout` |
 //! | room to write | the last byte taken | `write_timeout` |
+//! | the end of an answer | its first byte | `download_timeout` |
 //!
 //! While a request is being answered nothing is asked of the client but to read. A connection that never waits never
 //! touches a timer: one is made at the first wait, and moved only when it fires too early.
@@ -13,7 +14,7 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -29,11 +30,16 @@ pub(super) struct Limits {
     header: Duration,
     idle: Duration,
     write: Option<Duration>,
+    answer: Option<Duration>,
 }
 
 /// What a connection is doing, shared by its stream and its service.
 #[derive(Debug)]
-pub(super) struct Activity(AtomicU8);
+pub(super) struct Activity {
+    phase: AtomicU8,
+    /// How many answers were begun.
+    answers: AtomicU64,
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -58,8 +64,11 @@ pub(super) struct Stream {
     silent: Option<(Phase, Instant)>,
     /// Since when the client has taken nothing.
     stalled: Option<Instant>,
+    /// Which answer is being written, and since when.
+    answer: Option<(u64, Instant)>,
     read_timer: Timer,
     write_timer: Timer,
+    answer_timer: Timer,
 }
 
 /// An alarm that is made when first needed.
@@ -72,6 +81,7 @@ impl Limits {
             header: settings.header_timeout,
             idle: settings.idle_timeout,
             write: settings.write_timeout,
+            answer: settings.download_timeout,
         }
     }
 
@@ -87,12 +97,16 @@ impl Limits {
 
 impl Default for Activity {
     fn default() -> Self {
-        Self(AtomicU8::new(Phase::New as u8))
+        Self {
+            phase: AtomicU8::new(Phase::New as u8),
+            answers: AtomicU64::new(0),
+        }
     }
 }
 
 impl Activity {
     pub(super) fn answer_begins(&self) {
+        self.answers.fetch_add(1, Ordering::Relaxed);
         self.set(Phase::Answering);
     }
 
@@ -102,12 +116,12 @@ impl Activity {
 
     fn set(&self, phase: Phase) {
         // One task has both sides; the atomic is there for `Send` alone.
-        self.0.store(phase as u8, Ordering::Relaxed);
+        self.phase.store(phase as u8, Ordering::Relaxed);
     }
 
     fn phase(&self) -> Phase {
         let phases = [Phase::New, Phase::Head, Phase::Answering, Phase::Idle];
-        phases[usize::from(self.0.load(Ordering::Relaxed)) % phases.len()]
+        phases[usize::from(self.phase.load(Ordering::Relaxed)) % phases.len()]
     }
 }
 
@@ -119,8 +133,10 @@ impl Stream {
             activity,
             silent: None,
             stalled: None,
+            answer: None,
             read_timer: Timer::default(),
             write_timer: Timer::default(),
+            answer_timer: Timer::default(),
         }
     }
 
@@ -156,12 +172,32 @@ impl Stream {
         self.write_timer.poll(cx, since + limit)
     }
 
-    /// Judges the result of a write: progress stops the clock, waiting starts it.
+    /// An answer's time runs until its last byte is taken, which may be long after its body came to an end.
+    fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        let Some(limit) = self.limits.answer else {
+            return Poll::Pending;
+        };
+        let number = self.activity.answers.load(Ordering::Relaxed);
+        let since = match self.answer {
+            Some((same, since)) if same == number => since,
+            _ => {
+                let now = Instant::now();
+                self.answer = Some((number, now));
+                now
+            }
+        };
+        self.answer_timer.poll(cx, since + limit)
+    }
+
+    /// Judges the result of a write: progress stops the clock, waiting starts it, and both end with the answer's time.
     fn written<T>(
         &mut self,
         cx: &mut Context<'_>,
         result: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
+        if let Poll::Ready(overdue) = self.poll_overdue(cx) {
+            return Poll::Ready(Err(overdue));
+        }
         if result.is_pending() {
             return self.poll_stalled(cx).map(Err);
         }
@@ -259,7 +295,8 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// A stream with limits of 10 s for heads, 75 s for idling, 60 s for writes; its peer; what it is doing.
+    /// A stream with limits of 10 s for heads, 75 s for idling, 60 s for writes, 100 s for answers; its peer; what it is
+    /// doing.
     fn pair() -> (Stream, Peer, Arc<Activity>) {
         let (peer, ours) = Peer::pair().unwrap();
         peer.set_nonblocking(true).unwrap();
@@ -269,6 +306,7 @@ mod tests {
             header: 10 * SECOND,
             idle: 75 * SECOND,
             write: Some(60 * SECOND),
+            answer: Some(100 * SECOND),
         };
         let activity = Arc::new(Activity::default());
         let stream = Stream::new(socket, Arc::new(limits), Arc::clone(&activity));
@@ -328,6 +366,22 @@ mod tests {
         advance(40 * SECOND).await;
         assert!(poll_write(&mut stream).await.is_pending());
         advance(21 * SECOND).await;
+        assert!(timed_out(poll_write(&mut stream).await));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slow_progress_does_not_hold_a_connection_for_ever() {
+        let (mut stream, mut peer, activity) = pair();
+        for _ in 0..2 {
+            activity.answer_begins();
+            for _ in 0..3 {
+                assert!(fill(&mut stream).await);
+                advance(33 * SECOND).await;
+                while peer.read(&mut [0; 4096]).is_ok() {}
+            }
+            activity.answer_ends();
+        }
+        advance(2 * SECOND).await;
         assert!(timed_out(poll_write(&mut stream).await));
     }
 

@@ -1,0 +1,170 @@
+//! `[optimize.proxies.NAME]`: proxies that announce themselves by name and secret, each with its own rules.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fmt;
+
+use downloadview::optimize::SHORTEST_SECRET;
+
+use super::backend::BackendKind;
+use super::file::Table;
+use super::rule::RuleConfig;
+use super::rule_owner::RuleOwner;
+use super::scalar::Fault;
+use super::storage::Storages;
+
+/// A proxy that announces itself with each request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnnouncedProxy {
+    /// Which proxy it is.
+    pub backend: BackendKind,
+    /// What proves that a request came through it.
+    pub secret: Secret,
+    /// Its own rules, in order. Default: none, so that only rules of `[optimize]` and of views for this backend count.
+    pub rules: Vec<RuleConfig>,
+}
+
+/// A secret of at least 16 visible ASCII characters. `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The secret itself, for the proxy's configuration and for comparing; never for a log or an error.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// The message never holds the text, not even a part of it.
+    fn read(text: &str) -> Result<Self, Fault> {
+        if text.len() < SHORTEST_SECRET {
+            return Err(Fault::new(
+                format!("a secret of {} bytes can be guessed", text.len()),
+                format!("write at least {SHORTEST_SECRET}: openssl rand -hex 32"),
+            ));
+        }
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(Fault::new(
+                "the secret holds something other than visible ASCII characters",
+                "use letters and digits: openssl rand -hex 32",
+            ));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    fn of_variable(name: &str) -> Result<Self, Fault> {
+        let value = env::var(name).map_err(|error| {
+            let message = match error {
+                env::VarError::NotPresent => {
+                    format!("the environment variable `{name}` is not set")
+                }
+                env::VarError::NotUnicode(_) => {
+                    format!("the environment variable `{name}` is no text")
+                }
+            };
+            let mend = "set it, to the same value for `serve` and for `proxy-config`";
+            Fault::new(message, mend)
+        })?;
+        Self::read(&value).map_err(|fault| {
+            let message = format!("in the environment variable `{name}`: {}", fault.message);
+            Fault::new(message, fault.mend)
+        })
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+/// Reads the tables of all proxies.
+pub(super) fn read_all(
+    optimize: &mut Table<'_>,
+    storages: &Storages,
+) -> BTreeMap<String, AnnouncedProxy> {
+    let value = optimize.get("proxies");
+    let Some(tables) = value.and_then(|value| value.table("`proxies`")) else {
+        return BTreeMap::new();
+    };
+    let mut proxies = BTreeMap::new();
+    for (name, value) in tables.values() {
+        let known = value.understood(check_name(name));
+        let table = value.table(format!("[optimize.proxies.{name}]"));
+        if table.is_none() {
+            // Perhaps the secret, one level too high.
+            value.hide();
+        }
+        let proxy = table.and_then(|table| read(table, name, storages));
+        if let (Some(()), Some(proxy)) = (known, proxy) {
+            proxies.insert(name.to_owned(), proxy);
+        }
+    }
+    proxies
+}
+
+/// Reports proxies that cannot announce themselves to this backend of `[optimize]`, and a backend that has none.
+pub(super) fn check_backend(optimize: &Table<'_>, backend: BackendKind) {
+    match (backend, optimize.again("proxies")) {
+        (BackendKind::Announced, None) => optimize.report(
+            "`backend = \"announced\"` without a proxy that could announce itself",
+            "add a table [optimize.proxies.front] with `backend` and `secret_env`",
+        ),
+        (BackendKind::Announced, Some(_)) | (_, None) => {}
+        (_, Some(value)) => value.refuse(Fault::new(
+            "announced proxies need `backend = \"announced\"` in [optimize]",
+            "write that, or take these tables out",
+        )),
+    }
+}
+
+fn read(mut table: Table<'_>, name: &str, storages: &Storages) -> Option<AnnouncedProxy> {
+    hide_secrets(&table);
+    let backend = table.parsed("backend", BackendKind::read_proxy);
+    let backend = table.require("backend", "\"nginx\"", backend);
+    let written = table.parsed("secret", Secret::read);
+    let of_variable = table.parsed("secret_env", Secret::of_variable);
+    let secret = match (table.has("secret"), table.has("secret_env")) {
+        (true, false) => written,
+        (false, true) => of_variable,
+        (false, false) => table.require("secret", "\"…\", or secret_env = \"FRONT_SECRET\"", None),
+        (true, true) => {
+            table.report(
+                format!("the proxy `{name}` has both `secret` and `secret_env`"),
+                "keep one of the two",
+            );
+            None
+        }
+    };
+    let rules = format!("[[optimize.proxies.{name}.rules]]");
+    let owner = RuleOwner::Proxy(backend.unwrap_or_default());
+    let rules = RuleConfig::read_all(&mut table, &rules, storages, owner);
+    table.finish();
+    Some(AnnouncedProxy {
+        backend: backend?,
+        secret: secret?,
+        rules,
+    })
+}
+
+/// No report may show a secret, nor one whose key is misspelt.
+fn hide_secrets(table: &Table<'_>) {
+    const HARMLESS: [&str; 3] = ["backend", "secret_env", "rules"];
+    for (key, value) in table.values() {
+        if !HARMLESS.contains(&key) {
+            value.hide();
+        }
+    }
+}
+
+/// The name stands in a header and in the configuration of proxies, so it is kept plain.
+fn check_name(name: &str) -> Result<(), Fault> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    if !name.is_empty() && name.bytes().all(plain) {
+        return Ok(());
+    }
+    Err(Fault::new(
+        format!("{name:?} is no name of a proxy"),
+        "use letters, digits, `-`, `.` and `_`: [optimize.proxies.front]",
+    ))
+}

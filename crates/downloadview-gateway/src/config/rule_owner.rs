@@ -1,0 +1,72 @@
+//! Whose a rule is, and so which backend carries it out.
+
+use std::collections::BTreeMap;
+
+use super::backend::BackendKind;
+use super::file::Table;
+use super::proxies::AnnouncedProxy;
+use super::scalar::Fault;
+
+/// Whose rules are read, and so whose backend they have.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum RuleOwner<'a> {
+    /// The file's or a view's, where this is the backend of `[optimize]`.
+    Config(BackendKind),
+    /// The file's or a view's, where these proxies are announced.
+    Announced(&'a BTreeMap<String, AnnouncedProxy>),
+    /// An announced proxy's, which is this one.
+    Proxy(BackendKind),
+}
+
+impl<'a> RuleOwner<'a> {
+    /// The owner of rules that no announced proxy has for itself.
+    pub(super) fn of(backend: BackendKind, proxies: &'a BTreeMap<String, AnnouncedProxy>) -> Self {
+        match backend {
+            BackendKind::Announced => Self::Announced(proxies),
+            backend => Self::Config(backend),
+        }
+    }
+
+    /// The backend of a rule that names none.
+    pub(super) fn default_backend(self) -> BackendKind {
+        match self {
+            Self::Config(backend) | Self::Proxy(backend) => backend,
+            Self::Announced(_) => BackendKind::Announced,
+        }
+    }
+
+    /// The backend that the rule names, or has because it is a proxy's.
+    pub(super) fn read_backend(self, table: &mut Table<'_>) -> Option<BackendKind> {
+        let value = table.get("backend");
+        match (self, value) {
+            (Self::Proxy(backend), None) => Some(backend),
+            (Self::Proxy(backend), Some(value)) => {
+                value.refuse(Fault::new(
+                    "the rules of a proxy are for that proxy",
+                    "take it out, or move the rule to [[optimize.rules]]",
+                ));
+                Some(backend)
+            }
+            (Self::Config(_), value) => value?.parsed(BackendKind::read_proxy),
+            (Self::Announced(_), None) => {
+                table.report(
+                "this rule names no backend, and several proxies may be announced",
+                "add backend = \"nginx\": the rule then counts for the announced proxies of that kind",
+            );
+                None
+            }
+            (Self::Announced(proxies), Some(value)) => value.parsed(|text| {
+                let backend = BackendKind::read_proxy(text)?;
+                // A proxy with a mistake of its own is missing here.
+                let all_known = value.is_first_problem();
+                if all_known && !proxies.values().any(|proxy| proxy.backend == backend) {
+                    return Err(Fault::new(
+                        format!("no announced proxy is {text}, so nothing would use this rule"),
+                        format!("add a table [optimize.proxies.NAME] with backend = \"{text}\""),
+                    ));
+                }
+                Ok(backend)
+            }),
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Writes Apache httpd's language: mod_proxy to the gateway, mod_xsendfile for the folders of the rules.
+//!
+//! Everything stands in double quotes. `${NAME}` is replaced even there and has no escape, so a path that holds `${` is
+//! refused. Needs httpd 2.4.34 or later (`responsefieldsize`, `<IfDirective>`) and mod_xsendfile 0.12 or later.
+
+use std::path::Path;
+
+use downloadview::backend::Escaping;
+
+use super::docroots::docroots;
+use super::front::{Front, Upstream};
+use super::headers::{ACCEL, ANNOUNCEMENT, ELSEWHERE, HAND_OFF_REQUEST, SENDFILE};
+use super::words::{escaped, lines};
+use super::{Form, ProxyConfigError};
+use crate::config::{BackendKind, Listen, RuleConfig};
+
+const LANGUAGE: &str = "Apache's language";
+
+pub(super) fn print(front: &Front<'_>) -> Result<String, ProxyConfigError> {
+    let writer = Writer { front };
+    let site = writer.site()?;
+    match front.form {
+        Form::Snippet => Ok(writer.snippet(&site)),
+        Form::Standalone(listen) => Ok(writer.standalone(&site, &writer.listen(listen)?)),
+    }
+}
+
+struct Writer<'a> {
+    front: &'a Front<'a>,
+}
+
+impl Writer<'_> {
+    fn snippet(&self, site: &str) -> String {
+        let title = self.front.comment(&[
+            "Apache in front of downloadview, printed by `downloadview proxy-config apache`. Into the <VirtualHost> that",
+            "clients reach. If it has other things too, narrow `ProxyPass \"/\"` to the routes of the gateway. On Debian:",
+            "    apt-get install libapache2-mod-xsendfile && a2enmod headers proxy proxy_http xsendfile",
+        ]);
+        format!("{title}\n{site}")
+    }
+
+    fn standalone(&self, site: &str, listen: &str) -> String {
+        let title = self.front.comment(&[
+            "Apache in front of downloadview, printed by `downloadview proxy-config apache --standalone`.",
+            "Start it unprivileged, with an empty folder of its own for the pid and error.log:",
+            "    mkdir -p FOLDER && apache2 -D FOREGROUND -d FOLDER -f THIS_FILE",
+            "(Both with their full path: httpd looks for relative ones elsewhere. Other systems call it `httpd`.)",
+        ]);
+        format!(
+            "\
+{title}
+# Where the modules are: as on Debian; /usr/lib64/httpd/modules on Fedora.
+Define DOWNLOADVIEW_MODULES /usr/lib/apache2/modules
+<IfModule !mod_unixd.c>
+    LoadModule unixd_module ${{DOWNLOADVIEW_MODULES}}/mod_unixd.so
+</IfModule>
+LoadModule mpm_event_module ${{DOWNLOADVIEW_MODULES}}/mod_mpm_event.so
+LoadModule authz_core_module ${{DOWNLOADVIEW_MODULES}}/mod_authz_core.so
+LoadModule headers_module ${{DOWNLOADVIEW_MODULES}}/mod_headers.so
+LoadModule proxy_module ${{DOWNLOADVIEW_MODULES}}/mod_proxy.so
+LoadModule proxy_http_module ${{DOWNLOADVIEW_MODULES}}/mod_proxy_http.so
+LoadModule xsendfile_module ${{DOWNLOADVIEW_MODULES}}/mod_xsendfile.so
+
+Listen {listen}
+ServerName localhost
+ServerTokens Prod
+TraceEnable Off
+MaxKeepAliveRequests 0
+
+# Relative to FOLDER. Nothing in it has a URL: every request goes to the gateway.
+DefaultRuntimeDir .
+PidFile apache.pid
+ErrorLog error.log
+DocumentRoot .
+<Directory \"/\">
+    Require all denied
+</Directory>
+
+{site}"
+        )
+    }
+
+    /// What stands in the server or virtual host that clients reach.
+    fn site(&self) -> Result<String, ProxyConfigError> {
+        let (upstream, folders) = (self.upstream()?, self.folders()?);
+        let announcement = self.announcement()?;
+        let asked = lines("", "RequestHeader unset ", HAND_OFF_REQUEST, "");
+        let leaks = "unset X-Sendfile \"expr=%{REQUEST_STATUS} != 200\"";
+        let others = SENDFILE[1..].iter().chain(&ACCEL).chain(&ELSEWHERE);
+        let others: Vec<_> = others.copied().collect();
+        let answered = lines("", "Header unset ", others.iter().copied(), "");
+        let always = lines("", "Header always unset ", others, "");
+        Ok(format!(
+            "\
+# The gateway. Paths reach it as the client wrote them (nocanon, NoDecode). Connections to it stay open; it closes them
+# after 75 s without a request, Apache after 60. Room for long file names: a longer header line is a 502.
+AllowEncodedSlashes NoDecode
+ProxyPreserveHost On
+ProxyPass \"/\" {upstream} nocanon ttl=60 responsefieldsize=16384
+
+# What proxies and applications say to each other is not for clients to say.
+{announcement}{asked}
+# Files of these folders, sent where the gateway says X-Sendfile: none of them has a URL. XSendFilePath counts for the
+# whole server, wherever it stands. Symbolic links are followed, there is no switch: the gateway hands out names
+# without them.
+XSendFile On
+{folders}EnableSendfile On
+# A file that is cut while it is sent must not take the process with it.
+EnableMMAP Off
+# Or every file had the ETag \"0\", and a resumed download would mix two of them.
+FileETag None
+
+# The module leaves its header in place unless the status is 200: the path would reach the client. Without the
+# condition the header would be gone before the module sees it.
+Header {leaks}
+Header always {leaks}
+# Hand-off headers of other proxies.
+{answered}{always}"
+        ))
+    }
+
+    fn upstream(&self) -> Result<String, ProxyConfigError> {
+        match self.front.upstream()? {
+            Upstream::Tcp(address) => Ok(format!("\"http://{address}/\"")),
+            Upstream::Unix(path) if path.as_os_str().as_encoded_bytes().contains(&b'|') => {
+                let reason = "`|` ends the path of a socket";
+                Err(self.front.unwritable(path, LANGUAGE, reason))
+            }
+            Upstream::Unix(path) => self.quoted("unix:", path, "|http://localhost/"),
+        }
+    }
+
+    /// Overwrites what a client says, with proof or with nothing.
+    fn announcement(&self) -> Result<String, ProxyConfigError> {
+        let Some(value) = self.front.announcement() else {
+            return Ok(format!("RequestHeader unset {ANNOUNCEMENT}\n"));
+        };
+        if value.contains("${") {
+            let reason = "`${` begins a variable and has no escape";
+            return Err(self.front.unwritable_secret(LANGUAGE, reason));
+        }
+        // `%` begins one of mod_headers' own variables.
+        let value = escaped(&value, &['\\', '"']).replace('%', "%%");
+        Ok(format!("RequestHeader set {ANNOUNCEMENT} \"{value}\"\n"))
+    }
+
+    fn folders(&self) -> Result<String, ProxyConfigError> {
+        let mut text = match self.escaping()? {
+            // 0.12 never decodes and does not know the directive; 1.0 decodes unless told not to.
+            Escaping::Raw => {
+                "<IfDirective XSendFileUnescape>\n    XSendFileUnescape Off\n</IfDirective>\n"
+            }
+            // 0.12 refuses to start with it, and so never sends other files than are meant.
+            Escaping::Strict => "XSendFileUnescape On\n",
+        }
+        .to_owned();
+        for docroot in docroots(self.front)? {
+            text.push_str("XSendFilePath ");
+            text.push_str(&self.quoted("", docroot.folder, "")?);
+            text.push('\n');
+        }
+        Ok(text)
+    }
+
+    /// The one of all rules: the module has one version.
+    fn escaping(&self) -> Result<Escaping, ProxyConfigError> {
+        let of = |rule: &RuleConfig| rule.escaping_for(BackendKind::Apache).unwrap_or_default();
+        let first = self.front.rules[0];
+        match self.front.rules.iter().find(|rule| of(rule) != of(first)) {
+            None => Ok(of(first)),
+            Some(other) => {
+                let message = format!("the rule of line {} has another `escaping`", first.line);
+                let mend = "write the same in both: it depends on the version of mod_xsendfile";
+                Err(self.front.refuse(other, message, mend))
+            }
+        }
+    }
+
+    fn listen(&self, listen: &Listen) -> Result<String, ProxyConfigError> {
+        match listen {
+            Listen::Tcp(address) => Ok(address.to_string()),
+            Listen::Unix(_) => Err(ProxyConfigError::CannotListen {
+                backend: BackendKind::Apache,
+                listen: listen.clone(),
+            }),
+        }
+    }
+
+    /// A path as one word of Apache's language, between `before` and `after`.
+    fn quoted(&self, before: &str, path: &Path, after: &str) -> Result<String, ProxyConfigError> {
+        let refuse = |reason| self.front.unwritable(path, LANGUAGE, reason);
+        let Some(text) = path.to_str() else {
+            return Err(refuse("it is no UTF-8"));
+        };
+        if text.contains("${") {
+            return Err(refuse("`${` begins a variable and has no escape"));
+        }
+        if text.contains(char::is_control) {
+            return Err(refuse("it holds a control character"));
+        }
+        let text = escaped(text, &['\\', '"']);
+        Ok(format!("\"{before}{text}{after}\""))
+    }
+}

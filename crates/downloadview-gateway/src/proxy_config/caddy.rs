@@ -1,0 +1,233 @@
+//! Writes the Caddyfile: a reverse proxy to the gateway, and one intercepted answer for each folder of the rules.
+//!
+//! Braces hold placeholders, in quotes too, so a path that has one is refused; everything else can be quoted. Needs
+//! Caddy 2.6 with `escaping = "raw"`, 2.7 or later with `escaping = "strict"`; an `ETag` is kept from 2.7.6 on.
+
+use std::path::Path;
+
+use downloadview::backend::Escaping;
+
+use super::front::{Front, Upstream};
+use super::headers::{
+    ACCEL, ALWAYS_KEPT, ANNOUNCEMENT, ELSEWHERE, HAND_OFF_REQUEST, SENDFILE, also_kept,
+};
+use super::locations::{Location, locations};
+use super::words::{escaped, indented, lines};
+use super::{Form, ProxyConfigError};
+use crate::config::Listen;
+
+const LANGUAGE: &str = "a Caddyfile";
+
+/// What nginx keeps by itself, and Caddy only if it is named.
+const NAMED_FOR_CADDY: [&str; 6] = [
+    "Content-Type",
+    "Content-Disposition",
+    "Content-Encoding",
+    "Set-Cookie",
+    "Cache-Control",
+    "Expires",
+];
+
+/// Headers that say something of the file, which an error page is not.
+const NOT_ON_ERRORS: [&str; 9] = [
+    "Content-Type",
+    "Content-Disposition",
+    "Content-Encoding",
+    "Content-Language",
+    "Set-Cookie",
+    "Cache-Control",
+    "Expires",
+    "ETag",
+    "Link",
+];
+
+pub(super) fn print(front: &Front<'_>) -> Result<String, ProxyConfigError> {
+    let writer = Writer { front };
+    let site = writer.site()?;
+    match front.form {
+        Form::Snippet => Ok(writer.snippet(&site)),
+        Form::Standalone(listen) => writer.standalone(&site, listen),
+    }
+}
+
+struct Writer<'a> {
+    front: &'a Front<'a>,
+}
+
+impl Writer<'_> {
+    fn snippet(&self, site: &str) -> String {
+        let title = self.front.comment(&[
+            "Caddy in front of downloadview, printed by `downloadview proxy-config caddy`. Into the site block that clients",
+            "reach. If the site has other things too, narrow `reverse_proxy` to the routes of the gateway: with a path",
+            "matcher right after the word. `handle_errors` clears the error pages of the whole site.",
+        ]);
+        format!("{title}\n{site}")
+    }
+
+    fn standalone(&self, site: &str, listen: &Listen) -> Result<String, ProxyConfigError> {
+        let (address, bind) = match listen {
+            Listen::Tcp(address) => (
+                format!("http://:{}", address.port()),
+                address.ip().to_string(),
+            ),
+            Listen::Unix(path) => ("http://".to_owned(), self.quoted("unix/", path)?),
+        };
+        let title = self.front.comment(&[
+            "Caddy in front of downloadview, printed by `downloadview proxy-config caddy --standalone`.",
+            "Start it unprivileged, with an empty folder of its own for what it remembers:",
+            "    mkdir -p FOLDER && HOME=FOLDER XDG_CONFIG_HOME=FOLDER XDG_DATA_HOME=FOLDER \\",
+            "        caddy run --adapter caddyfile --config THIS_FILE",
+        ]);
+        let site = indented(site, "\t");
+        Ok(format!(
+            "\
+{title}{{
+\tadmin off
+\tauto_https off
+\tlog {{
+\t\toutput stderr
+\t\tlevel WARN
+\t}}
+}}
+
+{address} {{
+\tbind {bind}
+
+{site}}}
+"
+        ))
+    }
+
+    fn site(&self) -> Result<String, ProxyConfigError> {
+        let (upstream, announcement) = (self.upstream()?, self.announcement()?);
+        let asked = lines("\t", "header_up -", HAND_OFF_REQUEST, "");
+        let leaks = ACCEL.into_iter().chain(SENDFILE).chain(ELSEWHERE);
+        let answered = lines("\t", "header_down -", leaks, "");
+        let mut handlers = String::new();
+        for (index, location) in locations(self.front)?.iter().enumerate() {
+            handlers.push_str(&self.handler(index + 1, location)?);
+        }
+        let cleared = lines("\t\t", "-", NOT_ON_ERRORS, "");
+        Ok(format!(
+            "\
+# The gateway. It answers itself, or names a file with X-Accel-Redirect. Connections to it stay open; it closes them
+# after 75 s without a request, Caddy after 60.
+reverse_proxy {upstream} {{
+\ttransport http {{
+\t\tkeepalive 60s
+\t\tkeepalive_idle_conns_per_host 32
+\t\tcompression off
+\t}}
+
+\t# What proxies and applications say to each other is not for clients to say, nor to hear.
+{announcement}{asked}{answered}{handlers}
+\t# A file of no rule: nothing is sent.
+\t@downloadview_elsewhere {{
+\t\tstatus 200
+\t\theader X-Accel-Redirect *
+\t}}
+\thandle_response @downloadview_elsewhere {{
+\t\terror 404
+\t}}
+}}
+
+# The error page for a file that vanished since is not the file.
+handle_errors {{
+\theader {{
+{cleared}\t}}
+}}
+"
+        ))
+    }
+
+    /// The folder of one internal location: reached by X-Accel-Redirect only, it has no route.
+    fn handler(&self, number: usize, location: &Location) -> Result<String, ProxyConfigError> {
+        let Location { path, line, .. } = location;
+        let prefix = path.trim_end_matches('/');
+        let folder = self.quoted("", &location.folder)?;
+        let kept = self.kept_headers(location).join(" ");
+        Ok(format!(
+            "
+\t# Files of the rule in line {line}. On 200 only, so that a 404 of the gateway stays one.
+\t@downloadview_{number} {{
+\t\tstatus 200
+\t\theader X-Accel-Redirect {path}*
+\t}}
+\thandle_response @downloadview_{number} {{
+\t\t# Nothing of the gateway's answer is kept unless it is named.
+\t\tcopy_response_headers {{
+\t\t\tinclude {kept}
+\t\t}}
+\t\troot * {folder}
+\t\t# The file server answers nothing else.
+\t\t@downloadview_method not method GET HEAD
+\t\tmethod @downloadview_method GET
+\t\trewrite * {{rp.header.X-Accel-Redirect}}
+\t\turi strip_prefix {prefix}
+\t\t# A directory is neither redirected to nor listed. Symbolic links are followed, there is no switch: the gateway
+\t\t# hands out names without them.
+\t\tfile_server {{
+\t\t\tdisable_canonical_uris
+\t\t\tindex _none_
+\t\t}}
+\t}}
+"
+        ))
+    }
+
+    fn kept_headers(&self, location: &Location) -> Vec<&str> {
+        let always = ALWAYS_KEPT.iter().map(|(name, _)| *name);
+        let mut names: Vec<_> = NAMED_FOR_CADDY.into_iter().chain(always).collect();
+        if location.escaping == Some(Escaping::Strict) {
+            // Before 2.7 the file server would overwrite it.
+            names.push("ETag");
+        }
+        let also = also_kept(self.front.config, &names);
+        names.into_iter().chain(also).collect()
+    }
+
+    fn upstream(&self) -> Result<String, ProxyConfigError> {
+        match self.front.upstream()? {
+            Upstream::Tcp(address) => Ok(address.to_string()),
+            Upstream::Unix(path) => self.quoted("unix/", path),
+        }
+    }
+
+    /// Overwrites what a client says, with proof or with nothing.
+    fn announcement(&self) -> Result<String, ProxyConfigError> {
+        let Some(value) = self.front.announcement() else {
+            return Ok(format!("\theader_up -{ANNOUNCEMENT}\n"));
+        };
+        let value = word(&value).map_err(|why| self.front.unwritable_secret(LANGUAGE, why))?;
+        Ok(format!("\theader_up {ANNOUNCEMENT} {value}\n"))
+    }
+
+    fn quoted(&self, before: &str, path: &Path) -> Result<String, ProxyConfigError> {
+        let refuse = |reason| self.front.unwritable(path, LANGUAGE, reason);
+        match path.to_str() {
+            None => Err(refuse("it is no UTF-8")),
+            Some(text) if text.contains(char::is_control) => {
+                Err(refuse("it holds a control character"))
+            }
+            Some(text) => word(&format!("{before}{}", text.trim_end_matches('/'))).map_err(refuse),
+        }
+    }
+}
+
+/// One word of a Caddyfile.
+fn word(text: &str) -> Result<String, &'static str> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/:=+,@%".contains(&byte);
+    if text.contains(['{', '}']) {
+        return Err("braces hold placeholders and cannot be escaped everywhere");
+    }
+    if text.bytes().all(plain) {
+        return Ok(text.to_owned());
+    }
+    if !text.contains('`') {
+        return Ok(format!("`{text}`"));
+    }
+    if text.contains('\\') {
+        return Err("a backtick and a backslash cannot stand in one word");
+    }
+    Ok(format!("\"{}\"", escaped(text, &['"'])))
+}

@@ -1,0 +1,192 @@
+//! The proxy to be configured: its rules, its place between clients and gateway, and how it announces itself.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+
+use super::{Form, Options, ProxyConfigError};
+use crate::config::{AnnouncedProxy, BackendKind, Config, Listen, RuleConfig};
+
+/// One proxy in front of the gateway.
+pub(super) struct Front<'a> {
+    pub(super) config: &'a Config,
+    pub(super) backend: BackendKind,
+    /// What it carries out; at least one.
+    pub(super) rules: Vec<&'a RuleConfig>,
+    /// The name and the secret by which it announces itself, if it does.
+    pub(super) announced: Option<(&'a str, &'a AnnouncedProxy)>,
+    pub(super) form: &'a Form,
+    app: &'a Listen,
+}
+
+/// Where a proxy finds the gateway.
+pub(super) enum Upstream<'a> {
+    Tcp(SocketAddr),
+    Unix(&'a Path),
+}
+
+/// The first comment of a file with a secret in it, each line after `# `.
+const KEEP_SECRET: [&str; 2] = [
+    "SECRET INSIDE: whoever can read this file can pose as this proxy and learn internal paths. Let nobody but the",
+    "proxy's user read it: chmod 600.",
+];
+
+impl<'a> Front<'a> {
+    pub(super) fn find(
+        backend: BackendKind,
+        config: &'a Config,
+        options: &'a Options,
+    ) -> Result<Self, ProxyConfigError> {
+        let announced = announced(backend, config, options.proxy.as_deref())?;
+        let own = announced.iter().flat_map(|(_, proxy)| &proxy.rules);
+        let of_views = config.views.iter().flat_map(|view| &view.rules);
+        let shared = config.optimize.rules.iter().chain(of_views);
+        let shared = shared.filter(|rule| rule.backend_or(config.optimize.backend) == backend);
+        let rules: Vec<_> = own.chain(shared).collect();
+        if rules.is_empty() {
+            let file = config.file.clone();
+            return Err(ProxyConfigError::NoRule { file, backend });
+        }
+        Ok(Self {
+            config,
+            backend,
+            rules,
+            announced,
+            form: &options.form,
+            app: options.app.as_ref().unwrap_or(&config.listen),
+        })
+    }
+
+    /// The gateway's address; one that means every address of this machine becomes one that can be connected to.
+    pub(super) fn upstream(&self) -> Result<Upstream<'a>, ProxyConfigError> {
+        match self.app {
+            Listen::Tcp(address) if address.port() == 0 => Err(ProxyConfigError::NoPort {
+                file: self.config.file.clone(),
+                listen: self.app.clone(),
+            }),
+            Listen::Tcp(address) => Ok(Upstream::Tcp(reachable(*address))),
+            Listen::Unix(path) => Ok(Upstream::Unix(path)),
+        }
+    }
+
+    /// The value of `X-Downloadview-Proxy` that proves this proxy.
+    pub(super) fn announcement(&self) -> Option<String> {
+        let (name, proxy) = self.announced?;
+        Some(format!("{name} {}", proxy.secret.expose()))
+    }
+
+    /// The comment that a printed file begins with: what must be known of the secret in it, then these lines.
+    pub(super) fn comment(&self, lines: &[&str]) -> String {
+        let secret = self.announced.map_or(&[][..], |_| &KEEP_SECRET);
+        let lines = secret.iter().chain(lines);
+        lines
+            .map(|line| match *line {
+                "" => "#\n".to_owned(),
+                line => format!("# {line}\n"),
+            })
+            .collect()
+    }
+
+    /// A path that the language cannot express.
+    pub(super) fn unwritable(
+        &self,
+        path: &Path,
+        language: &'static str,
+        reason: &'static str,
+    ) -> ProxyConfigError {
+        ProxyConfigError::Unwritable {
+            file: self.config.file.clone(),
+            path: path.to_owned(),
+            language,
+            reason,
+        }
+    }
+
+    /// A secret that the language cannot express.
+    pub(super) fn unwritable_secret(
+        &self,
+        language: &'static str,
+        reason: &'static str,
+    ) -> ProxyConfigError {
+        ProxyConfigError::UnwritableSecret {
+            file: self.config.file.clone(),
+            proxy: self.announced.map_or("", |(name, _)| name).to_owned(),
+            language,
+            reason,
+        }
+    }
+
+    /// What is wrong with one rule, and the mend.
+    pub(super) fn refuse(
+        &self,
+        rule: &RuleConfig,
+        message: String,
+        mend: impl Into<String>,
+    ) -> ProxyConfigError {
+        ProxyConfigError::Rule {
+            file: self.config.file.clone(),
+            line: rule.line,
+            message,
+            mend: mend.into(),
+        }
+    }
+}
+
+/// The announced proxy that is meant; `None` where none announces itself.
+fn announced<'a>(
+    backend: BackendKind,
+    config: &'a Config,
+    wanted: Option<&str>,
+) -> Result<Option<(&'a str, &'a AnnouncedProxy)>, ProxyConfigError> {
+    let refuse = |message: String, mend: String| {
+        let file = config.file.clone();
+        Err(ProxyConfigError::Announced {
+            file,
+            message,
+            mend,
+        })
+    };
+    let kind = backend.name();
+    if config.optimize.backend != BackendKind::Announced {
+        return match wanted {
+            None => Ok(None),
+            Some(name) => refuse(
+                format!("there is no announced proxy `{name}`, the file announces none"),
+                "leave --proxy out".to_owned(),
+            ),
+        };
+    }
+    let of_kind = || {
+        let proxies = config.optimize.proxies.iter();
+        proxies.filter(|(_, proxy)| proxy.backend == backend)
+    };
+    let names = of_kind().map(|(name, _)| name.as_str()).collect::<Vec<_>>();
+    let listed = names.join(", ");
+    match (wanted, names.as_slice()) {
+        (_, []) => refuse(
+            format!("no announced proxy is {kind}"),
+            format!("add a table [optimize.proxies.NAME] with `backend = \"{kind}\"`"),
+        ),
+        (None, [_, _, ..]) => refuse(
+            format!("several announced proxies are {kind}: {listed}"),
+            "name one with --proxy".to_owned(),
+        ),
+        (None, [_]) => Ok(of_kind().next().map(|(name, proxy)| (name.as_str(), proxy))),
+        (Some(wanted), _) => match of_kind().find(|(name, _)| *name == wanted) {
+            Some((name, proxy)) => Ok(Some((name, proxy))),
+            None => refuse(
+                format!("no announced proxy that is {kind} has the name `{wanted}`"),
+                format!("use one of: {listed}"),
+            ),
+        },
+    }
+}
+
+/// An address that a proxy on this machine can connect to, for a gateway that listens on every one.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    address
+}

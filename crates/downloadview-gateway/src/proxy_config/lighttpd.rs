@@ -1,0 +1,176 @@
+//! Writes lighttpd's language: mod_proxy to the gateway, with `x-sendfile` for the folders of the rules.
+//!
+//! A string stands in double quotes; only the quote itself has an escape, so a backslash at the end or before a quote
+//! is refused. Needs lighttpd 1.4.46 or later (`x-sendfile` for mod_proxy, `setenv.set-request-header`).
+
+use std::path::Path;
+
+use super::docroots::docroots;
+use super::front::{Front, Upstream};
+use super::headers::{ACCEL, ANNOUNCEMENT, ELSEWHERE, HAND_OFF_REQUEST};
+use super::words::{escaped, indented, lines};
+use super::{Form, ProxyConfigError};
+use crate::config::Listen;
+
+const LANGUAGE: &str = "lighttpd's language";
+
+pub(super) fn print(front: &Front<'_>) -> Result<String, ProxyConfigError> {
+    let writer = Writer { front };
+    let site = writer.site()?;
+    match front.form {
+        Form::Snippet => Ok(writer.snippet(&site)),
+        Form::Standalone(listen) => Ok(writer.standalone(&site, &writer.listen(listen)?)),
+    }
+}
+
+struct Writer<'a> {
+    front: &'a Front<'a>,
+}
+
+impl Writer<'_> {
+    fn snippet(&self, site: &str) -> String {
+        let title = self.front.comment(&[
+            "lighttpd in front of downloadview, printed by `downloadview proxy-config lighttpd`.",
+        ]);
+        let site = indented(site, "    ");
+        format!(
+            "\
+{title}
+# 1. For the whole server, once. An open stat cache would send files that were replaced or deleted since.
+server.modules += ( \"mod_setenv\", \"mod_proxy\" )
+server.stat-cache-engine = \"disable\"
+
+# 2. For the routes of the gateway: all paths, unless this is narrowed.
+$HTTP[\"url\"] =~ \"^/\" {{
+{site}}}
+"
+        )
+    }
+
+    fn standalone(&self, site: &str, listen: &str) -> String {
+        let title = self.front.comment(&[
+            "lighttpd in front of downloadview, printed by `downloadview proxy-config lighttpd --standalone`.",
+            "Start it unprivileged, in an empty folder of its own for the pid and temporary files:",
+            "    mkdir -p FOLDER && cd FOLDER && lighttpd -D -f THIS_FILE",
+            "(THIS_FILE with its full path. It logs to stderr.)",
+        ]);
+        format!(
+            "\
+{title}
+server.modules = ( \"mod_setenv\", \"mod_proxy\" )
+{listen}
+server.tag = \"\"
+
+# The folder it was started in. Nothing in it has a URL: every request goes to the gateway.
+server.document-root = var.CWD
+server.pid-file = var.CWD + \"/lighttpd.pid\"
+server.upload-dirs = ( var.CWD )
+
+# An open stat cache would send files that were replaced or deleted since.
+server.stat-cache-engine = \"disable\"
+# An encoded slash is part of a name, not the end of a folder.
+server.http-parseopts = ( \"url-path-2f-decode\" => \"disable\" )
+
+{site}"
+        )
+    }
+
+    fn site(&self) -> Result<String, ProxyConfigError> {
+        let (upstream, folders) = (self.upstream()?, self.folders()?);
+        let announcement = self.announcement()?;
+        let asked = lines("    \"", "", HAND_OFF_REQUEST, "\" => \"\",");
+        let leaks = ["X-Sendfile2"].into_iter().chain(ACCEL).chain(ELSEWHERE);
+        let answered = lines("    \"", "", leaks, "\" => \"\",");
+        Ok(format!(
+            "\
+# What proxies and applications say to each other is not for clients to say; nor to hear: lighttpd itself takes only
+# X-Sendfile and X-LIGHTTPD-* out of answers.
+setenv.set-request-header = (
+{announcement}{asked})
+setenv.set-response-header = (
+{answered})
+
+# Answers that the gateway streams are passed on as they come, and never wait on disk.
+server.stream-response-body = 2
+# The gateway hands out names without symbolic links; one that appears since is refused.
+server.follow-symlink = \"disable\"
+
+# The gateway. It answers itself, or names a file of the folders below with X-Sendfile: none of them has a URL, and
+# without the list any readable file of the machine could be sent. (lighttpd opens a new connection to the gateway for
+# each request, it cannot keep them.)
+proxy.server = ( \"\" => ((
+{upstream}    \"x-sendfile\" => \"enable\",
+    \"x-sendfile-docroot\" => (
+{folders}    )
+)) )
+"
+        ))
+    }
+
+    fn upstream(&self) -> Result<String, ProxyConfigError> {
+        Ok(match self.front.upstream()? {
+            Upstream::Tcp(address) => {
+                let (host, port) = (address.ip(), address.port());
+                format!("    \"host\" => \"{host}\",\n    \"port\" => {port},\n")
+            }
+            Upstream::Unix(path) => format!("    \"host\" => {},\n", self.quoted(path)?),
+        })
+    }
+
+    /// Overwrites what a client says, with proof or with nothing.
+    fn announcement(&self) -> Result<String, ProxyConfigError> {
+        let value = self.front.announcement().unwrap_or_default();
+        let value = word(&value).map_err(|why| self.front.unwritable_secret(LANGUAGE, why))?;
+        Ok(format!("    \"{ANNOUNCEMENT}\" => {value},\n"))
+    }
+
+    fn folders(&self) -> Result<String, ProxyConfigError> {
+        let mut text = String::new();
+        for docroot in docroots(self.front)? {
+            if let Some(real) = docroot.behind_link() {
+                let (folder, real) = (docroot.folder.display(), real.display());
+                let message = format!(
+                    "`destination_dir` {folder} leads through a symbolic link, and lighttpd refuses links anywhere in a path"
+                );
+                let mend = format!("write destination_dir = \"{real}\"");
+                return Err(self.front.refuse(docroot.rule, message, mend));
+            }
+            let folder = self.quoted(docroot.folder)?;
+            text.push_str(&format!("        {folder},\n"));
+        }
+        Ok(text)
+    }
+
+    fn listen(&self, listen: &Listen) -> Result<String, ProxyConfigError> {
+        Ok(match listen {
+            Listen::Tcp(address) => {
+                let port = address.port();
+                let host = match address.is_ipv6() {
+                    true => format!("[{}]", address.ip()),
+                    false => address.ip().to_string(),
+                };
+                format!("server.bind = \"{host}\"\nserver.port = {port}")
+            }
+            Listen::Unix(path) => format!("server.bind = {}", self.quoted(path)?),
+        })
+    }
+
+    fn quoted(&self, path: &Path) -> Result<String, ProxyConfigError> {
+        let refuse = |reason| self.front.unwritable(path, LANGUAGE, reason);
+        match path.to_str() {
+            None => Err(refuse("it is no UTF-8")),
+            Some(text) if text.contains(char::is_control) => {
+                Err(refuse("it holds a control character"))
+            }
+            Some(text) => word(text).map_err(refuse),
+        }
+    }
+}
+
+/// A string of lighttpd's language.
+fn word(text: &str) -> Result<String, &'static str> {
+    if text.ends_with('\\') || text.contains("\\\"") {
+        return Err("a backslash before a quotation mark or at the end has no escape");
+    }
+    Ok(format!("\"{}\"", escaped(text, &['"'])))
+}
