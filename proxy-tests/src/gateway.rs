@@ -34,12 +34,23 @@ pub(crate) fn proxy_config(
         .args(["--listen", &address.to_string()])
         .arg("--config")
         .arg(config);
-    let output = unprivileged(&mut command)
+    printed(&mut command)
+}
+
+/// What `downloadview explain` says of a GET of `target`.
+pub(crate) fn explain(config: &Path, target: &str, folder: &Path) -> Result<String> {
+    let mut command = Command::new(binary(folder)?);
+    command.arg("explain").arg("--config").arg(config);
+    printed(command.arg(target))
+}
+
+fn printed(command: &mut Command) -> Result<String> {
+    let output = unprivileged(command)
         .output()
         .context("cannot start the gateway's binary")?;
     let complaint = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{command:?} failed:\n{complaint}");
-    String::from_utf8(output.stdout).context("the configuration is no UTF-8")
+    String::from_utf8(output.stdout).context("what was printed is no UTF-8")
 }
 
 /// The binary, in a place from which the servers' user may start it.

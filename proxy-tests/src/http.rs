@@ -220,7 +220,9 @@ fn parse_line(line: &str) -> Result<(String, String)> {
     let (name, value) = line
         .split_once(':')
         .with_context(|| format!("no header line: {line:?}"))?;
-    Ok((name.to_owned(), value.trim().to_owned()))
+    // Optional whitespace (RFC 9110, 5.6.3); other blanks belong to the value.
+    let value = value.trim_matches([' ', '\t']);
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 fn unchunked(mut rest: &[u8]) -> Result<Vec<u8>> {

@@ -42,6 +42,8 @@ impl Server {
     ) -> Result<Self> {
         let output = folder.join(format!("{name}.output"));
         let file = File::create(&output).context("cannot create the file for the output")?;
+        // Some servers open /dev/stderr anew, as the user who they are.
+        hand_over(&output)?;
         let child = unprivileged(command)
             .stdin(Stdio::null())
             .stdout(file.try_clone()?)
@@ -191,7 +193,9 @@ impl Drop for Server {
 
 /// Servers never run as root: a mode of 000 would not stop them, and the tests could not tell.
 pub(crate) fn unprivileged(command: &mut Command) -> &mut Command {
-    command.current_dir("/");
+    if command.get_current_dir().is_none() {
+        command.current_dir("/");
+    }
     if is_root() {
         command.uid(NOBODY).gid(NOBODY);
     }
@@ -202,10 +206,10 @@ pub(crate) fn is_root() -> bool {
     rustix::process::getuid().is_root()
 }
 
-/// Gives a folder to the user as whom the servers run.
-pub(crate) fn hand_over(folder: &Path) -> io::Result<()> {
+/// Gives a file or folder to the user as whom the servers run.
+pub(crate) fn hand_over(path: &Path) -> io::Result<()> {
     if is_root() {
-        std::os::unix::fs::chown(folder, Some(NOBODY), Some(NOBODY))?;
+        std::os::unix::fs::chown(path, Some(NOBODY), Some(NOBODY))?;
     }
     Ok(())
 }

@@ -6,13 +6,17 @@ use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
+use anyhow::Result;
 use rustix::fs::{CWD, Mode, mkfifoat};
 use tempfile::TempDir;
 
 use crate::app::ScriptedApp;
+use crate::carriage::reason_in;
+use crate::proxy::Proxy;
 use crate::server::{Server, hand_over};
-use crate::{gateway, nginx, port};
+use crate::{gateway, port};
 
 /// One test's world. Its folder goes with it.
 ///
@@ -35,14 +39,24 @@ impl Site {
     /// When the folder cannot be made.
     #[must_use]
     pub fn new(configuration: &str) -> Self {
+        Self::with_app(configuration, port::free())
+    }
+
+    /// A site of another configuration whose gateway is that of `other`.
+    ///
+    /// # Panics
+    /// When the folder cannot be made.
+    #[must_use]
+    pub fn before(other: &Self, configuration: &str) -> Self {
+        Self::with_app(configuration, other.app)
+    }
+
+    fn with_app(configuration: &str, app: SocketAddr) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("downloadview-")
             .tempdir()
             .expect("a temporary folder can be made");
-        let site = Self {
-            folder,
-            app: port::free(),
-        };
+        let site = Self { folder, app };
         set_mode(site.folder.path(), 0o755);
         for name in ["media", "outside"] {
             make_folder(&site.path(name));
@@ -89,12 +103,41 @@ impl Site {
         mkfifoat(CWD, &path, Mode::from_raw_mode(0o644)).expect("a FIFO can be made");
     }
 
-    /// Makes a symbolic link to another place of the site.
+    /// Makes a symbolic link that holds `target` as it is: absolute, or relative to the link's folder.
     ///
     /// # Panics
     /// When it cannot be made.
-    pub fn make_link(&self, name: &str, target: &str) {
-        symlink(self.path(target), self.path(name)).expect("a link can be made");
+    pub fn make_link(&self, name: &str, target: impl AsRef<Path>) {
+        symlink(target, self.path(name)).expect("a link can be made");
+    }
+
+    /// Removes a file.
+    ///
+    /// # Panics
+    /// When it is not there.
+    pub fn remove(&self, name: &str) {
+        fs::remove_file(self.path(name)).expect("the file can be removed");
+    }
+
+    /// Puts another file in the place of one, at once (`rename`).
+    ///
+    /// # Panics
+    /// When it cannot be written or renamed.
+    pub fn replace(&self, name: &str, content: impl AsRef<[u8]>) {
+        let new = self.path(format!("{name}.new"));
+        write(&new, content.as_ref());
+        fs::rename(new, self.path(name)).expect("the file can be renamed");
+    }
+
+    /// Makes a file an hour older, so that its date is a strong validator (RFC 9110, 8.8.2.2).
+    ///
+    /// # Panics
+    /// When its time cannot be set.
+    pub fn age(&self, name: &str) {
+        let hour_ago = SystemTime::now() - Duration::from_secs(60 * 60);
+        let file = fs::File::open(self.path(name));
+        file.and_then(|file| file.set_modified(hour_ago))
+            .expect("the file's time can be set");
     }
 
     /// Takes all permissions from a file. The servers are never root, so it stops them.
@@ -115,37 +158,57 @@ impl Site {
         must(gateway::serve(&self.config(), self.app, self.folder.path()))
     }
 
-    /// Starts nginx with the configuration that `downloadview proxy-config` prints for this site.
+    /// Starts a proxy with the configuration that `downloadview proxy-config` prints for this site.
     ///
     /// # Panics
-    /// When nginx is not installed, or either program fails; the message holds its output.
+    /// When the proxy is not installed, or either program fails; the message holds its output.
     #[must_use]
     #[track_caller]
-    pub fn start_nginx(&self) -> Server {
+    pub fn start_proxy(&self, proxy: Proxy) -> Server {
         let address = port::free();
         let folder = self.folder.path();
-        let text = must(gateway::proxy_config(
-            "nginx",
-            &self.config(),
-            address,
-            folder,
-        ));
-        self.start_nginx_with(&text, address)
+        let printed = gateway::proxy_config(proxy.name(), &self.config(), address, folder);
+        self.start_proxy_with(proxy, &must(printed), address)
     }
 
-    /// Starts nginx with a configuration of one's own, which must make it listen on `address`.
+    /// Starts a proxy with a configuration of one's own, which must make it listen on `address`.
     ///
     /// # Panics
-    /// When nginx is not installed or does not start; the message holds its output.
+    /// When the proxy is not installed or does not start; the message holds its output.
     #[must_use]
     #[track_caller]
-    pub fn start_nginx_with(&self, configuration: &str, address: SocketAddr) -> Server {
-        let prefix = self.path("nginx");
+    pub fn start_proxy_with(
+        &self,
+        proxy: Proxy,
+        configuration: &str,
+        address: SocketAddr,
+    ) -> Server {
+        let prefix = self.path(proxy.name());
         make_folder(&prefix);
         hand_over(&prefix).expect("a folder can be given to the servers' user");
-        self.write("nginx.conf", configuration);
-        let file = self.path("nginx.conf");
-        must(nginx::start(&prefix, &file, address, self.folder.path()))
+        let file = format!("{}.conf", proxy.name());
+        self.write(&file, configuration);
+        must(proxy.start(&prefix, &self.path(&file), address, self.folder.path()))
+    }
+
+    /// The header line with which an application hands a file of the storage to `proxy`.
+    #[must_use]
+    pub fn hand_off(&self, proxy: Proxy, name: &str) -> String {
+        let target = proxy.target(&self.path("media"), name.as_bytes());
+        format!(
+            "{}: {}\r\n",
+            proxy.header(),
+            String::from_utf8_lossy(&target)
+        )
+    }
+
+    /// Why the gateway streams a request to `target`, as `downloadview explain` tells it.
+    ///
+    /// # Errors
+    /// When it would not stream it, or `explain` fails.
+    pub fn reason_to_stream(&self, target: &str) -> Result<String> {
+        let explanation = gateway::explain(&self.config(), target, self.folder.path())?;
+        reason_in(&explanation)
     }
 
     /// Starts an application in the gateway's place that answers every request with these bytes.

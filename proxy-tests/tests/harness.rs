@@ -1,6 +1,6 @@
 //! The harness itself against a real nginx and a scripted application: what the other tests take for granted.
 
-use proxy_tests::{Request, Server, Site};
+use proxy_tests::{Proxy, Request, Server, Site};
 
 /// The hand-off in its barest form, written by hand: no part of the product is needed.
 const NGINX: &str = r"
@@ -35,7 +35,7 @@ fn nginx(site: &Site) -> Server {
         .replace("@NGINX@", &address.to_string())
         .replace("@APP@", &site.app().to_string())
         .replace("@MEDIA@", &media.to_string_lossy());
-    site.start_nginx_with(&text, address)
+    site.start_proxy_with(Proxy::Nginx, &text, address)
 }
 
 #[test]
@@ -79,5 +79,5 @@ fn what_a_server_reads_is_counted() {
 #[should_panic(expected = "unknown directive")]
 fn a_server_that_does_not_start_fails_the_test_with_its_output() {
     let site = Site::new("");
-    let _server = site.start_nginx_with("nonsense on;", site.free_address());
+    let _server = site.start_proxy_with(Proxy::Nginx, "nonsense on;", site.free_address());
 }

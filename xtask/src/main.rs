@@ -17,7 +17,8 @@ cargo xtask <command>
   test [--only STEP]   everything: packages, format, lints, house rules, docs, features, tests
                        against the real proxies (installs what is missing when root on Debian)
   tidy                 house rules alone: floors, backend rooms, habits, links
-  proxies [NAME...]    the tests against real proxies: all of them, or nginx, ...
+  proxies [NAME...]    the tests against real proxies, then a table of who carries which file name;
+                       or the suite of nginx, apache, lighttpd, caddy, announced, or the table alone
   bench [ARGS...]      release builds, then the benchmarks with ARGS (--quick, --help, ...)
 ";
 
@@ -45,8 +46,10 @@ fn dispatch(arguments: &[String]) -> Result<()> {
     }
 }
 
+/// The table is the last of the package's tests, and prints itself.
 fn proxies(names: &[String]) -> Result<()> {
-    let mut arguments = vec!["test", "--package", "proxy-tests"];
+    packages::ensure()?;
+    let mut arguments = vec!["test", "--package", "proxy-tests", "--no-fail-fast"];
     for name in names {
         arguments.extend(["--test", name]);
     }

@@ -1,5 +1,6 @@
 //! The Debian packages that the tests need: finds what is missing, installs it when root, else says how.
 
+use std::fmt;
 use std::fs;
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -10,16 +11,59 @@ use anyhow::{Context, Result, bail};
 
 use crate::command::{find_program, run};
 
-/// One package and the program by which its presence is known.
+/// One package and what tells that it is there.
 struct Package {
     debian: &'static str,
-    program: &'static str,
+    evidence: Evidence,
 }
 
-const PACKAGES: &[Package] = &[Package {
-    debian: "nginx",
-    program: "nginx",
-}];
+/// What a package brings. Others may have brought it another way, which is as good.
+enum Evidence {
+    Program(&'static str),
+    File(&'static str),
+}
+
+/// `apache2-bin` has the server and its own modules; `apache2` would add a site and a daemon.
+const PACKAGES: &[Package] = &[
+    Package {
+        debian: "nginx",
+        evidence: Evidence::Program("nginx"),
+    },
+    Package {
+        debian: "apache2-bin",
+        evidence: Evidence::Program("apache2"),
+    },
+    Package {
+        debian: "libapache2-mod-xsendfile",
+        evidence: Evidence::File("/usr/lib/apache2/modules/mod_xsendfile.so"),
+    },
+    Package {
+        debian: "lighttpd",
+        evidence: Evidence::Program("lighttpd"),
+    },
+    Package {
+        debian: "caddy",
+        evidence: Evidence::Program("caddy"),
+    },
+];
+
+impl Evidence {
+    fn is_there(&self) -> bool {
+        match self {
+            Self::Program(name) => find_program(name).is_some(),
+            Self::File(path) => Path::new(path).is_file(),
+        }
+    }
+}
+
+impl fmt::Display for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Program(name) => write!(f, "program {name}"),
+            Self::File(path) => write!(f, "file {path}"),
+        }
+    }
+}
 
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 
@@ -30,7 +74,7 @@ const POLICY: &str = "/usr/sbin/policy-rc.d";
 pub(crate) fn ensure() -> Result<()> {
     let missing: Vec<&Package> = PACKAGES
         .iter()
-        .filter(|package| find_program(package.program).is_none())
+        .filter(|package| !package.evidence.is_there())
         .collect();
     if missing.is_empty() {
         println!("all there: {}", joined(PACKAGES.iter()));
@@ -56,11 +100,11 @@ fn install(missing: &[&Package]) -> Result<()> {
     run(&mut apt_get(&arguments))?;
     drop(policy);
     for package in missing {
-        if find_program(package.program).is_none() {
+        if !package.evidence.is_there() {
             bail!(
-                "package {} is installed, yet there is no program {}",
+                "package {} is installed, yet there is no {}",
                 package.debian,
-                package.program
+                package.evidence
             );
         }
     }

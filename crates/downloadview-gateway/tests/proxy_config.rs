@@ -619,8 +619,13 @@ fn prints_lighttpd() {
 
     # An open stat cache would send files that were replaced or deleted since.
     server.stat-cache-engine = "disable"
-    # An encoded slash is part of a name, not the end of a folder.
-    server.http-parseopts = ( "url-path-2f-decode" => "disable" )
+    # An encoded slash is part of a name, not the end of a folder; control bytes and bytes that are no UTF-8 may be
+    # in a name too. The gateway judges names itself.
+    server.http-parseopts = (
+        "url-path-2f-decode" => "disable",
+        "url-ctrls-reject" => "disable",
+        "url-invalid-utf8-reject" => "disable",
+    )
 
     # What proxies and applications say to each other is not for clients to say; nor to hear: lighttpd itself takes only
     # X-Sendfile and X-LIGHTTPD-* out of answers.
@@ -677,6 +682,13 @@ fn prints_a_lighttpd_snippet() {
     # 1. For the whole server, once. An open stat cache would send files that were replaced or deleted since.
     server.modules += ( "mod_setenv", "mod_proxy" )
     server.stat-cache-engine = "disable"
+    # An encoded slash is part of a name, not the end of a folder; control bytes and bytes that are no UTF-8 may be
+    # in a name too. The gateway judges names itself.
+    server.http-parseopts = (
+        "url-path-2f-decode" => "disable",
+        "url-ctrls-reject" => "disable",
+        "url-invalid-utf8-reject" => "disable",
+    )
 
     # 2. For the routes of the gateway: all paths, unless this is narrowed.
     $HTTP["url"] =~ "^/" {

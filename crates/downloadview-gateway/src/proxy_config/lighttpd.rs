@@ -27,6 +27,16 @@ struct Writer<'a> {
     front: &'a Front<'a>,
 }
 
+/// Lets every name that a file may have through to the gateway, which judges it itself.
+const NAMES: &str = "\
+# An encoded slash is part of a name, not the end of a folder; control bytes and bytes that are no UTF-8 may be
+# in a name too. The gateway judges names itself.
+server.http-parseopts = (
+    \"url-path-2f-decode\" => \"disable\",
+    \"url-ctrls-reject\" => \"disable\",
+    \"url-invalid-utf8-reject\" => \"disable\",
+)";
+
 impl Writer<'_> {
     fn snippet(&self, site: &str) -> String {
         let title = self.front.comment(&[
@@ -39,6 +49,7 @@ impl Writer<'_> {
 # 1. For the whole server, once. An open stat cache would send files that were replaced or deleted since.
 server.modules += ( \"mod_setenv\", \"mod_proxy\" )
 server.stat-cache-engine = \"disable\"
+{NAMES}
 
 # 2. For the routes of the gateway: all paths, unless this is narrowed.
 $HTTP[\"url\"] =~ \"^/\" {{
@@ -68,8 +79,7 @@ server.upload-dirs = ( var.CWD )
 
 # An open stat cache would send files that were replaced or deleted since.
 server.stat-cache-engine = \"disable\"
-# An encoded slash is part of a name, not the end of a folder.
-server.http-parseopts = ( \"url-path-2f-decode\" => \"disable\" )
+{NAMES}
 
 {site}"
         )

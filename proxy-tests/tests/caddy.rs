@@ -1,0 +1,6 @@
+//! The suite against a real Caddy.
+
+#[macro_use]
+mod suite;
+
+suite!(Caddy);

@@ -1,0 +1,6 @@
+//! The suite against a real lighttpd.
+
+#[macro_use]
+mod suite;
+
+suite!(Lighttpd);
