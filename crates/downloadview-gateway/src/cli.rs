@@ -128,7 +128,7 @@ pub struct DemoArgs {
         env = "DOWNLOADVIEW_LISTEN"
     )]
     pub listen: std::net::SocketAddr,
-    /// Proxies to start: auto (those installed), none, or names: nginx,...
+    /// Proxies to start: auto (those installed), none, or names: nginx,apache,lighttpd,caddy
     #[arg(long, value_name = "WHICH", default_value = "auto", value_parser = proxies)]
     pub proxies: Proxies,
 }
@@ -185,11 +185,10 @@ fn proxies(text: &str) -> Result<Proxies, String> {
         names => {
             let proxies = names
                 .split(',')
-                .map(|name| match Proxy::from_str(name, false) {
-                    Ok(Proxy::Nginx) => Ok(Proxy::Nginx),
-                    _ => Err(format!(
-                        "`{name}` is none of the proxies that this starts: nginx"
-                    )),
+                .map(|name| {
+                    Proxy::from_str(name, false).map_err(|_| {
+                        format!("`{name}` is none of the proxies that this starts: nginx, apache, lighttpd, caddy")
+                    })
                 });
             proxies.collect::<Result<_, _>>().map(Proxies::Named)
         }

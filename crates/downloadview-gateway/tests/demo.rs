@@ -6,6 +6,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc;
@@ -31,21 +32,36 @@ const ROUTES: [(&str, &str); 7] = [
     ("/virtual/generated/", "hello-world.txt"),
 ];
 
-/// Path of every route that always hands off, and the value that nginx gets.
-const FIXED: [(&str, &str); 3] = [
-    (
-        "/nginx/optimized-by-middleware/",
-        "/nginx-optimized-by-middleware/hello-world.txt",
-    ),
-    (
-        "/nginx/optimized-by-decorator/",
-        "/nginx-optimized-by-decorator/hello-world.txt",
-    ),
-    (
-        "/nginx/modified_headers/",
-        "/nginx-modified-headers/hello-world.txt",
-    ),
-];
+/// The proxies, each on the port that many after the application's.
+const PROXIES: [(&str, u16); 4] = [("nginx", 1), ("apache", 2), ("lighttpd", 3), ("caddy", 4)];
+
+const ALL: &str = "nginx,apache,lighttpd,caddy";
+
+const HAND_OFF: [&str; 2] = ["X-Accel-Redirect", "X-Sendfile"];
+
+/// For each proxy: path of every route that always hands off to it, and the value of its header.
+fn fixed(proxy: &str) -> [(String, String); 3] {
+    [
+        ("optimized-by-middleware", "optimized-by-middleware"),
+        ("optimized-by-decorator", "optimized-by-decorator"),
+        ("modified_headers", "modified-headers"),
+    ]
+    .map(|(path, value)| {
+        (
+            format!("/{proxy}/{path}/"),
+            format!("/{proxy}-{value}/hello-world.txt"),
+        )
+    })
+}
+
+/// The header of a proxy, and the other's.
+fn hand_off(proxy: &str) -> (&'static str, &'static str) {
+    let [accel, sendfile] = HAND_OFF;
+    match proxy {
+        "nginx" | "caddy" => (accel, sendfile),
+        _ => (sendfile, accel),
+    }
+}
 
 #[test]
 fn without_a_proxy_every_route_answers_as_djangos_demo() {
@@ -57,7 +73,7 @@ fn without_a_proxy_every_route_answers_as_djangos_demo() {
             (200, TEXT, disposition(name), HELLO),
             "{path}"
         );
-        assert_eq!(answer.header("x-accel-redirect"), None, "{path}");
+        assert_no_hand_off(&answer, path);
     }
     let generated = get(demo.direct, "/virtual/generated/");
     assert_eq!(generated.header("transfer-encoding"), Some("chunked"));
@@ -68,69 +84,129 @@ fn without_a_proxy_every_route_answers_as_djangos_demo() {
 #[test]
 fn fixed_routes_show_their_hand_off_on_the_applications_own_port() {
     let demo = Demo::start("none");
-    for (path, value) in FIXED {
-        let answer = get(demo.direct, path);
-        let expected = (200, TEXT, disposition("hello-world.txt"), "");
-        assert_eq!(download(&answer), expected, "{path}");
-        assert_eq!(answer.header("x-accel-redirect"), Some(value), "{path}");
-        assert_eq!(answer.header("content-length"), Some("0"), "{path}");
+    for (proxy, _) in PROXIES {
+        let (header, other) = hand_off(proxy);
+        for (path, value) in fixed(proxy) {
+            let answer = get(demo.direct, &path);
+            let expected = (200, TEXT, disposition("hello-world.txt"), "");
+            assert_eq!(download(&answer), expected, "{path}");
+            assert_eq!(answer.header(header), Some(&*value), "{path}");
+            assert_eq!(answer.header(other), None, "{path}");
+            assert_eq!(answer.header("content-length"), Some("0"), "{path}");
+            let modified = path.ends_with("/modified_headers/");
+            assert_eq!(
+                answer.header("x-test"),
+                modified.then_some("header"),
+                "{path}"
+            );
+        }
     }
-    let modified = get(demo.direct, "/nginx/modified_headers/");
-    assert_eq!(modified.header("x-test"), Some("header"));
     demo.stop();
 }
 
 #[test]
-fn through_nginx_every_route_is_the_same_download() {
-    let demo = Demo::start("nginx");
-    let routes = ROUTES.into_iter();
-    let fixed = FIXED.map(|(path, _)| (path, "hello-world.txt"));
-    for (path, name) in routes.chain(fixed) {
-        let answer = get(demo.nginx, path);
-        assert_eq!(
-            download(&answer),
-            (200, TEXT, disposition(name), HELLO),
-            "{path}"
-        );
-        assert_eq!(answer.header("server"), Some("nginx"), "{path}");
-        assert_eq!(answer.header("x-accel-redirect"), None, "{path}");
+fn through_every_proxy_every_route_is_the_same_download() {
+    let demo = Demo::start(ALL);
+    for (proxy, step) in PROXIES {
+        let address = demo.proxy(step);
+        let fixed = fixed(proxy).map(|(path, _)| (path, "hello-world.txt"));
+        let routes = ROUTES.map(|(path, name)| (path.to_owned(), name));
+        for (path, name) in routes.into_iter().chain(fixed) {
+            let answer = get(address, &path);
+            let expected = (200, TEXT, disposition(name), HELLO);
+            assert_eq!(download(&answer), expected, "{proxy} {path}");
+            assert_no_hand_off(&answer, &path);
+        }
+        let modified = get(address, &format!("/{proxy}/modified_headers/"));
+        assert_eq!(modified.header("x-test"), Some("header"), "{proxy}");
+        let internal = get(address, "/_internal/media/1.txt");
+        assert_eq!(internal.status, 404, "{proxy}");
     }
-    let modified = get(demo.nginx, "/nginx/modified_headers/");
-    assert_eq!(modified.header("x-test"), Some("header"));
-    // The same process, asked directly, keeps nginx's locations to itself.
-    let direct = get(demo.direct, "/storage/static-path/1.txt");
-    assert_eq!(direct.header("x-accel-redirect"), None);
-    assert_eq!(get(demo.nginx, "/_internal/media/1.txt").status, 404);
+    demo.stop();
+}
+
+/// Proxies come to the same port as everybody else, and prove themselves with secrets that nobody else has.
+#[test]
+fn beside_running_proxies_the_applications_own_port_keeps_hand_offs_to_itself() {
+    let demo = Demo::start(ALL);
+    for (path, name) in ROUTES {
+        let announcements = PROXIES.map(|(proxy, _)| {
+            format!("X-Downloadview-Proxy: {proxy} 0123456789abcdef0123456789abcdef\r\n")
+        });
+        for announcement in announcements.iter().map(String::as_str).chain([""]) {
+            let answer = get_with(demo.direct, path, announcement);
+            let expected = (200, TEXT, disposition(name), HELLO);
+            assert_eq!(download(&answer), expected, "{path} {announcement}");
+            assert_no_hand_off(&answer, path);
+        }
+    }
     demo.stop();
 }
 
 #[test]
-fn every_cell_of_the_grid_is_verified_and_nginx_gets_what_lies_on_disk() {
-    let demo = Demo::start("nginx");
+fn secrets_are_new_at_every_start_and_kept_from_others() {
+    let announced = [(); 2].map(|()| {
+        let demo = Demo::start(ALL);
+        let lines = PROXIES.map(|(proxy, _)| {
+            let file = demo.folder().join(proxy).join("front.conf");
+            let mode = fs::metadata(&file).expect("written").permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{}", file.display());
+            let text = fs::read_to_string(&file).expect("ours, or we are root");
+            let line = text
+                .lines()
+                .find(|line| line.contains("X-Downloadview-Proxy"));
+            line.expect("it announces itself").to_owned()
+        });
+        demo.stop();
+        lines
+    });
+    for (first, second) in announced[0].iter().zip(&announced[1]) {
+        assert_ne!(first, second);
+    }
+}
+
+#[test]
+fn every_cell_of_the_grid_is_verified_and_each_proxy_gets_what_lies_on_disk() {
+    let demo = Demo::start(ALL);
     let cells = demo.grid();
     let failed: Vec<_> = cells.iter().filter(|c| c["verified"] != true).collect();
     assert!(failed.is_empty(), "{failed:#?}");
 
+    let folder = demo.folder();
     let found: Vec<_> = cells.iter().map(summary).collect();
     let mut expected = Vec::new();
     for (path, _) in ROUTES {
         expected.push(format!("none {path} streamed, null"));
-        let target = match path {
-            _ if path.starts_with("/path/") => "/_internal/files/hello-world.txt",
-            _ if path.starts_with("/storage/") => "/_internal/media/1.txt",
-            _ => {
-                expected.push(format!("nginx {path} streamed, null"));
-                continue;
-            }
+        let file = match path {
+            _ if path.starts_with("/path/") => Some("files/hello-world.txt"),
+            _ if path.starts_with("/storage/") => Some("media/1.txt"),
+            _ => None,
         };
-        expected.push(format!(
-            "nginx {path} delegated, \"X-Accel-Redirect: {target}\""
-        ));
+        for (proxy, _) in PROXIES {
+            let (header, _) = hand_off(proxy);
+            expected.push(match (file, header) {
+                (None, _) => format!("{proxy} {path} streamed, null"),
+                (Some(file), "X-Accel-Redirect") => {
+                    format!("{proxy} {path} delegated, \"{header}: /_internal/{file}\"")
+                }
+                (Some(file), _) => {
+                    let file = folder.join(file);
+                    format!("{proxy} {path} delegated, \"{header}: {}\"", file.display())
+                }
+            });
+        }
     }
-    for (path, value) in FIXED {
-        expected.push(format!(
-            "nginx {path} delegated, \"X-Accel-Redirect: {value}\""
-        ));
+    // Apache and lighttpd get a folder that is there, where all others see the one of the route.
+    let there = folder.join("media/hello-world.txt");
+    for (proxy, _) in PROXIES {
+        let (header, _) = hand_off(proxy);
+        for (path, value) in fixed(proxy) {
+            let value = match header {
+                "X-Sendfile" => there.display().to_string(),
+                _ => value,
+            };
+            expected.push(format!("{proxy} {path} delegated, \"{header}: {value}\""));
+        }
     }
     assert_eq!(found, expected);
     demo.stop();
@@ -153,19 +229,16 @@ fn without_a_proxy_the_grid_has_one_column_and_says_why() {
         Some("text/html; charset=utf-8")
     );
     assert!(page.body.contains("7 of 7 verified"), "{}", page.body);
-    assert!(
-        page.body.contains("nginx was not asked for"),
-        "{}",
-        page.body
-    );
+    let why = "nginx, apache, lighttpd, caddy were not asked for";
+    assert!(page.body.contains(why), "{}", page.body);
     demo.stop();
 }
 
 #[test]
 fn a_client_on_another_machine_gets_links_that_it_can_follow() {
-    let demo = Demo::start("nginx");
+    let demo = Demo::start("caddy,nginx");
     let page = get_as(demo.direct, "/", "192.0.2.7:1");
-    for address in [demo.direct, demo.nginx] {
+    for address in [demo.direct, demo.proxy(1), demo.proxy(4)] {
         let link = format!(
             "href=\"http://192.0.2.7:{}/storage/static-path/1.txt\"",
             address.port()
@@ -176,6 +249,8 @@ fn a_client_on_another_machine_gets_links_that_it_can_follow() {
             page.body
         );
     }
+    let why = "apache, lighttpd were not asked for";
+    assert!(page.body.contains(why), "{}", page.body);
     // What a client calls us is text, never markup.
     let page = get_as(demo.direct, "/", "\"><script>");
     assert!(!page.body.contains("<script>"), "{}", page.body);
@@ -183,46 +258,93 @@ fn a_client_on_another_machine_gets_links_that_it_can_follow() {
 }
 
 #[test]
-fn sigterm_takes_nginx_and_the_files_along() {
-    let demo = Demo::start("nginx");
-    let nginx = descendants(demo.child.id());
-    assert!(nginx.len() >= 2, "a master and a worker: {nginx:?}");
-    let (address, temporary) = (demo.nginx, demo.temporary.path().to_owned());
-    assert_eq!(entries(&temporary), 1);
+fn sigterm_takes_the_proxies_and_the_files_along() {
+    let demo = Demo::start(ALL);
+    let proxies: Vec<_> = descendants(demo.child.id())
+        .into_iter()
+        .map(|pid| (pid, name_of(pid)))
+        .collect();
+    for program in ["nginx", "apache2", "lighttpd", "caddy"] {
+        let is_there = proxies
+            .iter()
+            .any(|(_, name)| name.as_deref() == Some(program));
+        assert!(is_there, "{program} in {proxies:?}");
+    }
+    let addresses = PROXIES.map(|(_, step)| demo.proxy(step));
+    assert_eq!(entries(demo.temporary.path()), 1);
 
-    let (ended, _kept) = demo.end();
+    let (ended, temporary) = demo.end();
     assert!(ended.status.success(), "{ended:?}");
     assert_eq!(String::from_utf8_lossy(&ended.stderr), "");
-    for pid in nginx {
-        assert!(!is_nginx(pid), "process {pid} is still there");
+    for (pid, name) in proxies {
+        assert!(
+            name.is_none() || name != name_of(pid),
+            "{name:?} {pid} is still there"
+        );
     }
-    assert!(TcpStream::connect(address).is_err());
-    assert_eq!(entries(&temporary), 0, "the folder is gone");
+    for address in addresses {
+        assert!(TcpStream::connect(address).is_err(), "{address}");
+    }
+    assert_eq!(entries(temporary.path()), 0, "the folder is gone");
 }
 
 #[test]
-fn a_demo_whose_nginx_cannot_start_leaves_nothing_behind() {
-    let (direct, nginx) = free_ports();
-    let _taken = TcpListener::bind(nginx).expect("free a moment ago");
+fn a_demo_with_a_proxy_that_cannot_start_leaves_nothing_behind() {
+    for (proxy, step) in PROXIES {
+        let direct = free_ports();
+        let address = after(direct, step);
+        let _taken = TcpListener::bind(address).expect("free a moment ago");
+        let temporary = temporary();
+        let ended = command(direct, ALL, &temporary).output().expect("it runs");
+        let stderr = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(1), "{proxy}");
+        let error = format!("error: cannot start {proxy} on {address}: ");
+        assert!(stderr.starts_with(&error), "{stderr}");
+        assert!(stderr.contains("--listen"), "{stderr}");
+        assert_eq!(entries(temporary.path()), 0, "the folder is gone");
+        for (other, step) in PROXIES.into_iter().filter(|(other, _)| *other != proxy) {
+            assert!(
+                TcpStream::connect(after(direct, step)).is_err(),
+                "{other} is still there"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_proxy_that_is_not_installed_is_an_error_that_says_how_to_get_it() {
+    let empty = tempfile::tempdir().expect("made");
     let temporary = temporary();
-    let ended = command(direct, "nginx", &temporary)
+    // Programs in the folders of daemons are found all the same; caddy is a user's program.
+    let ended = command(free_ports(), "caddy", &temporary)
+        .env("PATH", empty.path())
+        .output()
+        .expect("it runs");
+    assert_eq!(ended.status.code(), Some(1));
+    assert_eq!(
+        String::from_utf8_lossy(&ended.stderr),
+        "error: --proxies: caddy is not installed; install with: sudo apt-get install caddy\n"
+    );
+}
+
+#[test]
+fn a_proxy_that_nobody_knows_is_refused_with_those_that_are_known() {
+    let ended = command(free_ports(), "nginx,squid", &temporary())
         .output()
         .expect("it runs");
     let stderr = String::from_utf8_lossy(&ended.stderr);
-    assert_eq!(ended.status.code(), Some(1));
-    assert!(
-        stderr.starts_with(&format!("error: cannot start nginx on {nginx}: ")),
-        "{stderr}"
+    assert_eq!(ended.status.code(), Some(2));
+    let why = format!(
+        "`squid` is none of the proxies that this starts: {}",
+        ALL.replace(',', ", ")
     );
-    assert!(stderr.contains("--listen"), "{stderr}");
-    assert_eq!(entries(temporary.path()), 0, "the folder is gone");
+    assert!(stderr.contains(&why), "{stderr}");
 }
 
 /// A running demonstration with a temporary folder of its own.
 struct Demo {
     child: Child,
     direct: SocketAddr,
-    nginx: SocketAddr,
     temporary: TempDir,
 }
 
@@ -230,7 +352,7 @@ impl Demo {
     /// Starts it and waits until it says that it is there.
     #[track_caller]
     fn start(proxies: &str) -> Self {
-        let (direct, nginx) = free_ports();
+        let direct = free_ports();
         let temporary = temporary();
         let mut child = command(direct, proxies, &temporary)
             .spawn()
@@ -245,7 +367,6 @@ impl Demo {
         let mut demo = Self {
             child,
             direct,
-            nginx,
             temporary,
         };
         loop {
@@ -258,6 +379,18 @@ impl Demo {
                 ),
             }
         }
+    }
+
+    /// Where a proxy listens.
+    fn proxy(&self, step: u16) -> SocketAddr {
+        after(self.direct, step)
+    }
+
+    /// The demonstration's own folder.
+    fn folder(&self) -> PathBuf {
+        let mut entries = fs::read_dir(self.temporary.path()).expect("a folder");
+        let entry = entries.next().expect("one entry").expect("readable");
+        entry.path().canonicalize().expect("it is there")
     }
 
     /// The cells of `/grid.json`.
@@ -305,7 +438,7 @@ impl Demo {
 }
 
 impl Drop for Demo {
-    /// Asks first, so that nginx goes too when a test fails.
+    /// Asks first, so that the proxies go too when a test fails.
     fn drop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
             let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
@@ -326,7 +459,7 @@ fn command(listen: SocketAddr, proxies: &str, temporary: &TempDir) -> Command {
     command
 }
 
-/// Where demonstrations make their folders; nginx, which is not root, has to get through.
+/// Where demonstrations make their folders; the proxies, which are not root, have to get through.
 fn temporary() -> TempDir {
     let folder = tempfile::tempdir().expect("made");
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("ours");
@@ -337,20 +470,24 @@ fn entries(folder: &std::path::Path) -> usize {
     fs::read_dir(folder).expect("a folder").count()
 }
 
-/// Two ports in a row, below the range that the kernel hands out by itself.
-fn free_ports() -> (SocketAddr, SocketAddr) {
+/// The first of five ports in a row, below the range that the kernel hands out by itself.
+fn free_ports() -> SocketAddr {
+    const ROW: u16 = 5;
+    const ROWS: u16 = 2_200;
     static HANDED_OUT: AtomicU16 = AtomicU16::new(0);
 
-    let start = u16::try_from(std::process::id() % 5_500).expect("small") * 2;
-    let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let start = u16::try_from(std::process::id() % u32::from(ROWS)).expect("small");
     loop {
-        let step = HANDED_OUT.fetch_add(2, Ordering::Relaxed);
-        let port = 20_000 + start.wrapping_add(step) % 11_000;
-        let pair = (address(port), address(port + 1));
-        if TcpListener::bind(pair.0).is_ok() && TcpListener::bind(pair.1).is_ok() {
-            return pair;
+        let row = (start + HANDED_OUT.fetch_add(1, Ordering::Relaxed)) % ROWS;
+        let first = SocketAddr::from((Ipv4Addr::LOCALHOST, 20_000 + row * ROW));
+        if (0..ROW).all(|step| TcpListener::bind(after(first, step)).is_ok()) {
+            return first;
         }
     }
+}
+
+fn after(first: SocketAddr, step: u16) -> SocketAddr {
+    SocketAddr::new(first.ip(), first.port() + step)
 }
 
 /// The processes below `pid`, children before grandchildren.
@@ -372,8 +509,16 @@ fn parent_of(pid: u32) -> Option<u32> {
     line.trim().parse().ok()
 }
 
-fn is_nginx(pid: u32) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "nginx")
+fn name_of(pid: u32) -> Option<String> {
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+    Some(name.trim().to_owned())
+}
+
+#[track_caller]
+fn assert_no_hand_off(answer: &Answer, path: &str) {
+    for header in HAND_OFF {
+        assert_eq!(answer.header(header), None, "{path}");
+    }
 }
 
 fn summary(cell: &Value) -> String {
@@ -421,9 +566,23 @@ fn get(address: SocketAddr, path: &str) -> Answer {
 }
 
 fn get_as(address: SocketAddr, path: &str, host: &str) -> Answer {
+    send(
+        address,
+        &format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"),
+    )
+}
+
+/// With header lines, each with its end.
+fn get_with(address: SocketAddr, path: &str, lines: &str) -> Answer {
+    send(
+        address,
+        &format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n{lines}Connection: close\r\n\r\n"),
+    )
+}
+
+fn send(address: SocketAddr, request: &str) -> Answer {
     let mut stream = TcpStream::connect(address).expect("it listens");
     stream.set_read_timeout(Some(DEADLINE)).expect("valid");
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).expect("sent");
     let mut text = String::new();
     stream.read_to_string(&mut text).expect("a whole answer");

@@ -1,45 +1,82 @@
-//! The application of the demonstration: every kind of view, first without a proxy, then with rules for nginx.
+//! The application of the demonstration: every kind of view, for clients that come directly and through any proxy.
 //!
-//! This file is meant to be read. [`direct`] and [`behind_nginx`] are the same routes; the layer around them is the
-//! whole difference between an application that streams its files and one that leaves them to the proxy.
+//! This file is meant to be read. [`routes`] knows of no proxy; the one layer around them is the whole difference
+//! between an application that streams its files and one that leaves them to whichever proxy stands in front.
 
 use std::io::Cursor;
-use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
-use axum::response::IntoResponse;
-use axum::routing::{get, get_service};
-use downloadview::backend::Nginx;
-use downloadview::file::{StorageFile, VirtualFile};
+use downloadview::backend::{Apache, Backend, Caddy, Escaping, Lighttpd, Nginx};
+use downloadview::file::VirtualFile;
+use downloadview::optimize::Announced;
 use downloadview::storage::{LocalStorage, StorageName};
 use downloadview::view::{PathView, StorageView, VirtualView};
-use downloadview::{DownloadView, Optimizer, Result, Rule};
-use downloadview_axum::{DownloadError, DownloadResponse, optimize};
+use downloadview::{DownloadView, OptimizeLayer, Optimizer, Result, Rule};
 use http::request::Parts;
 
 use super::files::{Files, HELLO};
+use super::fixed;
+use super::secrets::Secrets;
+use crate::cli::Proxy;
 
-/// For clients that come directly: nobody in front could send a file, so all are streamed.
-pub(super) fn direct(files: &Files) -> Result<Router> {
-    Ok(routes(files)?.layer(optimize(Optimizer::none())))
+/// Each request gets what is best for it: through a proxy that proves itself, that proxy's rules; else the bytes.
+pub(super) fn app(files: &Files, secrets: &Secrets) -> Result<Router> {
+    let announced = Announced::new()
+        .proxy("nginx", secrets.of(Proxy::Nginx), by_uri(nginx(), files)?)?
+        .proxy(
+            "apache",
+            secrets.of(Proxy::Apache),
+            by_path(apache(), files)?,
+        )?
+        .proxy(
+            "lighttpd",
+            secrets.of(Proxy::Lighttpd),
+            by_path(lighttpd(), files)?,
+        )?
+        .proxy("caddy", secrets.of(Proxy::Caddy), by_uri(caddy(), files)?)?;
+    let routes = routes(files)?.merge(fixed::routes(files, secrets)?);
+    Ok(routes.layer(OptimizeLayer::announced(announced)))
 }
 
-/// For requests that came through nginx: it sends whatever lies on disk.
-pub(super) fn behind_nginx(files: &Files) -> Result<Router> {
-    let optimizer = Optimizer::builder(Nginx::new())
+/// For proxies that have internal locations: which one a file lies in.
+fn by_uri(backend: impl Backend, files: &Files) -> Result<Optimizer> {
+    Optimizer::builder(backend)
         .rule(Rule::dir(files.path("files")).to_uri("/_internal/files/"))
         .rule(Rule::url("/media/").to_uri("/_internal/media/"))
-        .build()?;
-    Ok(routes(files)?.layer(optimize(optimizer)))
+        .build()
+}
+
+/// For proxies that take paths: where the file lies.
+fn by_path(backend: impl Backend, files: &Files) -> Result<Optimizer> {
+    Optimizer::builder(backend)
+        .rule(Rule::dir(files.path("files")).to_path(files.path("files")))
+        .rule(Rule::url("/media/").to_path(files.path("media")))
+        .build()
+}
+
+pub(super) fn nginx() -> Nginx {
+    Nginx::new()
+}
+
+/// As mod_xsendfile 0.12 reads names. All names here are the same in either escaping.
+pub(super) fn apache() -> Apache {
+    Apache::new().escaping(Escaping::Raw)
+}
+
+pub(super) fn lighttpd() -> Lighttpd {
+    Lighttpd::new()
+}
+
+/// As Caddy 2.6 reads names. All names here are the same in either escaping.
+pub(super) fn caddy() -> Caddy {
+    Caddy::new().escaping(Escaping::Raw)
 }
 
 fn routes(files: &Files) -> Result<Router> {
     Ok(Router::new()
         .merge(path_views(files)?)
         .merge(storage_views(files)?)
-        .merge(virtual_views())
-        .merge(fixed_to_nginx(files)?))
+        .merge(virtual_views()))
 }
 
 /// Files that are simply there on disk: one, or any below a folder that no name can leave.
@@ -82,45 +119,8 @@ fn virtual_views() -> Router {
         .route_service("/virtual/generated/", generated.into_service())
 }
 
-/// Routes that hand off to nginx whoever asks. Without nginx in front a client sees the header and no file.
-fn fixed_to_nginx(files: &Files) -> Result<Router> {
-    let hello = StorageName::parse("hello-world.txt")?;
-    let media = media(files)?;
-    let view = StorageView::new(media.clone()).name(hello.clone());
-    let hand_off = |destination: &str| -> Result<_> {
-        let rule = Rule::url("/media/").to_uri(destination);
-        let optimizer = Optimizer::builder(Nginx::new()).rule(rule).build()?;
-        Ok(optimize(optimizer))
-    };
-
-    // A layer around a router stands for all its routes...
-    let around_all = Router::new()
-        .route_service(
-            "/nginx/optimized-by-middleware/",
-            view.clone().into_service(),
-        )
-        .layer(hand_off("/nginx-optimized-by-middleware/")?);
-
-    // ...and one around a route for that route alone, be it a view or a handler.
-    let around_view =
-        get_service(view.into_service()).layer(hand_off("/nginx-optimized-by-decorator/")?);
-    let around_handler = get(with_a_header).layer(hand_off("/nginx-modified-headers/")?);
-    Ok(Router::new()
-        .route("/nginx/optimized-by-decorator/", around_view)
-        .route("/nginx/modified_headers/", around_handler)
-        .with_state(StorageFile::new(Arc::new(media), hello))
-        .merge(around_all))
-}
-
-/// A handler: check whatever must be checked, say which file, and add any header.
-async fn with_a_header(
-    State(file): State<StorageFile>,
-) -> Result<impl IntoResponse, DownloadError> {
-    Ok(([("X-Test", "header")], DownloadResponse::new(file)))
-}
-
 /// The storage, and the URL that rules know it by.
-fn media(files: &Files) -> Result<LocalStorage> {
+pub(super) fn media(files: &Files) -> Result<LocalStorage> {
     Ok(LocalStorage::new(files.path("media"))?.base_url("/media/"))
 }
 

@@ -1,12 +1,16 @@
 //! What the demonstration serves, and what it needs on disk: a temporary folder, gone with the process.
 
-use std::fs::{self, Permissions};
-use std::io;
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::fs::{self, OpenOptions, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use clap::ValueEnum as _;
 use tempfile::TempDir;
+
+use super::programs;
+use crate::cli::Proxy;
 
 /// What every view of the demonstration answers with.
 pub(super) const HELLO: &str = "Hello world!\n";
@@ -19,8 +23,7 @@ pub(super) const NOBODY: u32 = 65_534;
 /// ```text
 /// files/hello-world.txt             the path views: any file on disk
 /// media/1.txt, hello-world.txt      the storage, known as /media/
-/// nginx/                            nginx's configuration, log and temporary files
-/// app.sock                          where nginx finds the application
+/// nginx/, apache/, ...              the configuration, log and temporary files of each proxy
 /// ```
 #[derive(Debug)]
 pub(super) struct Files {
@@ -57,7 +60,7 @@ impl Files {
             // The proxies do not run as root, and have to get through to the files.
             fs::set_permissions(&self.root, Permissions::from_mode(0o711))?;
         }
-        for folder in ["files", "media", "nginx"] {
+        for folder in ["files", "media"] {
             fs::create_dir(self.path(folder))?;
             fs::set_permissions(self.path(folder), Permissions::from_mode(0o755))?;
         }
@@ -68,12 +71,30 @@ impl Files {
         ] {
             write_readable(&self.path(name), HELLO)?;
         }
-        hand_over(&self.path("nginx"))
+        for &proxy in Proxy::value_variants() {
+            let folder = self.path(programs::name(proxy));
+            fs::create_dir(&folder)?;
+            fs::set_permissions(&folder, Permissions::from_mode(0o700))?;
+            hand_over(&folder)?;
+        }
+        Ok(())
     }
 }
 
+/// Writes a file with a secret in it: nobody but the user that the proxies run as can ever read it.
+pub(super) fn write_for_proxy(path: &Path, text: &str) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    let mut file = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(text.as_bytes())?;
+    hand_over(path)
+}
+
 /// Writes a file that everyone may read, whatever the umask.
-pub(super) fn write_readable(path: &Path, text: &str) -> io::Result<()> {
+fn write_readable(path: &Path, text: &str) -> io::Result<()> {
     fs::write(path, text)?;
     fs::set_permissions(path, Permissions::from_mode(0o644))
 }

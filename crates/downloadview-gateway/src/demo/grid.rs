@@ -17,90 +17,16 @@ use serde::Serialize;
 
 use super::client;
 use super::files::HELLO;
+use super::views::{Ranges, VIEWS, View};
 use super::witness::{Seen, TICKET, Witness};
 
-/// A route of the application.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct View {
-    /// Its name in the grid.
-    pub(super) name: &'static str,
-    /// The path of a request for it.
-    pub(super) path: &'static str,
-    ranges: Ranges,
-    fronts: Fronts,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ranges {
-    /// A part is answered with that part.
-    Offered,
-    /// The content can be read once only, from its start.
-    ReadOnce,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fronts {
-    Any,
-    /// The route hands off to nginx whoever asks.
-    Nginx,
-}
-
-/// All routes, in the order of the page.
-pub(super) const VIEWS: [View; 10] = {
-    use Fronts::{Any, Nginx};
-    use Ranges::{Offered, ReadOnce};
-
-    const fn view(name: &'static str, path: &'static str, ranges: Ranges, fronts: Fronts) -> View {
-        View {
-            name,
-            path,
-            ranges,
-            fronts,
-        }
-    }
-    [
-        view("path, fixed", "/path/static-path/", Offered, Any),
-        view(
-            "path, named",
-            "/path/dynamic-path/hello-world.txt",
-            Offered,
-            Any,
-        ),
-        view("storage", "/storage/static-path/1.txt", Offered, Any),
-        view(
-            "storage, renamed",
-            "/storage/dynamic-path/1.txt",
-            Offered,
-            Any,
-        ),
-        view("virtual, text", "/virtual/text/", Offered, Any),
-        view("virtual, reader", "/virtual/stringio/", ReadOnce, Any),
-        view("virtual, generated", "/virtual/generated/", ReadOnce, Any),
-        view(
-            "nginx, by middleware",
-            "/nginx/optimized-by-middleware/",
-            Offered,
-            Nginx,
-        ),
-        view(
-            "nginx, by decorator",
-            "/nginx/optimized-by-decorator/",
-            Offered,
-            Nginx,
-        ),
-        view(
-            "nginx, modified headers",
-            "/nginx/modified_headers/",
-            Offered,
-            Nginx,
-        ),
-    ]
-};
+/// The name of the way without a proxy.
+pub(super) const DIRECT: &str = "none";
 
 /// A way to the application.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Hop {
-    /// The proxy's name; `none` without one.
+    /// The proxy's name; [`DIRECT`] without one.
     pub(super) proxy: &'static str,
     /// Where it listens.
     pub(super) listen: SocketAddr,
@@ -147,17 +73,12 @@ pub(super) struct Grid {
 }
 
 impl Grid {
-    /// The way through a proxy, if it is there.
-    pub(super) fn through(&self, proxy: &str) -> Option<Hop> {
-        self.hops.iter().find(|hop| hop.proxy == proxy).copied()
-    }
-
     /// Fetches and judges everything; `host` is what the client calls this machine.
     pub(super) async fn check(&self, host: &str) -> Vec<Cell> {
         let mut cells = Vec::new();
         for view in &VIEWS {
             for hop in &self.hops {
-                if view.fronts == Fronts::Any || hop.proxy == "nginx" {
+                if view.fixed_to.is_none_or(|proxy| proxy == hop.proxy) {
                     cells.push(self.cell(host, view, hop).await);
                 }
             }
@@ -228,6 +149,11 @@ fn judge(
             expect(&part, StatusCode::PARTIAL_CONTENT, &HELLO[6..=10]).context("a range")?;
             "a range arrived as asked"
         }
+        // Apache and lighttpd take it out of the whole if that came in one piece.
+        Ranges::ReadOnce if cut_on_the_way(hop, &part) => {
+            expect(&part, StatusCode::PARTIAL_CONTENT, &HELLO[6..=10]).context("a range")?;
+            "read once only, so the proxy took a range out of the whole"
+        }
         Ranges::ReadOnce => {
             expect(&part, StatusCode::OK, HELLO).context("a range")?;
             "read once only, so a range is answered with the whole"
@@ -240,12 +166,22 @@ fn judge(
             format!("{} sent the file, the application 0 bytes", hop.proxy)
         }
         Some(Outcome::Streamed {
-            reason: Reason::NoBackend,
-        }) => "no proxy in front".to_owned(),
+            reason: Reason::NotAnnounced,
+        }) => {
+            ensure!(hop.proxy == DIRECT, "{} did not prove itself", hop.proxy);
+            "no proxy in front".to_owned()
+        }
         Some(Outcome::Streamed { reason }) => reason.to_string(),
         _ => anyhow::bail!("the application took it for no download"),
     };
     Ok(format!("{sender}; {ranges}"))
+}
+
+/// Whether the application answered with the whole and the proxy with a part.
+fn cut_on_the_way(hop: &Hop, part: &Fetched) -> bool {
+    hop.proxy != DIRECT
+        && part.seen.status == StatusCode::OK
+        && part.answer.status() == StatusCode::PARTIAL_CONTENT
 }
 
 fn expect(fetched: &Fetched, status: StatusCode, text: &str) -> anyhow::Result<()> {

@@ -10,7 +10,8 @@ use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use minijinja::{Environment, context};
 
-use super::grid::{Cell, Grid, Hop, VIEWS, View};
+use super::grid::{Cell, Grid, Hop};
+use super::views::{VIEWS, View};
 
 const TEMPLATE: &str = include_str!("page.html");
 
@@ -23,8 +24,8 @@ const POLICY: HeaderValue =
 pub(super) struct Page {
     /// The ways to the application.
     pub(super) grid: Grid,
-    /// Why there is no column for nginx, if there is none.
-    pub(super) no_nginx: Option<String>,
+    /// Why there is no column for some proxies, a sentence for each reason.
+    pub(super) absent: Vec<String>,
 }
 
 /// The two routes.
@@ -85,6 +86,7 @@ fn render(page: &Page, host: &str, cells: &[Cell]) -> Result<String, minijinja::
         context! {
             name => view.name,
             path => view.path,
+            fixed_to => view.fixed_to,
             cells => hops.iter().map(|hop| cell(view, hop, cells)).collect::<Vec<_>>(),
         }
     });
@@ -93,7 +95,7 @@ fn render(page: &Page, host: &str, cells: &[Cell]) -> Result<String, minijinja::
         proxies => hops.iter().map(|hop| hop.proxy).collect::<Vec<_>>(),
         verified => cells.iter().filter(|cell| cell.verified).count(),
         total => cells.len(),
-        no_nginx => page.no_nginx.clone(),
+        absent => page.absent.clone(),
         direct => hops.first().map(|hop| hop.url(host, "")),
     })
 }

@@ -1,70 +1,71 @@
-//! nginx as a child of the demonstration: configured from its rules, unprivileged, and gone when it is.
+//! A proxy as a child of the demonstration: configured from its rules, unprivileged, and gone when it is.
 
-use std::env;
-use std::fs::File;
-use std::io;
+use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use clap::ValueEnum as _;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::files::{Files, NOBODY, is_root, write_readable};
-use super::grid::{Grid, Hop, VIEWS};
+use super::files::{Files, NOBODY, hand_over, is_root, write_for_proxy};
+use super::grid::{Grid, Hop};
+use super::programs::{Program, name};
+use super::secrets::Secrets;
+use super::views::VIEWS;
+use crate::cli::Proxy;
 use crate::config::{Config, Listen};
 use crate::proxy_config::{self, Form};
-
-/// How to get nginx, said wherever it is missing.
-pub(super) const INSTALL_NGINX: &str = "sudo apt-get install nginx";
 
 const START_DEADLINE: Duration = Duration::from_secs(10);
 const STOP_DEADLINE: Duration = Duration::from_secs(3);
 const POLL: Duration = Duration::from_millis(20);
 
-/// Where nginx is installed; the folders of daemons are not on every user's PATH.
-pub(super) fn find_nginx() -> Option<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path)
-        .chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from))
-        .map(|folder| folder.join("nginx"))
-        .find(|candidate| candidate.is_file())
+/// What all proxies are told of the application.
+pub(super) struct Surroundings<'a> {
+    /// Where the application listens.
+    pub(super) app: SocketAddr,
+    pub(super) files: &'a Files,
+    pub(super) secrets: &'a Secrets,
+    pub(super) grid: &'a Grid,
 }
 
-/// A running nginx. One that was not [stopped](Self::stop) is killed when dropped, with its workers.
+/// A running proxy. One that was not [stopped](Self::stop) is killed when dropped, with its workers.
 #[derive(Debug)]
-pub(super) struct Nginx {
+pub(super) struct Running {
+    name: &'static str,
     child: Child,
-    log: PathBuf,
+    folder: PathBuf,
 }
 
-impl Nginx {
+impl Running {
     /// Starts `program` at the address of `hop`; it is there when a download through it arrived as it should.
     ///
     /// # Errors
     ///
-    /// The address is taken, or nginx does not start, or no download comes through; with the end of its log.
+    /// The address is taken, or the proxy does not start, or no download comes through; with the end of its log.
     pub(super) async fn start(
-        program: PathBuf,
+        program: &Program,
         hop: Hop,
-        files: &Files,
-        grid: &Grid,
+        surroundings: &Surroundings<'_>,
     ) -> anyhow::Result<Self> {
-        let address = hop.listen;
-        // nginx would try for seconds, and somebody else answer meanwhile.
+        let (name, address) = (hop.proxy, hop.listen);
+        // A proxy might try for seconds, and somebody else answer meanwhile.
         TcpListener::bind(address).with_context(|| {
-            format!("cannot start nginx on {address}: choose another port with --listen, nginx takes the next one")
+            format!("cannot start {name} on {address}: choose another port with --listen, the proxies take the next ones")
         })?;
-        let mut nginx = Self::spawn(program, address, files).context("cannot start nginx")?;
-        let ready = nginx.wait_until_ready(hop, grid).await;
+        let mut running = Self::spawn(program, address, surroundings)
+            .with_context(|| format!("cannot start {name}"))?;
+        let ready = running.wait_until_ready(hop, surroundings.grid).await;
         if let Err(error) = ready {
-            nginx.terminate().await;
-            return Err(error.context(nginx.last_words()));
+            running.terminate().await;
+            return Err(error.context(running.last_words()));
         }
-        Ok(nginx)
+        Ok(running)
     }
 
     /// Asks it to stop and waits until it has; kills it if it does not.
@@ -72,44 +73,50 @@ impl Nginx {
         self.terminate().await;
     }
 
-    fn spawn(program: PathBuf, address: SocketAddr, files: &Files) -> anyhow::Result<Self> {
-        let folder = files.path("nginx");
-        let configuration = files.path("nginx/nginx.conf");
-        write_readable(&configuration, &configuration_for(address, files)?)?;
-        let log = files.path("nginx/error.log");
-        let mut command = Command::new(program);
+    fn spawn(
+        program: &Program,
+        address: SocketAddr,
+        surroundings: &Surroundings<'_>,
+    ) -> anyhow::Result<Self> {
+        let name = name(program.proxy);
+        let folder = surroundings.files.path(name);
+        let configuration = folder.join("front.conf");
+        let text = configuration_for(program.proxy, address, surroundings)?;
+        write_for_proxy(&configuration, &text)?;
+        let log = folder.join("output.log");
+        let output = File::create(&log)?;
+        // Some open /dev/stderr anew, as the user who they are.
+        hand_over(&log)?;
+        let mut command = program.command(&configuration, &folder);
         command
-            .arg("-p")
-            .arg(folder)
-            .arg("-c")
-            .arg(configuration)
-            // Or it complains, before it reads its configuration, that the system's log is not ours.
-            .args(["-e", "stderr"])
-            .current_dir("/")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(File::create(&log)?)
-            // Ctrl-C on the terminal is for us; we stop nginx once the downloads through it are done.
+            .stderr(output)
+            // Ctrl-C on the terminal is for us; we stop the proxy once the downloads through it are done.
             .process_group(0);
         if is_root() {
             command.uid(NOBODY).gid(NOBODY);
         }
         let child = command.spawn()?;
-        Ok(Self { child, log })
+        Ok(Self {
+            name,
+            child,
+            folder,
+        })
     }
 
     async fn wait_until_ready(&mut self, hop: Hop, grid: &Grid) -> anyhow::Result<()> {
         let deadline = Instant::now() + START_DEADLINE;
         loop {
             if let Some(status) = self.child.try_wait()? {
-                bail!("nginx ended with {status}");
+                bail!("{} ended with {status}", self.name);
             }
             let cell = grid.cell("localhost", &VIEWS[0], &hop).await;
             if cell.verified {
                 return Ok(());
             }
             if Instant::now() > deadline {
-                bail!("no download comes through nginx: {}", cell.reason);
+                bail!("no download comes through {}: {}", self.name, cell.reason);
             }
             sleep(POLL).await;
         }
@@ -130,16 +137,21 @@ impl Nginx {
         Pid::from_raw(self.child.id()?.try_into().ok()?)
     }
 
+    /// Apache has a log of its own once it has read its configuration.
     fn last_words(&self) -> String {
-        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
-        let lines: Vec<_> = log.lines().collect();
+        let logs = ["output.log", "error.log"].map(|name| self.folder.join(name));
+        let text: String = logs
+            .iter()
+            .filter_map(|log| fs::read_to_string(log).ok())
+            .collect();
+        let lines: Vec<_> = text.lines().collect();
         let last = &lines[lines.len().saturating_sub(5)..];
-        format!("nginx says: {}", last.join("\n"))
+        format!("{} says: {}", self.name, last.join("\n"))
     }
 }
 
-impl Drop for Nginx {
-    /// The group, because a killed nginx leaves its workers behind.
+impl Drop for Running {
+    /// The group, because a killed master leaves its workers behind.
     fn drop(&mut self) {
         if let Some(pid) = self.pid() {
             let _ = kill_process_group(pid, Signal::KILL);
@@ -147,28 +159,25 @@ impl Drop for Nginx {
     }
 }
 
-/// The rules of [`app::behind_nginx`](super::app::behind_nginx) and of the fixed routes, as nginx needs them.
-fn configuration_for(address: SocketAddr, files: &Files) -> anyhow::Result<String> {
-    let config = Config::parse(include_str!("proxy.toml"), &files.path("proxy.toml"))?;
+/// The rules of [`app`](super::app::app), as this proxy needs them, and the secret that proves it.
+fn configuration_for(
+    proxy: Proxy,
+    address: SocketAddr,
+    surroundings: &Surroundings<'_>,
+) -> anyhow::Result<String> {
+    let mut text = include_str!("proxy.toml").to_owned();
+    // All of them, since each rule needs the proxy that it is for.
+    for &announced in Proxy::value_variants() {
+        let (name, secret) = (name(announced), surroundings.secrets.of(announced));
+        text.push_str(&format!(
+            "\n[optimize.proxies.{name}]\nbackend = \"{name}\"\nsecret = \"{secret}\"\n"
+        ));
+    }
+    let config = Config::parse(&text, &surroundings.files.path("proxy.toml"))?;
     let options = proxy_config::Options {
-        app: None,
+        app: Some(Listen::Tcp(surroundings.app)),
         form: Form::Standalone(Listen::Tcp(address)),
         proxy: None,
     };
-    let backend = crate::config::BackendKind::Nginx;
-    Ok(proxy_config::print(backend, &config, &options)?)
-}
-
-/// Where nginx listens: on the port after the application's.
-///
-/// # Errors
-///
-/// There is no port after it.
-pub(super) fn next_port(address: SocketAddr) -> io::Result<SocketAddr> {
-    match address.port().checked_add(1) {
-        Some(port) => Ok(SocketAddr::new(address.ip(), port)),
-        None => Err(io::Error::other(
-            "no port is left for nginx after 65535; choose another with --listen",
-        )),
-    }
+    Ok(proxy_config::print(proxy.backend(), &config, &options)?)
 }

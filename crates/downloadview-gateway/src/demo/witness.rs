@@ -11,13 +11,14 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use downloadview::optimize::Outcome;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use http_body::Body as _;
 
 /// The request header that carries a ticket.
 pub(super) const TICKET: HeaderName = HeaderName::from_static("x-demo-ticket");
 
-const HAND_OFF: HeaderName = HeaderName::from_static("x-accel-redirect");
+/// The hand-off headers, as they are known.
+const HAND_OFF: [&str; 2] = ["X-Accel-Redirect", "X-Sendfile"];
 
 /// The answers to tickets that somebody waits for. Cloning shares them.
 #[derive(Debug, Clone, Default)]
@@ -41,6 +42,7 @@ pub(super) struct Ticket {
 pub(super) struct Seen {
     /// Who sends the bytes, as the layer decided; `None` for what is no download.
     pub(super) outcome: Option<Outcome>,
+    pub(super) status: StatusCode,
     /// The hand-off header as it goes over the wire.
     pub(super) hand_off: Option<String>,
     /// Whether the application itself sends no byte.
@@ -101,12 +103,14 @@ fn ticket_of(headers: &HeaderMap) -> Option<u64> {
 
 impl Seen {
     fn of(response: &Response) -> Self {
-        let hand_off = response.headers().get(HAND_OFF);
+        let hand_off = HAND_OFF.iter().find_map(|name| {
+            let value = response.headers().get(*name)?.to_str().ok()?;
+            Some(format!("{name}: {value}"))
+        });
         Self {
             outcome: response.extensions().get().cloned(),
-            hand_off: hand_off
-                .and_then(|value| value.to_str().ok())
-                .map(|value| format!("X-Accel-Redirect: {value}")),
+            status: response.status(),
+            hand_off,
             is_empty: response.body().size_hint().exact() == Some(0),
         }
     }
