@@ -93,6 +93,20 @@ impl Metadata {
         self.location.as_deref()
     }
 
+    /// This, with everything that `stated` knows in its place; ranges and location stay.
+    pub(crate) fn overridden_by(self, stated: &Self) -> Self {
+        let stated = stated.clone();
+        Self {
+            size: stated.size.or(self.size),
+            modified: stated.modified.or(self.modified),
+            etag: stated.etag.or(self.etag),
+            content_type: stated.content_type.or(self.content_type),
+            content_encoding: stated.content_encoding.or(self.content_encoding),
+            ranges: self.ranges,
+            location: self.location,
+        }
+    }
+
     /// States the size in bytes.
     #[must_use]
     pub fn with_size(mut self, size: u64) -> Self {

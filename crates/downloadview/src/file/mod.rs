@@ -1,5 +1,6 @@
 //! What is downloaded: a path, an entry of a storage, something made up on the spot.
 
+mod object;
 #[cfg(feature = "fs")]
 mod path;
 mod storage;
@@ -9,6 +10,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use self::object::ObjectFile;
 #[cfg(feature = "fs")]
 pub use self::path::PathFile;
 pub use self::storage::StorageFile;

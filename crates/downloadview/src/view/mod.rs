@@ -1,5 +1,6 @@
 //! From a request to a file and its presentation: the trait, and a view for each kind of file.
 
+mod object;
 mod options;
 #[cfg(feature = "fs")]
 mod path;
@@ -11,6 +12,7 @@ use std::time::SystemTime;
 
 use http::request::Parts;
 
+pub use self::object::{FileRecord, FindRecord, ObjectView, Permission};
 pub use self::options::Resolve;
 pub(crate) use self::options::{ViewOptions, view_setters};
 #[cfg(feature = "fs")]

@@ -1,0 +1,209 @@
+//! Files that belong to records: rows of a database, entries of a catalogue.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::request::Parts;
+
+use super::options::view_hooks;
+use super::{DownloadView, ViewOptions, view_setters};
+use crate::content::Metadata;
+use crate::error::{Error, Result};
+use crate::file::ObjectFile;
+use crate::storage::{Storage, StorageName};
+
+/// A record that names a file and may describe it.
+///
+/// Everything but the file has a default: unknown. What is stated is trusted, so that a proxy can
+/// be told without a look at the file.
+pub trait FileRecord: Send + Sync + 'static {
+    /// The file's name in the storage; `None` or empty if the record has no file: 404.
+    #[doc(alias = "file_field")]
+    fn file(&self) -> Option<&str>;
+
+    /// The name for the client. Default: the last part of [`file`](Self::file).
+    #[doc(alias = "basename_field")]
+    fn basename(&self) -> Option<String> {
+        None
+    }
+
+    /// Size, date, tag, type and coding, as far as the record knows them.
+    #[doc(alias = "size_field")]
+    #[doc(alias = "modification_time_field")]
+    fn metadata(&self) -> Metadata {
+        Metadata::new()
+    }
+}
+
+/// Finds the record that a request is for: by primary key, by slug, by anything.
+///
+/// Implemented for closures `|request: &Parts| async { … }`.
+///
+/// The store's own failures are [`Error::Other`] (500) or [`Error::Unavailable`] (503).
+pub trait FindRecord: Send + Sync + 'static {
+    /// What is found.
+    type Record: FileRecord;
+
+    /// The record for this request; `None` is 404.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the answer should be.
+    fn find(&self, request: &Parts) -> impl Future<Output = Result<Option<Self::Record>>> + Send;
+}
+
+impl<F, Fut, R> FindRecord for F
+where
+    F: Fn(&Parts) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Option<R>>> + Send,
+    R: FileRecord,
+{
+    type Record = R;
+
+    async fn find(&self, request: &Parts) -> Result<Option<R>> {
+        self(request).await
+    }
+}
+
+/// What a permission check says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Permission {
+    /// The caller may have it.
+    Allow,
+    /// The caller may not have it, and may know that it exists: 403.
+    Forbid,
+    /// The caller may not know that it exists: 404.
+    Hide,
+}
+
+type Authorize<R> = Arc<dyn Fn(&Parts, &R) -> Permission + Send + Sync>;
+
+/// Use this when a row of a database names the file.
+///
+/// ```
+/// use downloadview::storage::MemoryStorage;
+/// use downloadview::view::{FileRecord, ObjectView, Permission};
+/// use downloadview::{DownloadView, Result};
+/// use http::request::Parts;
+///
+/// struct Document {
+///     file: String,
+///     title: String,
+///     public: bool,
+/// }
+///
+/// impl FileRecord for Document {
+///     fn file(&self) -> Option<&str> {
+///         Some(&self.file)
+///     }
+///
+///     fn basename(&self) -> Option<String> {
+///         Some(format!("{}.pdf", self.title))
+///     }
+/// }
+///
+/// async fn by_slug(slug: String) -> Result<Option<Document>> {
+/// #   let _ = slug;
+///     Ok(None) // SELECT file, title, public FROM document WHERE slug = ?
+/// }
+///
+/// let find = |request: &Parts| by_slug(request.uri.path().trim_matches('/').to_owned());
+/// let view = ObjectView::new(MemoryStorage::new(), find)
+///     .authorize(|_request, document: &Document| match document.public {
+///         true => Permission::Allow,
+///         false => Permission::Hide,
+///     });
+/// # let _ = view.into_service();
+/// ```
+#[doc(alias = "ObjectDownloadView")]
+pub struct ObjectView<F: FindRecord> {
+    storage: Arc<dyn Storage>,
+    find: F,
+    authorize: Option<Authorize<F::Record>>,
+    options: ViewOptions,
+}
+
+impl<F: FindRecord> ObjectView<F> {
+    /// Files of `storage` that the records of `find` name. Everybody may have them, until
+    /// [`authorize`](Self::authorize) says otherwise.
+    pub fn new(storage: impl Storage, find: F) -> Self {
+        Self {
+            storage: Arc::new(storage),
+            find,
+            authorize: None,
+            options: ViewOptions::default(),
+        }
+    }
+
+    /// Decides for each request and record, before anything is looked at.
+    #[must_use]
+    pub fn authorize(
+        mut self,
+        authorize: impl Fn(&Parts, &F::Record) -> Permission + Send + Sync + 'static,
+    ) -> Self {
+        self.authorize = Some(Arc::new(authorize));
+        self
+    }
+
+    view_setters!();
+
+    fn check(&self, request: &Parts, record: &F::Record) -> Result<()> {
+        let Some(authorize) = &self.authorize else {
+            return Ok(());
+        };
+        match authorize(request, record) {
+            Permission::Allow => Ok(()),
+            Permission::Forbid => Err(Error::Forbidden),
+            Permission::Hide => Err(Error::NotFound),
+        }
+    }
+}
+
+/// A stored name that could never have been stored is the store's fault, not the client's: said once
+/// in the log, and 404.
+fn stored_name(name: &str) -> Result<StorageName> {
+    StorageName::parse(name).map_err(|error| {
+        tracing::warn!(%error, "a record names a file that cannot be");
+        Error::NotFound
+    })
+}
+
+impl<F: FindRecord> DownloadView for ObjectView<F> {
+    type File = ObjectFile;
+
+    async fn file(&self, request: &Parts) -> Result<ObjectFile> {
+        let record = self.find.find(request).await?.ok_or(Error::NotFound)?;
+        self.check(request, &record)?;
+        let name = record.file().filter(|name| !name.is_empty());
+        let name = stored_name(name.ok_or(Error::NotFound)?)?;
+        let file = ObjectFile::new(Arc::clone(&self.storage), name, record.metadata());
+        Ok(
+            match record.basename().filter(|basename| !basename.is_empty()) {
+                Some(basename) => file.basename(basename),
+                None => file,
+            },
+        )
+    }
+
+    view_hooks!();
+}
+
+impl<F: FindRecord + Clone> Clone for ObjectView<F> {
+    fn clone(&self) -> Self {
+        Self {
+            storage: Arc::clone(&self.storage),
+            find: self.find.clone(),
+            authorize: self.authorize.clone(),
+            options: self.options.clone(),
+        }
+    }
+}
+
+impl<F: FindRecord> fmt::Debug for ObjectView<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ObjectView")
+            .field("storage", &self.storage)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
