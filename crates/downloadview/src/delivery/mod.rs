@@ -113,7 +113,7 @@ impl Source {
         let file = download.file();
         match *request.method() {
             // Opening a local file is as cheap as a look, and tells whether a GET could read it.
-            Method::HEAD if file.path().is_some() => {
+            Method::HEAD if file.has_path() => {
                 Ok(Self::LookedAt(file.open().await?.metadata().clone()))
             }
             Method::HEAD => Ok(Self::LookedAt(file.metadata().await?)),

@@ -33,6 +33,11 @@ pub trait File: fmt::Debug + Send + Sync + 'static {
         None
     }
 
+    /// Whether [`path`](Self::path) answers, for a file that knows without making one.
+    fn has_path(&self) -> bool {
+        self.path().is_some()
+    }
+
     /// The URL that rules know it by, percent-encoded; `None` if it has none.
     fn url(&self) -> Option<String> {
         None
@@ -67,6 +72,10 @@ impl<F: File + ?Sized> File for Arc<F> {
 
     fn path(&self) -> Option<PathBuf> {
         (**self).path()
+    }
+
+    fn has_path(&self) -> bool {
+        (**self).has_path()
     }
 
     fn url(&self) -> Option<String> {

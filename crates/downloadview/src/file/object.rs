@@ -60,6 +60,10 @@ impl File for ObjectFile {
         self.file.path()
     }
 
+    fn has_path(&self) -> bool {
+        self.file.has_path()
+    }
+
     fn url(&self) -> Option<String> {
         self.file.url()
     }

@@ -63,6 +63,10 @@ impl File for PathFile {
         }
     }
 
+    fn has_path(&self) -> bool {
+        true
+    }
+
     fn url(&self) -> Option<String> {
         match &self.0 {
             Place::Fixed { .. } => None,

@@ -1,5 +1,6 @@
 //! An entry of a storage.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,18 +14,22 @@ use crate::storage::{Storage, StorageName};
 pub struct StorageFile {
     storage: Arc<dyn Storage>,
     name: StorageName,
-    basename: String,
+    /// The name for people, where the stored one is no UTF-8.
+    lossy: Option<String>,
 }
 
 impl StorageFile {
     /// The entry `name` of `storage`; nothing is looked at.
     #[must_use]
     pub fn new(storage: Arc<dyn Storage>, name: StorageName) -> Self {
-        let basename = name.basename().into_owned();
+        let lossy = match name.basename() {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(lossy) => Some(lossy),
+        };
         Self {
             storage,
             name,
-            basename,
+            lossy,
         }
     }
 
@@ -37,11 +42,19 @@ impl StorageFile {
 
 impl File for StorageFile {
     fn name(&self) -> &str {
-        &self.basename
+        match (&self.lossy, self.name.basename()) {
+            (Some(lossy), _) => lossy,
+            (None, Cow::Borrowed(basename)) => basename,
+            (None, Cow::Owned(_)) => "",
+        }
     }
 
     fn path(&self) -> Option<PathBuf> {
         self.storage.path(&self.name)
+    }
+
+    fn has_path(&self) -> bool {
+        self.storage.has_path(&self.name)
     }
 
     fn url(&self) -> Option<String> {

@@ -123,7 +123,7 @@ pub(crate) struct Plan<'a> {
 impl Plan<'_> {
     /// Whether the file must be looked at before it is delegated.
     pub(crate) fn looks(&self, download: &Download) -> bool {
-        self.rule.looks() && download.file().path().is_some()
+        self.rule.looks() && download.file().has_path()
     }
 
     /// The tag that the proxy insists on.
@@ -215,7 +215,7 @@ impl Optimizer {
         });
         match found {
             Some(plan) => Ok(plan),
-            None if file.path().is_none() && file.url().is_none() => Err(Reason::NoPathAndNoUrl),
+            None if !file.has_path() && file.url().is_none() => Err(Reason::NoPathAndNoUrl),
             None => Err(Reason::NoRuleMatched),
         }
     }

@@ -144,6 +144,10 @@ impl Storage for LocalStorage {
         Some(self.root.path().join(name.to_path()))
     }
 
+    fn has_path(&self, _name: &StorageName) -> bool {
+        true
+    }
+
     fn url(&self, name: &StorageName) -> Option<String> {
         self.base_url.as_ref().map(|base| url_below(base, name))
     }

@@ -45,6 +45,11 @@ pub trait Storage: fmt::Debug + Send + Sync + 'static {
         None
     }
 
+    /// Whether [`path`](Self::path) answers, for a storage that knows without making one.
+    fn has_path(&self, name: &StorageName) -> bool {
+        self.path(name).is_some()
+    }
+
     /// The URL that rules are matched against, if the storage has one: percent-encoded.
     fn url(&self, _name: &StorageName) -> Option<String> {
         None
@@ -63,6 +68,10 @@ impl<S: Storage + ?Sized> Storage for Arc<S> {
 
     fn path(&self, name: &StorageName) -> Option<PathBuf> {
         (**self).path(name)
+    }
+
+    fn has_path(&self, name: &StorageName) -> bool {
+        (**self).has_path(name)
     }
 
     fn url(&self, name: &StorageName) -> Option<String> {

@@ -78,6 +78,12 @@ pub async fn storage(
 
 async fn describes_itself(file: &impl File) {
     let name = file.name();
+    let has_path = file.path().is_some();
+    assert_eq!(
+        file.has_path(),
+        has_path,
+        "`has_path` says whether there is a path"
+    );
     assert!(!name.is_empty(), "a file has a name");
     assert!(!name.contains('/'), "the name {name} is one segment");
     let known = file.known();
