@@ -1,6 +1,5 @@
 //! An entry of a storage.
 
-use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -14,22 +13,18 @@ use crate::storage::{Storage, StorageName};
 pub struct StorageFile {
     storage: Arc<dyn Storage>,
     name: StorageName,
-    /// The name for people, where the stored one is no UTF-8.
-    lossy: Option<String>,
+    basename: String,
 }
 
 impl StorageFile {
     /// The entry `name` of `storage`; nothing is looked at.
     #[must_use]
     pub fn new(storage: Arc<dyn Storage>, name: StorageName) -> Self {
-        let lossy = match name.basename() {
-            Cow::Borrowed(_) => None,
-            Cow::Owned(lossy) => Some(lossy),
-        };
+        let basename = name.basename().into_owned();
         Self {
             storage,
             name,
-            lossy,
+            basename,
         }
     }
 
@@ -42,11 +37,7 @@ impl StorageFile {
 
 impl File for StorageFile {
     fn name(&self) -> &str {
-        match (&self.lossy, self.name.basename()) {
-            (Some(lossy), _) => lossy,
-            (None, Cow::Borrowed(basename)) => basename,
-            (None, Cow::Owned(_)) => "",
-        }
+        &self.basename
     }
 
     fn path(&self) -> Option<PathBuf> {

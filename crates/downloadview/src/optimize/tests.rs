@@ -50,6 +50,47 @@ pub(crate) fn delegated(backend: impl Backend, file: impl File) -> response::Par
     head
 }
 
+/// What every backend must keep of the head.
+pub(crate) fn assert_keeps_the_disposition(backend: impl Backend) {
+    let head = delegated(backend, local_file("a.txt"));
+    let disposition = &head.headers[header::CONTENT_DISPOSITION];
+    assert_eq!(disposition, "attachment; filename=\"a.txt\"");
+    let content_type = &head.headers[header::CONTENT_TYPE];
+    assert_eq!(content_type, "text/plain; charset=utf-8");
+}
+
+/// The length of the answer is that of its empty body.
+pub(crate) fn assert_drops_the_body_length(backend: impl Backend) {
+    let head = delegated(backend, local_file("a.txt"));
+    assert_eq!(head.headers[header::CONTENT_LENGTH], "0");
+}
+
+/// A plain 200 without a word on ranges.
+pub(crate) fn assert_leaves_ranges_to_the_proxy(backend: impl Backend) {
+    let head = delegated(backend, local_file("a.txt"));
+    assert_eq!(head.status, StatusCode::OK);
+    assert!(!head.headers.contains_key(header::ACCEPT_RANGES));
+    assert!(!head.headers.contains_key(header::CONTENT_RANGE));
+}
+
+/// The other kind of target is refused, and leaves no trace.
+pub(crate) fn assert_refuses_the_wrong_target(backend: &dyn Backend) {
+    let name = StorageName::parse("a").unwrap();
+    let target = match backend.accepts() {
+        TargetKind::Uri => Target::Path {
+            folder: std::path::Path::new("/srv").into(),
+            name,
+        },
+        TargetKind::Path => Target::Uri {
+            prefix: "/x/".into(),
+            name,
+        },
+    };
+    let (mut head, ()) = http::Response::new(()).into_parts();
+    assert!(backend.delegate(&target, &mut head).is_err());
+    assert!(head.headers.is_empty());
+}
+
 /// Why `backend` does not take `file`.
 pub(crate) fn refusal(backend: impl Backend, file: impl File) -> Option<CannotCarry> {
     match attempted(backend, file).1 {
