@@ -40,6 +40,8 @@
 //! # }
 //! ```
 
+mod view;
+
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -47,6 +49,8 @@ use axum::extract::MatchedPath;
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use downloadview::{DownloadOptions, File, OptimizeLayer, Optimizer};
+
+pub use self::view::{ViewFuture, ViewService, view};
 
 /// [`downloadview::DownloadResponse`] as axum's handlers return it, with the same setters.
 #[derive(Debug)]

@@ -10,13 +10,14 @@ use downloadview::backend::Nginx;
 use downloadview::file::{StorageFile, VirtualFile};
 use downloadview::optimize::{Outcome, Unmatched};
 use downloadview::storage::{LocalStorage, StorageName};
-use downloadview::view::StorageView;
+use downloadview::view::{RouteParameters, StorageView};
 use downloadview::{DownloadView as _, Error, OptimizeLayer, Optimizer, Rule};
-use downloadview_axum::{DownloadError, DownloadResponse, optimize};
+use downloadview_axum::{DownloadError, DownloadResponse, optimize, view};
 use http::header::{
     ACCEPT_ENCODING, ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH,
     CONTENT_RANGE, CONTENT_TYPE, RANGE,
 };
+use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
@@ -311,4 +312,31 @@ async fn unmatched_downloads_can_be_refused() {
         header(&response, CONTENT_TYPE),
         Some("text/plain; charset=utf-8")
     );
+}
+
+#[tokio::test]
+async fn the_parameters_of_a_route_reach_the_view_decoded() {
+    let media = media();
+    let named = StorageView::new(media.storage.clone()).name(|request: &Parts| {
+        let parameters = RouteParameters::of(request);
+        let stem = parameters.and_then(|parameters| parameters.get("stem"));
+        StorageName::parse(format!("{}.txt", stem.unwrap_or_default()))
+    });
+    let app: Router = Router::new()
+        .route_service("/named/{stem}", view(named.clone()))
+        .route_service("/none", view(named))
+        .layer(optimize(nginx("/media/")));
+    for (path, status) in [
+        ("/named/hello", StatusCode::OK),
+        ("/named/%68ello", StatusCode::OK),
+        ("/named/other", StatusCode::NOT_FOUND),
+        ("/named/%FF", StatusCode::NOT_FOUND),
+        ("/none", StatusCode::NOT_FOUND),
+    ] {
+        let request = Request::get(path).body(Body::empty()).expect("a path");
+        let response = app.clone().oneshot(request).await.expect("infallible");
+        assert_eq!(response.status(), status, "{path}");
+        let handed_off = response.headers().contains_key("x-accel-redirect");
+        assert_eq!(handed_off, status == StatusCode::OK, "{path}");
+    }
 }

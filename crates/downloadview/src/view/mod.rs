@@ -2,6 +2,7 @@
 
 mod object;
 mod options;
+mod parameters;
 #[cfg(feature = "fs")]
 mod path;
 mod service;
@@ -15,6 +16,7 @@ use http::request::Parts;
 pub use self::object::{FileRecord, FindRecord, ObjectView, Permission};
 pub use self::options::Resolve;
 pub(crate) use self::options::{ViewOptions, view_setters};
+pub use self::parameters::RouteParameters;
 #[cfg(feature = "fs")]
 pub use self::path::PathView;
 pub use self::service::{DownloadFuture, DownloadService};
