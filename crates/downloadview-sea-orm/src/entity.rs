@@ -1,0 +1,350 @@
+//! Rows of a SeaORM entity as records of an `ObjectView`.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use downloadview::content::Metadata;
+use downloadview::storage::Storage;
+use downloadview::view::{FileRecord, FindRecord, ObjectView};
+use downloadview::{Error, Result};
+use http::request::Parts;
+use sea_orm::sea_query::IntoCondition;
+use sea_orm::{
+    ColumnTrait, Condition, DatabaseConnection, EntityTrait, IdenStatic as _, Iterable as _,
+    PrimaryKeyToColumn as _, QueryFilter as _, QueryResult, QuerySelect as _, QueryTrait as _,
+    Statement, TryGetable, Value,
+};
+
+use crate::kind::{Kind, wanted};
+use crate::parameter::Parameter;
+use crate::plan::{LIMIT, Plan, QUERY_TIMEOUT, Template};
+use crate::role::Role;
+use crate::row::{Described, Selected};
+
+type FilterBy = Arc<dyn Fn(&Parts) -> Result<Condition> + Send + Sync>;
+
+/// A view over the rows of an entity, being described: which column finds a row, and what its columns say of the file.
+///
+/// Begun by [`ObjectView::entity`](crate::ObjectView::entity), ended by [`storage`](Self::storage).
+#[must_use]
+pub struct EntityView<E: EntityTrait> {
+    db: DatabaseConnection,
+    lookup: Option<(E::Column, Arc<dyn Parameter>)>,
+    roles: Vec<(Role, E::Column)>,
+    further: Vec<E::Column>,
+    filter: Condition,
+    filter_by: Option<FilterBy>,
+    timeout: Duration,
+}
+
+impl<E: EntityTrait> EntityView<E> {
+    pub(crate) fn new(db: DatabaseConnection) -> Self {
+        Self {
+            db,
+            lookup: None,
+            roles: Vec::new(),
+            further: Vec::new(),
+            filter: Condition::all(),
+            filter_by: None,
+            timeout: QUERY_TIMEOUT,
+        }
+    }
+
+    /// The column that finds the row, which should be unique, and the route's parameter that it is compared with, or a
+    /// closure. Default: the primary key, and the parameter of its name.
+    ///
+    /// A text that is no value of the column, such as letters for a number, is 404. So is one that several rows have.
+    #[doc(alias = "slug_field")]
+    #[doc(alias = "slug_url_kwarg")]
+    #[doc(alias = "pk_url_kwarg")]
+    pub fn lookup(mut self, column: E::Column, parameter: impl Parameter) -> Self {
+        self.lookup = Some((column, Arc::new(parameter)));
+        self
+    }
+
+    /// The column with the file's name in the storage. Required. A row where it is NULL or empty is 404.
+    #[doc(alias = "file_field")]
+    pub fn file(self, column: E::Column) -> Self {
+        self.role(Role::File, column)
+    }
+
+    /// The column with the name for the client. Default, also for rows where it is NULL or empty: the last part of the
+    /// file's name.
+    #[doc(alias = "basename_field")]
+    pub fn basename(self, column: E::Column) -> Self {
+        self.role(Role::Basename, column)
+    }
+
+    /// The column with the media type. Default: by name.
+    #[doc(alias = "mime_type_field")]
+    pub fn content_type(self, column: E::Column) -> Self {
+        self.role(Role::ContentType, column)
+    }
+
+    /// The column with the coding of the stored bytes. Default: none.
+    #[doc(alias = "encoding_field")]
+    pub fn content_encoding(self, column: E::Column) -> Self {
+        self.role(Role::ContentEncoding, column)
+    }
+
+    /// The column with the size in bytes. With [`modified`](Self::modified), a proxied file is not even looked at.
+    #[doc(alias = "size_field")]
+    pub fn size(self, column: E::Column) -> Self {
+        self.role(Role::Size, column)
+    }
+
+    /// The column with the time of the last change: a date with time (UTC if it has no zone), or an integer of seconds
+    /// since 1970. It should be the file's own: validators are made of it.
+    #[doc(alias = "modification_time_field")]
+    pub fn modified(self, column: E::Column) -> Self {
+        self.role(Role::Modified, column)
+    }
+
+    /// The column with the entity tag, with its quotes or without. Default: made of size and modification time.
+    pub fn etag(self, column: E::Column) -> Self {
+        self.role(Role::Etag, column)
+    }
+
+    /// A further column to select, for [`EntityRecord::get`] in a permission check.
+    pub fn column(mut self, column: E::Column) -> Self {
+        self.further.push(column);
+        self
+    }
+
+    /// Leaves out rows: those not published, say. What is left out is 404. Several filters must all hold.
+    #[doc(alias = "queryset")]
+    pub fn filter(mut self, condition: impl IntoCondition) -> Self {
+        self.filter = self.filter.add(condition.into_condition());
+        self
+    }
+
+    /// Leaves out rows depending on the request: those of other users, say.
+    #[doc(alias = "get_queryset")]
+    pub fn filter_by(
+        mut self,
+        condition: impl Fn(&Parts) -> Result<Condition> + Send + Sync + 'static,
+    ) -> Self {
+        self.filter_by = Some(Arc::new(condition));
+        self
+    }
+
+    /// How long the statement may take, the wait for a connection included; then 503. Default: 10 s.
+    pub fn query_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// The storage whose files the rows name: ends the description.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Misconfigured`] if there is no [`file`](Self::file), no [`lookup`](Self::lookup) although the primary key
+    /// has several columns, or a column has a type that its role cannot take.
+    pub fn storage(self, storage: impl Storage) -> Result<ObjectView<EntityRecords<E>>> {
+        Ok(ObjectView::new(storage, self.records()?))
+    }
+
+    fn role(mut self, role: Role, column: E::Column) -> Self {
+        self.roles.retain(|(known, _)| *known != role);
+        self.roles.push((role, column));
+        self
+    }
+
+    fn records(self) -> Result<EntityRecords<E>> {
+        let (column, parameter) = match self.lookup {
+            Some(lookup) => lookup,
+            None => primary_key::<E>()?,
+        };
+        let lookup = fitting::<E>(&self.db, Role::Lookup, column)?.kind;
+        if !self.roles.iter().any(|(role, _)| *role == Role::File) {
+            return Err(misconfigured::<E>(
+                "no column names the file: call `.file(Column::...)`",
+            ));
+        }
+        let selected = self.roles.iter();
+        let selected = selected.map(|(role, column)| fitting::<E>(&self.db, *role, *column));
+        let plan = Plan {
+            lookup,
+            columns: selected.collect::<Result<_>>()?,
+            table: E::default().table_name().to_owned(),
+            timeout: self.timeout,
+            db: self.db,
+        };
+        let columns: Vec<_> = self.roles.iter().map(|(_, column)| *column).collect();
+        let mut records = EntityRecords {
+            plan,
+            column,
+            parameter,
+            columns: [columns, self.further].concat(),
+            filter: self.filter,
+            filter_by: self.filter_by,
+            template: None,
+        };
+        if records.filter_by.is_none() {
+            let placeholder = records.plan.lookup.any_lookup();
+            let statement = records.statement(placeholder.clone(), Condition::all());
+            records.template = Template::new(statement, &placeholder);
+        }
+        Ok(records)
+    }
+}
+
+/// The primary key and the parameter of its name.
+fn primary_key<E: EntityTrait>() -> Result<(E::Column, Arc<dyn Parameter>)> {
+    let mut keys = E::PrimaryKey::iter();
+    let (Some(key), None) = (keys.next(), keys.next()) else {
+        return Err(misconfigured::<E>(
+            "the primary key has several columns: call `.lookup(Column::..., \"parameter\")`",
+        ));
+    };
+    let column = key.into_column();
+    let name = column.as_str().to_owned();
+    Ok((column, Arc::new(name)))
+}
+
+fn fitting<E: EntityTrait>(
+    db: &DatabaseConnection,
+    role: Role,
+    column: E::Column,
+) -> Result<Selected> {
+    let name = column.as_str().to_owned();
+    let kind = Kind::of(column.def().get_column_type());
+    if kind.fits(role, db.get_database_backend()) {
+        return Ok(Selected { role, name, kind });
+    }
+    let wanted = wanted(role);
+    Err(misconfigured::<E>(&format!(
+        "column `{name}` cannot be the {role} column, which is {wanted}"
+    )))
+}
+
+fn misconfigured<E: EntityTrait>(what: &str) -> Error {
+    let table = E::default().table_name().to_owned();
+    Error::Misconfigured {
+        what: format!("object view over `{table}`: {what}"),
+    }
+}
+
+/// The rows of an entity, found with one statement that selects the columns in use.
+pub struct EntityRecords<E: EntityTrait> {
+    plan: Plan,
+    column: E::Column,
+    parameter: Arc<dyn Parameter>,
+    columns: Vec<E::Column>,
+    filter: Condition,
+    filter_by: Option<FilterBy>,
+    /// Unless the statement depends on the request.
+    template: Option<Template>,
+}
+
+impl<E: EntityTrait> EntityRecords<E> {
+    /// The lookup comes first, so that its value is the first of the statement's.
+    fn statement(&self, value: Value, further: Condition) -> Statement {
+        E::find()
+            .select_only()
+            .columns(self.columns.iter().copied())
+            .filter(self.column.eq(value))
+            .filter(self.filter.clone())
+            .filter(further)
+            .limit(LIMIT)
+            .build(self.plan.db.get_database_backend())
+    }
+}
+
+impl<E: EntityTrait> FindRecord for EntityRecords<E> {
+    type Record = EntityRecord<E>;
+
+    async fn find(&self, request: &Parts) -> Result<Option<EntityRecord<E>>> {
+        let text = self.parameter.value(request)?;
+        let Some(value) = self.plan.value(&text) else {
+            return Ok(None);
+        };
+        let statement = match (&self.template, &self.filter_by) {
+            (Some(template), _) => template.with(value),
+            (None, Some(filter_by)) => self.statement(value, filter_by(request)?),
+            (None, None) => self.statement(value, Condition::all()),
+        };
+        let found = self.plan.run(statement).await?;
+        Ok(found.map(|(row, described)| EntityRecord {
+            row,
+            described,
+            entity: PhantomData,
+        }))
+    }
+}
+
+/// The selected columns of a row.
+pub struct EntityRecord<E> {
+    row: QueryResult,
+    described: Described,
+    entity: PhantomData<fn() -> E>,
+}
+
+impl<E: EntityTrait> EntityRecord<E> {
+    /// The value of a selected column, for permission checks: see [`EntityView::column`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Other`] if the column was not selected, or is of another type. NULL wants an `Option`.
+    pub fn get<T: TryGetable>(&self, column: E::Column) -> Result<T> {
+        self.row.try_get("", column.as_str()).map_err(Error::other)
+    }
+}
+
+impl<E: EntityTrait> FileRecord for EntityRecord<E> {
+    fn file(&self) -> Option<&str> {
+        self.described.file.as_deref()
+    }
+
+    fn basename(&self) -> Option<String> {
+        self.described.basename.clone()
+    }
+
+    fn metadata(&self) -> Metadata {
+        self.described.metadata.clone()
+    }
+}
+
+impl<E: EntityTrait> Clone for EntityRecords<E> {
+    fn clone(&self) -> Self {
+        Self {
+            plan: self.plan.clone(),
+            column: self.column,
+            parameter: Arc::clone(&self.parameter),
+            columns: self.columns.clone(),
+            filter: self.filter.clone(),
+            filter_by: self.filter_by.clone(),
+            template: self.template.clone(),
+        }
+    }
+}
+
+impl<E: EntityTrait> fmt::Debug for EntityView<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EntityView")
+            .field("entity", &E::default())
+            .field("roles", &self.roles)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<E: EntityTrait> fmt::Debug for EntityRecords<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EntityRecords")
+            .field("entity", &E::default())
+            .field("lookup", &self.column)
+            .field("columns", &self.columns)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the row says stays out: it may hold secrets.
+impl<E: EntityTrait> fmt::Debug for EntityRecord<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EntityRecord")
+            .field("entity", &E::default())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,89 @@
+//! [`downloadview`] for SeaORM: downloads of the files that rows of a database name.
+//!
+//! ```
+//! # mod document {
+//! #     use sea_orm::entity::prelude::*;
+//! #     #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+//! #     #[sea_orm(table_name = "document")]
+//! #     pub struct Model {
+//! #         #[sea_orm(primary_key)]
+//! #         pub id: i32,
+//! #         #[sea_orm(unique)]
+//! #         pub slug: String,
+//! #         pub file: String,
+//! #         pub basename: Option<String>,
+//! #         pub size: i64,
+//! #         pub changed: DateTimeUtc,
+//! #         pub published: bool,
+//! #         pub owner: String,
+//! #     }
+//! #     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+//! #     pub enum Relation {}
+//! #     impl ActiveModelBehavior for ActiveModel {}
+//! # }
+//! use downloadview::storage::LocalStorage;
+//! use downloadview::view::Permission;
+//! use downloadview_sea_orm::{EntityRecord, ObjectView};
+//! use sea_orm::{ColumnTrait as _, DatabaseConnection};
+//!
+//! # fn routes(db: DatabaseConnection, media: LocalStorage) -> downloadview::Result<()> {
+//! let documents = ObjectView::entity::<document::Entity>(db)
+//!     .lookup(document::Column::Slug, "slug") // the route's parameter; default: the primary key
+//!     .file(document::Column::File)
+//!     .basename(document::Column::Basename)
+//!     .size(document::Column::Size)
+//!     .modified(document::Column::Changed) // size and date known: nobody looks at the file
+//!     .filter(document::Column::Published.eq(true))
+//!     .column(document::Column::Owner)
+//!     .storage(media)?
+//!     .authorize(|request, record: &EntityRecord<document::Entity>| {
+//!         let user = request.headers.get("x-user").and_then(|user| user.to_str().ok());
+//!         match record.get::<String>(document::Column::Owner) {
+//!             Ok(owner) if user == Some(&owner) => Permission::Allow,
+//!             _ => Permission::Hide,
+//!         }
+//!     });
+//! // Router::new().route_service("/documents/{slug}", downloadview_axum::view(documents))
+//! # let _ = documents;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Each request is one statement, which selects the columns in use and binds the value looked for. What a row states is
+//! trusted. A row that cannot be right (a name that climbs out of the storage, a size below zero, a type that is no
+//! media type) is 404 and a line in the log; a database that does not answer is 503 with `Retry-After`.
+//!
+//! [`Table`] does the same for tables that are known by name only, and checks the names against the schema.
+//!
+//! Drivers are SeaORM's own: enable `sqlx-sqlite`, `sqlx-postgres` or `sqlx-mysql` there.
+
+mod entity;
+mod failure;
+mod kind;
+mod parameter;
+mod plan;
+mod role;
+mod row;
+mod schema;
+mod table;
+
+use sea_orm::{DatabaseConnection, EntityTrait};
+
+pub use self::entity::{EntityRecord, EntityRecords, EntityView};
+pub use self::parameter::Parameter;
+pub use self::role::Role;
+pub use self::table::{Table, TableError, TableRecord, TableRecords};
+
+/// Where object views over a database begin.
+///
+/// What comes out is [`downloadview::view::ObjectView`], with all its settings.
+#[derive(Debug)]
+#[doc(alias = "ObjectDownloadView")]
+pub enum ObjectView {}
+
+impl ObjectView {
+    /// A view over the rows of an entity.
+    pub fn entity<E: EntityTrait>(db: DatabaseConnection) -> EntityView<E> {
+        EntityView::new(db)
+    }
+}

@@ -1,0 +1,93 @@
+//! One statement a request: made once, run with the value looked for, its row understood.
+
+use std::time::Duration;
+
+use downloadview::{Error, Result};
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, QueryResult, Statement, Value};
+
+use crate::failure;
+use crate::kind::Kind;
+use crate::row::{Described, Selected, describe};
+
+/// How long a statement may take, when nobody says otherwise.
+pub(crate) const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Two rows are asked for, to notice that a lookup is ambiguous.
+pub(crate) const LIMIT: u64 = 2;
+
+/// What all requests of a view have in common.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) db: DatabaseConnection,
+    pub(crate) table: String,
+    pub(crate) lookup: Kind,
+    /// In the order of the statement, from its first column on.
+    pub(crate) columns: Vec<Selected>,
+    pub(crate) timeout: Duration,
+}
+
+impl Plan {
+    /// The value that a text of the request looks for; `None` if no row can have it.
+    pub(crate) fn value(&self, text: &str) -> Option<Value> {
+        self.lookup.lookup(text, self.db.get_database_backend())
+    }
+
+    /// The only row, with what it says. Values are bound, never written into the statement.
+    pub(crate) async fn run(
+        &self,
+        statement: Statement,
+    ) -> Result<Option<(QueryResult, Described)>> {
+        let query = self.db.query_all_raw(statement);
+        let rows = tokio::time::timeout(self.timeout, query).await;
+        let mut rows = rows
+            .map_err(|_| failure::timed_out())?
+            .map_err(failure::error)?;
+        let Some(row) = rows.pop() else {
+            return Ok(None);
+        };
+        if !rows.is_empty() {
+            tracing::warn!(
+                table = self.table,
+                "several rows have the value looked for: the column should be unique"
+            );
+            return Err(Error::NotFound);
+        }
+        let described = describe(&row, &self.columns).map_err(|unfit| {
+            tracing::warn!(
+                table = self.table,
+                column = unfit.column,
+                "a row names no file: its value {}",
+                unfit.why
+            );
+            Error::NotFound
+        })?;
+        Ok(Some((row, described)))
+    }
+}
+
+/// A statement whose first value is the one looked for.
+#[derive(Debug, Clone)]
+pub(crate) struct Template(Statement);
+
+impl Template {
+    /// `None` if the statement's first value is not `placeholder`, so that no other can be overwritten.
+    pub(crate) fn new(statement: Statement, placeholder: &Value) -> Option<Self> {
+        let first = statement
+            .values
+            .as_ref()
+            .and_then(|values| values.0.first());
+        (first == Some(placeholder)).then_some(Self(statement))
+    }
+
+    pub(crate) fn with(&self, value: Value) -> Statement {
+        let mut statement = self.0.clone();
+        let first = statement
+            .values
+            .as_mut()
+            .and_then(|values| values.0.first_mut());
+        if let Some(first) = first {
+            *first = value;
+        }
+        statement
+    }
+}

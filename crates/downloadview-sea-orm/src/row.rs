@@ -1,0 +1,221 @@
+//! What a row says of its file.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use downloadview::content::{ETag, Metadata};
+use http::HeaderValue;
+use sea_orm::prelude::{DateTime, DateTimeUtc};
+use sea_orm::{QueryResult, TryGetable};
+
+use crate::kind::{Integer, Kind};
+use crate::role::Role;
+
+/// A selected column, in its place of the statement.
+#[derive(Debug, Clone)]
+pub(crate) struct Selected {
+    pub(crate) role: Role,
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+}
+
+/// A row, understood.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Described {
+    pub(crate) file: Option<String>,
+    pub(crate) basename: Option<String>,
+    pub(crate) metadata: Metadata,
+}
+
+/// A value that is none of its column's role. Its text is kept out: rows may hold secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unfit {
+    pub(crate) column: String,
+    pub(crate) why: &'static str,
+}
+
+/// Reads the columns, the first of the statement first. NULL and the empty text are unknown.
+pub(crate) fn describe(row: &QueryResult, columns: &[Selected]) -> Result<Described, Unfit> {
+    let mut described = Described::default();
+    for (index, column) in columns.iter().enumerate() {
+        read(row, index, column, &mut described).map_err(|why| Unfit {
+            column: column.name.clone(),
+            why,
+        })?;
+    }
+    Ok(described)
+}
+
+type Read<T> = Result<T, &'static str>;
+
+fn read(row: &QueryResult, index: usize, column: &Selected, into: &mut Described) -> Read<()> {
+    let metadata = std::mem::take(&mut into.metadata);
+    into.metadata = match column.role {
+        Role::Lookup => metadata,
+        Role::File => {
+            into.file = text(row, index)?;
+            metadata
+        }
+        Role::Basename => {
+            into.basename = text(row, index)?;
+            metadata
+        }
+        Role::ContentType => match text(row, index)? {
+            Some(text) => metadata.with_content_type(media_type(&text)?),
+            None => metadata,
+        },
+        Role::ContentEncoding => match text(row, index)? {
+            Some(text) => metadata.with_content_encoding(coding(&text)?),
+            None => metadata,
+        },
+        Role::Size => match integer(row, index, &column.kind)? {
+            Some(size) => metadata.with_size(u64::try_from(size).map_err(|_| "is no size")?),
+            None => metadata,
+        },
+        Role::Modified => match moment(row, index, &column.kind)? {
+            Some(modified) => metadata.with_modified(modified),
+            None => metadata,
+        },
+        Role::Etag => match text(row, index)? {
+            Some(text) => metadata.with_etag(etag(&text)?),
+            None => metadata,
+        },
+    };
+    Ok(())
+}
+
+fn text(row: &QueryResult, index: usize) -> Read<Option<String>> {
+    let text: Option<String> = get(row, index).ok_or("is no text")?;
+    Ok(text.filter(|text| !text.is_empty()))
+}
+
+fn media_type(text: &str) -> Read<HeaderValue> {
+    let essence = text.split(';').next().unwrap_or_default().trim_end();
+    let parts = essence.split_once('/');
+    if !parts.is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype)) {
+        return Err("is no media type");
+    }
+    HeaderValue::from_str(text).map_err(|_| "is no media type")
+}
+
+fn coding(text: &str) -> Read<HeaderValue> {
+    if !is_token(text) {
+        return Err("is no content coding");
+    }
+    HeaderValue::from_str(text).map_err(|_| "is no content coding")
+}
+
+fn etag(text: &str) -> Read<ETag> {
+    ETag::parse(text)
+        .or_else(|| ETag::strong(text))
+        .ok_or("is no entity tag")
+}
+
+/// RFC 9110, 5.6.2.
+fn is_token(text: &str) -> bool {
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(token)
+}
+
+/// As wide as its column: drivers refuse every other width.
+fn integer(row: &QueryResult, index: usize, kind: &Kind) -> Read<Option<i128>> {
+    fn wide<N: TryGetable + Into<i128>>(row: &QueryResult, index: usize) -> Option<Option<i128>> {
+        Some(get::<N>(row, index)?.map(Into::into))
+    }
+    let width = match kind {
+        Kind::Integer(width) => *width,
+        _ => Integer::I64,
+    };
+    let read = match width {
+        Integer::I8 => wide::<i8>(row, index),
+        Integer::I16 => wide::<i16>(row, index),
+        Integer::I32 => wide::<i32>(row, index),
+        Integer::I64 => wide::<i64>(row, index),
+        Integer::U8 => wide::<u8>(row, index),
+        Integer::U16 => wide::<u16>(row, index),
+        Integer::U32 => wide::<u32>(row, index),
+        Integer::U64 => wide::<u64>(row, index),
+    };
+    read.ok_or("is no integer")
+}
+
+fn moment(row: &QueryResult, index: usize, kind: &Kind) -> Read<Option<SystemTime>> {
+    let naive = |row, index| get::<DateTime>(row, index).map(|it| it.map(|naive| naive.and_utc()));
+    let read: Option<Option<DateTimeUtc>> = match kind {
+        Kind::Integer(_) => return seconds(row, index, kind),
+        Kind::Instant => get(row, index),
+        Kind::Naive => naive(row, index),
+        // SQLite holds dates as texts, or as integers of seconds.
+        _ => naive(row, index).or_else(|| get(row, index)),
+    };
+    let moment = read.ok_or("is no date with time")?;
+    moment.map(|moment| system_time(moment)).transpose()
+}
+
+fn seconds(row: &QueryResult, index: usize, kind: &Kind) -> Read<Option<SystemTime>> {
+    let Some(seconds) = integer(row, index, kind)? else {
+        return Ok(None);
+    };
+    let seconds = i64::try_from(seconds).map_err(|_| "is no date with time")?;
+    since_epoch(seconds, 0).map(Some)
+}
+
+fn system_time(moment: DateTimeUtc) -> Read<SystemTime> {
+    since_epoch(moment.timestamp(), moment.timestamp_subsec_nanos())
+}
+
+/// A date before 1970 counts back from it, as it does everywhere.
+fn since_epoch(seconds: i64, nanoseconds: u32) -> Read<SystemTime> {
+    let whole = Duration::from_secs(seconds.unsigned_abs());
+    let whole = match seconds {
+        0.. => UNIX_EPOCH.checked_add(whole),
+        _ => UNIX_EPOCH.checked_sub(whole),
+    };
+    // A leap second has up to two thousand million of them.
+    let nanoseconds = Duration::from_nanos(nanoseconds.into());
+    let time = whole.and_then(|whole| whole.checked_add(nanoseconds));
+    time.ok_or("is no date with time")
+}
+
+/// `None` if the value is of another type; the inner `None` if it is NULL.
+fn get<T: TryGetable>(row: &QueryResult, index: usize) -> Option<Option<T>> {
+    row.try_get_by_index(index).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_cannot_forge_a_header() {
+        for text in [
+            "text/html\r\nX-Accel-Redirect: /secret",
+            "text/plain\n",
+            "banana",
+            "/",
+            "text/",
+            "text /plain",
+        ] {
+            assert!(media_type(text).is_err(), "{text:?}");
+        }
+        assert!(coding("gzip\r\nX: y").is_err());
+        assert!(etag("a\"b").is_err());
+        assert!(media_type("text/plain; charset=utf-8").is_ok());
+    }
+
+    #[test]
+    fn an_entity_tag_may_have_its_quotes() {
+        assert_eq!(etag("v1").unwrap().as_str(), "\"v1\"");
+        assert_eq!(etag("\"v1\"").unwrap().as_str(), "\"v1\"");
+        assert_eq!(etag("W/\"v1\"").unwrap().as_str(), "W/\"v1\"");
+    }
+
+    #[test]
+    fn no_date_is_too_far_away_to_be_read() {
+        for seconds in [i64::MIN, -1, 0, 1, i64::MAX] {
+            // Whether the platform can hold it or not, nothing panics.
+            let _ = since_epoch(seconds, 999_999_999);
+        }
+        let early = since_epoch(-1, 500_000_000).unwrap();
+        assert_eq!(early, UNIX_EPOCH - Duration::from_millis(500));
+    }
+}
