@@ -148,7 +148,7 @@ fn moment(row: &QueryResult, index: usize, kind: &Kind) -> Read<Option<SystemTim
         _ => naive(row, index).or_else(|| get(row, index)),
     };
     let moment = read.ok_or("is no date with time")?;
-    moment.map(|moment| system_time(moment)).transpose()
+    moment.map(system_time).transpose()
 }
 
 fn seconds(row: &QueryResult, index: usize, kind: &Kind) -> Read<Option<SystemTime>> {

@@ -113,9 +113,10 @@ fn of_mysql(declared: &str) -> Kind {
         false => Kind::Integer(signed),
     };
     match word {
-        "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" | "enum" => Kind::Text,
-        // Compared with texts of one spelling, and read as such.
-        "uuid" => Kind::Text,
+        // MariaDB compares its UUIDs with texts.
+        "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" | "enum" | "uuid" => {
+            Kind::Text
+        }
         "tinyint" => integer(Integer::I8, Integer::U8),
         "smallint" => integer(Integer::I16, Integer::U16),
         "mediumint" | "int" => integer(Integer::I32, Integer::U32),
