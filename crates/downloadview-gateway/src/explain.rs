@@ -22,7 +22,7 @@ use crate::config::{AnnouncedProxy, BackendKind, Config, RuleConfig, ViewKind};
 /// The configuration cannot be built, or announces no such proxy. A path that leads nowhere is explained, not an error.
 pub async fn explain(config: &Config, uri: &Uri, proxy: Option<&str>) -> anyhow::Result<String> {
     let proxy = proxy.map(|name| announced(config, name)).transpose()?;
-    let app = app::build(config)?;
+    let app = app::build(config).await?;
     let mut text = format!("GET {uri}\n");
     if config.optimize.backend == BackendKind::Announced {
         from(&mut text, config, proxy)?;
@@ -117,6 +117,14 @@ fn view(text: &mut String, config: &Config, mounted: &Mounted) -> fmt::Result {
             writeln!(text, "view      path: below {}", root.display())
         }
         ViewKind::Storage { storage, .. } => writeln!(text, "view      storage: {storage}"),
+        ViewKind::Object(object) => {
+            let (table, database) = (&object.table, &object.database);
+            let (lookup, storage) = (&object.lookup, &object.storage);
+            writeln!(
+                text,
+                "view      object: {lookup} in table {table} of {database}, files in {storage}"
+            )
+        }
         ViewKind::Virtual { .. } => {
             writeln!(text, "view      virtual: a text of the configuration")
         }
@@ -133,7 +141,13 @@ async fn file(
     let response = match mounted.inspect(asked.request()?.into_parts().0).await {
         Ok(response) => response,
         Err(error) => {
-            writeln!(text, "file      none: {error}")?;
+            let because = std::error::Error::source(&error);
+            let because = because.map(|source| format!(": {source}"));
+            writeln!(
+                text,
+                "file      none: {error}{}",
+                because.unwrap_or_default()
+            )?;
             return Ok(());
         }
     };

@@ -14,9 +14,9 @@ use crate::server::{self, Listener};
 /// Anything that stands in the way of starting; once it listens, nothing does.
 pub fn serve(config: &Config, listen: Option<Listen>) -> anyhow::Result<()> {
     logging::init(&config.log)?;
-    let app = app::build(config)?;
     let listen = listen.unwrap_or_else(|| config.listen.clone());
     server::runtime(&config.server)?.block_on(async {
+        let app = app::build(config).await?;
         let listener = Listener::bind(&listen)
             .await
             .with_context(|| format!("cannot listen on {listen}"))?;

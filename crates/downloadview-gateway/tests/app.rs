@@ -13,7 +13,7 @@ struct Site {
 }
 
 impl Site {
-    fn new(tables: &str) -> Self {
+    async fn new(tables: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         for name in ["media", "other"] {
             let private = folder.path().join(name).join("private");
@@ -23,7 +23,7 @@ impl Site {
         }
         let config = Config::parse(tables, &folder.path().join("downloadview.toml"))
             .unwrap_or_else(|error| panic!("{error}"));
-        let app = app::build(&config).expect("a service");
+        let app = app::build(&config).await.expect("a service");
         let root = folder.path().to_str().expect("UTF-8").to_owned();
         Self {
             _folder: folder,
@@ -79,11 +79,10 @@ kind = \"storage\"
 storage = \"media\"
 ";
 
-fn with_backend(backend: &str, rule: &str) -> Site {
+async fn with_backend(backend: &str, rule: &str) -> Site {
     let rule = format!("[[views.rules]]\nstorage = \"media\"\n{rule}\n");
-    Site::new(&format!(
-        "[optimize]\nbackend = \"{backend}\"\n{STORAGES}{rule}"
-    ))
+    let tables = format!("[optimize]\nbackend = \"{backend}\"\n{STORAGES}{rule}");
+    Site::new(&tables).await
 }
 
 #[tokio::test]
@@ -103,7 +102,7 @@ async fn each_backend_has_its_header_and_its_escaping() {
         ("caddy", "destination_url = \"/_i/\""),
         ("caddy", "destination_url = \"/_i/\"\nescaping = \"raw\""),
     ] {
-        let site = with_backend(backend, rule);
+        let site = with_backend(backend, rule).await;
         report.push(site.told("/files/a%20b.txt", &[]).await);
     }
     insta::assert_snapshot!(report.join("\n"), @r#"
@@ -122,7 +121,7 @@ async fn a_view_without_rules_is_unmatched_where_other_views_have_some() {
     let refusing = format!(
         "[optimize]\nbackend = \"nginx\"\nunmatched = \"refuse\"\n{STORAGES}[[views.rules]]\nstorage = \"media\"\n{rules}"
     );
-    let site = Site::new(&refusing);
+    let site = Site::new(&refusing).await;
     assert_eq!(
         site.told("/files/a%20b.txt", &[]).await,
         "200 x-accel-redirect: /_i/a%20b.txt"
@@ -130,7 +129,7 @@ async fn a_view_without_rules_is_unmatched_where_other_views_have_some() {
     assert_eq!(site.told("/other/a%20b.txt", &[]).await, "503");
 
     let nothing = format!("[optimize]\nunmatched = \"refuse\"\n{STORAGES}");
-    let site = Site::new(&nothing);
+    let site = Site::new(&nothing).await;
     assert_eq!(
         site.told("/other/a%20b.txt", &[]).await,
         "200",
@@ -140,7 +139,7 @@ async fn a_view_without_rules_is_unmatched_where_other_views_have_some() {
 
 #[tokio::test]
 async fn a_second_slash_is_no_other_spelling_of_a_file() {
-    let site = Site::new(STORAGES);
+    let site = Site::new(STORAGES).await;
     assert_eq!(site.told("/files/private/x", &[]).await, "200");
     assert_eq!(site.told("/files//private/x", &[]).await, "404");
     assert_eq!(site.told("/files/private//x", &[]).await, "404");
@@ -171,7 +170,7 @@ const SIDE: &str = "side fedcba9876543210";
 #[tokio::test]
 async fn an_announced_proxy_gets_its_own_rules_and_nobody_else_any() {
     let rule = "[[views.rules]]\nstorage = \"media\"\ndestination_url = \"/_view/\"\nbackend = \"nginx\"\n";
-    let site = Site::new(&format!("{ANNOUNCED}{STORAGES}{rule}"));
+    let site = Site::new(&format!("{ANNOUNCED}{STORAGES}{rule}")).await;
     let asked = [
         &[FRONT][..],
         &[SIDE],

@@ -1,9 +1,12 @@
 //! Every mistake that a configuration file can hold, with the place and the mend that are shown for it.
 
 use std::fmt::Write as _;
+use std::fs;
+use std::ops::Range;
 use std::path::Path;
+use std::time::Duration;
 
-use downloadview_gateway::config::{Config, ConfigError};
+use downloadview_gateway::config::{Config, ConfigError, DatabaseKind, ViewKind};
 
 /// Relative paths of the tests start in a folder that does not exist.
 const FILE: &str = "/nowhere/downloadview.toml";
@@ -70,6 +73,12 @@ fn takes_every_key() {
     let config = Config::parse(EVERY_KEY, Path::new(FILE)).unwrap();
     let mut lines = vec![format!("{:?}", config.listen)];
     lines.extend(config.storages.iter().map(|storage| format!("{storage:?}")));
+    lines.extend(
+        config
+            .databases
+            .iter()
+            .map(|database| format!("{database:?}")),
+    );
     lines.extend(config.rules().map(|rule| format!("{rule:?}")));
     lines.extend(config.optimize.proxies.iter().map(|(name, proxy)| {
         let (backend, secret) = (proxy.backend, &proxy.secret);
@@ -93,18 +102,22 @@ fn takes_every_key() {
     Tcp(127.0.0.1:8000)
     ("media", StorageConfig { base_url: Some("/media/"), kind: Local(LocalStorageConfig { root: "/", symlinks: Within, unreadable: Forbidden }) })
     ("notes", StorageConfig { base_url: Some("/notes/"), kind: Memory { files: {"a.txt": "text", "sub/b.txt": "more text"} } })
-    (RuleConfig { source: Storage("media"), destination: Dir("/srv/media"), backend: Some(Apache), stat: true, limit_rate: None, escaping: Some(Strict), nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 49 }, Apache)
-    (RuleConfig { source: Url("/media/"), destination: Url("/_internal/media/"), backend: Some(Nginx), stat: true, limit_rate: Some(BytesPerSecond(1048576)), escaping: None, nginx: NginxRule { buffering: Some(true), expires: Some(3600s), charset: Some("utf-8") }, line: 21 }, Nginx)
-    (RuleConfig { source: Dir("/nowhere/seen/by/the/proxy/only"), destination: Dir("/srv/dir"), backend: Some(Lighttpd), stat: false, limit_rate: Some(Unlimited), escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 30 }, Lighttpd)
-    (RuleConfig { source: Storage("media"), destination: Url("/_internal/view/"), backend: Some(Nginx), stat: true, limit_rate: None, escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 65 }, Nginx)
+    ("main", DatabaseConfig { url: DatabaseUrl(postgres://db.example:5433/app), max_connections: 4, connect_timeout: 1s, query_timeout: 2.5s, span: 336..396, line: 16 })
+    ("other", DatabaseConfig { url: DatabaseUrl(mysql://db.example/app), max_connections: 10, connect_timeout: 3s, query_timeout: 5s, span: 490..516, line: 22 })
+    (RuleConfig { source: Storage("media"), destination: Dir("/srv/media"), backend: Some(Apache), stat: true, limit_rate: None, escaping: Some(Strict), nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 58 }, Apache)
+    (RuleConfig { source: Url("/media/"), destination: Url("/_internal/media/"), backend: Some(Nginx), stat: true, limit_rate: Some(BytesPerSecond(1048576)), escaping: None, nginx: NginxRule { buffering: Some(true), expires: Some(3600s), charset: Some("utf-8") }, line: 30 }, Nginx)
+    (RuleConfig { source: Dir("/nowhere/seen/by/the/proxy/only"), destination: Dir("/srv/dir"), backend: Some(Lighttpd), stat: false, limit_rate: Some(Unlimited), escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 39 }, Lighttpd)
+    (RuleConfig { source: Storage("media"), destination: Url("/_internal/view/"), backend: Some(Nginx), stat: true, limit_rate: None, escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 74 }, Nginx)
     front: Nginx, Secret(..) of 16
     light: Lighttpd, Secret(..) of 44
     side: Apache, Secret(..) of 16
-    ViewConfig { route: Route { pattern: "/files/{*path}", parameters: ["path"] }, kind: Storage { storage: "media", name: Parameter("path") }, disposition: Inline, basename: Some("report.pdf"), content_type: Some("application/pdf"), content_encoding: Some("gzip"), cache_control: Some("private, max-age=60"), optimize: true, rules: [], line: 54 }
-    ViewConfig { route: Route { pattern: "/always", parameters: [] }, kind: Storage { storage: "notes", name: Fixed("a.txt") }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, optimize: true, rules: [], line: 70 }
-    ViewConfig { route: Route { pattern: "/one", parameters: [] }, kind: PathFile { path: "/nowhere/one.pdf" }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, optimize: true, rules: [], line: 76 }
-    ViewConfig { route: Route { pattern: "/many/{name}", parameters: ["name"] }, kind: PathRoot { root: "/", parameter: "name" }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, optimize: true, rules: [], line: 81 }
-    ViewConfig { route: Route { pattern: "/hello", parameters: [] }, kind: Virtual { text: "Hello, world!" }, disposition: Attachment, basename: Some("hello.txt"), content_type: None, content_encoding: None, cache_control: None, optimize: true, rules: [], line: 86 }
+    ViewConfig { route: Route { pattern: "/files/{*path}", parameters: ["path"] }, kind: Storage { storage: "media", name: Parameter("path") }, disposition: Inline, basename: Some("report.pdf"), content_type: Some("application/pdf"), content_encoding: Some("gzip"), cache_control: Some("private, max-age=60"), optimize: true, rules: [], line: 63 }
+    ViewConfig { route: Route { pattern: "/always", parameters: [] }, kind: Storage { storage: "notes", name: Fixed("a.txt") }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, optimize: true, rules: [], line: 79 }
+    ViewConfig { route: Route { pattern: "/one", parameters: [] }, kind: PathFile { path: "/nowhere/one.pdf" }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, optimize: true, rules: [], line: 85 }
+    ViewConfig { route: Route { pattern: "/many/{name}", parameters: ["name"] }, kind: PathRoot { root: "/", parameter: "name" }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, optimize: true, rules: [], line: 90 }
+    ViewConfig { route: Route { pattern: "/documents/{slug}", parameters: ["slug"] }, kind: Object(ObjectConfig { database: "main", table: TableName { schema: Some("library"), name: "document", span: 1839..1857 }, lookup: Identifier { name: "slug", span: 1867..1873 }, storage: "media", file: Identifier { name: "file", span: 1905..1911 }, basename: Some(Identifier { name: "title", span: 1929..1936 }), content_type: Some(Identifier { name: "media_type", span: 1958..1970 }), content_encoding: Some(Identifier { name: "coding", span: 1996..2004 }), size: Some(Identifier { name: "bytes", span: 2018..2025 }), modified: Some(Identifier { name: "changed", span: 2043..2052 }), etag: Some(Identifier { name: "checksum", span: 2066..2076 }) }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, optimize: true, rules: [], line: 95 }
+    ViewConfig { route: Route { pattern: "/records/{*key}", parameters: ["key"] }, kind: Object(ObjectConfig { database: "other", table: TableName { schema: None, name: "record", span: 2157..2165 }, lookup: Identifier { name: "key", span: 2175..2180 }, storage: "notes", file: Identifier { name: "key", span: 2212..2217 }, basename: None, content_type: None, content_encoding: None, size: None, modified: None, etag: None }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, optimize: true, rules: [], line: 110 }
+    ViewConfig { route: Route { pattern: "/hello", parameters: [] }, kind: Virtual { text: "Hello, world!" }, disposition: Attachment, basename: Some("hello.txt"), content_type: None, content_encoding: None, cache_control: None, optimize: true, rules: [], line: 119 }
     Refuse ["X-Robots-Tag"]
     ServerSettings { max_connections: 100, shutdown_timeout: 0ns, header_timeout: 500ms, idle_timeout: 120s, write_timeout: None, download_timeout: Some(86400s), write_buffer: 8192, notsent_lowat: None, threads: 1 }
     LogSettings { format: Json, level: "warn,downloadview=debug" }
@@ -151,67 +164,92 @@ fn suggests_the_key_for_one_typo_in_each() {
     12:1 unknown key `kxind` in [storages.notes]
     13:1 unknown key `bxase_url` in [storages.notes]
     14:1 unknown key `fxiles` in [storages.notes]
-    17:1 unknown key `bxackend` in [optimize]
-    18:1 unknown key `uxnmatched` in [optimize]
-    19:1 unknown key `kxeep_headers` in [optimize]
-    22:1 unknown key `sxource_url` in [[optimize.rules]]
-    23:1 unknown key `dxestination_url` in [[optimize.rules]]
-    24:1 unknown key `bxackend` in [[optimize.rules]]
-    25:1 unknown key `lximit_rate` in [[optimize.rules]]
-    26:1 unknown key `bxuffering` in [[optimize.rules]]
-    27:1 unknown key `exxpires` in [[optimize.rules]]
-    28:1 unknown key `cxharset` in [[optimize.rules]]
-    31:1 unknown key `sxource_dir` in [[optimize.rules]]
-    32:1 unknown key `dxestination_dir` in [[optimize.rules]]
+    17:1 unknown key `uxrl` in [databases.main]
+    18:1 unknown key `mxax_connections` in [databases.main]
+    19:1 unknown key `cxonnect_timeout` in [databases.main]
+    20:1 unknown key `qxuery_timeout` in [databases.main]
+    23:1 unknown key `uxrl` in [databases.other]
+    26:1 unknown key `bxackend` in [optimize]
+    27:1 unknown key `uxnmatched` in [optimize]
+    28:1 unknown key `kxeep_headers` in [optimize]
+    31:1 unknown key `sxource_url` in [[optimize.rules]]
+    32:1 unknown key `dxestination_url` in [[optimize.rules]]
     33:1 unknown key `bxackend` in [[optimize.rules]]
     34:1 unknown key `lximit_rate` in [[optimize.rules]]
-    35:1 unknown key `sxtat` in [[optimize.rules]]
-    38:1 unknown key `bxackend` in [optimize.proxies.front]
-    39:1 unknown key `sxecret` in [optimize.proxies.front]
-    42:1 unknown key `bxackend` in [optimize.proxies.light]
-    43:1 unknown key `sxecret_env` in [optimize.proxies.light]
-    46:1 unknown key `bxackend` in [optimize.proxies.side]
-    47:1 unknown key `sxecret` in [optimize.proxies.side]
-    50:1 unknown key `sxtorage` in [[optimize.proxies.side.rules]]
-    51:1 unknown key `dxestination_dir` in [[optimize.proxies.side.rules]]
-    52:1 unknown key `exscaping` in [[optimize.proxies.side.rules]]
-    55:1 unknown key `rxoute` in [[views]]
-    56:1 unknown key `kxind` in [[views]]
-    57:1 unknown key `sxtorage` in [[views]]
-    58:1 unknown key `dxisposition` in [[views]]
-    59:1 unknown key `bxasename` in [[views]]
-    60:1 unknown key `cxontent_type` in [[views]]
-    61:1 unknown key `cxontent_encoding` in [[views]]
-    62:1 unknown key `cxache_control` in [[views]]
-    63:1 unknown key `oxptimize` in [[views]]
-    66:1 unknown key `sxtorage` in [[views.rules]]
-    67:1 unknown key `dxestination_url` in [[views.rules]]
-    68:1 unknown key `bxackend` in [[views.rules]]
-    71:1 unknown key `rxoute` in [[views]]
-    72:1 unknown key `kxind` in [[views]]
-    73:1 unknown key `sxtorage` in [[views]]
-    74:1 unknown key `nxame` in [[views]]
-    77:1 unknown key `rxoute` in [[views]]
-    78:1 unknown key `kxind` in [[views]]
-    79:1 unknown key `pxath` in [[views]]
-    82:1 unknown key `rxoute` in [[views]]
-    83:1 unknown key `kxind` in [[views]]
-    84:1 unknown key `rxoot` in [[views]]
-    87:1 unknown key `rxoute` in [[views]]
-    88:1 unknown key `kxind` in [[views]]
-    89:1 unknown key `txext` in [[views]]
-    90:1 unknown key `bxasename` in [[views]]
-    93:1 unknown key `mxax_connections` in [server]
-    94:1 unknown key `sxhutdown_timeout` in [server]
-    95:1 unknown key `hxeader_timeout` in [server]
-    96:1 unknown key `ixdle_timeout` in [server]
-    97:1 unknown key `wxrite_timeout` in [server]
-    98:1 unknown key `dxownload_timeout` in [server]
-    99:1 unknown key `wxrite_buffer` in [server]
-    100:1 unknown key `nxotsent_lowat` in [server]
-    101:1 unknown key `txhreads` in [server]
-    104:1 unknown key `fxormat` in [log]
-    105:1 unknown key `lxevel` in [log]
+    35:1 unknown key `bxuffering` in [[optimize.rules]]
+    36:1 unknown key `exxpires` in [[optimize.rules]]
+    37:1 unknown key `cxharset` in [[optimize.rules]]
+    40:1 unknown key `sxource_dir` in [[optimize.rules]]
+    41:1 unknown key `dxestination_dir` in [[optimize.rules]]
+    42:1 unknown key `bxackend` in [[optimize.rules]]
+    43:1 unknown key `lximit_rate` in [[optimize.rules]]
+    44:1 unknown key `sxtat` in [[optimize.rules]]
+    47:1 unknown key `bxackend` in [optimize.proxies.front]
+    48:1 unknown key `sxecret` in [optimize.proxies.front]
+    51:1 unknown key `bxackend` in [optimize.proxies.light]
+    52:1 unknown key `sxecret_env` in [optimize.proxies.light]
+    55:1 unknown key `bxackend` in [optimize.proxies.side]
+    56:1 unknown key `sxecret` in [optimize.proxies.side]
+    59:1 unknown key `sxtorage` in [[optimize.proxies.side.rules]]
+    60:1 unknown key `dxestination_dir` in [[optimize.proxies.side.rules]]
+    61:1 unknown key `exscaping` in [[optimize.proxies.side.rules]]
+    64:1 unknown key `rxoute` in [[views]]
+    65:1 unknown key `kxind` in [[views]]
+    66:1 unknown key `sxtorage` in [[views]]
+    67:1 unknown key `dxisposition` in [[views]]
+    68:1 unknown key `bxasename` in [[views]]
+    69:1 unknown key `cxontent_type` in [[views]]
+    70:1 unknown key `cxontent_encoding` in [[views]]
+    71:1 unknown key `cxache_control` in [[views]]
+    72:1 unknown key `oxptimize` in [[views]]
+    75:1 unknown key `sxtorage` in [[views.rules]]
+    76:1 unknown key `dxestination_url` in [[views.rules]]
+    77:1 unknown key `bxackend` in [[views.rules]]
+    80:1 unknown key `rxoute` in [[views]]
+    81:1 unknown key `kxind` in [[views]]
+    82:1 unknown key `sxtorage` in [[views]]
+    83:1 unknown key `nxame` in [[views]]
+    86:1 unknown key `rxoute` in [[views]]
+    87:1 unknown key `kxind` in [[views]]
+    88:1 unknown key `pxath` in [[views]]
+    91:1 unknown key `rxoute` in [[views]]
+    92:1 unknown key `kxind` in [[views]]
+    93:1 unknown key `rxoot` in [[views]]
+    96:1 unknown key `rxoute` in [[views]]
+    97:1 unknown key `kxind` in [[views]]
+    98:1 unknown key `dxatabase` in [[views]]
+    99:1 unknown key `txable` in [[views]]
+    100:1 unknown key `lxookup` in [[views]]
+    101:1 unknown key `sxtorage` in [[views]]
+    102:1 unknown key `fxile_field` in [[views]]
+    103:1 unknown key `bxasename_field` in [[views]]
+    104:1 unknown key `cxontent_type_field` in [[views]]
+    105:1 unknown key `cxontent_encoding_field` in [[views]]
+    106:1 unknown key `sxize_field` in [[views]]
+    107:1 unknown key `mxodified_field` in [[views]]
+    108:1 unknown key `extag_field` in [[views]]
+    111:1 unknown key `rxoute` in [[views]]
+    112:1 unknown key `kxind` in [[views]]
+    113:1 unknown key `dxatabase` in [[views]]
+    114:1 unknown key `txable` in [[views]]
+    115:1 unknown key `lxookup` in [[views]]
+    116:1 unknown key `sxtorage` in [[views]]
+    117:1 unknown key `fxile_field` in [[views]]
+    120:1 unknown key `rxoute` in [[views]]
+    121:1 unknown key `kxind` in [[views]]
+    122:1 unknown key `txext` in [[views]]
+    123:1 unknown key `bxasename` in [[views]]
+    126:1 unknown key `mxax_connections` in [server]
+    127:1 unknown key `sxhutdown_timeout` in [server]
+    128:1 unknown key `hxeader_timeout` in [server]
+    129:1 unknown key `ixdle_timeout` in [server]
+    130:1 unknown key `wxrite_timeout` in [server]
+    131:1 unknown key `dxownload_timeout` in [server]
+    132:1 unknown key `wxrite_buffer` in [server]
+    133:1 unknown key `nxotsent_lowat` in [server]
+    134:1 unknown key `txhreads` in [server]
+    137:1 unknown key `fxormat` in [log]
+    138:1 unknown key `lxevel` in [log]
     "#);
 }
 
@@ -339,7 +377,7 @@ fn reports_single_values() {
     report += &each_with(
         "[[views]]",
         &[
-            "kind = \"object\"",
+            "kind = \"http\"",
             "storage = \"meida\"",
             "disposition = \"attachement\"",
             "basename = \"../report.pdf\"",
@@ -354,6 +392,39 @@ fn reports_single_values() {
         &["storage = \"archive\"", "name = \"/a.txt\""],
     );
     report += &each_with("route = \"/one\"", &["path = \"/\""]);
+    report += &each_with(
+        "[databases.main]",
+        &[
+            "max_connections = 0",
+            "max_connections = -1",
+            "max_connections = \"many\"",
+            "connect_timeout = \"0s\"",
+            "connect_timeout = 3",
+            "query_timeout = \"0ms\"",
+            "query_timeout = \"off\"",
+        ],
+    );
+    report += &each_with(
+        "[[views]]\nroute = \"/documents",
+        &[
+            "database = \"mian\"",
+            "database = \"archive\"",
+            "database = \"sqlite:///srv/app.db\"",
+            "table = \"a.b.document\"",
+            "table = \".document\"",
+            "table = \"my\\\"table\"",
+            "table = [\"document\"]",
+            "lookup = \"sl'ug\"",
+            "lookup = \"document.slug\"",
+            "storage = \"archive\"",
+            "file_field = \"\"",
+            "file_field = 1",
+            "basename_field = \"a`b\"",
+            "content_type_field = \"a\\\\b\"",
+            "size_field = \"a\\u0000b\"",
+            &format!("etag_field = \"{}\"", "e".repeat(129)),
+        ],
+    );
     report += &each_with(
         "[server]",
         &[
@@ -414,117 +485,163 @@ fn reports_single_values() {
         -> write it relative to the storage, without `..` and empty segments: "reports/may.pdf"
     14:42 `b.txt`: expected a string, found an integer
         -> write it in quotes, a duration with its unit: "60s"
-    17:11 `backend`: unknown value `ngnix`
+    26:11 `backend`: unknown value `ngnix`
         -> did you mean "nginx"?
-    37:11 `proxies`: announced proxies need `backend = "announced"` in [optimize]
+    46:11 `proxies`: announced proxies need `backend = "announced"` in [optimize]
         -> write that, or take these tables out
-    18:13 `unmatched`: unknown value `ignore`
+    27:13 `unmatched`: unknown value `ignore`
         -> use `stream`, `warn` or `refuse`
-    19:17 `keep_headers`: "X Robots" is no header name that a proxy can carry over
+    28:17 `keep_headers`: "X Robots" is no header name that a proxy can carry over
         -> use letters, digits, `-` and `_`: "X-Robots-Tag"
-    19:29 `keep_headers`: the proxy keeps Content-Type by itself
+    28:29 `keep_headers`: the proxy keeps Content-Type by itself
         -> take it out of the list
-    19:45 `keep_headers`: the proxy says etag itself, of the file it sends
+    28:45 `keep_headers`: the proxy says etag itself, of the file it sends
         -> take it out of the list
-    19:53 `keep_headers`: X-Accel-Redirect is between the gateway and the proxy, no client may see it
+    28:53 `keep_headers`: X-Accel-Redirect is between the gateway and the proxy, no client may see it
         -> take it out of the list
-    19:73 `keep_headers`: expected a string, found an integer
+    28:73 `keep_headers`: expected a string, found an integer
         -> write it in quotes, a duration with its unit: "60s"
-    22:14 `source_url`: `ftp://` is no HTTP
+    31:14 `source_url`: `ftp://` is no HTTP
         -> start with `/`, `http://` or `https://`
-    22:14 `source_url`: `https://` names no host
+    31:14 `source_url`: `https://` names no host
         -> write "https://origin.example/"
-    22:14 `source_url`: `https://host` does not end on a segment boundary
+    31:14 `source_url`: `https://host` does not end on a segment boundary
         -> write "https://host/"
-    22:14 `source_url`: `/a` does not end on a segment boundary
+    31:14 `source_url`: `/a` does not end on a segment boundary
         -> write "/a/", so that no neighbour with a longer name is meant
-    23:19 `destination_url`: `/_internal` does not end on a segment boundary
+    32:19 `destination_url`: `/_internal` does not end on a segment boundary
         -> write "/_internal/", so that no neighbour with a longer name is meant
-    23:19 `destination_url`: `/` would hide the whole site from clients
+    32:19 `destination_url`: `/` would hide the whole site from clients
         -> name a folder of URLs that nothing else uses: "/_internal/"
-    23:19 `destination_url`: `/_internal/m%C3%A9dia/` holds a character that proxies spell in several ways
+    32:19 `destination_url`: `/_internal/m%C3%A9dia/` holds a character that proxies spell in several ways
         -> use letters, digits, `-`, `.`, `_` and `~`: no client ever sees this path
-    24:11 `backend`: without a proxy there is nothing to hand off
+    33:11 `backend`: without a proxy there is nothing to hand off
         -> name the proxy: "nginx", "apache", "lighttpd" or "caddy"
-    24:11 `backend`: `announced` stands for several proxies
+    33:11 `backend`: `announced` stands for several proxies
         -> name one of them: "nginx", "apache", "lighttpd" or "caddy"
-    24:11 `backend`: no announced proxy is caddy, so nothing would use this rule
+    33:11 `backend`: no announced proxy is caddy, so nothing would use this rule
         -> add a table [optimize.proxies.NAME] with backend = "caddy"
-    25:14 `limit_rate`: `1MB` is no size
+    34:14 `limit_rate`: `1MB` is no size
         -> write a number of bytes, or a whole number of KiB, MiB or GiB: "64KiB"
-    25:14 `limit_rate`: `-1` is negative
+    34:14 `limit_rate`: `-1` is negative
         -> write a number from 0 upwards
-    25:14 `limit_rate`: `99999999999GiB` is no size
+    34:14 `limit_rate`: `99999999999GiB` is no size
         -> write a number of bytes, or a whole number of KiB, MiB or GiB: "64KiB"
-    27:11 `expires`: `1 hour` is no duration
+    36:11 `expires`: `1 hour` is no duration
         -> write a whole number with its unit, ms, s, m, h or d: "60s"
-    27:11 `expires`: expected a string, found an integer
+    36:11 `expires`: expected a string, found an integer
         -> write it in quotes, a duration with its unit: "60s"
-    28:11 `charset`: "" is no charset
+    37:11 `charset`: "" is no charset
         -> write its name: "utf-8"
-    32:19 `destination_dir`: the proxy may send every file below this folder, and this is every file
+    41:19 `destination_dir`: the proxy may send every file below this folder, and this is every file
         -> name the folder that holds the files: "/srv/media"
-    38:11 `backend`: without a proxy there is nothing to hand off
+    47:11 `backend`: without a proxy there is nothing to hand off
         -> name the proxy: "nginx", "apache", "lighttpd" or "caddy"
-    38:11 `backend`: `announced` stands for several proxies
+    47:11 `backend`: `announced` stands for several proxies
         -> name one of them: "nginx", "apache", "lighttpd" or "caddy"
-    39:10 `secret`: a secret of 15 bytes can be guessed
+    48:10 `secret`: a secret of 15 bytes can be guessed
         -> write at least 16: openssl rand -hex 32
-    39:10 `secret`: the secret holds something other than visible ASCII characters
+    48:10 `secret`: the secret holds something other than visible ASCII characters
         -> use letters and digits: openssl rand -hex 32
-    39:10 `secret`: expected a string, found an integer
+    48:10 `secret`: expected a string, found an integer
         -> write it in quotes, a duration with its unit: "60s"
-    43:14 `secret_env`: the environment variable `DOWNLOADVIEW_TEST_UNSET` is not set
+    52:14 `secret_env`: the environment variable `DOWNLOADVIEW_TEST_UNSET` is not set
         -> set it, to the same value for `serve` and for `proxy-config`
-    43:14 `secret_env`: in the environment variable `CARGO_PKG_VERSION`: a secret of 5 bytes can be guessed
+    52:14 `secret_env`: in the environment variable `CARGO_PKG_VERSION`: a secret of 5 bytes can be guessed
         -> write at least 16: openssl rand -hex 32
-    43:14 `secret_env`: in the environment variable `CARGO_PKG_DESCRIPTION`: the secret holds something other than visible ASCII characters
+    52:14 `secret_env`: in the environment variable `CARGO_PKG_DESCRIPTION`: the secret holds something other than visible ASCII characters
         -> use letters and digits: openssl rand -hex 32
-    52:12 `escaping`: unknown value `loose`
+    61:12 `escaping`: unknown value `loose`
         -> use `raw` or `strict`
-    56:8 `kind`: `object` is not available in this version
-        -> use `path`, `storage` or `virtual`
-    57:11 `storage`: there is no storage `meida`
+    65:8 `kind`: `http` is not available in this version
+        -> use `path`, `storage`, `object` or `virtual`
+    66:11 `storage`: there is no storage `meida`
         -> did you mean "media"?
-    58:15 `disposition`: unknown value `attachement`
+    67:15 `disposition`: unknown value `attachement`
         -> did you mean "attachment"?
-    59:12 `basename`: "../report.pdf" is no file name
+    68:12 `basename`: "../report.pdf" is no file name
         -> write a name without slashes and control characters: "report.pdf"
-    60:16 `content_type`: "pdf" is no media type
+    69:16 `content_type`: "pdf" is no media type
         -> write type/subtype: "application/pdf", "text/plain; charset=utf-8"
-    60:16 `content_type`: "text/plain; a=\u{7}" is no header value
+    69:16 `content_type`: "text/plain; a=\u{7}" is no header value
         -> use visible ASCII characters, without blanks at the ends
-    61:20 `content_encoding`: "gzip, br" is no content coding
+    70:20 `content_encoding`: "gzip, br" is no content coding
         -> write one word: "gzip", "br", "zstd"
-    62:17 `cache_control`: "private\r\nX-Evil: 1" is no header value
+    71:17 `cache_control`: "private\r\nX-Evil: 1" is no header value
         -> use visible ASCII characters, without blanks at the ends
-    73:11 `storage`: there is no storage `archive`
-        -> add a table [storages.archive]
-    74:8 `name`: "/a.txt" is no name in a storage
+    82:11 `storage`: there is no storage `archive`
+        -> add a table [storages.archive], or use `media` or `notes`
+    83:8 `name`: "/a.txt" is no name in a storage
         -> write it relative to the storage, without `..` and empty segments: "reports/may.pdf"
-    79:8 `path`: / is a folder
+    88:8 `path`: / is a folder
         -> name one file, or use `root` with a route parameter to serve a folder
-    93:19 `max_connections`: 0 is too few
+    18:19 `max_connections`: 0 is no number of connections
+        -> write a number from 1 upwards: 10
+    18:19 `max_connections`: -1 is no number of connections
+        -> write a number from 1 upwards: 10
+    18:19 `max_connections`: expected an integer, found a string
+        -> give `max_connections` an integer
+    19:19 `connect_timeout`: with no time at all nothing could ever succeed
+        -> write at least "1ms"
+    19:19 `connect_timeout`: expected a string, found an integer
+        -> write it in quotes, a duration with its unit: "60s"
+    20:17 `query_timeout`: with no time at all nothing could ever succeed
+        -> write at least "1ms"
+    20:17 `query_timeout`: `off` is no duration
+        -> write a whole number with its unit, ms, s, m, h or d: "60s"
+    98:12 `database`: there is no database `mian`
+        -> did you mean "main"?
+    98:12 `database`: there is no database `archive`
+        -> add a table [databases.archive], or use `main` or `other`
+    98:12 `database`: a URL stands where the name of a database belongs
+        -> write database = "main", and the URL into a table [databases.main]
+    99:9 `table`: "a.b.document" holds more than one dot
+        -> write "table" or "schema.table"; `url` names the database
+    99:9 `table`: "" is no name of a schema
+        -> write the name as it is, without quotes, backslashes and control characters
+    99:9 `table`: "my\"table" is no name of a table
+        -> write the name as it is, without quotes, backslashes and control characters
+    99:9 `table`: expected a string, found a list
+        -> give `table` a string
+    100:10 `lookup`: "sl'ug" is no name of a column
+        -> write the name as it is, without quotes, backslashes and control characters
+    100:10 `lookup`: "document.slug" holds a dot, which no column's name may
+        -> write the column alone, without its table: "slug"
+    101:11 `storage`: there is no storage `archive`
+        -> add a table [storages.archive], or use `media` or `notes`
+    102:14 `file_field`: "" is no name of a column
+        -> write the name as it is, without quotes, backslashes and control characters
+    102:14 `file_field`: expected a string, found an integer
+        -> write it in quotes, a duration with its unit: "60s"
+    103:18 `basename_field`: "a`b" is no name of a column
+        -> write the name as it is, without quotes, backslashes and control characters
+    104:22 `content_type_field`: "a\\b" is no name of a column
+        -> write the name as it is, without quotes, backslashes and control characters
+    106:14 `size_field`: "a\0b" is no name of a column
+        -> write the name as it is, without quotes, backslashes and control characters
+    108:14 `etag_field`: a name of 129 characters is longer than that of any column
+        -> write at most 128 characters
+    126:19 `max_connections`: 0 is too few
         -> write a number from 1 upwards
-    94:20 `shutdown_timeout`: `30` is no duration
+    127:20 `shutdown_timeout`: `30` is no duration
         -> write a whole number with its unit, ms, s, m, h or d: "60s"
-    95:18 `header_timeout`: no time at all would end every connection at once
+    128:18 `header_timeout`: with no time at all nothing could ever succeed
         -> write at least "1ms"
-    96:16 `idle_timeout`: `off` is no duration
+    129:16 `idle_timeout`: `off` is no duration
         -> write a whole number with its unit, ms, s, m, h or d: "60s"
-    97:17 `write_timeout`: `none` is no duration
+    130:17 `write_timeout`: `none` is no duration
         -> write a whole number with its unit, ms, s, m, h or d: "60s"
-    98:20 `download_timeout`: no time at all would end every connection at once
+    131:20 `download_timeout`: with no time at all nothing could ever succeed
         -> write at least "1ms"
-    99:16 `write_buffer`: 4096 bytes are too few
+    132:16 `write_buffer`: 4096 bytes are too few
         -> write "8KiB" or more
-    100:17 `notsent_lowat`: a limit of unsent bytes lies between 1 byte and 4 GiB
+    133:17 `notsent_lowat`: a limit of unsent bytes lies between 1 byte and 4 GiB
         -> write "128KiB", or "off" for no limit
-    101:11 `threads`: 0 is too few
+    134:11 `threads`: 0 is too few
         -> write a number from 1 upwards
-    104:10 `format`: unknown value `text`
+    137:10 `format`: unknown value `text`
         -> use `auto`, `human` or `json`
-    105:9 `level`: `loud` is no log level
+    138:9 `level`: `loud` is no log level
         -> write off, error, warn, info, debug or trace, or directives such as "info,downloadview=debug"
     "#);
 }
@@ -623,7 +740,7 @@ fn reports_missing_and_contradicting_keys() {
         format!("[storages.media]\n{VIEW}"),
         format!("[storages.media]\nkind = \"local\"\n{VIEW}"),
         format!("[storages.media]\nkind = \"memory\"\nroot = \"/\"\n{VIEW}"),
-        format!("[databases.main]\nurl = \"sqlite:///a.db\"\n{VIEW}"),
+        format!("[spool]\ndir = \"/srv/spool\"\n{VIEW}"),
         rule(""),
         rule(
             "source_url = \"/a/\"\nsource_dir = \"/\"\ndestination_url = \"/b/\"\ndestination_dir = \"/srv/b\"",
@@ -655,7 +772,7 @@ fn reports_missing_and_contradicting_keys() {
         -> add it: files = { "a.txt" = "text" }
     3:1 unknown key `root` in [storages.media]
         -> [storages.media] knows `kind`, `base_url` and `files`
-    1:2 `databases` is not available in this version
+    1:1 `spool` is not available in this version
         -> take the table out
     6:1 no key of this rule says which files it takes
         -> write exactly one of `source_url`, `source_dir` and `storage`
@@ -672,7 +789,7 @@ fn reports_missing_and_contradicting_keys() {
     7:11 no proxy can read the files of `notes`, which are in memory
         -> take the rule out: the gateway streams these files
     7:11 `storage`: there is no storage `archive`
-        -> add a table [storages.archive]
+        -> add a table [storages.archive], or use `notes`
     10:9 route `/hello/world` lies below `/hello/`, which the rule of line 6 keeps from clients
         -> choose a `destination_url` that no route starts with: "/_internal/"
     9:12 `escaping`: nginx percent-decodes every name, whatever its version
@@ -693,6 +810,262 @@ fn reports_missing_and_contradicting_keys() {
         -> add it: basename = "hello.txt"
     4:1 this view has rules and `optimize = false`, which forbids them
         -> take one of the two out
+    "#);
+}
+
+#[test]
+fn reports_urls_of_databases() {
+    let urls = [
+        "app.db",
+        "postgress://localhost/app",
+        "oracle://localhost/app",
+        "sqlite:///nowhere/app.db",
+        "sqlite://app.db",
+        "sqlite:app.db",
+        "sqlite:///dev",
+        "sqlite://",
+        "sqlite::memory:",
+        "sqlite:///srv/app.db?mode=memory",
+        "sqlite:///srv/app.db?mode=rx",
+        "sqlite:///srv/app.db?cach=shared",
+        "sqlite:///srv/%ff.db",
+        "postgres:///app",
+        "postgres://localhost",
+        "postgres://localhost/",
+        "mysql://localhost/app/document",
+        "mysql://localhost:port/app",
+        "mysql://localhost/app?ssl_mode=REQUIRED",
+        "mysql://localhost/app?password=hunter2",
+        "postgres://ada:hunt/er2@localhost/app",
+        "postgres://ada:hunt@er2@localhost/app",
+        "postgres://ada:hunt#er2@localhost/app",
+        "postgres://ada:hunt%er2@localhost/app",
+        "postgres://ada:hunt er2@localhost/app",
+        "postgres://ada:hunter2@localhost/app#document",
+    ];
+    let texts = urls.map(|url| format!("[databases.main]\nurl = \"{url}\"\n{VIEW}"));
+    insta::assert_snapshot!(tables(texts.iter().map(String::as_str)), @r#"
+    2:7 `url`: the URL does not start with the kind of a database
+        -> write "sqlite:///srv/app.db" or "postgres://user:password@localhost/app"
+    2:7 `url`: the URL names no kind of database that is known
+        -> did you mean "postgres://"?
+    2:7 `url`: the URL names no kind of database that is known
+        -> use sqlite://, postgres:// or mysql://
+    2:7 `url`: there is no file /nowhere/app.db
+        -> let the application create its database first, or correct the path
+    2:7 `url`: there is no file /nowhere/app.db
+        -> let the application create its database first, or correct the path
+    2:7 `url`: there is no file /nowhere/app.db
+        -> let the application create its database first, or correct the path
+    2:7 `url`: /dev is a folder
+        -> name the file in it that holds the database
+    2:7 `url`: the URL names no file
+        -> write "sqlite:///srv/app.db"
+    2:7 `url`: each connection to a database in memory would see an empty one of its own
+        -> name a file: "sqlite:///srv/app.db"
+    2:7 `url`: each connection to a database in memory would see an empty one of its own
+        -> name a file: "sqlite:///srv/app.db"
+    2:7 `url`: the URL's option `mode` has an unknown value
+        -> use `ro`, `rw` or `rwc`
+    2:7 `url`: the URL holds an unknown option after the `?`
+        -> did you mean `cache`?
+    2:7 `url`: the URL's percent-encoding or its folder is no UTF-8
+        -> write each character as the `%XX` of its bytes in UTF-8: `%C3%A9` for `é`
+    2:7 `url`: the URL names no host
+        -> write "postgres://user:password@localhost/app", or by its socket "postgres://%2Frun%2Fpostgresql/app"
+    2:7 `url`: the URL names no database
+        -> end it in the name of the database: "postgres://user:password@localhost/app"
+    2:7 `url`: the URL names no database
+        -> end it in the name of the database: "postgres://user:password@localhost/app"
+    2:7 `url`: the URL names more than a database after the host
+        -> end it in the name of the database: "mysql://user:password@localhost/app"
+    2:7 `url`: this is no URL: invalid port number
+        -> percent-encode what is special in user and password: `%40` for `@`, `%2F` for `/`, `%3F` for `?`, `%23` for `#`
+    2:7 `url`: the URL holds an unknown option after the `?`
+        -> did you mean `ssl-mode`?
+    2:7 `url`: the URL holds an unknown option after the `?`
+        -> known are `ssl-mode`, `ssl-ca`, `ssl-cert`, `ssl-key`, `charset`, `collation`, `socket` and `timezone`
+    2:7 `url`: the URL holds an `@`, `/`, `?` or `#` that is not percent-encoded
+        -> percent-encode what is special in user and password: `%40` for `@`, `%2F` for `/`, `%3F` for `?`, `%23` for `#`
+    2:7 `url`: the URL holds an `@`, `/`, `?` or `#` that is not percent-encoded
+        -> percent-encode what is special in user and password: `%40` for `@`, `%2F` for `/`, `%3F` for `?`, `%23` for `#`
+    2:7 `url`: the URL holds an `@`, `/`, `?` or `#` that is not percent-encoded
+        -> percent-encode what is special in user and password: `%40` for `@`, `%2F` for `/`, `%3F` for `?`, `%23` for `#`
+    2:7 `url`: the URL holds a `%` without two hexadecimal digits after it
+        -> write `%25` for the character itself
+    2:7 `url`: the URL holds a character that no URL holds bare
+        -> percent-encode it: `%20` for a blank, `%C3%A9` for `é`
+    2:7 `url`: the URL holds a `#`, and what follows it would be ignored
+        -> write `%23` for the character itself
+    "#);
+}
+
+#[test]
+fn reports_databases_and_objects_that_lack_something() {
+    let database = "[databases.main]\nurl = \"postgres://localhost/app\"\n";
+    let storage = "[storages.media]\nkind = \"memory\"\nfiles = {}\n";
+    let object = |route: &str, keys: &str| {
+        format!("{database}{storage}[[views]]\nroute = \"{route}\"\nkind = \"object\"\n{keys}")
+    };
+    let looked_up_by = |route: &str, lookup: &str| {
+        let keys =
+            "database = \"main\"\ntable = \"document\"\nstorage = \"media\"\nfile_field = \"file\"";
+        object(route, &format!("{keys}\nlookup = \"{lookup}\"\n"))
+    };
+    let texts = [
+        format!("databases = \"postgres://localhost/app\"\n{VIEW}"),
+        format!("[databases]\nurl = \"postgres://localhost/app\"\n{VIEW}"),
+        format!("[[databases.main]]\nurl = \"postgres://localhost/app\"\n{VIEW}"),
+        format!("[databases.main]\n{VIEW}"),
+        format!("[databases.main]\nurl = 1\npool = 3\n{VIEW}"),
+        format!("[databases.main]\nulr = \"postgres://localhost/app\"\n{VIEW}"),
+        object("/documents/{slug}", ""),
+        object(
+            "/documents/{slug}",
+            "size_field = \"bytes\"\nfiled_field = \"file\"\n",
+        ),
+        object("/documents/{slug}", "database = \"main\"\n").replace(database, ""),
+        looked_up_by("/documents", "slug"),
+        looked_up_by("/documents/{id}", "slug"),
+        looked_up_by("/documents/{*path}", "slug"),
+        looked_up_by("/{year}/{slug}", "slug"),
+        looked_up_by("/documents/{slug}", "my slug"),
+    ];
+    insta::assert_snapshot!(tables(texts.iter().map(String::as_str)), @r#"
+    1:13 `databases`: expected a table, found a string
+        -> give `databases` a table
+    2:7 `url`: a database is a table of its own
+        -> write [databases.main], and below it url = "sqlite:///srv/app.db"
+    1:1 `main`: a database is a table of its own
+        -> write [databases.main], and below it url = "sqlite:///srv/app.db"
+    1:1 missing key `url` in [databases.main]
+        -> add it: url = "sqlite:///srv/app.db"
+    2:7 `url`: expected a string, found an integer
+        -> write it in quotes, a duration with its unit: "60s"
+    3:1 unknown key `pool` in [databases.main]
+        -> [databases.main] knows `url`, `max_connections`, `connect_timeout` and `query_timeout`
+    2:1 unknown key `ulr` in [databases.main]
+        -> did you mean `url`?
+    6:1 missing key `database` in [[views]]
+        -> add it: database = "main"
+    6:1 missing key `table` in [[views]]
+        -> add it: table = "document"
+    6:1 missing key `lookup` in [[views]]
+        -> add it: lookup = "slug"
+    6:1 missing key `storage` in [[views]]
+        -> add it: storage = "media"
+    6:1 missing key `file_field` in [[views]]
+        -> add it: file_field = "file"
+    6:1 missing key `database` in [[views]]
+        -> add it: database = "main"
+    6:1 missing key `table` in [[views]]
+        -> add it: table = "document"
+    6:1 missing key `lookup` in [[views]]
+        -> add it: lookup = "slug"
+    6:1 missing key `storage` in [[views]]
+        -> add it: storage = "media"
+    10:1 unknown key `filed_field` in [[views]]
+        -> did you mean `file_field`?
+    4:1 missing key `table` in [[views]]
+        -> add it: table = "document"
+    4:1 missing key `lookup` in [[views]]
+        -> add it: lookup = "slug"
+    4:1 missing key `storage` in [[views]]
+        -> add it: storage = "media"
+    4:1 missing key `file_field` in [[views]]
+        -> add it: file_field = "file"
+    7:12 `database`: there is no database `main`
+        -> add a table [databases.main]
+    7:9 `/documents` has no parameter; `lookup` needs `slug` alone
+        -> write route = "/documents/{slug}"
+    7:9 `/documents/{id}` has the parameter `id`; `lookup` needs `slug` alone
+        -> write route = "/documents/{slug}"
+    7:9 `/documents/{*path}` has the parameter `path`; `lookup` needs `slug` alone
+        -> write route = "/documents/{*slug}"
+    7:9 `/{year}/{slug}` has 2 parameters; `lookup` needs `slug` alone
+        -> write route = "/{slug}"
+    7:9 `/documents/{slug}` has the parameter `slug`; `lookup` needs `my slug` alone
+        -> look rows up by a column whose name a route can hold: `slug`
+    "#);
+}
+
+#[test]
+fn a_database_need_not_be_used_and_its_file_starts_at_the_folder_of_the_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("app.db"), "").unwrap();
+    let text = format!("[databases.main]\nurl = \"sqlite://app.db\"\n{VIEW}");
+    let config = Config::parse(&text, &folder.path().join("downloadview.toml")).unwrap();
+    let database = &config.databases["main"];
+    let file = folder.path().join("app.db");
+    assert_eq!(database.url.kind(), DatabaseKind::Sqlite);
+    assert_eq!(
+        database.url.expose(),
+        format!("sqlite://{}", file.display())
+    );
+    assert_eq!(database.max_connections.get(), 10);
+    assert_eq!(database.connect_timeout, Duration::from_secs(3));
+    assert_eq!(database.query_timeout, Duration::from_secs(5));
+    assert_eq!(database.line, 1);
+}
+
+#[test]
+fn a_mistake_found_later_is_reported_like_any_other() {
+    let config = Config::parse(EVERY_KEY, Path::new(FILE)).unwrap();
+    let objects = config.views.iter().filter_map(|view| match &view.kind {
+        ViewKind::Object(object) => Some(object),
+        _ => None,
+    });
+    let objects: Vec<_> = objects.collect();
+    let database = &config.databases["main"];
+    let problem =
+        |span: &Range<usize>, message: String| (span.clone(), message, "correct it".to_owned());
+    let error = config.refuse(vec![
+        problem(
+            &objects[1].table.span,
+            format!("there is no table `{}`", objects[1].table),
+        ),
+        problem(
+            &objects[0].lookup.span,
+            format!("there is no column `{}`", objects[0].lookup),
+        ),
+        problem(&database.span, format!("{} is down", database.url)),
+        problem(
+            &(EVERY_KEY.len() + 7..EVERY_KEY.len() + 9),
+            "past the end".to_owned(),
+        ),
+    ]);
+    insta::assert_snapshot!(error, @r#"
+    error: postgres://db.example:5433/app is down
+      --> /nowhere/downloadview.toml:17:7
+       |
+    17 | url = ************************************************************
+       |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+       |
+       = help: correct it
+
+    error: there is no column `slug`
+       --> /nowhere/downloadview.toml:100:10
+        |
+    100 | lookup = "slug"
+        |          ^^^^^^
+        |
+        = help: correct it
+
+    error: there is no table `record`
+       --> /nowhere/downloadview.toml:114:9
+        |
+    114 | table = "record"
+        |         ^^^^^^^^
+        |
+        = help: correct it
+
+    error: past the end
+       --> /nowhere/downloadview.toml:138:35
+        |
+    138 | level = "warn,downloadview=debug"
+        |                                  ^
+        |
+        = help: correct it
     "#);
 }
 
@@ -829,12 +1202,47 @@ fn shows_no_secret() {
             "[optimize]\nbackend = \"announced\"\nproxies = {{ front = {{ secret = \"hunter2\", backend = \"ngnix\" }} }}\n{VIEW}"
         ),
         format!("[optimize]\nbackend = \"announced\"\nproxies = {{ front = \"hunter2\" }}\n{VIEW}"),
+        format!("[databases.main]\nurl = \"oracle://ada:hunter2@h/a\"\n{VIEW}"),
+        format!("[databases.main]\nurl = \"postgres://ada:hunter2@h\"\n{VIEW}"),
+        format!("[databases.main]\nurl = [\"hunter2\"]\n{VIEW}"),
+        format!("[databases.main]\nulr = \"hunter2\"\n{VIEW}"),
+        format!("[databases]\nurl = \"hunter2\"\n{VIEW}"),
+        format!("databases = [\"hunter2\"]\n{VIEW}"),
+        format!("databases = {{ main = {{ pool = 3, url = \"hunter2\" }} }}\n{VIEW}"),
+        format!("database = {{ main = {{ url = \"postgres://ada:hunter2@h/a\" }} }}\n{VIEW}"),
+        format!("[databases.main]\nurl = \"hunter2\nmax_connections = 1\n{VIEW}"),
+        format!("[databases.main]\nurl = 1\nurl = \"hunter2\"\n{VIEW}"),
+        format!("x = [\nulr = \"postgres://ada:hunter2@h/a\"\n{VIEW}"),
+        "[[views]]\nroute = \"/{a}\"\nkind = \"object\"\ndatabase = \"postgres://ada:hunter2@h/a\"\n"
+            .to_owned(),
     ];
     for text in texts {
         let error = refusal(&text);
         for shown in [error.to_string(), format!("{error:?}")] {
             assert!(!shown.contains("unter2"), "{shown}");
         }
+    }
+}
+
+#[test]
+fn a_mistake_found_later_shows_no_secret() {
+    let url = "postgres://ada:hunter2@h/a?application_name=hunter2";
+    let text = format!(
+        "databases = {{ main = {{ url = \"{url}\" }} }}\n\
+         [optimize]\nbackend = \"announced\"\n\
+         proxies = {{ front = {{ backend = \"nginx\", secret = \"hunter2hunter2hunter2\" }} }}\n{VIEW}"
+    );
+    let config = Config::parse(&text, Path::new(FILE)).unwrap();
+    assert_eq!(config.databases["main"].url.expose(), url);
+    let everywhere = (0..text.len(), "down".to_owned(), "start it".to_owned());
+    let error = config.refuse(vec![everywhere]);
+    assert!(error.to_string().contains("url = ***"), "{error}");
+    for shown in [
+        error.to_string(),
+        format!("{error:?}"),
+        format!("{config:?}"),
+    ] {
+        assert!(!shown.contains("unter2"), "{shown}");
     }
 }
 

@@ -7,6 +7,7 @@
 //! A view's own rules come first; what they do not take is left to those of `[optimize]`. With announced proxies each
 //! layer holds the rules of every proxy, and the outer one finds out, once, which of them a request came through.
 
+mod database;
 mod mount;
 mod optimizer;
 mod storage;
@@ -32,20 +33,23 @@ pub struct App {
     routes: Arc<matchit::Router<Mounted>>,
 }
 
-/// Builds storages, optimizers and views.
+/// Builds storages, databases, optimizers and views.
+///
+/// A database that is down is waited for while requests for its views are answered 503; it must be used in a Tokio
+/// runtime with time and I/O.
 ///
 /// # Errors
 ///
-/// What the check of the file could not see: a folder that vanished since, a rule that its backend refuses.
-pub fn build(config: &Config) -> Result<App> {
+/// What the check of the file could not see: a folder that vanished since, a rule that its backend refuses; and, as a
+/// [`ConfigError`](crate::config::ConfigError), tables and columns that a database does not have.
+pub async fn build(config: &Config) -> anyhow::Result<App> {
     let storages = storage::build(config)?;
     let of_all = optimizer::of_config(config)?;
+    let records = database::records(config).await?;
     let mut routes = matchit::Router::new();
-    for view in &config.views {
-        let mounted = mount::mount(config, view, &storages, &of_all)?;
-        routes
-            .insert(view.route.pattern(), mounted)
-            .map_err(Error::other)?;
+    for (view, records) in config.views.iter().zip(records) {
+        let mounted = mount::mount(config, view, records, &storages, &of_all)?;
+        routes.insert(view.route.pattern(), mounted)?;
     }
     Ok(App {
         routes: Arc::new(routes),

@@ -7,13 +7,14 @@ use downloadview::content::BoxFuture;
 use downloadview::file::VirtualFile;
 use downloadview::headers::Disposition;
 use downloadview::storage::{LocalStorage, StorageName};
-use downloadview::view::{PathView, StorageView, VirtualView};
+use downloadview::view::{ObjectView, PathView, StorageView, VirtualView};
 use downloadview::{DownloadBody, DownloadResponse, DownloadView, Error, OptimizeLayer, Result};
 use http::request::Parts;
 use http::{Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::database::Records;
 use super::optimizer;
 use super::storage::Storages;
 use crate::config::{self, Config, StorageFileName, ViewConfig, ViewKind};
@@ -38,7 +39,7 @@ impl Mounted {
         &self.view
     }
 
-    /// The route's parameter that names the file, if one does.
+    /// The route's parameter that names the file or finds its row, if one does.
     #[must_use]
     pub fn parameter(&self) -> Option<&str> {
         match &self.view.kind {
@@ -47,6 +48,7 @@ impl Mounted {
                 name: StorageFileName::Parameter(parameter),
                 ..
             } => Some(parameter),
+            ViewKind::Object(object) => Some(&object.lookup.name),
             _ => None,
         }
     }
@@ -95,10 +97,11 @@ macro_rules! options {
         built
     }};
 }
-/// Builds the view and puts the layers around it.
+/// Builds the view and puts the layers around it. `records` are those of an object view.
 pub(super) fn mount(
     config: &Config,
     view: &ViewConfig,
+    records: Option<Records>,
     storages: &Storages,
     of_all: &OptimizeLayer,
 ) -> Result<Mounted> {
@@ -117,6 +120,12 @@ pub(super) fn mount(
                 StorageFileName::Parameter(_) => of_storage.name(captured_name),
             };
             layers.around(view, options!(named, view))
+        }
+        ViewKind::Object(object) => {
+            let storage = storages.get(&object.storage).ok_or(Error::NotFound)?;
+            let records = records.ok_or(Error::NotFound)?;
+            let of_rows = ObjectView::new(Arc::clone(storage), records);
+            layers.around(view, options!(of_rows, view))
         }
         ViewKind::Virtual { text } => {
             let (name, text) = (view.basename.clone().unwrap_or_default(), text.clone());

@@ -10,6 +10,7 @@ use std::path::Path;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{Problem, position};
+use super::mask;
 use super::scalar::{Fault, listing, nearest};
 
 /// The text being read, where relative paths start, and the mistakes found so far.
@@ -71,9 +72,16 @@ impl<'a> Source<'a> {
         self.problems.borrow_mut().push(problem);
     }
 
-    /// The mistakes, and the places that no report may show.
-    pub(super) fn into_problems(self) -> (Vec<Problem>, Vec<Range<usize>>) {
-        (self.problems.into_inner(), self.secrets.into_inner())
+    /// The mistakes found so far.
+    pub(super) fn into_problems(self) -> Vec<Problem> {
+        self.problems.into_inner()
+    }
+
+    /// The text as reports may quote it, once everything was read.
+    pub(super) fn masked(&self) -> String {
+        let mut secrets = self.secrets.borrow().clone();
+        secrets.extend(mask::credentials(self.text));
+        mask::spans(self.text, &secrets)
     }
 
     /// The line of a place in the file, counted from 1.
@@ -290,6 +298,10 @@ impl<'a> Value<'a> {
         let message = format!("`{}`: {}", self.name, fault.message);
         let problem = Problem::new(self.span.clone(), message).mend(fault.mend);
         self.source.report(problem);
+    }
+
+    pub(super) fn is_table(&self) -> bool {
+        self.value.is_table()
     }
 
     /// Whether nothing was reported so far.

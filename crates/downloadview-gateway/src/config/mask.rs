@@ -8,18 +8,58 @@ pub(super) fn spans(text: &str, secrets: &[Range<usize>]) -> String {
     starred(text, hidden)
 }
 
-/// The text with stars after the `=` of each line that speaks of a secret: for a file that is no TOML, where no
-/// value's place is known.
+/// The text with stars after the `=` of each line that speaks of a secret or of a URL with a password: for a file
+/// that is no TOML, where no value's place is known.
 pub(super) fn lines(text: &str) -> String {
-    let mut secrets = Vec::new();
+    let first_secret = |line: &str| {
+        let lower = line.to_ascii_lowercase();
+        [of_secret(&lower), of_url_key(&lower), of_password(line)]
+            .into_iter()
+            .flatten()
+            .min()
+    };
+    spans(text, &rests_of_lines(text, first_secret))
+}
+
+/// The places that look like a URL with a password, each to the end of its line: a password that should have been
+/// percent-encoded may hold a quote or a blank.
+pub(super) fn credentials(text: &str) -> Vec<Range<usize>> {
+    rests_of_lines(text, of_password)
+}
+
+fn rests_of_lines(text: &str, start_in: impl Fn(&str) -> Option<usize>) -> Vec<Range<usize>> {
     let mut start = 0;
+    let mut rests = Vec::new();
     for line in text.split_inclusive('\n') {
-        let spoken_of = line.to_ascii_lowercase().find("secret");
-        let equals = spoken_of.and_then(|word| Some(word + line[word..].find('=')?));
-        secrets.extend(equals.map(|equals| start + equals + 1..start + line.len()));
+        rests.extend(start_in(line).map(|offset| start + offset..start + line.len()));
         start += line.len();
     }
-    spans(text, &secrets)
+    rests
+}
+
+fn of_secret(line: &str) -> Option<usize> {
+    let word = line.find("secret")?;
+    Some(word + line[word..].find('=')? + 1)
+}
+
+/// After the `=` of a key that is `url` and not, say, `base_url`.
+fn of_url_key(line: &str) -> Option<usize> {
+    line.match_indices("url").find_map(|(word, _)| {
+        let part_of_word = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-".contains(byte);
+        let before = line.as_bytes()[..word].last();
+        let after = line[word + 3..]
+            .trim_start_matches(['"', '\''])
+            .trim_start();
+        let is_key = after.starts_with('=') && !before.is_some_and(part_of_word);
+        is_key.then_some(line.len() - after.len() + 1)
+    })
+}
+
+/// After the `://` of `scheme://user:password@`.
+fn of_password(line: &str) -> Option<usize> {
+    let start = line.find("://")? + 3;
+    let colon = start + line[start..].find(':')?;
+    line[colon..].contains('@').then_some(start)
 }
 
 /// One star for each hidden byte, so that places after it keep their offsets; lines stay lines.
@@ -53,6 +93,31 @@ mod tests {
         assert_eq!(
             lines("backend = \"x\n  Secret = \"abc\nf = { secret=\"abc\", b = 1 }\n"),
             "backend = \"x\n  Secret = ****\nf = { secret=****** * * * *\n"
+        );
+    }
+
+    #[test]
+    fn hides_the_url_of_a_broken_line() {
+        for (line, masked) in [
+            ("url = \"abc", "url = ****"),
+            ("\"url\"=\"abc", "\"url\"=****"),
+            ("databases.main.url = abc", "databases.main.url = ***"),
+            ("main = { url = \"abc", "main = { url = ****"),
+            ("base_url = \"/a/", "base_url = \"/a/"),
+            ("destination_url = \"/a/", "destination_url = \"/a/"),
+            ("ulr = \"x://a:b\" c@d/e", "ulr = \"x://**** *****"),
+            ("source_url = \"x://a:80/b", "source_url = \"x://a:80/b"),
+        ] {
+            assert_eq!(lines(line), masked);
+        }
+    }
+
+    #[test]
+    fn finds_a_password_under_any_key() {
+        let text = "a = 1\nulr = \"x://a:b@c\"\nb = \"x://c\"";
+        assert_eq!(
+            spans(text, &credentials(text)),
+            text.replace("a:b@c\"", "******")
         );
     }
 }

@@ -25,11 +25,14 @@
 
 mod backend;
 mod check;
+mod database;
+mod database_url;
 mod error;
 mod file;
 mod listen;
 mod log;
 mod mask;
+mod object;
 mod optimize;
 mod paths;
 mod proxies;
@@ -43,15 +46,20 @@ mod storage;
 mod view;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
+use std::ops::Range;
 use std::path::{self, Path, PathBuf};
 
 use toml::de::DeTable;
 
 pub use self::backend::BackendKind;
+pub use self::database::DatabaseConfig;
+pub use self::database_url::{DatabaseKind, DatabaseUrl};
 pub use self::error::{Colours, ConfigError, Problem};
 pub use self::listen::{Listen, ListenError};
 pub use self::log::{LogFormat, LogSettings};
+pub use self::object::{Identifier, ObjectConfig, TableName};
 pub use self::optimize::{OptimizeConfig, Unmatched};
 pub use self::proxies::{AnnouncedProxy, Secret};
 pub use self::route::Route;
@@ -60,8 +68,12 @@ pub use self::server::ServerSettings;
 pub use self::storage::{LocalStorageConfig, StorageConfig, StorageKind, Symlinks, Unreadable};
 pub use self::view::{Disposition, StorageFileName, ViewConfig, ViewKind};
 
+use self::database::Databases;
+pub(crate) use self::scalar::{listing, nearest};
+
 use self::file::Table;
 use self::storage::Storages;
+use self::view::Known;
 
 /// The whole file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +84,8 @@ pub struct Config {
     pub listen: Listen,
     /// The storages by name. Default: none.
     pub storages: BTreeMap<String, StorageConfig>,
+    /// The databases by name. Default: none.
+    pub databases: BTreeMap<String, DatabaseConfig>,
     /// What is left to the proxy in front. Default: nothing.
     pub optimize: OptimizeConfig,
     /// The views, in the order of the file; at least one.
@@ -80,7 +94,12 @@ pub struct Config {
     pub server: ServerSettings,
     /// How much is logged, and in which form.
     pub log: LogSettings,
+    text: MaskedText,
 }
+
+/// The file's text without its secrets, for later reports. Not part of `Debug`, which would print every line.
+#[derive(Clone, PartialEq, Eq)]
+struct MaskedText(String);
 
 impl Config {
     /// Reads and checks a file.
@@ -114,13 +133,25 @@ impl Config {
         let span = 0..0;
         let table = Table::new(&source, "the file", span, document.get_ref());
         let config = Self::read(table, file);
-        match source.into_problems() {
-            (problems, _) if problems.is_empty() => Ok(config),
-            (problems, secrets) => {
-                let text = mask::spans(text, &secrets);
-                Err(ConfigError::invalid(file, text, problems))
-            }
+        let problems = source.into_problems();
+        match problems.is_empty() {
+            true => Ok(config),
+            false => Err(ConfigError::invalid(file, config.text.0, problems)),
         }
+    }
+
+    /// Refuses the file for what came to light after it was read: no such column, no such server. Each problem is a
+    /// place in the file, as [`Identifier`] and others keep it, what is wrong there, and the mend. The report looks like
+    /// any other, and its excerpts show no secret; nor may the messages.
+    #[must_use]
+    pub fn refuse(&self, problems: Vec<(Range<usize>, String, String)>) -> ConfigError {
+        let text = self.text.0.clone();
+        let problems = problems.into_iter().map(|(span, message, mend)| {
+            let end = span.end.min(text.len());
+            Problem::new(span.start.min(end)..end, message).mend(mend)
+        });
+        let problems = problems.collect();
+        ConfigError::invalid(&self.file, text, problems)
     }
 
     /// Where something went wrong, a default stands in; the caller throws the result away then.
@@ -128,11 +159,16 @@ impl Config {
         let source = table.source;
         let listen = table.parsed("listen", |text| Listen::read(text, source.folder));
         let storages = Storages::read(&mut table);
+        let databases = Databases::read(&mut table);
         let optimize = OptimizeConfig::read(&mut table, &storages);
-        let views = ViewConfig::read_all(&mut table, &storages, &optimize);
+        let known = Known {
+            storages: &storages,
+            databases: &databases,
+        };
+        let views = ViewConfig::read_all(&mut table, known, &optimize);
         let server = ServerSettings::read(&mut table);
         let log = LogSettings::read(&mut table);
-        storage::refuse_later_tables(&mut table, source);
+        storage::refuse_later_tables(&mut table);
         if !table.has("views") {
             table.report("there is nothing to download: no [[views]]", "add a view");
         }
@@ -143,10 +179,12 @@ impl Config {
             file: file.to_owned(),
             listen: listen.unwrap_or_default(),
             storages: storages.read,
+            databases: databases.read,
             optimize,
             views: views.into_iter().map(|view| view.value).collect(),
             server,
             log,
+            text: MaskedText(source.masked()),
         }
     }
 
@@ -158,6 +196,12 @@ impl Config {
         let of_views = self.views.iter().flat_map(|view| &view.rules);
         let rules = of_proxies.chain(&self.optimize.rules).chain(of_views);
         rules.map(|rule| (rule, rule.backend_or(self.optimize.backend)))
+    }
+}
+
+impl fmt::Debug for MaskedText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MaskedText(..)")
     }
 }
 

@@ -46,6 +46,27 @@ pub(super) fn folder(text: &str, base: &Path) -> Result<PathBuf, Fault> {
     }
 }
 
+/// As [`absolute`], for the file of a database, which must be there.
+pub(super) fn database(text: &str, base: &Path) -> Result<PathBuf, Fault> {
+    let path = absolute(text, base)?;
+    let shown = path.display();
+    match fs::metadata(&path) {
+        Ok(metadata) if !metadata.is_dir() => Ok(path),
+        Ok(_) => Err(Fault::new(
+            format!("{shown} is a folder"),
+            "name the file in it that holds the database",
+        )),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Fault::new(
+            format!("there is no file {shown}"),
+            "let the application create its database first, or correct the path",
+        )),
+        Err(error) => Err(Fault::new(
+            format!("cannot look at {shown}: {error}"),
+            "let the user who runs the gateway reach this file",
+        )),
+    }
+}
+
 /// As [`absolute`], for a file that may appear later but is never a folder.
 pub(super) fn file(text: &str, base: &Path) -> Result<PathBuf, Fault> {
     let path = absolute(text, base)?;

@@ -59,7 +59,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, Fault> {
 pub(crate) fn positive_duration(text: &str) -> Result<Duration, Fault> {
     match duration(text)? {
         Duration::ZERO => Err(Fault::new(
-            "no time at all would end every connection at once",
+            "with no time at all nothing could ever succeed",
             "write at least \"1ms\"",
         )),
         duration => Ok(duration),
@@ -97,6 +97,23 @@ pub(crate) fn one_of<T: Clone>(
         None => format!("use {}", listing(&words, "or")),
     };
     Err(Fault::new(format!("unknown value `{text}`"), mend))
+}
+
+/// The name of a table `[{what}s.NAME]` that the file holds.
+pub(crate) fn described(text: &str, names: &[String], what: &str) -> Result<String, Fault> {
+    if names.iter().any(|name| name == text) {
+        return Ok(text.to_owned());
+    }
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let mend = match nearest(text, &names) {
+        Some(near) => format!("did you mean \"{near}\"?"),
+        None if names.is_empty() => format!("add a table [{what}s.{text}]"),
+        None => format!(
+            "add a table [{what}s.{text}], or use {}",
+            listing(&names, "or")
+        ),
+    };
+    Err(Fault::new(format!("there is no {what} `{text}`"), mend))
 }
 
 /// The value of an HTTP header: visible ASCII and blanks inside.

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::file::{Source, Table, Value};
+use super::error::Problem;
+use super::file::{Table, Value};
 use super::paths;
-use super::scalar::{Fault, one_of, storage_name, url_prefix};
+use super::scalar::{Fault, described, one_of, storage_name, url_prefix};
 
 /// One storage.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,16 +91,7 @@ impl Storages {
 
     /// The name of a storage that the file describes.
     pub(super) fn name(&self, text: &str) -> Result<String, Fault> {
-        let known: Vec<_> = self.names.iter().map(|name| (name.as_str(), ())).collect();
-        if self.names.iter().any(|name| name == text) {
-            return Ok(text.to_owned());
-        }
-        let names: Vec<_> = known.iter().map(|(name, ())| *name).collect();
-        let mend = match super::scalar::nearest(text, &names) {
-            Some(near) => format!("did you mean \"{near}\"?"),
-            None => format!("add a table [storages.{text}]"),
-        };
-        Err(Fault::new(format!("there is no storage `{text}`"), mend))
+        described(text, &self.names, "storage")
     }
 }
 
@@ -165,14 +157,10 @@ fn read_memory(table: &mut Table<'_>) -> Option<StorageKind> {
 }
 
 /// Refuses a table of a kind that a later version will know, in place of calling it unknown.
-pub(super) fn refuse_later_tables(file: &mut Table<'_>, source: &Source<'_>) {
-    for key in ["databases", "spool"] {
-        if let Some(value) = file.get(key) {
-            let problem = super::error::Problem::new(
-                value.span.clone(),
-                format!("`{key}` is not available in this version"),
-            );
-            source.report(problem.mend("take the table out"));
-        }
+pub(super) fn refuse_later_tables(file: &mut Table<'_>) {
+    if let Some(value) = file.get("spool") {
+        let message = "`spool` is not available in this version";
+        let problem = Problem::new(value.span.clone(), message);
+        file.source.report(problem.mend("take the table out"));
     }
 }

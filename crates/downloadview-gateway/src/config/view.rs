@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use http::HeaderValue;
 
+use super::database::Databases;
 use super::file::{At, Table};
+use super::object::ObjectConfig;
 use super::optimize::OptimizeConfig;
 use super::paths;
 use super::route::Route;
@@ -62,6 +64,8 @@ pub enum ViewKind {
         /// Which of its files.
         name: StorageFileName,
     },
+    /// `kind = "object"`: files of a storage that rows of a database name.
+    Object(Box<ObjectConfig>),
     /// `kind = "virtual"`: a text written in the configuration file.
     Virtual {
         /// The text.
@@ -88,29 +92,33 @@ pub enum Disposition {
     Inline,
 }
 
+/// What the other tables describe and a view may name.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known<'a> {
+    pub(super) storages: &'a Storages,
+    pub(super) databases: &'a Databases,
+}
+
 impl ViewConfig {
     pub(super) fn read_all(
         file: &mut Table<'_>,
-        storages: &Storages,
+        known: Known<'_>,
         optimize: &OptimizeConfig,
     ) -> Vec<At<Self>> {
         let tables = file.get("views").map(|value| value.tables("[[views]]"));
         tables
             .unwrap_or_default()
             .into_iter()
-            .filter_map(|table| Self::read(table, storages, optimize))
+            .filter_map(|table| Self::read(table, known, optimize))
             .collect()
     }
 
     /// The place of the result is that of the route.
-    fn read(
-        mut table: Table<'_>,
-        storages: &Storages,
-        config: &OptimizeConfig,
-    ) -> Option<At<Self>> {
-        const KINDS: [(&str, Reader); 3] = [
+    fn read(mut table: Table<'_>, known: Known<'_>, config: &OptimizeConfig) -> Option<At<Self>> {
+        const KINDS: [(&str, Reader); 4] = [
             ("path", read_path),
             ("storage", read_storage),
+            ("object", read_object),
             ("virtual", read_virtual),
         ];
         const DISPOSITIONS: [(&str, Disposition); 2] = [
@@ -120,14 +128,14 @@ impl ViewConfig {
 
         let route = table.parsed_at("route", Route::read);
         let route = table.require("route", "\"/files/{*path}\"", route);
-        let kind = table.parsed("kind", |text| one_of(text, &KINDS, &["object", "http"]));
+        let kind = table.parsed("kind", |text| one_of(text, &KINDS, &["http"]));
         let read_kind = table.require("kind", "\"storage\"", kind)?;
-        let kind = read_kind(&mut table, route.as_ref(), storages);
+        let kind = read_kind(&mut table, route.as_ref(), known);
         let disposition = table.parsed("disposition", |text| one_of(text, &DISPOSITIONS, &[]));
         let options = Options::read(&mut table);
         let optimize = table.boolean("optimize").unwrap_or(true);
         let owner = RuleOwner::of(config.backend, &config.proxies);
-        let rules = RuleConfig::read_all(&mut table, "[[views.rules]]", storages, owner);
+        let rules = RuleConfig::read_all(&mut table, "[[views.rules]]", known.storages, owner);
         check(&table, optimize, &rules);
         let line = table.source.line(&table.span);
         table.finish();
@@ -150,7 +158,7 @@ impl ViewConfig {
 }
 
 /// Reads the keys of one kind. The route is absent when it could not be read itself.
-type Reader = fn(&mut Table<'_>, Option<&At<Route>>, &Storages) -> Option<ViewKind>;
+type Reader = fn(&mut Table<'_>, Option<&At<Route>>, Known<'_>) -> Option<ViewKind>;
 
 struct Options {
     basename: Option<String>,
@@ -170,7 +178,7 @@ impl Options {
     }
 }
 
-fn read_path(table: &mut Table<'_>, route: Option<&At<Route>>, _: &Storages) -> Option<ViewKind> {
+fn read_path(table: &mut Table<'_>, route: Option<&At<Route>>, _: Known<'_>) -> Option<ViewKind> {
     let base = table.source.folder;
     let path = table.parsed("path", |text| paths::file(text, base));
     let root = table.parsed("root", |text| paths::folder(text, base));
@@ -196,9 +204,9 @@ fn read_path(table: &mut Table<'_>, route: Option<&At<Route>>, _: &Storages) -> 
 fn read_storage(
     table: &mut Table<'_>,
     route: Option<&At<Route>>,
-    storages: &Storages,
+    known: Known<'_>,
 ) -> Option<ViewKind> {
-    let storage = table.parsed("storage", |text| storages.name(text));
+    let storage = table.parsed("storage", |text| known.storages.name(text));
     let storage = table.require("storage", "\"media\"", storage);
     let fixed = table.parsed("name", storage_name);
     let name = if table.has("name") {
@@ -213,7 +221,16 @@ fn read_storage(
     })
 }
 
-fn read_virtual(table: &mut Table<'_>, _: Option<&At<Route>>, _: &Storages) -> Option<ViewKind> {
+fn read_object(
+    table: &mut Table<'_>,
+    route: Option<&At<Route>>,
+    known: Known<'_>,
+) -> Option<ViewKind> {
+    let object = ObjectConfig::read(table, route, known)?;
+    Some(ViewKind::Object(Box::new(object)))
+}
+
+fn read_virtual(table: &mut Table<'_>, _: Option<&At<Route>>, _: Known<'_>) -> Option<ViewKind> {
     let text = table.parsed("text", |text| Ok(text.to_owned()));
     let text = table.require("text", "\"Hello, world!\"", text);
     let has_name = table.has("basename").then_some(());

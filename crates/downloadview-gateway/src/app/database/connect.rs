@@ -1,0 +1,131 @@
+//! Opens a database: a pool that connects when it is needed, and a first connection that shows what is wrong.
+
+use std::io;
+use std::str::FromStr as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use downloadview_sea_orm::TableError;
+use sea_orm::sqlx::mysql::MySqlConnectOptions;
+use sea_orm::sqlx::postgres::PgConnectOptions;
+use sea_orm::sqlx::sqlite::SqliteConnectOptions;
+use sea_orm::sqlx::{self, ConnectOptions as _, Connection as _};
+use sea_orm::{ConnectOptions, DatabaseConnection, DbErr, RuntimeErr};
+
+use super::health::Health;
+use super::{Database, Problem};
+use crate::config::{DatabaseConfig, DatabaseKind, DatabaseUrl};
+
+/// Connections that were used more recently are taken to be alive.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
+
+/// The database, connected or down for now.
+///
+/// # Errors
+///
+/// What will not pass by itself: a wrong password, no such database, a broken file.
+pub(super) async fn open(name: &str, config: &DatabaseConfig) -> Result<Arc<Database>, Problem> {
+    let health = Arc::new(Health::default());
+    let refused = |reason: &dyn std::fmt::Display| {
+        let message = format!("`url`: {} cannot be used: {reason}", config.url);
+        let mend = "check user, password, the name of the database and its options";
+        (config.span.clone(), message, mend.to_owned())
+    };
+    let pool = pool(config, &health)
+        .await
+        .map_err(|error| refused(&error))?;
+    let database = Arc::new(Database {
+        name: name.to_owned(),
+        url: config.url.clone(),
+        pool,
+        connect_timeout: config.connect_timeout,
+        query_timeout: config.query_timeout,
+        health,
+    });
+    match database.try_connection().await {
+        Ok(()) => Ok(database),
+        Err(error) if is_temporary(&error) => {
+            database.is_down(&error);
+            Ok(database)
+        }
+        Err(error) => Err(refused(&error)),
+    }
+}
+
+impl Database {
+    /// Opens a connection beside the pool, which would hide the reason of a failure behind a time-out.
+    pub(super) async fn try_connection(&self) -> Result<(), Arc<sqlx::Error>> {
+        let connection = tokio::time::timeout(self.connect_timeout, connect_once(&self.url));
+        let late = |_| io::Error::new(io::ErrorKind::TimedOut, "no connection in time");
+        let outcome = connection.await.map_err(late).map_err(sqlx::Error::Io);
+        outcome.and_then(|connected| connected).map_err(Arc::new)
+    }
+}
+
+async fn pool(config: &DatabaseConfig, health: &Arc<Health>) -> Result<DatabaseConnection, DbErr> {
+    let mut options = ConnectOptions::new(config.url.expose());
+    options
+        .max_connections(config.max_connections.get())
+        .acquire_timeout(config.connect_timeout)
+        .test_before_acquire_if_idle_for(TRUSTED_FOR)
+        .connect_lazy(true)
+        // Statements would be logged with their values.
+        .sqlx_logging(false)
+        .map_sqlx_sqlite_opts(reading_only(&config.url));
+    let patience = config.connect_timeout;
+    let of_health = || Arc::clone(health);
+    let (postgres, mysql) = (of_health(), of_health());
+    match config.url.kind() {
+        DatabaseKind::Sqlite => {}
+        DatabaseKind::Postgres => drop(options.map_sqlx_postgres_pool_opts(move |pool| {
+            let health = Arc::clone(&postgres);
+            pool.after_release(move |connection, _| {
+                Box::pin(Arc::clone(&health).check_released(connection, patience))
+            })
+        })),
+        DatabaseKind::Mysql => drop(options.map_sqlx_mysql_pool_opts(move |pool| {
+            let health = Arc::clone(&mysql);
+            pool.after_release(move |connection, _| {
+                Box::pin(Arc::clone(&health).check_released(connection, patience))
+            })
+        })),
+    }
+    sea_orm::Database::connect(options).await
+}
+
+async fn connect_once(url: &DatabaseUrl) -> Result<(), sqlx::Error> {
+    let text = url.expose();
+    match url.kind() {
+        DatabaseKind::Sqlite => {
+            let options = reading_only(url)(SqliteConnectOptions::from_str(text)?);
+            options.connect().await?.close().await
+        }
+        DatabaseKind::Postgres => {
+            let options = PgConnectOptions::from_str(text)?;
+            options.connect().await?.close().await
+        }
+        DatabaseKind::Mysql => {
+            let options = MySqlConnectOptions::from_str(text)?;
+            options.connect().await?.close().await
+        }
+    }
+}
+
+/// The gateway never writes, and must not make a file where one is missing. A URL that says `mode` itself has a reason:
+/// without the right to write, a database in WAL mode can be opened only while somebody else has it open.
+fn reading_only(
+    url: &DatabaseUrl,
+) -> impl Fn(SqliteConnectOptions) -> SqliteConnectOptions + use<> {
+    let options = url.expose().split_once('?');
+    let says_mode = options.is_some_and(|(_, options)| options.contains("mode="));
+    move |options| match says_mode {
+        true => options,
+        false => options.read_only(true),
+    }
+}
+
+/// Whether time alone may mend it. A failed TLS handshake is a matter of certificates.
+fn is_temporary(error: &Arc<sqlx::Error>) -> bool {
+    let failure = DbErr::Conn(RuntimeErr::SqlxError(Arc::clone(error)));
+    !matches!(**error, sqlx::Error::Tls(_)) && TableError::Database(failure).is_temporary()
+}

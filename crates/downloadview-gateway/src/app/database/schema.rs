@@ -1,0 +1,118 @@
+//! Checks the names of an object view against the database's schema.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use downloadview_sea_orm::{Role, Table, TableError};
+use tokio::sync::OnceCell;
+
+use super::records::lookup;
+use super::{Database, Problem, Records};
+use crate::config::{Identifier, ObjectConfig, listing, nearest};
+
+/// The rows of the view; `None` if a name does not fit, with what to say of it in `problems`.
+pub(super) async fn check(
+    object: &ObjectConfig,
+    database: &Arc<Database>,
+    problems: &mut Vec<Problem>,
+) -> Option<Records> {
+    let table = table(object).query_timeout(database.query_timeout);
+    let mut checked = None;
+    if !database.health.is_down() {
+        match table.records(database.pool.clone()).await {
+            Ok(records) => checked = Some(records),
+            Err(error) if error.is_temporary() => database.has_failed(),
+            Err(error) => {
+                problems.push(problem(object, &error));
+                return None;
+            }
+        }
+    }
+    Some(Records {
+        database: Arc::clone(database),
+        table,
+        checked: OnceCell::new_with(checked),
+    })
+}
+
+fn table(object: &ObjectConfig) -> Table {
+    let (name, key) = (&object.table.name, &object.lookup.name);
+    let mut table = Table::new(name, key, lookup, &object.file.name);
+    if let Some(schema) = &object.table.schema {
+        table = table.schema(schema);
+    }
+    for (_, role, column) in optional(object) {
+        if let Some(column) = column {
+            table = table.column(role, &column.name);
+        }
+    }
+    table
+}
+
+/// The keys of columns that a view may leave out.
+fn optional(object: &ObjectConfig) -> [(&'static str, Role, Option<&Identifier>); 6] {
+    let basename = object.basename.as_ref();
+    let content_type = object.content_type.as_ref();
+    let content_encoding = object.content_encoding.as_ref();
+    [
+        ("basename_field", Role::Basename, basename),
+        ("content_type_field", Role::ContentType, content_type),
+        (
+            "content_encoding_field",
+            Role::ContentEncoding,
+            content_encoding,
+        ),
+        ("size_field", Role::Size, object.size.as_ref()),
+        ("modified_field", Role::Modified, object.modified.as_ref()),
+        ("etag_field", Role::Etag, object.etag.as_ref()),
+    ]
+}
+
+/// The key that names the column of a role, and its place in the file.
+fn place(object: &ObjectConfig, role: Role) -> (&'static str, Range<usize>) {
+    if role == Role::Lookup {
+        return ("lookup", object.lookup.span.clone());
+    }
+    let mut named = optional(object).into_iter();
+    match named.find(|(_, known, _)| *known == role) {
+        Some((key, _, Some(column))) => (key, column.span.clone()),
+        _ => ("file_field", object.file.span.clone()),
+    }
+}
+
+fn problem(object: &ObjectConfig, error: &TableError) -> Problem {
+    let (table, database) = (&object.table, &object.database);
+    match error {
+        TableError::NoColumn {
+            role,
+            column,
+            known,
+        } => {
+            let (key, span) = place(object, *role);
+            let known: Vec<_> = known.iter().map(String::as_str).collect();
+            let mend = match nearest(column, &known) {
+                Some(near) => format!("did you mean \"{near}\"?"),
+                None => format!("it has {}", listing(&known, "and")),
+            };
+            let message = format!("`{key}`: table `{table}` has no column `{column}`");
+            (span, message, mend)
+        }
+        TableError::WrongType { role, wanted, .. } => {
+            let (key, span) = place(object, *role);
+            let mend = format!("name a column that holds {wanted}");
+            (span, format!("`{key}`: {error}"), mend)
+        }
+        TableError::NoTable { .. } => {
+            let message = format!("`table`: database `{database}` has no table `{table}`");
+            let mend = "name one that it has and its user may read; one of another schema as \"schema.table\"";
+            (table.span.clone(), message, mend.to_owned())
+        }
+        error => {
+            let reason = std::error::Error::source(error).map(ToString::to_string);
+            let reason = reason.unwrap_or_else(|| error.to_string());
+            let message = format!("`table`: `{table}` cannot be read: {reason}");
+            let mend = "let the database's user SELECT from it";
+            (table.span.clone(), message, mend.to_owned())
+        }
+    }
+}

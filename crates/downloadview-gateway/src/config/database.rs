@@ -1,0 +1,130 @@
+//! `[databases.NAME]`: databases whose rows name files.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::ops::Range;
+use std::time::Duration;
+
+use super::database_url::DatabaseUrl;
+use super::file::{Table, Value};
+use super::scalar::{Fault, described, positive_duration};
+
+/// One database. No connection was tried when the configuration was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseConfig {
+    /// Where the database is.
+    pub url: DatabaseUrl,
+    /// Connections open at the same time; who finds none free waits. Default: 10.
+    pub max_connections: NonZeroU32,
+    /// How long connecting may take, and waiting for a free connection. Default: 3 s.
+    pub connect_timeout: Duration,
+    /// How long one query may take. Default: 5 s.
+    pub query_timeout: Duration,
+    /// The place of the URL, for [`Config::refuse`](super::Config::refuse).
+    pub span: Range<usize>,
+    /// The line of the file where the database's table starts, counted from 1.
+    pub line: usize,
+}
+
+const CONNECTIONS: NonZeroU32 = NonZeroU32::new(10).unwrap();
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The databases that could be read; one with a mistake is known by its name all the same, lest every use of it be
+/// reported too.
+#[derive(Debug, Default)]
+pub(super) struct Databases {
+    pub(super) read: BTreeMap<String, DatabaseConfig>,
+    names: Vec<String>,
+}
+
+impl Databases {
+    pub(super) fn read(file: &mut Table<'_>) -> Self {
+        let mut databases = Self::default();
+        let Some(value) = file.get("databases") else {
+            return databases;
+        };
+        let Some(tables) = value.table("[databases]") else {
+            // Perhaps the URL, two levels too high.
+            value.hide();
+            return databases;
+        };
+        for (name, value) in tables.values() {
+            databases.names.push(name.to_owned());
+            if let Some(database) = table_of(&value, name).and_then(DatabaseConfig::read) {
+                databases.read.insert(name.to_owned(), database);
+            }
+        }
+        databases
+    }
+
+    /// The name of a database that the file describes.
+    pub(super) fn name(&self, text: &str) -> Result<String, Fault> {
+        if text.contains("://") {
+            // Not repeated: it may hold a password.
+            return Err(Fault::new(
+                "a URL stands where the name of a database belongs",
+                "write database = \"main\", and the URL into a table [databases.main]",
+            ));
+        }
+        described(text, &self.names, "database")
+    }
+}
+
+impl DatabaseConfig {
+    fn read(mut table: Table<'_>) -> Option<Self> {
+        hide_secrets(&table);
+        let base = table.source.folder;
+        let url = table.parsed_at("url", |text| DatabaseUrl::read(text, base));
+        let connections = table.get("max_connections");
+        let connections = connections.and_then(|value| read_connections(&value));
+        let connect_timeout = table.parsed("connect_timeout", positive_duration);
+        let query_timeout = table.parsed("query_timeout", positive_duration);
+        let url = table.require("url", "\"sqlite:///srv/app.db\"", url);
+        let line = table.source.line(&table.span);
+        table.finish();
+        let url = url?;
+        Some(Self {
+            url: url.value,
+            max_connections: connections.unwrap_or(CONNECTIONS),
+            connect_timeout: connect_timeout.unwrap_or(CONNECT_TIMEOUT),
+            query_timeout: query_timeout.unwrap_or(QUERY_TIMEOUT),
+            span: url.span,
+            line,
+        })
+    }
+}
+
+fn table_of<'a>(value: &Value<'a>, name: &str) -> Option<Table<'a>> {
+    if value.is_table() {
+        return value.table(format!("[databases.{name}]"));
+    }
+    // Perhaps the URL, one level too high.
+    value.hide();
+    value.refuse(Fault::new(
+        "a database is a table of its own",
+        "write [databases.main], and below it url = \"sqlite:///srv/app.db\"",
+    ));
+    None
+}
+
+fn read_connections(value: &Value<'_>) -> Option<NonZeroU32> {
+    let number = value.integer()?;
+    let count = u32::try_from(number).ok().and_then(NonZeroU32::new);
+    value.understood(count.ok_or_else(|| {
+        Fault::new(
+            format!("{number} is no number of connections"),
+            "write a number from 1 upwards: 10",
+        )
+    }))
+}
+
+/// No report may show a URL, nor one whose key is misspelt.
+fn hide_secrets(table: &Table<'_>) {
+    const HARMLESS: [&str; 3] = ["max_connections", "connect_timeout", "query_timeout"];
+    for (key, value) in table.values() {
+        if !HARMLESS.contains(&key) {
+            value.hide();
+        }
+    }
+}
