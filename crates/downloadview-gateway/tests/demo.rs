@@ -19,18 +19,56 @@ use tempfile::TempDir;
 
 const DEADLINE: Duration = Duration::from_secs(30);
 const HELLO: &str = "Hello world!\n";
+const GOODBYE: &str = "Goodbye world!\n";
 const TEXT: &str = "text/plain; charset=utf-8";
 
-/// Path and client name of every route that streams without a proxy.
-const ROUTES: [(&str, &str); 7] = [
-    ("/path/static-path/", "hello-world.txt"),
-    ("/path/dynamic-path/hello-world.txt", "hello-world.txt"),
-    ("/storage/static-path/1.txt", "1.txt"),
-    ("/storage/dynamic-path/1.txt", "1.TXT"),
-    ("/virtual/text/", "hello-world.txt"),
-    ("/virtual/stringio/", "hello-world.txt"),
-    ("/virtual/generated/", "hello-world.txt"),
+/// A route that streams without a proxy.
+#[derive(Clone, Copy)]
+struct Route {
+    path: &'static str,
+    disposition: &'static str,
+    name: &'static str,
+    text: &'static str,
+    /// In the demonstration's folder; `None` for what exists only in the program.
+    lies_at: Option<&'static str>,
+}
+
+#[rustfmt::skip] // A table.
+const ROUTES: [Route; 11] = [
+    route("/path/static-path/", "hello-world.txt", Some("files/hello-world.txt")),
+    route("/path/dynamic-path/hello-world.txt", "hello-world.txt", Some("files/hello-world.txt")),
+    route("/storage/static-path/1.txt", "1.txt", Some("media/1.txt")),
+    route("/storage/dynamic-path/1.txt", "1.TXT", Some("media/1.txt")),
+    route("/object/default-file/hello-world/", "file.txt", Some(FILE)),
+    Route { text: GOODBYE, ..route("/object/another-file/hello-world/", "another_file.txt", Some(ANOTHER_FILE)) },
+    route("/object/deserialized_basename/hello-world/", "hello-world.txt", Some(FILE)),
+    Route { disposition: "inline", ..route("/object/inline-file/hello-world/", "file.txt", Some(FILE)) },
+    route("/virtual/text/", "hello-world.txt", None),
+    route("/virtual/stringio/", "hello-world.txt", None),
+    route("/virtual/generated/", "hello-world.txt", None),
 ];
+
+/// The files of the document, which lie below the folders that Django's demo uploads to.
+const FILE: &str = "media/object/file.txt";
+const ANOTHER_FILE: &str = "media/object-other/another_file.txt";
+
+const fn route(path: &'static str, name: &'static str, lies_at: Option<&'static str>) -> Route {
+    Route {
+        path,
+        disposition: "attachment",
+        name,
+        text: HELLO,
+        lies_at,
+    }
+}
+
+impl Route {
+    /// What a client gets.
+    fn download(&self) -> (u16, &'static str, String, &'static str) {
+        let disposition = format!("{}; filename=\"{}\"", self.disposition, self.name);
+        (200, TEXT, disposition, self.text)
+    }
+}
 
 /// The proxies, each on the port that many after the application's.
 const PROXIES: [(&str, u16); 4] = [("nginx", 1), ("apache", 2), ("lighttpd", 3), ("caddy", 4)];
@@ -66,14 +104,10 @@ fn hand_off(proxy: &str) -> (&'static str, &'static str) {
 #[test]
 fn without_a_proxy_every_route_answers_as_djangos_demo() {
     let demo = Demo::start("none");
-    for (path, name) in ROUTES {
-        let answer = get(demo.direct, path);
-        assert_eq!(
-            download(&answer),
-            (200, TEXT, disposition(name), HELLO),
-            "{path}"
-        );
-        assert_no_hand_off(&answer, path);
+    for route in ROUTES {
+        let answer = get(demo.direct, route.path);
+        assert_eq!(download(&answer), route.download(), "{}", route.path);
+        assert_no_hand_off(&answer, route.path);
     }
     let generated = get(demo.direct, "/virtual/generated/");
     assert_eq!(generated.header("transfer-encoding"), Some("chunked"));
@@ -109,18 +143,101 @@ fn through_every_proxy_every_route_is_the_same_download() {
     let demo = Demo::start(ALL);
     for (proxy, step) in PROXIES {
         let address = demo.proxy(step);
-        let fixed = fixed(proxy).map(|(path, _)| (path, "hello-world.txt"));
-        let routes = ROUTES.map(|(path, name)| (path.to_owned(), name));
-        for (path, name) in routes.into_iter().chain(fixed) {
+        let hello = (200, TEXT, disposition("hello-world.txt"), HELLO);
+        let fixed = fixed(proxy).map(|(path, _)| (path, hello.clone()));
+        let routes = ROUTES.map(|route| (route.path.to_owned(), route.download()));
+        for (path, expected) in routes.into_iter().chain(fixed) {
             let answer = get(address, &path);
-            let expected = (200, TEXT, disposition(name), HELLO);
             assert_eq!(download(&answer), expected, "{proxy} {path}");
             assert_no_hand_off(&answer, &path);
         }
         let modified = get(address, &format!("/{proxy}/modified_headers/"));
         assert_eq!(modified.header("x-test"), Some("header"), "{proxy}");
-        let internal = get(address, "/_internal/media/1.txt");
-        assert_eq!(internal.status, 404, "{proxy}");
+        for file in ["media/1.txt", FILE, ANOTHER_FILE] {
+            let internal = get(address, &format!("/_internal/{file}"));
+            assert_eq!(internal.status, 404, "{proxy} {file}");
+        }
+    }
+    demo.stop();
+}
+
+/// The same files, once as rows of the database name them and once by their names in the storage.
+#[test]
+fn a_row_tells_of_its_file_what_a_look_at_it_would() {
+    const STATED: [&str; 3] = ["etag", "last-modified", "content-type"];
+
+    let demo = Demo::start(ALL);
+    let through = PROXIES.map(|(proxy, step)| (proxy, demo.proxy(step)));
+    for (proxy, address) in through.into_iter().chain([("none", demo.direct)]) {
+        for (row, file) in [("default-file", FILE), ("another-file", ANOTHER_FILE)] {
+            let name = file.trim_start_matches("media/");
+            let told = get(address, &format!("/object/{row}/hello-world/"));
+            let looked = get(address, &format!("/storage/static-path/{name}"));
+            for header in STATED {
+                let told = told.header(header);
+                assert!(told.is_some(), "{proxy} {row} {header}");
+                assert_eq!(told, looked.header(header), "{proxy} {row} {header}");
+            }
+        }
+    }
+    demo.stop();
+}
+
+#[test]
+fn only_a_file_that_its_row_does_not_describe_is_looked_at_before_it_is_delegated() {
+    let demo = Demo::start(ALL);
+    for file in [FILE, ANOTHER_FILE] {
+        fs::remove_file(demo.folder().join(file)).expect("it was there");
+    }
+    let outcomes = |path: &str| -> Vec<_> {
+        let cells = demo.grid().into_iter();
+        let of_proxies = cells.filter(|cell| cell["proxy"] != "none");
+        let of_route = of_proxies.filter(|cell| {
+            let url = cell["url"].as_str().expect("a text");
+            url.ends_with(path)
+        });
+        of_route.map(|cell| cell["outcome"].clone()).collect()
+    };
+    for described in ["default-file", "deserialized_basename", "inline-file"] {
+        let path = format!("/object/{described}/hello-world/");
+        assert_eq!(outcomes(&path), ["delegated"; 4], "{described}");
+    }
+    assert_eq!(outcomes("/object/another-file/hello-world/"), ["failed"; 4]);
+    demo.stop();
+}
+
+#[test]
+fn a_slug_that_no_row_has_is_not_found_whatever_it_says() {
+    const SLUGS: [&str; 9] = [
+        "nobody",
+        "Hello-World",
+        "1",
+        "%25",
+        "hello-world'%20OR%20'1'='1",
+        "'%20UNION%20SELECT%20'1.txt'%20--",
+        "hello-world';%20DROP%20TABLE%20document;--",
+        "..%2f..%2fobject%2ffile.txt",
+        "%ff",
+    ];
+    let objects = || {
+        let paths = ROUTES.map(|route| route.path).into_iter();
+        paths.filter_map(|path| path.strip_suffix("hello-world/"))
+    };
+    assert_eq!(objects().count(), 4);
+
+    let demo = Demo::start(ALL);
+    for view in objects() {
+        for slug in SLUGS {
+            let answer = get(demo.direct, &format!("{view}{slug}/"));
+            assert_eq!(answer.status, 404, "{view} {slug}");
+        }
+        for (proxy, step) in PROXIES {
+            let answer = get(demo.proxy(step), &format!("{view}nobody/"));
+            assert_eq!(answer.status, 404, "{proxy} {view}");
+        }
+        // And nothing of what they said was done.
+        let answer = get(demo.direct, &format!("{view}hello-world/"));
+        assert_eq!(answer.status, 200, "{view}");
     }
     demo.stop();
 }
@@ -129,14 +246,14 @@ fn through_every_proxy_every_route_is_the_same_download() {
 #[test]
 fn beside_running_proxies_the_applications_own_port_keeps_hand_offs_to_itself() {
     let demo = Demo::start(ALL);
-    for (path, name) in ROUTES {
+    for route in ROUTES {
+        let path = route.path;
         let announcements = PROXIES.map(|(proxy, _)| {
             format!("X-Downloadview-Proxy: {proxy} 0123456789abcdef0123456789abcdef\r\n")
         });
         for announcement in announcements.iter().map(String::as_str).chain([""]) {
             let answer = get_with(demo.direct, path, announcement);
-            let expected = (200, TEXT, disposition(name), HELLO);
-            assert_eq!(download(&answer), expected, "{path} {announcement}");
+            assert_eq!(download(&answer), route.download(), "{path} {announcement}");
             assert_no_hand_off(&answer, path);
         }
     }
@@ -175,16 +292,11 @@ fn every_cell_of_the_grid_is_verified_and_each_proxy_gets_what_lies_on_disk() {
     let folder = demo.folder();
     let found: Vec<_> = cells.iter().map(summary).collect();
     let mut expected = Vec::new();
-    for (path, _) in ROUTES {
+    for Route { path, lies_at, .. } in ROUTES {
         expected.push(format!("none {path} streamed, null"));
-        let file = match path {
-            _ if path.starts_with("/path/") => Some("files/hello-world.txt"),
-            _ if path.starts_with("/storage/") => Some("media/1.txt"),
-            _ => None,
-        };
         for (proxy, _) in PROXIES {
             let (header, _) = hand_off(proxy);
-            expected.push(match (file, header) {
+            expected.push(match (lies_at, header) {
                 (None, _) => format!("{proxy} {path} streamed, null"),
                 (Some(file), "X-Accel-Redirect") => {
                     format!("{proxy} {path} delegated, \"{header}: /_internal/{file}\"")
@@ -228,7 +340,7 @@ fn without_a_proxy_the_grid_has_one_column_and_says_why() {
         page.header("content-type"),
         Some("text/html; charset=utf-8")
     );
-    assert!(page.body.contains("7 of 7 verified"), "{}", page.body);
+    assert!(page.body.contains("11 of 11 verified"), "{}", page.body);
     let why = "nginx, apache, lighttpd, caddy were not asked for";
     assert!(page.body.contains(why), "{}", page.body);
     demo.stop();

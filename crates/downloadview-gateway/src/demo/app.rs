@@ -12,15 +12,19 @@ use downloadview::optimize::Announced;
 use downloadview::storage::{LocalStorage, StorageName};
 use downloadview::view::{PathView, StorageView, VirtualView};
 use downloadview::{DownloadView, OptimizeLayer, Optimizer, Result, Rule};
+use downloadview_axum::view;
+use downloadview_sea_orm::{EntityView, ObjectView};
 use http::request::Parts;
+use sea_orm::DatabaseConnection;
 
+use super::documents::document::{self, Column};
 use super::files::{Files, HELLO};
 use super::fixed;
 use super::secrets::Secrets;
 use crate::cli::Proxy;
 
 /// Each request gets what is best for it: through a proxy that proves itself, that proxy's rules; else the bytes.
-pub(super) fn app(files: &Files, secrets: &Secrets) -> Result<Router> {
+pub(super) fn app(files: &Files, db: &DatabaseConnection, secrets: &Secrets) -> Result<Router> {
     let announced = Announced::new()
         .proxy("nginx", secrets.of(Proxy::Nginx), by_uri(nginx(), files)?)?
         .proxy(
@@ -34,7 +38,7 @@ pub(super) fn app(files: &Files, secrets: &Secrets) -> Result<Router> {
             by_path(lighttpd(), files)?,
         )?
         .proxy("caddy", secrets.of(Proxy::Caddy), by_uri(caddy(), files)?)?;
-    let routes = routes(files)?.merge(fixed::routes(files, secrets)?);
+    let routes = routes(files, db)?.merge(fixed::routes(files, secrets)?);
     Ok(routes.layer(OptimizeLayer::announced(announced)))
 }
 
@@ -72,10 +76,11 @@ pub(super) fn caddy() -> Caddy {
     Caddy::new().escaping(Escaping::Raw)
 }
 
-fn routes(files: &Files) -> Result<Router> {
+fn routes(files: &Files, db: &DatabaseConnection) -> Result<Router> {
     Ok(Router::new()
         .merge(path_views(files)?)
         .merge(storage_views(files)?)
+        .merge(object_views(files, db)?)
         .merge(virtual_views()))
 }
 
@@ -98,6 +103,34 @@ fn storage_views(files: &Files) -> Result<Router> {
     Ok(Router::new()
         .nest_service("/storage/static-path", plain.into_service())
         .nest_service("/storage/dynamic-path", renamed.into_service()))
+}
+
+/// Files of the storage that rows of a database name: which one, and what it is to be called, is the row's to say.
+fn object_views(files: &Files, db: &DatabaseConnection) -> Result<Router> {
+    let media = media(files)?;
+    let documents =
+        || ObjectView::entity::<document::Entity>(db.clone()).lookup(Column::Slug, "slug");
+    let file = || described(documents().file(Column::File));
+
+    let default_file = file().storage(media.clone())?;
+    let another_file = documents()
+        .file(Column::AnotherFile)
+        .storage(media.clone())?;
+    let renamed = file().basename(Column::Basename).storage(media.clone())?;
+    let inline = file().storage(media)?.inline();
+    Ok(Router::new()
+        .route_service("/object/default-file/{slug}/", view(default_file))
+        .route_service("/object/another-file/{slug}/", view(another_file))
+        .route_service("/object/deserialized_basename/{slug}/", view(renamed))
+        .route_service("/object/inline-file/{slug}/", view(inline)))
+}
+
+/// What the row states of the file is taken at its word. Without these columns the file would be looked at, as the other
+/// one is.
+fn described(file: EntityView<document::Entity>) -> EntityView<document::Entity> {
+    file.content_type(Column::ContentType)
+        .size(Column::Size)
+        .modified(Column::Modified)
 }
 
 /// What exists only in the program: a text, a reader, and chunks that are made while they are sent.

@@ -12,8 +12,11 @@ use tempfile::TempDir;
 use super::programs;
 use crate::cli::Proxy;
 
-/// What every view of the demonstration answers with.
+/// What every view of the demonstration but one answers with.
 pub(super) const HELLO: &str = "Hello world!\n";
+
+/// What the other file of a document says, so that nobody takes the one for the other.
+pub(super) const GOODBYE: &str = "Goodbye world!\n";
 
 /// Debian's `nobody` and `nogroup`, which own no file.
 pub(super) const NOBODY: u32 = 65_534;
@@ -23,6 +26,8 @@ pub(super) const NOBODY: u32 = 65_534;
 /// ```text
 /// files/hello-world.txt             the path views: any file on disk
 /// media/1.txt, hello-world.txt      the storage, known as /media/
+/// media/object/, object-other/      in it, the files that documents name
+/// documents.sqlite                  the documents
 /// nginx/, apache/, ...              the configuration, log and temporary files of each proxy
 /// ```
 #[derive(Debug)]
@@ -60,16 +65,18 @@ impl Files {
             // The proxies do not run as root, and have to get through to the files.
             fs::set_permissions(&self.root, Permissions::from_mode(0o711))?;
         }
-        for folder in ["files", "media"] {
+        for folder in ["files", "media", "media/object", "media/object-other"] {
             fs::create_dir(self.path(folder))?;
             fs::set_permissions(self.path(folder), Permissions::from_mode(0o755))?;
         }
-        for name in [
-            "files/hello-world.txt",
-            "media/1.txt",
-            "media/hello-world.txt",
+        for (name, text) in [
+            ("files/hello-world.txt", HELLO),
+            ("media/1.txt", HELLO),
+            ("media/hello-world.txt", HELLO),
+            ("media/object/file.txt", HELLO),
+            ("media/object-other/another_file.txt", GOODBYE),
         ] {
-            write_readable(&self.path(name), HELLO)?;
+            write_readable(&self.path(name), text)?;
         }
         for &proxy in Proxy::value_variants() {
             let folder = self.path(programs::name(proxy));

@@ -7,6 +7,7 @@
 //! 3. the cell says so, in words.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
@@ -16,7 +17,6 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 
 use super::client;
-use super::files::HELLO;
 use super::views::{Ranges, VIEWS, View};
 use super::witness::{Seen, TICKET, Witness};
 
@@ -127,6 +127,7 @@ impl Grid {
 
 /// `world` of the greeting.
 const RANGE: HeaderValue = HeaderValue::from_static("bytes=6-10");
+const PART: RangeInclusive<usize> = 6..=10;
 
 /// An answer from both sides of the proxy.
 #[derive(Debug)]
@@ -143,19 +144,23 @@ fn judge(
     part: anyhow::Result<Fetched>,
 ) -> anyhow::Result<String> {
     let (whole, part) = (whole?, part.context("asked for a range")?);
-    expect(&whole, StatusCode::OK, HELLO)?;
+    let in_part = view
+        .text
+        .get(PART)
+        .context("the file is too short for a range")?;
+    expect(&whole, StatusCode::OK, view.text)?;
     let ranges = match view.ranges {
         Ranges::Offered => {
-            expect(&part, StatusCode::PARTIAL_CONTENT, &HELLO[6..=10]).context("a range")?;
+            expect(&part, StatusCode::PARTIAL_CONTENT, in_part).context("a range")?;
             "a range arrived as asked"
         }
         // Apache and lighttpd take it out of the whole if that came in one piece.
         Ranges::ReadOnce if cut_on_the_way(hop, &part) => {
-            expect(&part, StatusCode::PARTIAL_CONTENT, &HELLO[6..=10]).context("a range")?;
+            expect(&part, StatusCode::PARTIAL_CONTENT, in_part).context("a range")?;
             "read once only, so the proxy took a range out of the whole"
         }
         Ranges::ReadOnce => {
-            expect(&part, StatusCode::OK, HELLO).context("a range")?;
+            expect(&part, StatusCode::OK, view.text).context("a range")?;
             "read once only, so a range is answered with the whole"
         }
     };

@@ -6,7 +6,8 @@
 //! client ─▶ apache ──▶ the same, and so on
 //! ```
 //!
-//! 1. `files` writes what is served into a temporary folder, and `secrets` draws what proves the proxies;
+//! 1. `files` writes what is served into a temporary folder, `documents` makes a database whose rows name some of it, and
+//!    `secrets` draws what proves the proxies;
 //! 2. `app` is the application, `fixed` those of its routes that are for one proxy only;
 //! 3. `programs` finds the proxies, `proxies` starts them;
 //! 4. `page` shows the `grid`, which fetches the file of all `views` through every proxy with `client`, while `witness`
@@ -14,6 +15,7 @@
 
 mod app;
 mod client;
+mod documents;
 mod files;
 mod fixed;
 mod grid;
@@ -52,7 +54,8 @@ use crate::server::{self, Listener, Signals};
 ///
 /// # Errors
 ///
-/// A port is taken, a proxy that was asked for is missing or does not start, or no temporary folder can be written.
+/// A port is taken, a proxy that was asked for is missing or does not start, or no temporary folder or no database in it
+/// can be written.
 pub fn run(args: &DemoArgs) -> anyhow::Result<()> {
     logging::init(&LogSettings {
         level: "warn".to_owned(),
@@ -87,7 +90,8 @@ async fn run_until_stopped(
     let fronts = fronts(choice.programs, listen)?;
     let secrets = Secrets::draw().context("cannot draw random bytes from the kernel")?;
     let page = Arc::new(page(listen, &fronts, choice.absent));
-    let app = with_page(app::app(files, &secrets)?, &page);
+    let db = documents::create(files).await?;
+    let app = with_page(app::app(files, &db, &secrets)?, &page);
     let (stop_app, app_stopped) = oneshot::channel::<()>();
     let app =
         tokio::spawn(async move { server::serve(listener, app, &settings, app_stopped).await });

@@ -1,6 +1,7 @@
 //! The routes that the grid shows, in the order of the page.
 
 use self::Ranges::{Offered, ReadOnce};
+use super::files::{GOODBYE, HELLO};
 
 /// A route of the application.
 #[derive(Debug, Clone, Copy)]
@@ -9,6 +10,8 @@ pub(super) struct View {
     pub(super) name: &'static str,
     /// The path of a request for it.
     pub(super) path: &'static str,
+    /// What the file says.
+    pub(super) text: &'static str,
     pub(super) ranges: Ranges,
     /// The only proxy that it is for: it hands off to that one whoever asks.
     pub(super) fixed_to: Option<&'static str>,
@@ -25,11 +28,15 @@ pub(super) enum Ranges {
 
 /// All routes.
 #[rustfmt::skip] // A table.
-pub(super) const VIEWS: [View; 19] = [
+pub(super) const VIEWS: [View; 23] = [
     open("path, fixed", "/path/static-path/", Offered),
     open("path, named", "/path/dynamic-path/hello-world.txt", Offered),
     open("storage", "/storage/static-path/1.txt", Offered),
     open("storage, renamed", "/storage/dynamic-path/1.txt", Offered),
+    open("object", "/object/default-file/hello-world/", Offered),
+    open("object, another file", "/object/another-file/hello-world/", Offered).saying(GOODBYE),
+    open("object, its own name", "/object/deserialized_basename/hello-world/", Offered),
+    open("object, inline", "/object/inline-file/hello-world/", Offered),
     open("virtual, text", "/virtual/text/", Offered),
     open("virtual, reader", "/virtual/stringio/", ReadOnce),
     open("virtual, generated", "/virtual/generated/", ReadOnce),
@@ -47,10 +54,17 @@ pub(super) const VIEWS: [View; 19] = [
     fixed("caddy", "caddy, modified headers", "/caddy/modified_headers/"),
 ];
 
+impl View {
+    const fn saying(self, text: &'static str) -> Self {
+        Self { text, ..self }
+    }
+}
+
 const fn open(name: &'static str, path: &'static str, ranges: Ranges) -> View {
     View {
         name,
         path,
+        text: HELLO,
         ranges,
         fixed_to: None,
     }
@@ -60,6 +74,7 @@ const fn fixed(proxy: &'static str, name: &'static str, path: &'static str) -> V
     View {
         name,
         path,
+        text: HELLO,
         ranges: Offered,
         fixed_to: Some(proxy),
     }
