@@ -10,6 +10,7 @@
 mod app;
 mod carriage;
 mod configuration;
+mod database;
 mod gateway;
 mod http;
 mod names;
@@ -22,6 +23,7 @@ mod world;
 pub use app::ScriptedApp;
 pub use carriage::{Carriage, carry};
 pub use configuration::{ANNOUNCEMENT, announced, announcement, configuration};
+pub use database::Database;
 pub use http::{Exchange, Request, Response};
 pub use names::{CLIENT_NAMES, NAMES, shown, strict};
 pub use proxy::Proxy;

@@ -27,6 +27,7 @@ pub struct Server {
     child: Child,
     address: SocketAddr,
     output: PathBuf,
+    end: Signal,
 }
 
 impl Server {
@@ -55,9 +56,17 @@ impl Server {
             child,
             address,
             output,
+            end: Signal::TERM,
         };
         server.await_listening()?;
         Ok(server)
+    }
+
+    /// Ends it by another signal than SIGTERM.
+    #[must_use]
+    pub(crate) fn ended_by(mut self, end: Signal) -> Self {
+        self.end = end;
+        self
     }
 
     /// Where it listens.
@@ -112,7 +121,7 @@ impl Server {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Asks it to end (SIGTERM) and waits until it has.
+    /// Asks it to end (SIGTERM, for a database the signal that does not wait for clients) and waits until it has.
     ///
     /// # Panics
     /// When it is still there after 30 seconds.
@@ -121,7 +130,35 @@ impl Server {
         self.ask_to_end();
         match self.await_end(START_DEADLINE) {
             Some(status) => status,
-            None => panic!("{} ignores SIGTERM\n{}", self.name, self.output()),
+            None => panic!("{} ignores {:?}\n{}", self.name, self.end, self.output()),
+        }
+    }
+
+    /// Stops it and its children where they stand (SIGSTOP), and waits until every thread of theirs has.
+    ///
+    /// # Errors
+    /// When one still runs after 30 seconds, or the kernel does not tell.
+    pub(crate) fn pause(&self) -> Result<()> {
+        // The master first: once it stands, it makes no more children.
+        let master = Pid::from_child(&self.child);
+        kill_process(master, Signal::STOP)?;
+        await_standstill(master)?;
+        for child in self.children() {
+            kill_process(child, Signal::STOP)?;
+            await_standstill(child)?;
+        }
+        Ok(())
+    }
+
+    /// Lets it and its children go on.
+    pub(crate) fn resume(&self) {
+        for process in self
+            .children()
+            .into_iter()
+            .chain([Pid::from_child(&self.child)])
+        {
+            // One that runs does not mind, and one that has ended shows in the wait that follows.
+            let _ = kill_process(process, Signal::CONT);
         }
     }
 
@@ -162,20 +199,26 @@ impl Server {
     /// The child is ours and not yet waited for, so its id cannot be another process's.
     fn ask_to_end(&self) {
         // A child that has ended already is what we want; any other error shows in the wait that follows.
-        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+        let _ = kill_process(Pid::from_child(&self.child), self.end);
+        // One that stands still would never hear it.
+        self.resume();
     }
 
     /// A killed master leaves its workers behind, so they go first.
     fn kill(&mut self) {
-        let id = self.child.id();
-        let children =
-            fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
-        let workers = children.split_whitespace().filter_map(|id| id.parse().ok());
-        for worker in workers.filter_map(Pid::from_raw) {
+        for worker in self.children() {
             let _ = kill_process(worker, Signal::KILL);
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+
+    fn children(&self) -> Vec<Pid> {
+        let id = self.child.id();
+        let children =
+            fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
+        let ids = children.split_whitespace().filter_map(|id| id.parse().ok());
+        ids.filter_map(Pid::from_raw).collect()
     }
 }
 
@@ -189,6 +232,34 @@ impl Drop for Server {
             self.kill();
         }
     }
+}
+
+/// A signal stops a process thread by thread, some time after it was sent.
+fn await_standstill(process: Pid) -> Result<()> {
+    let deadline = Instant::now() + START_DEADLINE;
+    while !stands_still(process)? {
+        if Instant::now() > deadline {
+            bail!("process {} ignores SIGSTOP", process.as_raw_nonzero());
+        }
+        std::thread::sleep(POLL);
+    }
+    Ok(())
+}
+
+/// Whether every thread is stopped, or has ended and only waits for its parent: the states `T` and `Z`, in
+/// the field after the name in parentheses (proc(5)).
+fn stands_still(process: Pid) -> Result<bool> {
+    for thread in fs::read_dir(format!("/proc/{}/task", process.as_raw_nonzero()))? {
+        // A thread may end while we look at the others.
+        let Ok(stat) = fs::read_to_string(thread?.path().join("stat")) else {
+            continue;
+        };
+        let state = stat.rsplit_once(") ").map(|(_, state)| state);
+        if !state.is_some_and(|state| state.starts_with(['T', 'Z'])) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Servers never run as root: a mode of 000 would not stop them, and the tests could not tell.

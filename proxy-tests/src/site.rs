@@ -158,6 +158,19 @@ impl Site {
         must(gateway::serve(&self.config(), self.app, self.folder.path()))
     }
 
+    /// What `downloadview serve` complains of when it refuses to start.
+    ///
+    /// # Panics
+    /// When it starts.
+    #[must_use]
+    #[track_caller]
+    pub fn refusal_of_gateway(&self) -> String {
+        match gateway::serve(&self.config(), self.app, self.folder.path()) {
+            Ok(_) => panic!("the gateway starts"),
+            Err(error) => format!("{error:#}"),
+        }
+    }
+
     /// Starts a proxy with the configuration that `downloadview proxy-config` prints for this site.
     ///
     /// # Panics

@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs;
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -21,9 +21,17 @@ struct Package {
 enum Evidence {
     Program(&'static str),
     File(&'static str),
+    /// A program on `PATH`, or in `FOLDER/VERSION/bin`.
+    Versioned {
+        program: &'static str,
+        folder: &'static str,
+    },
 }
 
 /// `apache2-bin` has the server and its own modules; `apache2` would add a site and a daemon.
+///
+/// `mariadb-server-core` has the server alone, too. PostgreSQL has no such package: `postgresql`, which names the
+/// release's own version, also makes a cluster below `/var/lib/postgresql`, and starting that is what we forbid.
 const PACKAGES: &[Package] = &[
     Package {
         debian: "nginx",
@@ -45,13 +53,31 @@ const PACKAGES: &[Package] = &[
         debian: "caddy",
         evidence: Evidence::Program("caddy"),
     },
+    Package {
+        debian: "postgresql",
+        evidence: Evidence::Versioned {
+            program: "postgres",
+            folder: "/usr/lib/postgresql",
+        },
+    },
+    Package {
+        debian: "mariadb-server-core",
+        evidence: Evidence::Program("mariadbd"),
+    },
 ];
+
+/// Nothing is removed: a MySQL server, with which MariaDB cannot live, is for the machine's owner to decide on.
+const INSTALL: &[&str] = &["install", "--yes", "--no-install-recommends", "--no-remove"];
 
 impl Evidence {
     fn is_there(&self) -> bool {
         match self {
             Self::Program(name) => find_program(name).is_some(),
             Self::File(path) => Path::new(path).is_file(),
+            Self::Versioned { program, folder } => {
+                find_program(program).is_some()
+                    || find_version(program, Path::new(folder)).is_some()
+            }
         }
     }
 }
@@ -61,6 +87,7 @@ impl fmt::Display for Evidence {
         match self {
             Self::Program(name) => write!(f, "program {name}"),
             Self::File(path) => write!(f, "file {path}"),
+            Self::Versioned { program, folder } => write!(f, "program {folder}/*/bin/{program}"),
         }
     }
 }
@@ -86,7 +113,8 @@ pub(crate) fn ensure() -> Result<()> {
     }
     if !is_root() {
         bail!(
-            "missing: {names}; run\n  sudo apt-get update && sudo apt-get install --yes --no-install-recommends {names}"
+            "missing: {names}; run\n  sudo apt-get update && sudo apt-get {} {names}",
+            INSTALL.join(" ")
         );
     }
     install(&missing)
@@ -94,7 +122,7 @@ pub(crate) fn ensure() -> Result<()> {
 
 fn install(missing: &[&Package]) -> Result<()> {
     run(&mut apt_get(&["update"]))?;
-    let mut arguments = vec!["install", "--yes", "--no-install-recommends"];
+    let mut arguments = INSTALL.to_vec();
     arguments.extend(missing.iter().map(|package| package.debian));
     let policy = NoDaemons::forbid(Path::new(POLICY))?;
     run(&mut apt_get(&arguments))?;
@@ -109,6 +137,14 @@ fn install(missing: &[&Package]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn find_version(program: &str, folder: &Path) -> Option<PathBuf> {
+    let mut versions = fs::read_dir(folder).ok()?.flatten();
+    versions.find_map(|version| {
+        let candidate = version.path().join("bin").join(program);
+        candidate.is_file().then_some(candidate)
+    })
 }
 
 fn apt_get(arguments: &[&str]) -> Command {
@@ -169,6 +205,22 @@ impl Drop for NoDaemons<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_of_any_version_is_evidence_and_a_version_without_it_is_none() {
+        let name = format!("versions-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        let missing = "no-such-program";
+        assert_eq!(find_version(missing, &folder), None);
+
+        fs::create_dir_all(folder.join("15/bin")).unwrap();
+        assert_eq!(find_version(missing, &folder), None);
+
+        let program = folder.join("15/bin").join(missing);
+        fs::write(&program, "").unwrap();
+        assert_eq!(find_version(missing, &folder), Some(program));
+        fs::remove_dir_all(&folder).unwrap();
+    }
 
     #[test]
     fn our_policy_goes_and_the_owners_stays() {
