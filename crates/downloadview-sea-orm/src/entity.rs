@@ -56,6 +56,8 @@ impl<E: EntityTrait> EntityView<E> {
     /// closure. Default: the primary key, and the parameter of its name.
     ///
     /// A text that is no value of the column, such as letters for a number, is 404. So is one that several rows have.
+    /// Which texts are equal is the database's business: to MySQL, by default, upper and lower case are, with blanks at the
+    /// end or without.
     #[doc(alias = "slug_field")]
     #[doc(alias = "slug_url_kwarg")]
     #[doc(alias = "pk_url_kwarg")]

@@ -60,11 +60,20 @@ fn of_driver(error: &sqlx::Error) -> Meaning {
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => Meaning::Temporary,
-        sqlx::Error::Database(error) => error
-            .code()
-            .map_or(Meaning::Permanent, |code| of_code(&code)),
+        sqlx::Error::Database(error) if is_beyond_charset(error.message()) => Meaning::UnfitValue,
+        sqlx::Error::Database(error) => {
+            let code = error.code();
+            code.map_or(Meaning::Permanent, |code| of_code(&code))
+        }
         _ => Meaning::Permanent,
     }
+}
+
+/// The value has a character that the column's character set lacks: errors 1267 of MariaDB and MySQL, and 3854 of MySQL 8,
+/// which share their SQLSTATE with many others.
+fn is_beyond_charset(message: &str) -> bool {
+    let starts = ["Illegal mix of collations", "Cannot convert string"];
+    starts.iter().any(|start| message.starts_with(start))
 }
 
 /// SQLSTATE of PostgreSQL and MySQL, or SQLite's extended result code.

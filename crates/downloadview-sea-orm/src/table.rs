@@ -53,7 +53,9 @@ impl Table {
     /// The table `name`, whose column `lookup` is compared with `parameter` (of the route, or a closure) and should be
     /// unique, and whose column `file` names the file in the storage.
     ///
-    /// Names stand as they are stored; they are quoted wherever they are used.
+    /// Names stand as they are stored; they are quoted wherever they are used. A text that is no value of the column, such
+    /// as letters for a number, is 404, and so is one that several rows have. Which texts are equal is the database's
+    /// business: to MySQL, by default, upper and lower case are, with blanks at the end or without.
     pub fn new(
         name: impl Into<String>,
         lookup: impl Into<String>,

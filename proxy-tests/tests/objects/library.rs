@@ -1,0 +1,187 @@
+//! The library in an axum application of its own, in this process: over rows in memory, and over a SeaORM entity.
+
+use std::net::SocketAddr;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use axum::Router;
+use downloadview::backend::Nginx;
+use downloadview::storage::LocalStorage;
+use downloadview::view::{FindRecord, ObjectView, RouteParameters};
+use downloadview::{Error, OptimizeLayer, Optimizer, Rule};
+use downloadview_axum::view;
+use downloadview_sea_orm::{EntityView, ObjectView as OfEntity};
+use http::request::Parts;
+use proxy_tests::Site;
+use sea_orm::{ColumnTrait as _, DatabaseConnection};
+use tokio::sync::oneshot;
+
+use crate::rows::{ROWS, Row};
+use crate::stands::Mode;
+
+/// An application on a thread of its own, stopped when dropped.
+pub(crate) struct Application {
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Application {
+    /// Over rows in memory.
+    pub(crate) fn in_memory(site: &Site, mode: Mode) -> Self {
+        let (media, layer) = (media(site), layer(site, mode));
+        Self::start(site.app(), async move { in_memory(&media).layer(layer) })
+    }
+
+    /// Over the entity `document` of the database at `url`.
+    pub(crate) fn over_entity(site: &Site, mode: Mode, url: String) -> Self {
+        let (media, layer) = (media(site), layer(site, mode));
+        Self::start(site.app(), async move {
+            let db = sea_orm::Database::connect(url).await.expect("connected");
+            over_entity(&db, &media).expect("fitting").layer(layer)
+        })
+    }
+
+    fn start(address: SocketAddr, router: impl Future<Output = Router> + Send + 'static) -> Self {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (ready, is_ready) = mpsc::channel();
+        let run = async move {
+            let router = router.await;
+            let listener = tokio::net::TcpListener::bind(address).await;
+            let listener = listener.expect("a free port can be bound");
+            ready.send(()).expect("the test waits for it");
+            let server = axum::serve(listener, router);
+            let server = server.with_graceful_shutdown(async { drop(stopped.await) });
+            server.await.expect("it serves until it is stopped");
+        };
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(2)
+                .enable_all()
+                .build();
+            runtime.expect("a runtime").block_on(run);
+        });
+        let app = Self {
+            stop: Some(stop),
+            thread: Some(thread),
+        };
+        is_ready
+            .recv_timeout(Duration::from_secs(30))
+            .expect("the application starts");
+        app
+    }
+}
+
+impl Drop for Application {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn media(site: &Site) -> LocalStorage {
+    LocalStorage::new(site.path("media")).expect("the folder is there")
+}
+
+fn layer(site: &Site, mode: Mode) -> OptimizeLayer {
+    OptimizeLayer::new(match mode {
+        Mode::Streamed => Optimizer::none(),
+        Mode::Nginx => Optimizer::builder(Nginx::new())
+            .rule(Rule::dir(site.path("media")).to_uri("/_internal/media/"))
+            .build()
+            .expect("valid"),
+    })
+}
+
+fn in_memory(media: &LocalStorage) -> Router {
+    let by_slug = |text: &str, row: &Row| row.slug == text;
+    let by_id = |text: &str, row: &Row| row.id.to_string() == text;
+    let published = |text: &str, row: &Row| row.slug == text && row.is_published();
+    let named = |parameter, found| ObjectView::new(media.clone(), rows(parameter, found));
+    let other_file = move |request: &Parts| {
+        let row = found(request, "slug", by_slug).map(Row::with_other_file);
+        std::future::ready(Ok::<_, Error>(row))
+    };
+    let other = ObjectView::new(media.clone(), other_file);
+    Router::new()
+        .route_service("/documents/{slug}", view(named("slug", by_slug)))
+        .route_service("/by-id/{id}", view(named("id", by_id)))
+        .route_service("/other/{slug}", view(other))
+        .route_service("/inline/{slug}", view(named("slug", by_slug).inline()))
+        .route_service("/published/{slug}", view(named("slug", published)))
+}
+
+type Found = fn(&str, &Row) -> bool;
+
+fn rows(parameter: &'static str, is_found: Found) -> impl FindRecord<Record = Row> {
+    move |request: &Parts| {
+        let row = found(request, parameter, is_found);
+        std::future::ready(Ok::<_, Error>(row))
+    }
+}
+
+fn found(request: &Parts, parameter: &str, is_found: Found) -> Option<Row> {
+    let text = RouteParameters::of(request)?.get(parameter)?;
+    let mut sound = ROWS.into_iter().filter(Row::is_sound);
+    sound.find(|row| is_found(text, row))
+}
+
+fn over_entity(db: &DatabaseConnection, media: &LocalStorage) -> downloadview::Result<Router> {
+    use document::Column;
+
+    let entity = || OfEntity::entity::<document::Entity>(db.clone());
+    let described = |view: EntityView<document::Entity>| {
+        view.basename(Column::Basename)
+            .content_type(Column::ContentType)
+            .content_encoding(Column::ContentEncoding)
+            .size(Column::Size)
+            .modified(Column::Modified)
+            .etag(Column::Etag)
+    };
+    let by_slug = || described(entity().lookup(Column::Slug, "slug"));
+    let documents = by_slug().file(Column::File).storage(media.clone())?;
+    let other = by_slug().file(Column::OtherFile).storage(media.clone())?;
+    let by_id = described(entity())
+        .file(Column::File)
+        .storage(media.clone())?;
+    let published = by_slug()
+        .file(Column::File)
+        .filter(Column::Published.eq(true))
+        .storage(media.clone())?;
+    Ok(Router::new()
+        .route_service("/documents/{slug}", view(documents.clone()))
+        .route_service("/by-id/{id}", view(by_id))
+        .route_service("/other/{slug}", view(other))
+        .route_service("/inline/{slug}", view(documents.inline()))
+        .route_service("/published/{slug}", view(published)))
+}
+
+#[allow(unreachable_pub)] // SeaORM's macros make everything public.
+mod document {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "document")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: i64,
+        #[sea_orm(unique)]
+        pub slug: String,
+        pub file: Option<String>,
+        pub other_file: Option<String>,
+        pub basename: Option<String>,
+        pub content_type: Option<String>,
+        pub content_encoding: Option<String>,
+        pub size: Option<i64>,
+        pub modified: Option<DateTimeUtc>,
+        pub etag: Option<String>,
+        pub published: bool,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}

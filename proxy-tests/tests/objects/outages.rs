@@ -1,0 +1,201 @@
+//! A database that goes away, comes back, or says nothing: 503 meanwhile, and nobody restarts the gateway.
+
+use std::net::SocketAddr;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use proxy_tests::{Database, Relay, Response, Server, Site};
+
+use crate::queries::site;
+use crate::rows::{create_table, write_files};
+use crate::stands::{COLUMNS, Mode, configuration, object_view};
+
+const SERVERS: [fn() -> Database; 2] = [Database::postgres, Database::mariadb];
+const TARGET: &str = "/document/hello-world";
+const QUICK: &str = "connect_timeout = \"1s\"\nquery_timeout = \"1s\"\nmax_connections = 3\n";
+
+#[test]
+fn a_database_that_goes_away_is_503_until_it_is_back() {
+    for start in SERVERS {
+        let mut database = start();
+        create_table(&database);
+        let site = site(&database, QUICK, &[("document", "slug", COLUMNS)]);
+        let gateway = site.start_gateway();
+        assert_eq!(gateway.get(TARGET).status, 200, "{}", database.name());
+
+        database.stop();
+        assert_unavailable(&gateway.get(TARGET));
+        await_line(&gateway, "the database is down");
+        // Known to be down, it is not waited for: a hundred answers come in less time than one query may take.
+        let started = Instant::now();
+        for _ in 0..100 {
+            assert_unavailable(&gateway.get(TARGET));
+        }
+        assert!(started.elapsed() < Duration::from_secs(30), "each waited");
+        let output = gateway.output();
+        assert!(
+            output.contains("Connection refused"),
+            "the reason: {output}"
+        );
+        assert_eq!(
+            output.matches("the database is down; ").count(),
+            1,
+            "{output}"
+        );
+        assert!(!output.contains(Database::PASSWORD), "{output}");
+
+        database.start_again();
+        await_status(&gateway, 200);
+        await_line(&gateway, "the database is back");
+    }
+}
+
+#[test]
+fn a_gateway_starts_before_its_database() {
+    for start in SERVERS {
+        let mut database = start();
+        create_table(&database);
+        database.stop();
+        let site = site(&database, QUICK, &[("document", "slug", COLUMNS)]);
+        let gateway = site.start_gateway();
+        assert_unavailable(&gateway.get(TARGET));
+        database.start_again();
+        await_status(&gateway, 200);
+    }
+}
+
+#[test]
+fn names_are_checked_when_a_database_that_was_down_is_back() {
+    for start in SERVERS {
+        let mut database = start();
+        create_table(&database);
+        database.stop();
+        let site = site(&database, QUICK, &[("document", "nosuch", "")]);
+        let gateway = site.start_gateway();
+        database.start_again();
+        let answer = await_status(&gateway, 500);
+        assert_eq!(answer.text(), "Internal Server Error\n");
+        await_line(&gateway, "there is no column `nosuch`");
+    }
+}
+
+#[test]
+fn a_database_that_says_nothing_is_503_in_its_time_and_served_again_after() {
+    for start in Database::ALL {
+        let mut database = start();
+        create_table(&database);
+        let site = site(&database, QUICK, &[("document", "slug", COLUMNS)]);
+        let gateway = site.start_gateway();
+        assert_eq!(gateway.get(TARGET).status, 200, "{}", database.name());
+        database.pause();
+        // More than there are connections.
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| assert_unavailable(&gateway.get(TARGET)));
+            }
+        });
+        database.resume();
+        await_status(&gateway, 200);
+    }
+}
+
+/// A firewall that forgets its connections: neither side hears of it, and TCP would try for a quarter of an hour.
+#[test]
+fn connections_that_died_in_silence_are_replaced() {
+    for start in SERVERS {
+        let database = start();
+        create_table(&database);
+        let url = database.url();
+        let (before, rest) = url.split_once('@').expect("a user");
+        let (address, name) = rest.split_once('/').expect("a database");
+        let relay = Relay::start(address.parse::<SocketAddr>().expect("an address"));
+        let url = format!("{before}@{}/{name}", relay.address());
+        let site = site_at(&url);
+        let gateway = site.start_gateway();
+        // All connections of the pool.
+        thread::scope(|scope| {
+            for _ in 0..32 {
+                scope.spawn(|| assert_eq!(gateway.get(TARGET).status, 200));
+            }
+        });
+        relay.forget_connections();
+        await_status(&gateway, 503);
+        await_status(&gateway, 200);
+        // For good: the dead ones do not come back.
+        for _ in 0..20 {
+            let answer = gateway.get(TARGET);
+            assert_eq!(
+                answer.status,
+                200,
+                "{}\n{}",
+                database.name(),
+                gateway.output()
+            );
+        }
+    }
+}
+
+#[test]
+fn other_views_work_while_a_database_is_down() {
+    let mut database = Database::postgres();
+    create_table(&database);
+    let site = {
+        let view = object_view("/document/{slug}", "document", "slug", "file", "");
+        let other =
+            "[[views]]\nroute = \"/files/{*path}\"\nkind = \"storage\"\nstorage = \"media\"\n";
+        let tables = format!(
+            "[databases.main]\nurl = \"{}\"\n{QUICK}{view}{other}",
+            database.url()
+        );
+        let site = Site::new(&configuration(Mode::Streamed, &tables));
+        write_files(&site);
+        site
+    };
+    database.stop();
+    let gateway = site.start_gateway();
+    assert_unavailable(&gateway.get(TARGET));
+    assert_eq!(gateway.get("/files/docs/hello.txt").text(), "Hello\n");
+}
+
+fn site_at(url: &str) -> Site {
+    let view = object_view("/document/{slug}", "document", "slug", "file", COLUMNS);
+    let tables = format!("[databases.main]\nurl = \"{url}\"\n{QUICK}{view}");
+    let site = Site::new(&configuration(Mode::Streamed, &tables));
+    write_files(&site);
+    site
+}
+
+#[track_caller]
+fn assert_unavailable(answer: &Response) {
+    assert_eq!(answer.status, 503, "{}", answer.head());
+    assert_eq!(answer.header("Retry-After"), "5");
+    assert_eq!(answer.header("Cache-Control"), "no-store");
+    assert_eq!(answer.text(), "Service Unavailable\n");
+}
+
+#[track_caller]
+fn await_status(gateway: &Server, status: u16) -> Response {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let answer = gateway.get(TARGET);
+        if answer.status == status {
+            return answer;
+        }
+        let late = Instant::now() > deadline;
+        assert!(!late, "still {}\n{}", answer.head(), gateway.output());
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[track_caller]
+fn await_line(gateway: &Server, text: &str) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !gateway.output().contains(text) {
+        assert!(
+            Instant::now() < deadline,
+            "no {text:?} in\n{}",
+            gateway.output()
+        );
+        thread::sleep(Duration::from_millis(50));
+    }
+}
