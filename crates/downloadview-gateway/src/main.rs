@@ -9,6 +9,7 @@ use downloadview_gateway::cli::{Cli, Command, ExplainArgs, ProxyConfigArgs};
 use downloadview_gateway::config::{Colours, Config, ConfigError, Listen};
 use downloadview_gateway::demo;
 use downloadview_gateway::explain::explain;
+use downloadview_gateway::logging;
 use downloadview_gateway::proxy_config::{self, Form};
 use downloadview_gateway::serve::serve;
 
@@ -37,6 +38,8 @@ fn run(command: Command) -> anyhow::Result<()> {
 
 fn print_explanation(args: &ExplainArgs) -> anyhow::Result<()> {
     let config = Config::load(&args.config.file)?;
+    // What an answer does not tell stands in the log.
+    logging::init(&config.log)?;
     let runtime = downloadview_gateway::server::runtime(&config.server)?;
     let text = runtime.block_on(explain(&config, &args.uri, args.proxy.as_deref()))?;
     print(&text)

@@ -546,7 +546,7 @@ fn reports_single_values() {
     48:10 `secret`: expected a string, found an integer
         -> write it in quotes, a duration with its unit: "60s"
     52:14 `secret_env`: the environment variable `DOWNLOADVIEW_TEST_UNSET` is not set
-        -> set it, to the same value for `serve` and for `proxy-config`
+        -> set it, to the same value wherever this file is used
     52:14 `secret_env`: in the environment variable `CARGO_PKG_VERSION`: a secret of 5 bytes can be guessed
         -> write at least 16: openssl rand -hex 32
     52:14 `secret_env`: in the environment variable `CARGO_PKG_DESCRIPTION`: the secret holds something other than visible ASCII characters
@@ -919,6 +919,10 @@ fn reports_databases_and_objects_that_lack_something() {
         format!("[databases.main]\n{VIEW}"),
         format!("[databases.main]\nurl = 1\npool = 3\n{VIEW}"),
         format!("[databases.main]\nulr = \"postgres://localhost/app\"\n{VIEW}"),
+        format!("[databases.main]\nurl = \"postgres://h/a\"\nurl_env = \"URL\"\n{VIEW}"),
+        format!("[databases.main]\nurl_env = \"DOWNLOADVIEW_TEST_UNSET\"\n{VIEW}"),
+        format!("[databases.main]\nurl_env = \"CARGO_PKG_REPOSITORY\"\n{VIEW}"),
+        format!("[databases.main]\nurl_env = \"postgres://ada:hunter2@h/a\"\n{VIEW}"),
         object("/documents/{slug}", ""),
         object(
             "/documents/{slug}",
@@ -939,13 +943,23 @@ fn reports_databases_and_objects_that_lack_something() {
     1:1 `main`: a database is a table of its own
         -> write [databases.main], and below it url = "sqlite:///srv/app.db"
     1:1 missing key `url` in [databases.main]
-        -> add it: url = "sqlite:///srv/app.db"
+        -> add it: url = "sqlite:///srv/app.db", or url_env = "DATABASE_URL"
     2:7 `url`: expected a string, found an integer
         -> write it in quotes, a duration with its unit: "60s"
     3:1 unknown key `pool` in [databases.main]
-        -> [databases.main] knows `url`, `max_connections`, `connect_timeout` and `query_timeout`
+        -> [databases.main] knows `url`, `url_env`, `max_connections`, `connect_timeout` and `query_timeout`
     2:1 unknown key `ulr` in [databases.main]
         -> did you mean `url`?
+    1:1 a database has either `url` or `url_env`
+        -> keep one of the two
+    3:11 `url_env`: the environment variable `URL` is not set
+        -> set it, to the same value wherever this file is used
+    2:11 `url_env`: the environment variable `DOWNLOADVIEW_TEST_UNSET` is not set
+        -> set it, to the same value wherever this file is used
+    2:11 `url_env`: in the environment variable `CARGO_PKG_REPOSITORY`: the URL names no kind of database that is known
+        -> use sqlite://, postgres:// or mysql://
+    2:11 `url_env`: this is no name of an environment variable
+        -> write url_env = "DATABASE_URL", and the URL itself into that variable
     6:1 missing key `database` in [[views]]
         -> add it: database = "main"
     6:1 missing key `table` in [[views]]
@@ -1206,6 +1220,7 @@ fn shows_no_secret() {
         format!("[databases.main]\nurl = \"postgres://ada:hunter2@h\"\n{VIEW}"),
         format!("[databases.main]\nurl = [\"hunter2\"]\n{VIEW}"),
         format!("[databases.main]\nulr = \"hunter2\"\n{VIEW}"),
+        format!("[databases.main]\nurl_env = \"hunter2@h/a\"\n{VIEW}"),
         format!("[databases]\nurl = \"hunter2\"\n{VIEW}"),
         format!("databases = [\"hunter2\"]\n{VIEW}"),
         format!("databases = {{ main = {{ pool = 3, url = \"hunter2\" }} }}\n{VIEW}"),

@@ -293,3 +293,105 @@ fn a_missing_file_is_a_plain_error() {
         "{error}"
     );
 }
+
+const OBJECTS: &str = r#"
+[storages.media]
+kind = "local"
+root = "media"
+
+[databases.main]
+url_env = "DOCUMENTS"
+
+[optimize]
+backend = "nginx"
+
+[[optimize.rules]]
+storage = "media"
+destination_url = "/_internal/media/"
+
+[[views]]
+route = "/documents/{slug}"
+kind = "object"
+database = "main"
+table = "document"
+lookup = "slug"
+storage = "media"
+file_field = "file"
+basename_field = "title"
+"#;
+
+/// What the binary prints, with the URL of a new database in its environment.
+async fn explained_by_binary(path: &str) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = folder.path().join("app.db");
+    let url = format!("sqlite://{}?mode=rwc", database.display());
+    let db = sea_orm::Database::connect(url).await.expect("made");
+    let rows = "CREATE TABLE document (slug TEXT, file TEXT, title TEXT); \
+        INSERT INTO document VALUES ('hello', 'a b.txt', 'Grüße.txt'), ('climbing', '../../secret', NULL)";
+    let made = sea_orm::ConnectionTrait::execute_unprepared(&db, rows).await;
+    made.expect("made");
+    db.close().await.expect("closed");
+    std::fs::create_dir(folder.path().join("media")).expect("made");
+    std::fs::write(folder.path().join("media/a b.txt"), "text").expect("written");
+    let config = folder.path().join("downloadview.toml");
+    std::fs::write(&config, OBJECTS).expect("written");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_downloadview"))
+        .args(["explain", "--config"])
+        .arg(&config)
+        .arg(path)
+        .env("DOCUMENTS", "sqlite://app.db")
+        .output()
+        .expect("started");
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let timeless = |line: &&str| !line.contains("etag") && !line.contains("last-modified");
+    let mut lines: Vec<_> = text.lines().filter(timeless).collect();
+    let log = String::from_utf8(output.stderr).expect("UTF-8");
+    let said = "a record names a file that cannot be";
+    let logged: Vec<_> = log
+        .matches(said)
+        .map(|it| format!("log       {it}"))
+        .collect();
+    lines.extend(logged.iter().map(String::as_str).take(1));
+    let folder = folder.path().to_str().expect("UTF-8");
+    lines.join("\n").replace(folder, "")
+}
+
+#[tokio::test]
+async fn an_object_is_looked_up_in_a_database_that_the_environment_names() {
+    insta::assert_snapshot!(explained_by_binary("/documents/hello").await, @r#"
+    GET /documents/hello
+    route     /documents/{slug} (/downloadview.toml:16)
+    view      object: slug in table document of main, files in media
+    file      Grüße.txt
+      path    /media/a b.txt
+      size    4 bytes
+    rules
+      media (line 12), of [optimize]: takes it, for nginx: it decides
+    outcome   delegated to nginx by rule media (line 12)
+    answer    200 OK
+      content-disposition: attachment; filename="Grue.txt"; filename*=UTF-8''Gr%C3%BC%C3%9Fe.txt
+      cache-control: private, no-cache
+      x-content-type-options: nosniff
+      content-type: text/plain; charset=utf-8
+      x-accel-redirect: /_internal/media/a%20b.txt
+      content-length: 0
+    "#);
+}
+
+#[tokio::test]
+async fn a_row_that_names_no_file_is_told() {
+    insta::assert_snapshot!(explained_by_binary("/documents/climbing").await, @"
+    GET /documents/climbing
+    route     /documents/{slug} (/downloadview.toml:16)
+    view      object: slug in table document of main, files in media
+    file      none: no such file
+    outcome   an error
+    answer    404 Not Found
+      content-type: text/plain; charset=utf-8
+      x-content-type-options: nosniff
+      cache-control: no-store
+      content-length: 10
+    log       a record names a file that cannot be
+    ");
+}

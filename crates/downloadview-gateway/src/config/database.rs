@@ -12,7 +12,7 @@ use super::scalar::{Fault, described, positive_duration};
 /// One database. No connection was tried when the configuration was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatabaseConfig {
-    /// Where the database is.
+    /// Where the database is: `url`, or the value of the environment variable that `url_env` names.
     pub url: DatabaseUrl,
     /// Connections open at the same time; who finds none free waits. Default: 10.
     pub max_connections: NonZeroU32,
@@ -20,7 +20,7 @@ pub struct DatabaseConfig {
     pub connect_timeout: Duration,
     /// How long one query may take. Default: 5 s.
     pub query_timeout: Duration,
-    /// The place of the URL, for [`Config::refuse`](super::Config::refuse).
+    /// The place of the URL or of the variable that holds it, for [`Config::refuse`](super::Config::refuse).
     pub span: Range<usize>,
     /// The line of the file where the database's table starts, counted from 1.
     pub line: usize,
@@ -75,12 +75,27 @@ impl DatabaseConfig {
     fn read(mut table: Table<'_>) -> Option<Self> {
         hide_secrets(&table);
         let base = table.source.folder;
-        let url = table.parsed_at("url", |text| DatabaseUrl::read(text, base));
+        let written = table.parsed_at("url", |text| DatabaseUrl::read(text, base));
+        let of_variable = table.parsed_at("url_env", |name| DatabaseUrl::of_variable(name, base));
         let connections = table.get("max_connections");
         let connections = connections.and_then(|value| read_connections(&value));
         let connect_timeout = table.parsed("connect_timeout", positive_duration);
         let query_timeout = table.parsed("query_timeout", positive_duration);
-        let url = table.require("url", "\"sqlite:///srv/app.db\"", url);
+        let url = match (table.has("url"), table.has("url_env")) {
+            (true, false) => written,
+            (false, true) => of_variable,
+            (false, false) => {
+                let example = "\"sqlite:///srv/app.db\", or url_env = \"DATABASE_URL\"";
+                table.require("url", example, None)
+            }
+            (true, true) => {
+                table.report(
+                    "a database has either `url` or `url_env`",
+                    "keep one of the two",
+                );
+                None
+            }
+        };
         let line = table.source.line(&table.span);
         table.finish();
         let url = url?;

@@ -10,7 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use url::{Url, form_urlencoded};
 
 use super::paths;
-use super::scalar::{Fault, listing, nearest};
+use super::scalar::{Fault, listing, nearest, of_variable};
 
 /// The URL of a database. `Debug` and `Display` show its scheme, host, port and database name, never user, password
 /// and options.
@@ -113,6 +113,17 @@ impl DatabaseUrl {
         &self.exposed
     }
 
+    /// The URL in an environment variable.
+    pub(super) fn of_variable(name: &str, folder: &Path) -> Result<Self, Fault> {
+        if !is_variable(name) {
+            return Err(Fault::new(
+                "this is no name of an environment variable",
+                "write url_env = \"DATABASE_URL\", and the URL itself into that variable",
+            ));
+        }
+        of_variable(name, |text| Self::read(text, folder))
+    }
+
     /// The path of a SQLite file starts at `folder`. No message holds more of the text than `Display` shows.
     pub(super) fn read(text: &str, folder: &Path) -> Result<Self, Fault> {
         if let Some(rest) = text.strip_prefix("sqlite:") {
@@ -129,6 +140,12 @@ impl DatabaseUrl {
             None => Err(unknown_scheme(scheme)),
         }
     }
+}
+
+/// The name of a variable is shown; what is none may be the URL itself.
+fn is_variable(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    !name.is_empty() && name.bytes().all(plain)
 }
 
 impl fmt::Display for DatabaseUrl {

@@ -1,7 +1,6 @@
 //! `[optimize.proxies.NAME]`: proxies that announce themselves by name and secret, each with its own rules.
 
 use std::collections::BTreeMap;
-use std::env;
 use std::fmt;
 
 use downloadview::optimize::SHORTEST_SECRET;
@@ -10,7 +9,7 @@ use super::backend::BackendKind;
 use super::file::Table;
 use super::rule::RuleConfig;
 use super::rule_owner::RuleOwner;
-use super::scalar::Fault;
+use super::scalar::{Fault, of_variable};
 use super::storage::Storages;
 
 /// A proxy that announces itself with each request.
@@ -53,22 +52,7 @@ impl Secret {
     }
 
     fn of_variable(name: &str) -> Result<Self, Fault> {
-        let value = env::var(name).map_err(|error| {
-            let message = match error {
-                env::VarError::NotPresent => {
-                    format!("the environment variable `{name}` is not set")
-                }
-                env::VarError::NotUnicode(_) => {
-                    format!("the environment variable `{name}` is no text")
-                }
-            };
-            let mend = "set it, to the same value for `serve` and for `proxy-config`";
-            Fault::new(message, mend)
-        })?;
-        Self::read(&value).map_err(|fault| {
-            let message = format!("in the environment variable `{name}`: {}", fault.message);
-            Fault::new(message, fault.mend)
-        })
+        of_variable(name, Self::read)
     }
 }
 

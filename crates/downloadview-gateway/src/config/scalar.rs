@@ -1,5 +1,6 @@
 //! Understands single values: sizes, durations, names, header values; refuses with a mend.
 
+use std::env;
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -19,6 +20,25 @@ impl Fault {
             mend: mend.into(),
         }
     }
+}
+
+/// What `read` makes of the value of an environment variable. The value itself is in no message.
+pub(crate) fn of_variable<T>(
+    name: &str,
+    read: impl FnOnce(&str) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    let value = env::var(name).map_err(|error| {
+        let what = match error {
+            env::VarError::NotPresent => "is not set",
+            env::VarError::NotUnicode(_) => "is no text",
+        };
+        let mend = "set it, to the same value wherever this file is used";
+        Fault::new(format!("the environment variable `{name}` {what}"), mend)
+    })?;
+    read(&value).map_err(|fault| {
+        let message = format!("in the environment variable `{name}`: {}", fault.message);
+        Fault::new(message, fault.mend)
+    })
 }
 
 /// A count of bytes: `65536`, `64KiB`, `1MiB`, `2GiB`.

@@ -27,7 +27,10 @@ const TRUSTED_FOR: Duration = Duration::from_secs(1);
 pub(super) async fn open(name: &str, config: &DatabaseConfig) -> Result<Arc<Database>, Problem> {
     let health = Arc::new(Health::default());
     let refused = |reason: &dyn std::fmt::Display| {
-        let message = format!("`url`: {} cannot be used: {reason}", config.url);
+        let message = format!(
+            "database `{name}` at {} cannot be used: {reason}",
+            config.url
+        );
         let mend = "check user, password, the name of the database and its options";
         (config.span.clone(), message, mend.to_owned())
     };

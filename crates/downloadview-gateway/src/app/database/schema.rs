@@ -16,7 +16,9 @@ pub(super) async fn check(
     database: &Arc<Database>,
     problems: &mut Vec<Problem>,
 ) -> Option<Records> {
-    let table = table(object).query_timeout(database.query_timeout);
+    // Longer than `Records` waits, who must be first to know of a query that takes too long.
+    let patience = database.query_timeout.saturating_mul(2);
+    let table = table(object).query_timeout(patience);
     let mut checked = None;
     if !database.health.is_down() {
         match table.records(database.pool.clone()).await {
