@@ -1,5 +1,7 @@
 //! Downloads through real proxies: starts the gateway and a proxy before it, and shows what crossed the wire.
 //!
+//! Files that rows name are downloaded from real databases too: a [`Database`] is one test's PostgreSQL, MariaDB or SQLite.
+//!
 //! A test makes a [`World`] (a [`Site`] with files and a `downloadview.toml`, the gateway, one [`Proxy`] before it), or
 //! starts servers on a site one by one, and talks to any of them with [`Request`]. Everything listens on loopback, runs
 //! unprivileged and ends with the test.

@@ -2,13 +2,14 @@
 
 mod common;
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
 use common::{Counted, Log, NOT_FOUND, ask, bytes, database, document, nginx, request};
 use document::Column;
 use downloadview::view::{ObjectView as CoreView, Permission};
-use downloadview::{Error, Optimizer};
+use downloadview::{DownloadView as _, Error, Optimizer};
 use downloadview_sea_orm::{EntityRecord, EntityRecords, EntityView, ObjectView};
 use http::StatusCode;
 use http::request::Parts;
@@ -253,6 +254,12 @@ async fn a_database_that_does_not_answer_is_503_with_retry_after() {
     let response = ask(view.clone(), nginx(), request("slug", "plain")).await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(response.headers()["retry-after"], "5");
+    // By the time-out of the view; that of the pool is longer, and another error.
+    let (parts, ()) = request("slug", "plain").into_parts();
+    match view.file(&parts).await {
+        Err(Error::Unavailable { source }) => assert_eq!(source.kind(), ErrorKind::TimedOut),
+        other => panic!("{other:?}"),
+    }
     held.rollback().await.expect("ended");
     let response = ask(view, nginx(), request("slug", "plain")).await;
     assert_eq!(response.status(), StatusCode::OK);

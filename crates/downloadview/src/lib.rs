@@ -34,7 +34,8 @@
 //!
 //! A [`DownloadView`] finds a file for a request: [`PathView`](view::PathView) on disk,
 //! [`StorageView`](view::StorageView) in a storage, [`ObjectView`](view::ObjectView) named by a record
-//! of yours, [`VirtualView`](view::VirtualView) made on the spot. Each is a tower service, complete on its own. Or write a handler, check what must be
+//! of yours (`downloadview-sea-orm` finds them in databases), [`VirtualView`](view::VirtualView) made on
+//! the spot. Each is a tower service, complete on its own. Or write a handler, check what must be
 //! checked, and return a [`DownloadResponse`].
 //!
 //! # Files and storages

@@ -132,3 +132,34 @@ fn is_temporary(error: &Arc<sqlx::Error>) -> bool {
     let failure = DbErr::Conn(RuntimeErr::SqlxError(Arc::clone(error)));
     !matches!(**error, sqlx::Error::Tls(_)) && TableError::Database(failure).is_temporary()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    /// What comes of an attempt to write, with this `mode` in the URL.
+    async fn write(mode: &str) -> Result<(), String> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("app.db"), "").unwrap();
+        let text = format!(
+            "[databases.main]\nurl = \"sqlite://app.db{mode}\"\n\
+             [[views]]\nroute = \"/\"\nkind = \"virtual\"\ntext = \"\"\nbasename = \"a\"\n"
+        );
+        let config = Config::parse(&text, &folder.path().join("downloadview.toml")).unwrap();
+        let database = open("main", &config.databases["main"]).await;
+        let pool = &database
+            .unwrap_or_else(|problem| panic!("{problem:?}"))
+            .pool;
+        let statement = "CREATE TABLE a (b INTEGER)";
+        let written = sea_orm::ConnectionTrait::execute_unprepared(pool, statement).await;
+        written.map(drop).map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn a_file_is_opened_for_reading_unless_its_url_says_otherwise() {
+        let refused = write("").await.unwrap_err();
+        assert!(refused.contains("readonly"), "{refused}");
+        assert_eq!(write("?mode=rw").await, Ok(()));
+    }
+}
