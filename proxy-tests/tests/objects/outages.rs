@@ -65,6 +65,21 @@ fn a_gateway_starts_before_its_database() {
 }
 
 #[test]
+fn a_gateway_starts_although_its_database_says_nothing() {
+    for start in SERVERS {
+        let mut database = start();
+        create_table(&database);
+        let site = site(&database, QUICK, &[("document", "slug", COLUMNS)]);
+        database.pause();
+        let gateway = site.start_gateway();
+        assert_unavailable(&gateway.get(TARGET));
+        await_line(&gateway, "no connection in time");
+        database.resume();
+        await_status(&gateway, 200);
+    }
+}
+
+#[test]
 fn names_are_checked_when_a_database_that_was_down_is_back() {
     for start in SERVERS {
         let mut database = start();

@@ -100,6 +100,19 @@ fn a_pool_of_one_connection_serves_many_at_once() {
                 });
             }
         });
+        // They stay open for the next requests.
+        let connections = match database.name() {
+            "postgres" => {
+                "SELECT CAST(count(*) AS TEXT) FROM pg_stat_activity \
+                 WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            }
+            "mariadb" => {
+                "SELECT CAST(count(*) AS CHAR) FROM information_schema.processlist \
+                 WHERE id <> connection_id() AND user = 'app'"
+            }
+            _ => continue,
+        };
+        assert_eq!(database.read(connections), ["1"], "{}", database.name());
     }
 }
 
