@@ -3,7 +3,7 @@
 //! The first and the last bytes of a body are read and compared; what lies between is discarded inside the kernel
 //! (`recv` with `MSG_TRUNC`), so that the client is never slower than the server.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -126,7 +126,7 @@ impl Connection {
     fn fill(&mut self, filled: usize) -> Result<usize> {
         let room = self.window.get_mut(filled..).unwrap_or_default();
         ensure!(!room.is_empty(), "the answer's head is too long");
-        let count = self.stream.read(room).context("the server fell silent")?;
+        let count = unless_interrupted(|| self.stream.read(room))?;
         ensure!(count > 0, "the server closed the connection");
         Ok(count)
     }
@@ -136,11 +136,21 @@ impl Connection {
             let want = left.min(SINK as u64) as usize;
             let sink = self.sink.get_mut(..want).unwrap_or_default();
             let (_, count) =
-                recv(&self.stream, sink, RecvFlags::TRUNC).context("the server fell silent")?;
+                unless_interrupted(|| Ok(recv(&self.stream, &mut *sink, RecvFlags::TRUNC)?))?;
             ensure!(count > 0, "the body is {left} bytes short");
             left -= count as u64;
         }
         Ok(())
+    }
+}
+
+/// Reads again when a signal came between: whoever takes that ends the process in good order.
+fn unless_interrupted<T>(mut read: impl FnMut() -> io::Result<T>) -> Result<T> {
+    loop {
+        match read() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            outcome => return outcome.context("the server fell silent"),
+        }
     }
 }
 
@@ -233,6 +243,13 @@ mod tests {
             let error = verdict(&Request::file(file), wrong).unwrap_err();
             assert!(error.to_string().starts_with("wrong bytes"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_signal_ends_no_reading() {
+        let mut outcomes = vec![Ok(7), Err(io::ErrorKind::Interrupted.into())];
+        let read = unless_interrupted(|| outcomes.pop().unwrap());
+        assert_eq!(read.unwrap(), 7);
     }
 
     #[test]

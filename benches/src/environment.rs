@@ -12,6 +12,16 @@ use crate::peers::nginx;
 /// The dependencies as they were when this program was built.
 const LOCK: &str = include_str!("../../Cargo.lock");
 
+const CRATES: [&str; 7] = [
+    "hyper",
+    "tokio",
+    "tower-http",
+    "actix-web",
+    "actix-files",
+    "sea-orm",
+    "sqlx",
+];
+
 /// What was measured, where and when, as lines of name and value.
 pub(crate) fn describe(lab: &Lab) -> Result<Vec<(&'static str, String)>> {
     let cores = lab.cores;
@@ -58,7 +68,7 @@ fn kernel() -> String {
 }
 
 fn crates() -> String {
-    ["hyper", "tokio", "tower-http", "actix-web", "actix-files"]
+    CRATES
         .map(|name| format!("{name} {}", locked_version(LOCK, name)))
         .join(", ")
 }

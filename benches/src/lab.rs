@@ -3,6 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::task::Poll;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -17,6 +18,9 @@ use crate::proc;
 
 /// `f_type` of tmpfs, which answers no `RWF_NOWAIT`: reading from it would measure another path than a disk's.
 const TMPFS: u64 = 0x0102_1994;
+
+/// Taken by a signal, and not given back.
+static STOPPING: Mutex<()> = Mutex::new(());
 
 /// How long to look at the cores' clocks, which are coarse.
 const GLANCE: Duration = Duration::from_millis(100);
@@ -196,6 +200,11 @@ pub(crate) fn write(path: &Path, text: impl AsRef<[u8]>) -> Result<()> {
     fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
+/// Does not return from an interrupted run: the process ends once the folder is removed, and not before.
+pub(crate) fn stay_while_stopping() {
+    drop(STOPPING.lock());
+}
+
 /// Lets an interrupted run leave nothing behind; its servers end with it by themselves.
 fn remove_when_stopped(folder: PathBuf) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -215,6 +224,7 @@ fn remove_when_stopped(folder: PathBuf) -> Result<()> {
                 ready => ready,
             }
         }));
+        let _until_the_end = STOPPING.lock();
         // Under another name first, since the run goes on meanwhile and would put new files among those removed.
         let gone = folder.with_extension("gone");
         if let Err(error) = fs::rename(&folder, &gone).and_then(|()| fs::remove_dir_all(&gone)) {

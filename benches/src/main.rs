@@ -3,10 +3,13 @@
 //! A run goes one way:
 //! 1. [`lab`] makes the files, keeps one core for the client and one for the servers;
 //! 2. [`scenario`] starts the servers of one comparison and lets them take turns under [`client`]'s load;
+//!    for object views over databases, [`database`] makes and starts these;
 //! 3. [`memory`] leaves clients stalled or idle and reads what the servers hold for them;
 //! 4. [`report`] prints the rows and writes them to `RESULTS.md`.
 
 mod client;
+mod database;
+mod documents;
 mod environment;
 mod files;
 mod gateway;
@@ -48,7 +51,7 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct RunArgs {
-    /// A smoke run of under a minute: every scenario, figures too rough to quote.
+    /// A smoke run of about a minute: every scenario, figures too rough to quote.
     #[arg(long)]
     quick: bool,
     /// Compare the peers with each other; needs no gateway and checks no target.
@@ -76,6 +79,7 @@ enum Part {
     HandOff,
     EndToEnd,
     Streaming,
+    Object,
     Memory,
 }
 
@@ -96,7 +100,11 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
         Some(Command::Peer(peer)) => peer.run().map(|()| ExitCode::SUCCESS),
-        None => run(&cli.run),
+        None => {
+            let outcome = run(&cli.run);
+            lab::stay_while_stopping();
+            outcome
+        }
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
@@ -122,6 +130,9 @@ fn run(args: &RunArgs) -> Result<ExitCode> {
     }
     if args.wants(Part::Streaming) {
         report.ratios.extend(scenario::streaming(&lab)?);
+    }
+    if args.wants(Part::Object) {
+        report.objects = Some(scenario::object(&lab)?);
     }
     if args.wants(Part::Memory) {
         report.memory.extend(memory::measure(&lab)?);

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io::ErrorKind;
 
 use anyhow::{Context, Result};
 
@@ -12,10 +13,15 @@ use anyhow::{Context, Result};
 pub(crate) struct Usage(HashMap<u32, u64>);
 
 impl Usage {
-    /// Adds the threads of a process as they stand now.
+    /// Adds the threads of a process as they stand now; none if it has ended, as a child may since its parent was
+    /// asked for it.
     pub(crate) fn add(&mut self, process: u32) -> Result<()> {
         let folder = format!("/proc/{process}/task");
-        for entry in fs::read_dir(&folder).with_context(|| format!("cannot read {folder}"))? {
+        let entries = match fs::read_dir(&folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            entries => entries.with_context(|| format!("cannot read {folder}"))?,
+        };
+        for entry in entries {
             let path = entry?.path().join("schedstat");
             // A thread that ended since the folder was listed.
             let Ok(text) = fs::read_to_string(&path) else {
@@ -123,6 +129,15 @@ mod tests {
     fn a_thread_that_began_counts_whole() {
         let after = usage(&[(1, 100), (2, 50)]);
         assert_eq!(after.since(&usage(&[(1, 100)])), 50);
+    }
+
+    #[test]
+    fn a_process_that_ended_adds_nothing() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        child.wait().unwrap();
+        let mut usage = Usage::default();
+        usage.add(child.id()).unwrap();
+        assert_eq!(usage, Usage::default());
     }
 
     #[test]

@@ -4,13 +4,15 @@ use std::fmt::Write;
 
 use crate::files::{KIB, MIB};
 use crate::memory::Amount;
-use crate::scenario::Ratio;
+use crate::scenario::ratio::{Quotient, Ratio};
+use crate::scenario::{Objects, Relation, Source};
 
 /// Everything a run found out.
 #[derive(Debug)]
 pub(crate) struct Report {
     environment: Vec<(&'static str, String)>,
     pub(crate) ratios: Vec<Ratio>,
+    pub(crate) objects: Option<Objects>,
     pub(crate) memory: Vec<Amount>,
 }
 
@@ -22,12 +24,20 @@ over the rounds, with the quartiles in brackets: above 1 the gateway is cheaper.
 status, the length, and the first and last bytes of every answer. Files come from the page cache, over loopback. Without a \
 target means: shown, not promised.";
 
+const OBJECTS: &str = "\
+Requests for `/documents/hello-world`, sent to the application itself, which answers with a hand-off to nginx: the library's \
+`ObjectView` on hyper. The record states size and date, so nobody looks at the file. The lines differ only in where the record \
+comes from: a `HashMap`, or a table of 10 000 rows with a unique index on the slug, which is asked once a request. SQLite \
+runs within the application; PostgreSQL and MariaDB are servers, reached by TCP over loopback, on the application's core, \
+and their CPU time is part of the sum. \"To memory\" is the figure divided by that of memory. Shown, not promised.";
+
 impl Report {
     /// An empty report of a run in this environment.
     pub(crate) fn new(environment: Vec<(&'static str, String)>) -> Self {
         Self {
             environment,
             ratios: Vec::new(),
+            objects: None,
             memory: Vec::new(),
         }
     }
@@ -46,7 +56,14 @@ impl Report {
         if !self.ratios.is_empty() {
             text.push_str("\n## CPU time of an answer\n\n");
             text.push_str(&self.ratio_table());
-            text.push_str(&self.disturbances());
+            let turns = self.ratios.iter();
+            let turns = turns.map(|row| (row.scenario.as_str(), row.disturbed));
+            text.push_str(&disturbances(turns));
+        }
+        if let Some(objects) = &self.objects {
+            let _ = write!(text, "\n## Objects: what a database costs\n\n{OBJECTS}\n\n");
+            text.push_str(&object_table(objects));
+            text.push_str(&disturbances([("objects", objects.disturbed)]));
         }
         if !self.memory.is_empty() {
             text.push_str("\n## Resident memory\n\n");
@@ -83,28 +100,60 @@ impl Report {
         table(&head, self.ratios.iter().map(ratio_cells))
     }
 
-    /// Says which figures to distrust; nothing when the machine was quiet.
-    fn disturbances(&self) -> String {
-        let mut text = String::new();
-        let mut rows: Vec<&Ratio> = self.ratios.iter().filter(|row| row.disturbed > 0).collect();
-        rows.dedup_by_key(|row| &row.scenario);
-        for row in rows {
-            let _ = write!(
-                text,
-                "\nOther programs ran on the cores during {} turns of \"{}\".",
-                row.disturbed, row.scenario
-            );
-        }
-        if !text.is_empty() {
-            text.push('\n');
-        }
-        text
-    }
-
     fn memory_table(&self) -> String {
         let head = ["memory", "server", "measured", "at most", "met"];
         table(&head, self.memory.iter().map(memory_cells))
     }
+}
+
+/// Says which figures to distrust, by their scenarios' disturbed turns; nothing when the machine was quiet.
+fn disturbances<'a>(turns: impl IntoIterator<Item = (&'a str, usize)>) -> String {
+    let mut text = String::new();
+    let disturbed = turns.into_iter().filter(|(_, turns)| *turns > 0);
+    let mut disturbed: Vec<_> = disturbed.collect();
+    disturbed.dedup_by_key(|(scenario, _)| *scenario);
+    for (scenario, turns) in disturbed {
+        let _ = write!(
+            text,
+            "\nOther programs ran on the cores during {turns} turns of \"{scenario}\"."
+        );
+    }
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text
+}
+
+fn object_table(objects: &Objects) -> String {
+    let head = [
+        "records from",
+        "requests/s",
+        "to memory",
+        "CPU µs",
+        "of which the database server",
+        "to memory",
+    ];
+    table(&head, objects.sources.iter().map(object_cells))
+}
+
+fn object_cells(row: &Source) -> Vec<String> {
+    let to_memory = |of: fn(&Relation) -> Quotient| {
+        let relation = row.to_memory.as_ref();
+        relation.map_or_else(blank, |relation| quotient(of(relation)))
+    };
+    vec![
+        row.name.clone(),
+        format!("{:.0}", row.per_second),
+        to_memory(|relation| relation.per_second),
+        micros(row.micros),
+        row.database_micros.map_or_else(blank, micros),
+        to_memory(|relation| relation.micros),
+    ]
+}
+
+fn quotient(quotient: Quotient) -> String {
+    let (low, high) = quotient.quartiles;
+    format!("{:.2} ({low:.2}–{high:.2})", quotient.median)
 }
 
 fn ratio_cells(row: &Ratio) -> Vec<String> {
@@ -117,10 +166,7 @@ fn ratio_cells(row: &Ratio) -> Vec<String> {
         Some(peer) => cells.extend([
             peer.peer.server.clone(),
             micros(peer.peer.micros),
-            format!(
-                "{:.2} ({:.2}–{:.2})",
-                peer.ratio, peer.spread.0, peer.spread.1
-            ),
+            quotient(peer.ratio),
             peer.target
                 .map_or_else(blank, |target| format!("≥ {target:.2}")),
             verdict(peer.met()),
@@ -197,12 +243,19 @@ fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::{Comparison, Cost};
+    use crate::scenario::ratio::{Comparison, Cost};
 
     fn cost(server: &str, micros: f64) -> Cost {
         Cost {
             server: server.to_owned(),
             micros,
+        }
+    }
+
+    fn around(median: f64) -> Quotient {
+        Quotient {
+            median,
+            quartiles: (median - 0.1, median + 0.1),
         }
     }
 
@@ -212,8 +265,7 @@ mod tests {
             subject: cost("gateway", 10.04),
             peer: Some(Comparison {
                 peer: cost("tower-http", 25.1),
-                ratio,
-                spread: (ratio - 0.1, ratio + 0.1),
+                ratio: around(ratio),
                 target,
             }),
             disturbed: 0,
@@ -271,5 +323,42 @@ mod tests {
         );
         report.memory.clear();
         assert!(report.targets_met());
+    }
+
+    #[test]
+    fn a_database_is_set_beside_memory_and_promises_nothing() {
+        let mut report = Report::new(Vec::new());
+        let memory = Source {
+            name: "memory".to_owned(),
+            per_second: 100_000.4,
+            micros: 9.0,
+            database_micros: None,
+            to_memory: None,
+        };
+        let database = Source {
+            name: "PostgreSQL 15.18".to_owned(),
+            per_second: 20_000.0,
+            micros: 45.0,
+            database_micros: Some(20.0),
+            to_memory: Some(Relation {
+                per_second: around(0.2),
+                micros: around(5.0),
+            }),
+        };
+        report.objects = Some(Objects {
+            sources: vec![memory, database],
+            disturbed: 2,
+        });
+        let text = report.render();
+        let expected = "\
+| records from     | requests/s | to memory        | CPU µs | of which the database server | to memory        |
+| ---------------- | ---------- | ---------------- | ------ | ---------------------------- | ---------------- |
+| memory           | 100000     | –                | 9.00   | –                            | –                |
+| PostgreSQL 15.18 | 20000      | 0.20 (0.10–0.30) | 45.0   | 20.0                         | 5.00 (4.90–5.10) |
+
+Other programs ran on the cores during 2 turns of \"objects\".
+";
+        assert!(text.contains(expected), "{text}");
+        assert!(text.ends_with("Targets met: 0 of 0.\n"), "{text}");
     }
 }

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::documents::SLUG;
 use crate::files::{MIB, TestFile, byte_at};
 
 /// A request, ready to be sent again and again, with the answer it must get.
@@ -35,6 +36,9 @@ pub(crate) struct Head {
     length: Option<u64>,
     hands_off: bool,
 }
+
+/// Below it stands a document for each slug.
+pub(crate) const DOCUMENTS: &str = "/documents/";
 
 /// The bytes of a range request: 64 KiB from the middle of a large file.
 pub(crate) const RANGE_OFFSET: u64 = 512 * MIB;
@@ -71,9 +75,18 @@ impl Request {
         Self::new(file, "", Expected::HandOff)
     }
 
+    /// The file of the document that is asked for, of an application that hands it off to a proxy.
+    pub(crate) fn document() -> Self {
+        let target = format!("{DOCUMENTS}{SLUG}");
+        Self::get(&target, "", Expected::HandOff)
+    }
+
     fn new(file: TestFile, headers: &str, expected: Expected) -> Self {
-        let name = file.name;
-        let text = format!("GET /files/{name} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
+        Self::get(&format!("/files/{}", file.name), headers, expected)
+    }
+
+    fn get(target: &str, headers: &str, expected: Expected) -> Self {
+        let text = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
         Self {
             bytes: text.into_bytes(),
             expected,

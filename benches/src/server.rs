@@ -2,8 +2,10 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
+use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::os::unix::fs::chown;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -17,6 +19,8 @@ use crate::proc::{self, Usage};
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long a server may take to end after it was asked to.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// Debian's `nobody` and `nogroup`, who own no file.
+const NOBODY: u32 = 65_534;
 
 /// How to start one process.
 #[derive(Debug)]
@@ -34,11 +38,15 @@ pub(crate) struct Launch {
 }
 
 /// What answers at one address: one process with its children, or a proxy with the application behind it.
+///
+/// The fields end in this order: a database waits for its clients to leave.
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) name: String,
     pub(crate) address: SocketAddr,
     processes: Vec<Process>,
+    /// What the application asks, measured with it and also apart.
+    databases: Vec<Process>,
 }
 
 #[derive(Debug)]
@@ -47,11 +55,19 @@ struct Process(Child);
 impl Server {
     /// Starts a process and waits until it listens.
     pub(crate) fn start(launch: Launch) -> Result<Self> {
+        Self::start_by(privileged(), launch)
+    }
+
+    /// The same, as [`unprivileged`].
+    pub(crate) fn start_unprivileged(launch: Launch) -> Result<Self> {
+        Self::start_by(unprivileged(), launch)
+    }
+
+    fn start_by(mut wrapper: Command, launch: Launch) -> Result<Self> {
         let log = File::create(&launch.log)
             .with_context(|| format!("cannot create {}", launch.log.display()))?;
-        let child = Command::new("setpriv")
-            // The server ends with the harness, whatever becomes of that. Both wrappers exec: the id stays the same.
-            .args(["--pdeathsig", "TERM", "taskset", "-c"])
+        let child = wrapper
+            .args(["taskset", "-c"])
             .arg(launch.core.to_string())
             .arg(&launch.program)
             .args(&launch.arguments)
@@ -68,6 +84,7 @@ impl Server {
             name: launch.name,
             address: launch.address,
             processes: vec![process],
+            databases: Vec::new(),
         })
     }
 
@@ -75,6 +92,13 @@ impl Server {
     pub(crate) fn in_front_of(mut self, application: Self) -> Self {
         self.name = format!("{} + {}", self.name, application.name);
         self.processes.extend(application.processes);
+        self.databases.extend(application.databases);
+        self
+    }
+
+    /// The application with the database that it asks.
+    pub(crate) fn backed_by(mut self, database: Self) -> Self {
+        self.databases.extend(database.processes);
         self
     }
 
@@ -111,18 +135,38 @@ impl Server {
         self.family()?.into_iter().map(proc::peak).sum()
     }
 
-    fn usage_now(&self) -> Result<Usage> {
-        let mut usage = Usage::default();
-        for process in self.family()? {
-            usage.add(process)?;
+    /// CPU time of the databases alone; `None` if there are none. To be read while the server is at rest.
+    pub(crate) fn usage_of_databases(&self) -> Result<Option<Usage>> {
+        if self.databases.is_empty() {
+            return Ok(None);
         }
-        Ok(usage)
+        usage_of(self.databases.iter()).map(Some)
+    }
+
+    fn usage_now(&self) -> Result<Usage> {
+        usage_of(self.all())
     }
 
     fn family(&self) -> Result<Vec<u32>> {
-        let families = self.processes.iter().map(|it| proc::family(it.0.id()));
-        Ok(families.collect::<Result<Vec<_>>>()?.concat())
+        family_of(self.all())
     }
+
+    fn all(&self) -> impl Iterator<Item = &Process> {
+        self.processes.iter().chain(&self.databases)
+    }
+}
+
+fn usage_of<'a>(processes: impl Iterator<Item = &'a Process>) -> Result<Usage> {
+    let mut usage = Usage::default();
+    for process in family_of(processes)? {
+        usage.add(process)?;
+    }
+    Ok(usage)
+}
+
+fn family_of<'a>(processes: impl Iterator<Item = &'a Process>) -> Result<Vec<u32>> {
+    let families = processes.map(|it| proc::family(it.0.id()));
+    Ok(families.collect::<Result<Vec<_>>>()?.concat())
 }
 
 impl Process {
@@ -169,6 +213,37 @@ impl Drop for Process {
     }
 }
 
+/// A wrapper of a program: it ends with the harness, whatever becomes of that. It execs, so the id stays the same.
+fn privileged() -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "TERM"]);
+    command
+}
+
+/// The same for programs that refuse to run as root, as the databases do: as a user who owns no file.
+pub(crate) fn unprivileged() -> Command {
+    let mut command = privileged();
+    // The caller's own folder may be closed to that user.
+    command.current_dir("/");
+    if is_root() {
+        let user = NOBODY.to_string();
+        command.args(["--reuid", &user, "--regid", &user, "--clear-groups"]);
+    }
+    command
+}
+
+/// Gives a file or folder to the user of [`unprivileged`] programs.
+pub(crate) fn hand_over(path: &Path) -> io::Result<()> {
+    if is_root() {
+        chown(path, Some(NOBODY), Some(NOBODY))?;
+    }
+    Ok(())
+}
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
 /// A loopback address that nobody listens on.
 pub(crate) fn free_address() -> Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").context("cannot find a free port")?;
@@ -199,16 +274,37 @@ mod tests {
         assert!(text.contains("no such key"), "{text}");
     }
 
+    fn busy(script: &str) -> Server {
+        let child = Command::new("sh").args(["-c", script]).spawn().unwrap();
+        Server {
+            name: "busy".to_owned(),
+            address: free_address().unwrap(),
+            processes: vec![Process(child)],
+            databases: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_time_of_a_database_is_counted_with_the_applications_and_apart() {
+        let application = busy("exec sleep 1000");
+        assert_eq!(application.usage_of_databases().unwrap(), None);
+        let server = application.backed_by(busy("while :; do :; done"));
+        let deadline = Instant::now() + PATIENCE;
+        let before = server.usage_of_databases().unwrap().unwrap();
+        let both = server.usage_now().unwrap();
+        let since = |now: Usage| now.since(&before);
+        while since(server.usage_of_databases().unwrap().unwrap()) < 1_000_000 {
+            assert!(Instant::now() < deadline, "no CPU time seen");
+            sleep(Duration::from_millis(5));
+        }
+        assert!(server.usage_now().unwrap().since(&both) >= 1_000_000);
+    }
+
     #[test]
     fn the_time_of_children_is_counted_and_they_end_with_the_server() {
         let folder = tempfile::tempdir().unwrap();
         let script = "trap 'kill $!; exit' TERM; while :; do :; done & wait";
-        let child = Command::new("sh").args(["-c", script]).spawn().unwrap();
-        let server = Server {
-            name: "busy".to_owned(),
-            address: free_address().unwrap(),
-            processes: vec![Process(child)],
-        };
+        let server = busy(script);
         let deadline = Instant::now() + PATIENCE;
         let before = server.usage_now().unwrap();
         while server.usage_now().unwrap().since(&before) < 1_000_000 {

@@ -23,10 +23,26 @@ where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
+    serve_once_made(listen, std::future::ready(Ok(service)))
+}
+
+/// The same with a service that must be made on the runtime on which it will run, as a database's connections must.
+pub(super) fn serve_once_made<S, B>(
+    listen: SocketAddr,
+    service: impl Future<Output = Result<S>>,
+) -> Result<()>
+where
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Into<BoxError>,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async move {
+        let service = service.await?;
         let listener = TcpListener::bind(listen)
             .await
             .with_context(|| format!("cannot listen on {listen}"))?;

@@ -1,9 +1,10 @@
-//! What the gateway is compared with: three servers of this program, and nginx.
+//! What the gateway is compared with: servers of this program, and nginx.
 
 mod actix;
 mod bare_hyper;
 mod http1;
 pub(crate) mod nginx;
+mod object;
 mod tower_http;
 
 use std::ffi::OsString;
@@ -14,6 +15,7 @@ use anyhow::Result;
 use clap::Subcommand;
 
 pub(crate) use self::bare_hyper::{same_head, sample_head};
+use crate::database::Database;
 use crate::lab::{self, Lab};
 use crate::server::{Launch, Server, free_address};
 
@@ -47,6 +49,18 @@ pub(crate) enum Peer {
         #[arg(long)]
         root: PathBuf,
     },
+    /// The library's `ObjectView` on hyper, which hands the files of documents off to nginx.
+    Object {
+        /// Address to listen on.
+        #[arg(long)]
+        listen: SocketAddr,
+        /// Folder of the files.
+        #[arg(long)]
+        root: PathBuf,
+        /// Database whose table `document` holds the records; by default this process's memory does.
+        #[arg(long, value_name = "URL")]
+        database: Option<String>,
+    },
 }
 
 impl Peer {
@@ -56,6 +70,11 @@ impl Peer {
             Self::BareHyper { listen, head } => bare_hyper::run(listen, &head),
             Self::TowerHttp { listen, root } => tower_http::run(listen, &root),
             Self::ActixFiles { listen, root } => actix::run(listen, &root),
+            Self::Object {
+                listen,
+                root,
+                database,
+            } => object::run(listen, &root, database.as_deref()),
         }
     }
 }
@@ -84,7 +103,31 @@ pub(crate) fn start_actix_files(lab: &Lab) -> Result<Server> {
     start(lab, "actix-files", "actix-files", root)
 }
 
-fn start(lab: &Lab, command: &str, name: &str, options: [OsString; 2]) -> Result<Server> {
+/// Starts the object view over records in its own memory.
+pub(crate) fn start_object_in_memory(lab: &Lab) -> Result<Server> {
+    let root = ["--root".into(), lab.files().into()];
+    start(lab, "object", "memory", root)
+}
+
+/// Starts the object view over a database, and the database; both are one server then.
+pub(crate) fn start_object_over(lab: &Lab, database: &Database) -> Result<Server> {
+    let running = database.start(lab)?;
+    let root = ["--root".into(), lab.files().into()];
+    let url = ["--database".into(), running.url.into()];
+    let options = root.into_iter().chain(url);
+    let application = start(lab, "object", &database.name, options)?;
+    Ok(match running.server {
+        Some(server) => application.backed_by(server),
+        None => application,
+    })
+}
+
+fn start(
+    lab: &Lab,
+    command: &str,
+    name: &str,
+    options: impl IntoIterator<Item = OsString>,
+) -> Result<Server> {
     let address = free_address()?;
     let mut arguments: Vec<OsString> = vec!["peer".into(), command.into()];
     arguments.extend(["--listen".into(), address.to_string().into()]);
@@ -95,6 +138,7 @@ fn start(lab: &Lab, command: &str, name: &str, options: [OsString; 2]) -> Result
         arguments,
         address,
         core: lab.cores.server,
-        log: lab.path(&format!("{command}.log")),
+        // Several of one kind may run at once; the port tells them apart.
+        log: lab.path(&format!("{command}-{}.log", address.port())),
     })
 }

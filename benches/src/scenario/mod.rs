@@ -5,16 +5,20 @@
 
 mod end_to_end;
 mod hand_off;
-mod ratio;
+mod object;
+pub(crate) mod ratio;
 mod streaming;
+mod tally;
 mod turn;
 
 use anyhow::{Context, Result};
 
 pub(crate) use self::end_to_end::end_to_end;
 pub(crate) use self::hand_off::hand_off;
-pub(crate) use self::ratio::{Comparison, Cost, Ratio};
+pub(crate) use self::object::{Objects, Relation, Source, object};
+use self::ratio::Ratio;
 pub(crate) use self::streaming::streaming;
+use self::tally::Tally;
 use self::turn::Turn;
 use crate::client;
 use crate::files::{self, MIB, TestFile};
@@ -46,36 +50,29 @@ struct Opponent {
     target: Option<f64>,
 }
 
-/// What the sittings of a scenario brought so far.
-#[derive(Debug, Default)]
-struct Tally {
-    /// CPU time of an answer in microseconds, round by round: the subject's, then those of each peer.
-    costs: Vec<Vec<f64>>,
-    /// Turns that were taken again.
-    repeated: usize,
-    /// Turns that stayed disturbed.
-    disturbed: usize,
+/// Lets the servers of one scenario take turns, and returns a row for each peer.
+fn compete(lab: &Lab, set_up: impl Fn() -> Result<Contest>) -> Result<Vec<Ratio>> {
+    Ok(hold(lab, set_up)?.ratios())
 }
 
-/// Lets the servers of one scenario take turns, and returns a row for each peer.
+/// Lets the servers of one scenario take turns.
 ///
 /// Each sitting starts them anew: how the memory of a process happens to lie can make it dearer by a third as long as it
 /// lives, and no number of turns would show that.
-fn compete(lab: &Lab, set_up: impl Fn() -> Result<Contest>) -> Result<Vec<Ratio>> {
-    let mut tally = Tally::default();
-    let mut rows = Vec::new();
-    for sitting in 0..lab.plan.sittings {
+fn hold(lab: &Lab, set_up: impl Fn() -> Result<Contest>) -> Result<Tally> {
+    let mut tally = None;
+    for _ in 0..lab.plan.sittings {
         lab.wait_for_calm()?;
         let contest = set_up()?;
-        if sitting == 0 {
+        let tally = tally.get_or_insert_with(|| {
             eprintln!("measuring {} …", contest.scenario);
-        }
+            Tally::of(&contest)
+        });
         contest
-            .sit(lab, &mut tally)
+            .sit(lab, tally)
             .with_context(|| contest.scenario.clone())?;
-        rows = contest.rows(&tally);
     }
-    Ok(rows)
+    tally.context("the plan has no sitting")
 }
 
 impl Contest {
@@ -92,15 +89,14 @@ impl Contest {
                 .exchange(&self.request)
                 .with_context(|| server.name.clone())?;
         }
-        tally.costs.resize(self.servers().count(), Vec::new());
         for _ in 0..lab.plan.turns(self.request.expected.length()).rounds {
             for (place, server) in self.servers().enumerate() {
                 let turn = self
                     .calm_turn(server, lab, tally)
                     .with_context(|| server.name.clone())?;
                 tally.disturbed += usize::from(turn.disturbed);
-                if let Some(costs) = tally.costs.get_mut(place) {
-                    costs.push(turn.micros);
+                if let Some(standing) = tally.standings.get_mut(place) {
+                    standing.turns.push(turn);
                 }
             }
         }
@@ -116,28 +112,6 @@ impl Contest {
             }
             tally.repeated += 1;
         }
-    }
-
-    fn rows(&self, tally: &Tally) -> Vec<Ratio> {
-        let Some((own, others)) = tally.costs.split_first() else {
-            return Vec::new();
-        };
-        let row = |peer| Ratio {
-            scenario: self.scenario.clone(),
-            subject: Cost::of(&self.subject, own),
-            peer,
-            disturbed: tally.disturbed,
-        };
-        if others.is_empty() {
-            return vec![row(None)];
-        }
-        let compared = self.peers.iter().zip(others);
-        compared
-            .map(|(peer, costs)| {
-                let cost = Cost::of(&peer.server, costs);
-                row(Some(Comparison::new(cost, costs, own, peer.target)))
-            })
-            .collect()
     }
 }
 

@@ -1,7 +1,5 @@
 //! A row of the table of CPU time: two servers, what an answer cost each, and the ratio of the two.
 
-use crate::server::Server;
-
 /// A row of the table of CPU time.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Ratio {
@@ -25,20 +23,38 @@ pub(crate) struct Cost {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Comparison {
     pub(crate) peer: Cost,
-    /// Median of the rounds' ratios.
-    pub(crate) ratio: f64,
-    /// Half of the rounds' ratios lie between these.
-    pub(crate) spread: (f64, f64),
+    pub(crate) ratio: Quotient,
     /// The least `ratio` that the project promises.
     pub(crate) target: Option<f64>,
 }
 
+/// How one server's rounds relate to another's.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Quotient {
+    /// Of the single rounds' quotients.
+    pub(crate) median: f64,
+    /// Half of the rounds' quotients lie between these.
+    pub(crate) quartiles: (f64, f64),
+}
+
 impl Cost {
     /// The median of a server's rounds.
-    pub(super) fn of(server: &Server, rounds: &[f64]) -> Self {
+    pub(super) fn of(server: &str, rounds: &[f64]) -> Self {
         Self {
-            server: server.name.clone(),
-            micros: quantile(rounds, 0.5),
+            server: server.to_owned(),
+            micros: median(rounds),
+        }
+    }
+}
+
+impl Quotient {
+    /// Divides round by round.
+    pub(super) fn of(rounds: &[f64], by: &[f64]) -> Self {
+        let rounds = rounds.iter().zip(by);
+        let quotients: Vec<f64> = rounds.map(|(one, by)| one / by).collect();
+        Self {
+            median: median(&quotients),
+            quartiles: (quantile(&quotients, 0.25), quantile(&quotients, 0.75)),
         }
     }
 }
@@ -46,19 +62,22 @@ impl Cost {
 impl Comparison {
     /// Compares round by round.
     pub(super) fn new(peer: Cost, costs: &[f64], own: &[f64], target: Option<f64>) -> Self {
-        let rounds = costs.iter().zip(own);
-        let ratios: Vec<f64> = rounds.map(|(peer, own)| peer / own).collect();
         Self {
             peer,
-            ratio: quantile(&ratios, 0.5),
-            spread: (quantile(&ratios, 0.25), quantile(&ratios, 0.75)),
+            ratio: Quotient::of(costs, own),
             target,
         }
     }
+
     /// Whether the promise is kept; `None` where there is none.
     pub(crate) fn met(&self) -> Option<bool> {
-        self.target.map(|target| self.ratio >= target)
+        self.target.map(|target| self.ratio.median >= target)
     }
+}
+
+/// The value in the middle.
+pub(super) fn median(values: &[f64]) -> f64 {
+    quantile(values, 0.5)
 }
 
 /// The value below which this share of the values lies, between two of them where it must.
@@ -85,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_dearer_peer_has_a_ratio_above_one() {
-        assert_eq!(comparison(&[20.0], &[10.0], None).ratio, 2.0);
+        assert_eq!(comparison(&[20.0], &[10.0], None).ratio.median, 2.0);
     }
 
     #[test]
@@ -99,7 +118,11 @@ mod tests {
         let calm = comparison(&[10.0, 11.0, 12.0, 13.0, 14.0], &[10.0; 5], None);
         let wild = comparison(&[10.0, 11.0, 12.0, 13.0, 90.0], &[10.0; 5], None);
         assert_eq!(calm, wild);
-        assert_eq!((calm.ratio, calm.spread), (1.2, (1.1, 1.3)));
+        let expected = Quotient {
+            median: 1.2,
+            quartiles: (1.1, 1.3),
+        };
+        assert_eq!(calm.ratio, expected);
     }
 
     #[test]

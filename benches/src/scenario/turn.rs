@@ -15,6 +15,10 @@ use crate::server::Server;
 pub(super) struct Turn {
     /// CPU time of an answer in microseconds.
     pub(super) micros: f64,
+    /// The part of it that a database server used; `None` if the server has none.
+    pub(super) database_micros: Option<f64>,
+    /// Answers in a second.
+    pub(super) per_second: f64,
     /// Whether other programs ran on the cores meanwhile; they change what a wake-up and a cache miss cost.
     pub(super) disturbed: bool,
 }
@@ -23,6 +27,7 @@ pub(super) struct Turn {
 #[derive(Debug)]
 struct Snapshot {
     server: Usage,
+    databases: Option<Usage>,
     client: Usage,
     server_core: u64,
     client_core: u64,
@@ -36,7 +41,7 @@ impl Turn {
         let start = Instant::now();
         let slice = lab.plan.turns(contest.request.expected.length()).slice;
         let answered = client::load(&mut connections, &contest.request, slice)?;
-        let span = start.elapsed().as_nanos() as u64;
+        let span = start.elapsed();
         let after = Snapshot::take(server, lab)?;
 
         let nanos = after.server.since(&before.server);
@@ -44,9 +49,13 @@ impl Turn {
         // The cores' clocks are coarse, so a little is no sign of anybody.
         let others = (after.server_core - before.server_core).saturating_sub(nanos)
             + (after.client_core - before.client_core).saturating_sub(client);
+        let micros = |nanos: u64| nanos as f64 / 1000.0 / answered as f64;
+        let databases = after.databases.zip(before.databases);
         Ok(Self {
-            micros: nanos as f64 / 1000.0 / answered as f64,
-            disturbed: others > span / 10 + 2 * proc::tick(),
+            micros: micros(nanos),
+            database_micros: databases.map(|(after, before)| micros(after.since(&before))),
+            per_second: answered as f64 / span.as_secs_f64(),
+            disturbed: others > span.as_nanos() as u64 / 10 + 2 * proc::tick(),
         })
     }
 }
@@ -57,6 +66,7 @@ impl Snapshot {
         client.add(std::process::id())?;
         Ok(Self {
             server: server.usage()?,
+            databases: server.usage_of_databases()?,
             client,
             server_core: proc::busy(lab.cores.server)?,
             client_core: proc::busy(lab.cores.client)?,
