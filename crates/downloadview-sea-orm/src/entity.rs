@@ -19,7 +19,7 @@ use sea_orm::{
 
 use crate::kind::{Kind, wanted};
 use crate::parameter::Parameter;
-use crate::plan::{LIMIT, Plan, QUERY_TIMEOUT, Template};
+use crate::plan::{Plan, QUERY_TIMEOUT, Template, limited};
 use crate::role::Role;
 use crate::row::{Described, Selected};
 
@@ -244,14 +244,13 @@ pub struct EntityRecords<E: EntityTrait> {
 impl<E: EntityTrait> EntityRecords<E> {
     /// The lookup comes first, so that its value is the first of the statement's.
     fn statement(&self, value: Value, further: Condition) -> Statement {
-        E::find()
+        let select = E::find()
             .select_only()
             .columns(self.columns.iter().copied())
             .filter(self.column.eq(value))
             .filter(self.filter.clone())
-            .filter(further)
-            .limit(LIMIT)
-            .build(self.plan.db.get_database_backend())
+            .filter(further);
+        limited(select.build(self.plan.db.get_database_backend()))
     }
 }
 

@@ -12,9 +12,6 @@ use crate::row::{Described, Selected, describe};
 /// How long a statement may take, when nobody says otherwise.
 pub(crate) const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Two rows are asked for, to notice that a lookup is ambiguous.
-pub(crate) const LIMIT: u64 = 2;
-
 /// What all requests of a view have in common.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
@@ -63,6 +60,14 @@ impl Plan {
         })?;
         Ok(Some((row, described)))
     }
+}
+
+/// Asks for two rows at most: the second tells that the lookup is ambiguous.
+///
+/// The number is part of the text. SQLite plans by the value of a bound limit, and so would plan anew for every request.
+pub(crate) fn limited(mut statement: Statement) -> Statement {
+    statement.sql.push_str(" LIMIT 2");
+    statement
 }
 
 /// A statement whose first value is the one looked for.

@@ -14,7 +14,7 @@ use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbErr, Value};
 use crate::failure;
 use crate::kind::wanted;
 use crate::parameter::Parameter;
-use crate::plan::{LIMIT, Plan, QUERY_TIMEOUT, Template};
+use crate::plan::{Plan, QUERY_TIMEOUT, Template, limited};
 use crate::role::Role;
 use crate::row::{Described, Selected};
 use crate::schema::{self, Column};
@@ -116,7 +116,8 @@ impl Table {
         let columns = selected.collect::<Result<Vec<_>, _>>()?;
         let placeholder = lookup.kind.any_lookup();
         let statement = self.statement(&lookup.name, placeholder.clone(), &columns);
-        let template = Template::new(db.get_database_backend().build(&statement), &placeholder);
+        let statement = limited(db.get_database_backend().build(&statement));
+        let template = Template::new(statement, &placeholder);
         let template = template.ok_or_else(|| {
             DbErr::Custom("the statement does not begin with the value looked for".to_owned())
         })?;
@@ -142,8 +143,7 @@ impl Table {
         let mut statement = Query::select();
         statement
             .columns(columns.iter().map(|column| Alias::new(&column.name)))
-            .and_where(Expr::col(Alias::new(lookup)).eq(value))
-            .limit(LIMIT);
+            .and_where(Expr::col(Alias::new(lookup)).eq(value));
         let table = Alias::new(&self.name);
         match &self.schema {
             Some(schema) => statement.from((Alias::new(schema), table)),

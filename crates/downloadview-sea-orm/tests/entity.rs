@@ -54,7 +54,7 @@ async fn a_row_that_says_everything_is_delegated_with_one_statement_and_no_look(
     assert_eq!(
         statements(&log),
         [format!(
-            "SELECT {columns} FROM \"document\" WHERE \"document\".\"slug\" = ? LIMIT ?"
+            "SELECT {columns} FROM \"document\" WHERE \"document\".\"slug\" = ? LIMIT 2"
         )]
     );
 }

@@ -32,7 +32,7 @@ async fn a_row_that_says_everything_is_delegated_with_one_statement_and_no_look(
     assert_eq!(
         *log.lock().unwrap(),
         [
-            "SELECT \"file\", \"basename\", \"content_type\", \"size\", \"modified\" FROM \"document\" WHERE \"slug\" = ? LIMIT ?"
+            "SELECT \"file\", \"basename\", \"content_type\", \"size\", \"modified\" FROM \"document\" WHERE \"slug\" = ? LIMIT 2"
         ]
     );
 }
