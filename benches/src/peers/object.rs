@@ -91,7 +91,9 @@ async fn in_table(url: &str) -> Result<TableRecords> {
         .sqlx_logging(false)
         .map_sqlx_sqlite_opts(|options| options.read_only(true));
     let db = sea_orm::Database::connect(options).await?;
-    let table = Table::new("document", "slug", slug, "file")
+    let table = Table::new("document")
+        .lookup("slug", slug)
+        .file("file")
         .column(Role::Basename, "title")
         .column(Role::Size, "size")
         .column(Role::Modified, "changed");

@@ -10,7 +10,7 @@ use downloadview::storage::Storage;
 use downloadview::view::{FileRecord, FindRecord, ObjectView};
 use downloadview::{Error, Result};
 use http::request::Parts;
-use sea_orm::sea_query::IntoCondition;
+use sea_orm::sea_query::{Expr, IntoCondition};
 use sea_orm::{
     ColumnTrait, Condition, DatabaseConnection, EntityTrait, IdenStatic as _, Iterable as _,
     PrimaryKeyToColumn as _, QueryFilter as _, QueryResult, QuerySelect as _, QueryTrait as _,
@@ -21,13 +21,47 @@ use crate::kind::{Kind, wanted};
 use crate::parameter::Parameter;
 use crate::plan::{Plan, QUERY_TIMEOUT, Template, limited};
 use crate::role::Role;
-use crate::row::{Described, Selected};
+use crate::row::{Described, Selected, selection};
 
 type FilterBy = Arc<dyn Fn(&Parts) -> Result<Condition> + Send + Sync>;
 
+/// Object views over entities: `ObjectView::entity::<document::Entity>(db)`.
+#[doc(alias = "ObjectDownloadView")]
+pub trait ObjectViewExt {
+    /// Begins a view over the rows of an entity.
+    fn entity<E: EntityTrait>(db: DatabaseConnection) -> EntityView<E> {
+        EntityView::new(db)
+    }
+}
+
+/// The only implementation, so that nobody has to write which `ObjectView` is meant.
+impl ObjectViewExt for ObjectView<Undescribed> {}
+
+/// The records of a view that does not know its entity yet. There are none.
+#[derive(Debug)]
+pub enum Undescribed {}
+
+impl FindRecord for Undescribed {
+    type Record = EmptyRecord;
+
+    async fn find(&self, _request: &Parts) -> Result<Option<EmptyRecord>> {
+        match *self {}
+    }
+}
+
+/// A record of [`Undescribed`].
+#[derive(Debug)]
+pub enum EmptyRecord {}
+
+impl FileRecord for EmptyRecord {
+    fn file(&self) -> Option<&str> {
+        match *self {}
+    }
+}
+
 /// A view over the rows of an entity, being described: which column finds a row, and what its columns say of the file.
 ///
-/// Begun by [`ObjectView::entity`](crate::ObjectView::entity), ended by [`storage`](Self::storage).
+/// Begun by [`ObjectViewExt::entity`], ended by [`storage`](Self::storage).
 #[must_use]
 pub struct EntityView<E: EntityTrait> {
     db: DatabaseConnection,
@@ -179,7 +213,8 @@ impl<E: EntityTrait> EntityView<E> {
             plan,
             column,
             parameter,
-            columns: [columns, self.further].concat(),
+            columns,
+            further: self.further,
             filter: self.filter,
             filter_by: self.filter_by,
             template: None,
@@ -212,7 +247,7 @@ fn fitting<E: EntityTrait>(
     column: E::Column,
 ) -> Result<Selected> {
     let name = column.as_str().to_owned();
-    let kind = Kind::of(column.def().get_column_type());
+    let kind = Kind::of(column.def().get_column_type(), db.get_database_backend());
     if kind.fits(role, db.get_database_backend()) {
         return Ok(Selected { role, name, kind });
     }
@@ -234,7 +269,9 @@ pub struct EntityRecords<E: EntityTrait> {
     plan: Plan,
     column: E::Column,
     parameter: Arc<dyn Parameter>,
+    /// Those of the plan, in its order.
     columns: Vec<E::Column>,
+    further: Vec<E::Column>,
     filter: Condition,
     filter_by: Option<FilterBy>,
     /// Unless the statement depends on the request.
@@ -244,13 +281,19 @@ pub struct EntityRecords<E: EntityTrait> {
 impl<E: EntityTrait> EntityRecords<E> {
     /// The lookup comes first, so that its value is the first of the statement's.
     fn statement(&self, value: Value, further: Condition) -> Statement {
-        let select = E::find()
-            .select_only()
-            .columns(self.columns.iter().copied())
+        let backend = self.plan.db.get_database_backend();
+        let mut select = E::find().select_only();
+        for (described, column) in self.plan.columns.iter().zip(&self.columns) {
+            let expression = column.select_as(Expr::col((E::default(), *column)));
+            let selected = selection(described, expression, backend);
+            select = select.expr_as(selected, column.as_str());
+        }
+        let select = select
+            .columns(self.further.iter().copied())
             .filter(self.column.eq(value))
             .filter(self.filter.clone())
             .filter(further);
-        limited(select.build(self.plan.db.get_database_backend()))
+        limited(select.build(backend))
     }
 }
 
@@ -315,6 +358,7 @@ impl<E: EntityTrait> Clone for EntityRecords<E> {
             column: self.column,
             parameter: Arc::clone(&self.parameter),
             columns: self.columns.clone(),
+            further: self.further.clone(),
             filter: self.filter.clone(),
             filter_by: self.filter_by.clone(),
             template: self.template.clone(),

@@ -3,18 +3,18 @@
 use std::io;
 
 use downloadview::Error;
-use sea_orm::sqlx;
+use sea_orm::sqlx::{self, error::DatabaseError};
 use sea_orm::{DbErr, RuntimeErr};
 
 /// The error that the answer is made of: 503 if it may pass by itself, 404 if the value looked for is none that the
 /// column could hold, 500 otherwise.
 pub(crate) fn error(failure: DbErr) -> Error {
     match meaning(&failure) {
-        Meaning::Temporary => Error::Unavailable {
+        Meaning::Temporary | Meaning::Stale => Error::Unavailable {
             source: io::Error::other(failure),
         },
         Meaning::UnfitValue => {
-            tracing::warn!("the database refused the value looked for: no row can have it");
+            tracing::debug!("the database refused the value looked for: no row can have it");
             Error::NotFound
         }
         Meaning::Permanent => Error::other(failure),
@@ -33,12 +33,23 @@ pub(crate) fn timed_out() -> Error {
 
 /// Whether the same request may succeed later, with nothing changed but the database's state.
 pub(crate) fn is_temporary(failure: &DbErr) -> bool {
-    meaning(failure) == Meaning::Temporary
+    matches!(meaning(failure), Meaning::Temporary | Meaning::Stale)
+}
+
+/// Whether a connection remembers a statement as it was before the table was altered. New connections do not.
+#[must_use]
+pub fn is_stale(error: &Error) -> bool {
+    let Error::Unavailable { source } = error else {
+        return false;
+    };
+    let failure = source.get_ref().and_then(|inner| inner.downcast_ref());
+    failure.is_some_and(|failure| meaning(failure) == Meaning::Stale)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Meaning {
     Temporary,
+    Stale,
     UnfitValue,
     Permanent,
 }
@@ -60,20 +71,33 @@ fn of_driver(error: &sqlx::Error) -> Meaning {
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => Meaning::Temporary,
-        sqlx::Error::Database(error) if is_beyond_charset(error.message()) => Meaning::UnfitValue,
-        sqlx::Error::Database(error) => {
-            let code = error.code();
-            code.map_or(Meaning::Permanent, |code| of_code(&code))
-        }
+        sqlx::Error::Database(error) => match mysql_number(&**error) {
+            Some(number) => of_mysql(number, error.code().as_deref()),
+            None => of_code(error.code().as_deref().unwrap_or_default()),
+        },
         _ => Meaning::Permanent,
     }
 }
 
-/// The value has a character that the column's character set lacks: errors 1267 of MariaDB and MySQL, and 3854 of MySQL 8,
-/// which share their SQLSTATE with many others.
-fn is_beyond_charset(message: &str) -> bool {
-    let starts = ["Illegal mix of collations", "Cannot convert string"];
-    starts.iter().any(|start| message.starts_with(start))
+/// MySQL's own number of an error. Its driver writes `1267 (HY000): Illegal mix ...`, the message in the server's language;
+/// asking for the number would need the driver itself, which is the application's to choose.
+fn mysql_number(error: &dyn DatabaseError) -> Option<u16> {
+    let text = error.to_string();
+    let (number, rest) = text.split_once(" (")?;
+    let is_state = rest.get(5..7) == Some("):");
+    number.parse().ok().filter(|_| is_state)
+}
+
+fn of_mysql(number: u16, state: Option<&str>) -> Meaning {
+    match number {
+        // Too many connections: of all, of this user, of this user in this hour.
+        1040 | 1203 | 1226 => Meaning::Temporary,
+        // Waited too long for a lock, deadlock, interrupted, killed, took too long (of MySQL and of MariaDB).
+        1205 | 1213 | 1317 | 1927 | 3024 | 1969 => Meaning::Temporary,
+        // A character that the column's character set lacks.
+        1267 | 1270 | 1271 | 1366 | 3854 => Meaning::UnfitValue,
+        _ => of_code(state.unwrap_or_default()),
+    }
 }
 
 /// SQLSTATE of PostgreSQL and MySQL, or SQLite's extended result code.
@@ -81,15 +105,24 @@ fn of_code(code: &str) -> Meaning {
     if let Ok(extended) = code.parse::<u32>()
         && code.len() != 5
     {
-        // SQLITE_BUSY, SQLITE_LOCKED, SQLITE_IOERR
+        // SQLITE_BUSY, SQLITE_LOCKED, SQLITE_IOERR, SQLITE_CANTOPEN, SQLITE_PROTOCOL
         return match extended & 0xff {
-            5 | 6 | 10 => Meaning::Temporary,
+            5 | 6 | 10 | 14 | 15 => Meaning::Temporary,
             _ => Meaning::Permanent,
         };
     }
+    match code {
+        // "cached plan must not change result type"; a prepared statement that is not there, or is there already, behind a
+        // pooler.
+        "0A000" | "26000" | "42P05" => return Meaning::Stale,
+        // Lock not available.
+        "55P03" => return Meaning::Temporary,
+        _ => {}
+    }
     match code.get(..2) {
-        // Connection exception, insufficient resources, operator intervention (PostgreSQL, appendix A).
-        Some("08" | "53" | "57") => Meaning::Temporary,
+        // Connection exception, transaction rollback (such as a conflict with recovery on a standby), insufficient resources,
+        // operator intervention, system error (PostgreSQL, appendix A).
+        Some("08" | "40" | "53" | "57" | "58") => Meaning::Temporary,
         // Data exception: out of range, not in the column's character set.
         Some("22") => Meaning::UnfitValue,
         _ => Meaning::Permanent,
@@ -102,9 +135,28 @@ mod tests {
 
     #[test]
     fn codes_of_a_database_that_will_be_back_are_temporary() {
-        for code in ["08006", "53300", "57P01", "57P03", "5", "261", "6", "10"] {
+        for code in [
+            "08006", "40001", "53300", "55P03", "57014", "57P01", "57P03", "58030", "5", "261",
+            "6", "10", "14",
+        ] {
             assert_eq!(of_code(code), Meaning::Temporary, "{code}");
         }
+    }
+
+    #[test]
+    fn a_statement_prepared_before_its_table_was_altered_is_stale() {
+        for code in ["0A000", "26000", "42P05"] {
+            assert_eq!(of_code(code), Meaning::Stale, "{code}");
+        }
+    }
+
+    #[test]
+    fn errors_of_mysql_are_known_by_number_whatever_their_language() {
+        assert_eq!(of_mysql(1267, Some("HY000")), Meaning::UnfitValue);
+        assert_eq!(of_mysql(1205, Some("HY000")), Meaning::Temporary);
+        assert_eq!(of_mysql(1226, Some("42000")), Meaning::Temporary);
+        assert_eq!(of_mysql(1146, Some("42S02")), Meaning::Permanent);
+        assert_eq!(of_mysql(1053, Some("08S01")), Meaning::Temporary);
     }
 
     #[test]

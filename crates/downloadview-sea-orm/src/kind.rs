@@ -10,6 +10,8 @@ use crate::role::Role;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Kind {
     Text,
+    /// A text that PostgreSQL fills up with blanks, which are no part of it.
+    Padded,
     Integer(Integer),
     /// A date with time and zone.
     Instant,
@@ -37,12 +39,17 @@ pub(crate) enum Integer {
 
 impl Kind {
     /// That of an entity's column.
-    pub(crate) fn of(column: &ColumnType) -> Self {
+    pub(crate) fn of(column: &ColumnType, backend: DatabaseBackend) -> Self {
+        match Self::as_declared(column) {
+            Self::Integer(width) => Self::Integer(width.stored_by(backend)),
+            kind => kind,
+        }
+    }
+
+    fn as_declared(column: &ColumnType) -> Self {
         match column {
-            ColumnType::Char(_)
-            | ColumnType::String(_)
-            | ColumnType::Text
-            | ColumnType::Enum { .. } => Self::Text,
+            ColumnType::Char(_) => Self::Padded,
+            ColumnType::String(_) | ColumnType::Text | ColumnType::Enum { .. } => Self::Text,
             ColumnType::TinyInteger => Self::Integer(Integer::I8),
             ColumnType::SmallInteger => Self::Integer(Integer::I16),
             ColumnType::Integer => Self::Integer(Integer::I32),
@@ -61,15 +68,18 @@ impl Kind {
     /// Whether a column of this kind can have the role.
     pub(crate) fn fits(&self, role: Role, backend: DatabaseBackend) -> bool {
         match role {
-            Role::Lookup => matches!(self, Self::Text | Self::Integer(_) | Self::Uuid),
+            Role::Lookup => matches!(
+                self,
+                Self::Text | Self::Padded | Self::Integer(_) | Self::Uuid
+            ),
             Role::Size => matches!(self, Self::Integer(_) | Self::Any),
             Role::Modified => match self {
                 Self::Instant | Self::Naive | Self::Integer(_) | Self::Any => true,
                 // SQLite has no dates of its own.
                 Self::Text => backend == DatabaseBackend::Sqlite,
-                Self::Uuid | Self::Other(_) => false,
+                Self::Padded | Self::Uuid | Self::Other(_) => false,
             },
-            _ => matches!(self, Self::Text | Self::Any),
+            _ => matches!(self, Self::Text | Self::Padded | Self::Any),
         }
     }
 
@@ -79,7 +89,7 @@ impl Kind {
     pub(crate) fn lookup(&self, text: &str, backend: DatabaseBackend) -> Option<Value> {
         match self {
             // PostgreSQL knows no such character, and says so with an error.
-            Self::Text => (!text.contains('\0')).then(|| Value::from(text)),
+            Self::Text | Self::Padded => (!text.contains('\0')).then(|| Value::from(text)),
             Self::Integer(Integer::U64) if backend == DatabaseBackend::MySql => {
                 canonical::<u64>(text).map(Value::from)
             }
@@ -99,6 +109,20 @@ impl Kind {
             Self::Integer(_) => Value::from(0_i64),
             Self::Uuid => Value::from(Uuid::nil()),
             _ => Value::from(""),
+        }
+    }
+}
+
+impl Integer {
+    /// SQLite has one width, and PostgreSQL neither integers of a byte nor unsigned ones: sea-query makes their columns of
+    /// the signed type of the same name.
+    fn stored_by(self, backend: DatabaseBackend) -> Self {
+        match (backend, self) {
+            (DatabaseBackend::Sqlite, _) => Self::I64,
+            (DatabaseBackend::Postgres, Self::I8 | Self::U8 | Self::U16) => Self::I16,
+            (DatabaseBackend::Postgres, Self::U32) => Self::I32,
+            (DatabaseBackend::Postgres, Self::U64) => Self::I64,
+            (_, width) => width,
         }
     }
 }

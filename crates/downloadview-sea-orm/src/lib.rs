@@ -22,8 +22,8 @@
 //! #     impl ActiveModelBehavior for ActiveModel {}
 //! # }
 //! use downloadview::storage::LocalStorage;
-//! use downloadview::view::Permission;
-//! use downloadview_sea_orm::{EntityRecord, ObjectView};
+//! use downloadview::view::{ObjectView, Permission};
+//! use downloadview_sea_orm::{EntityRecord, ObjectViewExt as _};
 //! use sea_orm::{ColumnTrait as _, DatabaseConnection};
 //!
 //! # fn routes(db: DatabaseConnection, media: LocalStorage) -> downloadview::Result<()> {
@@ -67,23 +67,8 @@ mod row;
 mod schema;
 mod table;
 
-use sea_orm::{DatabaseConnection, EntityTrait};
-
-pub use self::entity::{EntityRecord, EntityRecords, EntityView};
+pub use self::entity::{EntityRecord, EntityRecords, EntityView, ObjectViewExt};
+pub use self::failure::is_stale;
 pub use self::parameter::Parameter;
 pub use self::role::Role;
 pub use self::table::{Table, TableError, TableRecord, TableRecords};
-
-/// Where object views over a database begin.
-///
-/// What comes out is [`downloadview::view::ObjectView`], with all its settings.
-#[derive(Debug)]
-#[doc(alias = "ObjectDownloadView")]
-pub enum ObjectView {}
-
-impl ObjectView {
-    /// A view over the rows of an entity.
-    pub fn entity<E: EntityTrait>(db: DatabaseConnection) -> EntityView<E> {
-        EntityView::new(db)
-    }
-}

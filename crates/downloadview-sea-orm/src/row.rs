@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use downloadview::content::{ETag, Metadata};
 use http::HeaderValue;
 use sea_orm::prelude::{DateTime, DateTimeUtc};
-use sea_orm::{QueryResult, TryGetable};
+use sea_orm::sea_query::Expr;
+use sea_orm::{DatabaseBackend, QueryResult, TryGetable};
 
 use crate::kind::{Integer, Kind};
 use crate::role::Role;
@@ -33,6 +34,18 @@ pub(crate) struct Unfit {
     pub(crate) why: &'static str,
 }
 
+/// How the column is selected. PostgreSQL's infinite and very late dates are NULL, for want of a driver that survives them.
+pub(crate) fn selection(column: &Selected, expression: Expr, backend: DatabaseBackend) -> Expr {
+    let is_date = matches!(column.kind, Kind::Instant | Kind::Naive);
+    match (backend, column.role) {
+        (DatabaseBackend::Postgres, Role::Modified) if is_date => Expr::cust_with_exprs(
+            "CASE WHEN $1 BETWEEN '0001-01-01' AND '9999-12-31' THEN $2 END",
+            [expression.clone(), expression],
+        ),
+        _ => expression,
+    }
+}
+
 /// Reads the columns, the first of the statement first. NULL and the empty text are unknown.
 pub(crate) fn describe(row: &QueryResult, columns: &[Selected]) -> Result<Described, Unfit> {
     let mut described = Described::default();
@@ -52,18 +65,18 @@ fn read(row: &QueryResult, index: usize, column: &Selected, into: &mut Described
     into.metadata = match column.role {
         Role::Lookup => metadata,
         Role::File => {
-            into.file = text(row, index)?;
+            into.file = text(row, index, column)?;
             metadata
         }
         Role::Basename => {
-            into.basename = text(row, index)?;
+            into.basename = text(row, index, column)?;
             metadata
         }
-        Role::ContentType => match text(row, index)? {
+        Role::ContentType => match text(row, index, column)? {
             Some(text) => metadata.with_content_type(media_type(&text)?),
             None => metadata,
         },
-        Role::ContentEncoding => match text(row, index)? {
+        Role::ContentEncoding => match text(row, index, column)? {
             Some(text) => metadata.with_content_encoding(coding(&text)?),
             None => metadata,
         },
@@ -75,7 +88,7 @@ fn read(row: &QueryResult, index: usize, column: &Selected, into: &mut Described
             Some(modified) => metadata.with_modified(modified),
             None => metadata,
         },
-        Role::Etag => match text(row, index)? {
+        Role::Etag => match text(row, index, column)? {
             Some(text) => metadata.with_etag(etag(&text)?),
             None => metadata,
         },
@@ -83,8 +96,11 @@ fn read(row: &QueryResult, index: usize, column: &Selected, into: &mut Described
     Ok(())
 }
 
-fn text(row: &QueryResult, index: usize) -> Read<Option<String>> {
-    let text: Option<String> = get(row, index).ok_or("is no text")?;
+fn text(row: &QueryResult, index: usize, column: &Selected) -> Read<Option<String>> {
+    let mut text: Option<String> = get(row, index).ok_or("is no text")?;
+    if let (Kind::Padded, Some(text)) = (&column.kind, &mut text) {
+        text.truncate(text.trim_end_matches(' ').len());
+    }
     Ok(text.filter(|text| !text.is_empty()))
 }
 

@@ -45,6 +45,15 @@ pub(crate) async fn columns(
         .collect()
 }
 
+/// The type that a text has to be cast to for the column's own comparison, and so for its index.
+pub(crate) fn lookup_cast(backend: DatabaseBackend, declared: &str) -> Option<&'static str> {
+    match (backend, declared) {
+        (DatabaseBackend::Postgres, "bpchar") => Some("bpchar"),
+        (DatabaseBackend::Postgres, "citext") => Some("citext"),
+        _ => None,
+    }
+}
+
 /// Whether two names mean the same column: PostgreSQL alone tells upper and lower case apart.
 pub(crate) fn is_same_name(backend: DatabaseBackend, one: &str, other: &str) -> bool {
     match backend {
@@ -60,7 +69,7 @@ const SQLITE: &str = "\
     WHERE d.name = coalesce(?1, 'main') \
     ORDER BY x.cid";
 
-/// A domain counts as the type below it.
+/// A domain counts as the type just below it.
 const POSTGRES: &str = "\
     SELECT a.attname::text, coalesce(base.typname, own.typname)::text \
     FROM pg_catalog.pg_attribute a \
@@ -80,7 +89,10 @@ const MYSQL: &str = "\
 fn of_sqlite(declared: &str) -> Kind {
     let upper = declared.to_ascii_uppercase();
     let has = |word| upper.contains(word);
-    if has("INT") {
+    if upper == "UUID_TEXT" {
+        // As SeaORM declares the columns where it stores UUIDs, in binary.
+        Kind::Uuid
+    } else if has("INT") {
         Kind::Integer(Integer::I64)
     } else if has("CHAR") || has("CLOB") || has("TEXT") {
         Kind::Text
@@ -93,7 +105,8 @@ fn of_sqlite(declared: &str) -> Kind {
 
 fn of_postgres(declared: &str) -> Kind {
     match declared {
-        "text" | "varchar" | "bpchar" | "name" | "citext" => Kind::Text,
+        "text" | "varchar" | "name" | "citext" => Kind::Text,
+        "bpchar" => Kind::Padded,
         "int2" => Kind::Integer(Integer::I16),
         "int4" => Kind::Integer(Integer::I32),
         "int8" => Kind::Integer(Integer::I64),

@@ -9,14 +9,14 @@ use downloadview::content::Metadata;
 use downloadview::view::{FileRecord, FindRecord};
 use http::request::Parts;
 use sea_orm::sea_query::{Alias, Expr, ExprTrait as _, Query, SelectStatement};
-use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbErr, Value};
+use sea_orm::{ConnectionTrait as _, DatabaseBackend, DatabaseConnection, DbErr};
 
 use crate::failure;
 use crate::kind::wanted;
 use crate::parameter::Parameter;
 use crate::plan::{Plan, QUERY_TIMEOUT, Template, limited};
 use crate::role::Role;
-use crate::row::{Described, Selected};
+use crate::row::{Described, Selected, selection};
 use crate::schema::{self, Column};
 
 /// A table or view by name, with the names of its columns and what they are for.
@@ -28,7 +28,9 @@ use crate::schema::{self, Column};
 /// use sea_orm::DatabaseConnection;
 ///
 /// # async fn view(db: DatabaseConnection, media: LocalStorage) -> Result<(), TableError> {
-/// let documents = Table::new("document", "slug", "slug", "file")
+/// let documents = Table::new("document")
+///     .lookup("slug", "slug") // the route's parameter
+///     .file("file")
 ///     .column(Role::Basename, "title")
 ///     .column(Role::Size, "size")
 ///     .records(db)
@@ -43,33 +45,37 @@ use crate::schema::{self, Column};
 pub struct Table {
     schema: Option<String>,
     name: String,
-    lookup: String,
+    lookup: Option<(String, Arc<dyn Parameter>)>,
     columns: Vec<(Role, String)>,
-    parameter: Arc<dyn Parameter>,
     timeout: Duration,
 }
 
 impl Table {
-    /// The table `name`, whose column `lookup` is compared with `parameter` (of the route, or a closure) and should be
-    /// unique, and whose column `file` names the file in the storage.
-    ///
-    /// Names stand as they are stored; they are quoted wherever they are used. A text that is no value of the column, such
-    /// as letters for a number, is 404, and so is one that several rows have. Which texts are equal is the database's
-    /// business: to MySQL, by default, upper and lower case are, with blanks at the end or without.
-    pub fn new(
-        name: impl Into<String>,
-        lookup: impl Into<String>,
-        parameter: impl Parameter,
-        file: impl Into<String>,
-    ) -> Self {
+    /// The table or view `name`. Names stand as they are stored; they are quoted wherever they are used.
+    pub fn new(name: impl Into<String>) -> Self {
         Self {
             schema: None,
             name: name.into(),
-            lookup: lookup.into(),
-            columns: vec![(Role::File, file.into())],
-            parameter: Arc::new(parameter),
+            lookup: None,
+            columns: Vec::new(),
             timeout: QUERY_TIMEOUT,
         }
+    }
+
+    /// The column that finds the row, which should be unique, and the route's parameter that it is compared with, or a
+    /// closure. Required.
+    ///
+    /// A text that is no value of the column, such as letters for a number, is 404, and so is one that several rows have.
+    /// Which texts are equal is the database's business: to MySQL, by default, upper and lower case are, with blanks at
+    /// the end or without.
+    pub fn lookup(mut self, column: impl Into<String>, parameter: impl Parameter) -> Self {
+        self.lookup = Some((column.into(), Arc::new(parameter)));
+        self
+    }
+
+    /// The column with the file's name in the storage. Required. A row where it is NULL or empty is 404.
+    pub fn file(self, column: impl Into<String>) -> Self {
+        self.column(Role::File, column)
     }
 
     /// The schema that holds the table; for MySQL the database, for SQLite the attached one. Default: where the
@@ -79,14 +85,13 @@ impl Table {
         self
     }
 
-    /// A column and what it is for. The last one counts for each role.
+    /// A column and what it is for. The last one counts for each role; the lookup has a method of its own, and is left as
+    /// it is by this one.
     pub fn column(mut self, role: Role, name: impl Into<String>) -> Self {
-        if role == Role::Lookup {
-            self.lookup = name.into();
-            return self;
+        if role != Role::Lookup {
+            self.columns.retain(|(known, _)| *known != role);
+            self.columns.push((role, name.into()));
         }
-        self.columns.retain(|(known, _)| *known != role);
-        self.columns.push((role, name.into()));
         self
     }
 
@@ -102,6 +107,10 @@ impl Table {
     ///
     /// What does not fit, or why the database could not be asked.
     pub async fn records(&self, db: DatabaseConnection) -> Result<TableRecords, TableError> {
+        let (lookup, parameter) = self.lookup.as_ref().ok_or(Role::Lookup).map_err(unnamed)?;
+        if !self.columns.iter().any(|(role, _)| *role == Role::File) {
+            return Err(unnamed(Role::File));
+        }
         let asked = schema::columns(&db, self.schema.as_deref(), &self.name);
         let known = tokio::time::timeout(self.timeout, asked);
         let known = known.await.map_err(|_| TableError::TimedOut)??;
@@ -110,13 +119,20 @@ impl Table {
                 table: self.name.clone(),
             });
         }
-        let lookup = fitting(&db, &known, Role::Lookup, &self.lookup)?;
+        let backend = db.get_database_backend();
+        let (lookup, declared) = fitting(backend, &known, Role::Lookup, lookup)?;
+        let cast = schema::lookup_cast(backend, declared);
         let selected = self.columns.iter();
-        let selected = selected.map(|(role, name)| fitting(&db, &known, *role, name));
-        let columns = selected.collect::<Result<Vec<_>, _>>()?;
+        let selected = selected.map(|(role, name)| fitting(backend, &known, *role, name));
+        let columns = selected.map(|fitting| Ok(fitting?.0));
+        let columns = columns.collect::<Result<Vec<_>, TableError>>()?;
         let placeholder = lookup.kind.any_lookup();
-        let statement = self.statement(&lookup.name, placeholder.clone(), &columns);
-        let statement = limited(db.get_database_backend().build(&statement));
+        let value = match cast {
+            Some(name) => Expr::val(placeholder.clone()).cast_as(name),
+            None => Expr::val(placeholder.clone()),
+        };
+        let statement = self.statement(backend, &lookup.name, value, &columns);
+        let statement = limited(backend.build(&statement));
         let template = Template::new(statement, &placeholder);
         let template = template.ok_or_else(|| {
             DbErr::Custom("the statement does not begin with the value looked for".to_owned())
@@ -134,16 +150,26 @@ impl Table {
         tried.await.map_err(|_| TableError::TimedOut)??;
         Ok(TableRecords {
             plan,
-            parameter: Arc::clone(&self.parameter),
+            parameter: Arc::clone(parameter),
             template,
         })
     }
 
-    fn statement(&self, lookup: &str, value: Value, columns: &[Selected]) -> SelectStatement {
+    /// Every column is one of the table by name: SQLite takes a quoted name that it does not know for a text, and would
+    /// find the wrong rows when a column is renamed.
+    fn statement(
+        &self,
+        backend: DatabaseBackend,
+        lookup: &str,
+        value: Expr,
+        columns: &[Selected],
+    ) -> SelectStatement {
+        let of_table = |column: &str| Expr::col((Alias::new(&self.name), Alias::new(column)));
         let mut statement = Query::select();
-        statement
-            .columns(columns.iter().map(|column| Alias::new(&column.name)))
-            .and_where(Expr::col(Alias::new(lookup)).eq(value));
+        for column in columns {
+            statement.expr(selection(column, of_table(&column.name), backend));
+        }
+        statement.and_where(of_table(lookup).eq(value));
         let table = Alias::new(&self.name);
         match &self.schema {
             Some(schema) => statement.from((Alias::new(schema), table)),
@@ -153,13 +179,17 @@ impl Table {
     }
 }
 
-fn fitting(
-    db: &DatabaseConnection,
-    known: &[Column],
+fn unnamed(role: Role) -> TableError {
+    TableError::Unnamed { role }
+}
+
+/// The column, and its type in the database's words.
+fn fitting<'a>(
+    backend: DatabaseBackend,
+    known: &'a [Column],
     role: Role,
     name: &str,
-) -> Result<Selected, TableError> {
-    let backend = db.get_database_backend();
+) -> Result<(Selected, &'a str), TableError> {
     let found = known
         .iter()
         .find(|column| schema::is_same_name(backend, &column.name, name));
@@ -178,25 +208,35 @@ fn fitting(
             wanted: wanted(role),
         });
     }
-    Ok(Selected {
+    let selected = Selected {
         role,
         name: found.name.clone(),
         kind: found.kind.clone(),
-    })
+    };
+    Ok((selected, &found.declared))
 }
 
 /// Why a [`Table`] cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TableError {
+    /// The [`Table`] names no column for the lookup, or for the file.
+    #[error("no column is named for the {role}")]
+    #[non_exhaustive]
+    Unnamed {
+        /// What has no column.
+        role: Role,
+    },
     /// There is no such table, or the user may not know of it.
     #[error("there is no table `{table}`")]
+    #[non_exhaustive]
     NoTable {
         /// The name asked for.
         table: String,
     },
     /// The table has no such column.
     #[error("there is no column `{column}`")]
+    #[non_exhaustive]
     NoColumn {
         /// What it was to be.
         role: Role,
@@ -207,6 +247,7 @@ pub enum TableError {
     },
     /// The column holds values that its role cannot take.
     #[error("column `{column}` holds `{found}`, and the {role} column is {wanted}")]
+    #[non_exhaustive]
     WrongType {
         /// What it was to be.
         role: Role,

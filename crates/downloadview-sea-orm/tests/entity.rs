@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use common::{Counted, Log, NOT_FOUND, ask, bytes, database, document, nginx, request};
 use document::Column;
-use downloadview::view::{ObjectView as CoreView, Permission};
+use downloadview::view::{ObjectView, Permission};
 use downloadview::{DownloadView as _, Error, Optimizer};
-use downloadview_sea_orm::{EntityRecord, EntityRecords, EntityView, ObjectView};
+use downloadview_sea_orm::{EntityRecord, EntityRecords, EntityView, ObjectViewExt as _};
 use http::StatusCode;
 use http::request::Parts;
 use sea_orm::{ColumnTrait as _, Condition, ConnectionTrait as _, DatabaseConnection};
@@ -27,7 +27,7 @@ fn described(db: DatabaseConnection) -> EntityView<document::Entity> {
         .etag(Column::Etag)
 }
 
-type View = CoreView<EntityRecords<document::Entity>>;
+type View = ObjectView<EntityRecords<document::Entity>>;
 
 fn built(view: EntityView<document::Entity>, storage: &Arc<Counted>) -> View {
     view.storage(Arc::clone(storage)).expect("fitting columns")
@@ -49,8 +49,17 @@ async fn a_row_that_says_everything_is_delegated_with_one_statement_and_no_look(
     let name = "attachment; filename=\"Grue.txt\"; filename*=UTF-8''Gr%C3%BC%C3%9Fe.txt";
     assert_eq!(headers["content-disposition"], name);
     assert_eq!(storage.counts(), (0, 0));
-    let columns = "\"document\".\"file\", \"document\".\"basename\", \"document\".\"content_type\", \
-        \"document\".\"content_encoding\", \"document\".\"size\", \"document\".\"modified\", \"document\".\"etag\"";
+    let names = [
+        "file",
+        "basename",
+        "content_type",
+        "content_encoding",
+        "size",
+        "modified",
+        "etag",
+    ];
+    let columns = names.map(|name| format!("\"document\".\"{name}\" AS \"{name}\""));
+    let columns = columns.join(", ");
     assert_eq!(
         statements(&log),
         [format!(

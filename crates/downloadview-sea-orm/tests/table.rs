@@ -11,7 +11,9 @@ use downloadview_sea_orm::{Role, Table, TableError};
 use http::StatusCode;
 
 fn described() -> Table {
-    Table::new("document", "slug", "slug", "file")
+    Table::new("document")
+        .lookup("slug", "slug")
+        .file("file")
         .column(Role::Basename, "basename")
         .column(Role::ContentType, "content_type")
         .column(Role::Size, "size")
@@ -32,7 +34,9 @@ async fn a_row_that_says_everything_is_delegated_with_one_statement_and_no_look(
     assert_eq!(
         *log.lock().unwrap(),
         [
-            "SELECT \"file\", \"basename\", \"content_type\", \"size\", \"modified\" FROM \"document\" WHERE \"slug\" = ? LIMIT 2"
+            "SELECT \"document\".\"file\", \"document\".\"basename\", \"document\".\"content_type\", \
+             \"document\".\"size\", \"document\".\"modified\" FROM \"document\" \
+             WHERE \"document\".\"slug\" = ? LIMIT 2"
         ]
     );
 }
@@ -60,7 +64,8 @@ async fn an_attached_schema_and_a_view_of_sql_count_as_tables() {
     )
     .await
     .unwrap();
-    let table = Table::new("published", "ID", "id", "FILE").schema("main");
+    let table = Table::new("published").lookup("ID", "id").file("FILE");
+    let table = table.schema("main");
     let records = table.records(db).await.expect("fitting");
     let view = ObjectView::new(Arc::clone(&storage), records);
     for (id, status) in [("1", 200), ("3", 404), ("x", 404)] {
@@ -73,7 +78,15 @@ async fn an_attached_schema_and_a_view_of_sql_count_as_tables() {
 async fn what_the_schema_does_not_have_is_named() {
     let (db, _) = database().await;
     let refused = async |table: Table| table.records(db.clone()).await.unwrap_err().to_string();
-    let named = |name: &str| Table::new(name, "slug", "slug", "file");
+    assert_eq!(
+        refused(Table::new("document").file("file")).await,
+        "no column is named for the lookup"
+    );
+    assert_eq!(
+        refused(Table::new("document").lookup("slug", "slug")).await,
+        "no column is named for the file"
+    );
+    let named = |name: &str| Table::new(name).lookup("slug", "slug").file("file");
     assert_eq!(
         refused(named("documents")).await,
         "there is no table `documents`"
@@ -99,7 +112,7 @@ async fn what_the_schema_does_not_have_is_named() {
         "column `slug` holds `VARCHAR(80)`, and the size column is an integer"
     );
     assert_eq!(
-        refused(described().column(Role::Lookup, "modified")).await,
+        refused(described().lookup("modified", "slug")).await,
         "column `modified` holds `DATETIME`, and the lookup column is a text, an integer or a UUID"
     );
 }
@@ -115,4 +128,19 @@ async fn the_columns_that_there_are_come_with_the_error() {
         }
         other => panic!("{other:?}"),
     }
+}
+
+#[tokio::test]
+async fn a_renamed_column_is_an_error_and_not_another_row() {
+    let ((db, _), storage) = (database().await, Counted::new());
+    let table = Table::new("document").lookup("slug", "slug").file("file");
+    let records = table.records(db.clone()).await.expect("fitting");
+    let view = ObjectView::new(Arc::clone(&storage), records);
+    let rename =
+        "DELETE FROM document WHERE id > 1; ALTER TABLE document RENAME COLUMN slug TO slog";
+    sea_orm::ConnectionTrait::execute_unprepared(&db, rename)
+        .await
+        .unwrap();
+    let response = ask(view, nginx(), request("slug", "slug")).await;
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
 }

@@ -29,6 +29,9 @@ pub enum Error {
         reason: NameError,
     },
     /// The server is out of a resource (file descriptors, a database) for now. 503.
+    ///
+    /// Logged at ERROR, but at DEBUG if the source is of the kind [`NotConnected`](io::ErrorKind::NotConnected): that says
+    /// that somebody logged the outage when it began, and that this request was merely refused.
     #[error("temporarily out of resources")]
     Unavailable {
         /// What the operating system said.

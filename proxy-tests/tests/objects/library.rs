@@ -11,7 +11,7 @@ use downloadview::storage::LocalStorage;
 use downloadview::view::{FindRecord, ObjectView, RouteParameters};
 use downloadview::{Error, OptimizeLayer, Optimizer, Rule};
 use downloadview_axum::view;
-use downloadview_sea_orm::{EntityView, ObjectView as OfEntity};
+use downloadview_sea_orm::{EntityView, ObjectViewExt as _};
 use http::request::Parts;
 use proxy_tests::Site;
 use sea_orm::{ColumnTrait as _, DatabaseConnection};
@@ -131,7 +131,7 @@ fn found(request: &Parts, parameter: &str, is_found: Found) -> Option<Row> {
 fn over_entity(db: &DatabaseConnection, media: &LocalStorage) -> downloadview::Result<Router> {
     use document::Column;
 
-    let entity = || OfEntity::entity::<document::Entity>(db.clone());
+    let entity = || ObjectView::entity::<document::Entity>(db.clone());
     let described = |view: EntityView<document::Entity>| {
         view.basename(Column::Basename)
             .content_type(Column::ContentType)

@@ -22,7 +22,7 @@ const POSTGRES: &[Types] = &[
     ),
     (
         "c",
-        ["BIGINT", "CHAR(14)", "BIGINT", "BIGINT"],
+        ["BIGINT", "CHAR(80)", "BIGINT", "BIGINT"],
         "7",
         "1600000000",
     ),
@@ -191,6 +191,91 @@ fn every_type_is_read(database: &Database, types: &[Types]) {
 #[test]
 fn every_type_of_postgres_is_read() {
     every_type_is_read(&Database::postgres(), POSTGRES);
+}
+
+#[test]
+fn a_date_of_postgres_that_no_clock_shows_is_unknown() {
+    let database = Database::postgres();
+    let mut views = Vec::new();
+    for (table, date) in [("a", "TIMESTAMPTZ"), ("b", "TIMESTAMP")] {
+        database.run(&format!(
+            "CREATE TABLE {table} (slug TEXT, file TEXT, modified {date}); \
+             INSERT INTO {table} VALUES ('late', 'docs/hello.txt', 'infinity'), \
+             ('early', 'docs/hello.txt', '-infinity'), ('far', 'docs/hello.txt', '290000-01-01'), \
+             ('antique', 'docs/hello.txt', '4000-01-01 BC'), ('last', 'docs/hello.txt', '9999-12-31')"
+        ));
+        views.push((table, "slug", "modified_field = \"modified\"\n"));
+    }
+    let site = site(&database, "", &views);
+    let gateway = site.start_gateway();
+    for table in ["a", "b"] {
+        for slug in ["late", "early", "far", "antique", "last"] {
+            let answer = gateway.get(&format!("/{table}/{slug}"));
+            assert_eq!(answer.text(), "Hello\n", "{slug}: {}", gateway.output());
+        }
+    }
+}
+
+#[test]
+fn texts_of_postgres_are_compared_as_their_column_does() {
+    let database = Database::postgres();
+    database.run(
+        "CREATE EXTENSION citext; CREATE TABLE a (slug CITEXT, file TEXT); \
+         INSERT INTO a VALUES ('Hello', 'docs/hello.txt'); \
+         CREATE TABLE b (slug CHAR(20), file TEXT); INSERT INTO b VALUES ('Hello', 'docs/hello.txt')",
+    );
+    let site = site(&database, "", &[("a", "slug", ""), ("b", "slug", "")]);
+    let gateway = site.start_gateway();
+    for (target, status) in [
+        ("/a/hELLO", 200),
+        ("/a/hell", 404),
+        ("/b/Hello", 200),
+        ("/b/hello", 404),
+    ] {
+        assert_eq!(
+            gateway.get(target).status,
+            status,
+            "{target}: {}",
+            gateway.output()
+        );
+    }
+}
+
+#[test]
+fn a_table_that_is_altered_meanwhile_is_read_as_it_is_now() {
+    for start in [Database::postgres, Database::mariadb] {
+        let database = start();
+        database.run("CREATE TABLE a (slug VARCHAR(80), file VARCHAR(80), size INT)");
+        database.run("INSERT INTO a VALUES ('a', 'docs/hello.txt', 6)");
+        let site = site(&database, "", &[("a", "slug", "size_field = \"size\"\n")]);
+        let gateway = site.start_gateway();
+        // On every connection that the pool will have.
+        std::thread::scope(|scope| {
+            for _ in 0..32 {
+                scope.spawn(|| assert_eq!(gateway.get("/a/a").status, 200));
+            }
+        });
+        match database.name() {
+            "postgres" => database.run(
+                "ALTER TABLE a ALTER COLUMN file TYPE VARCHAR(300), ALTER COLUMN size TYPE BIGINT",
+            ),
+            _ => database.run("ALTER TABLE a MODIFY file VARCHAR(300), MODIFY size BIGINT"),
+        }
+        std::thread::scope(|scope| {
+            for _ in 0..32 {
+                scope.spawn(|| {
+                    let answer = gateway.get("/a/a");
+                    assert_eq!(
+                        answer.status,
+                        200,
+                        "{}: {}",
+                        database.name(),
+                        gateway.output()
+                    );
+                });
+            }
+        });
+    }
 }
 
 #[test]

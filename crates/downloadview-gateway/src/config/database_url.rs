@@ -55,6 +55,7 @@ const POSTGRES: Dialect = Dialect {
         "sslkey",
         "application_name",
         "options",
+        "statement-cache-capacity",
     ],
 };
 
@@ -67,10 +68,8 @@ const MYSQL: Dialect = Dialect {
         "ssl-ca",
         "ssl-cert",
         "ssl-key",
-        "charset",
-        "collation",
         "socket",
-        "timezone",
+        "statement-cache-capacity",
     ],
 };
 

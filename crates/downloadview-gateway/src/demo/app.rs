@@ -10,10 +10,10 @@ use downloadview::backend::{Apache, Backend, Caddy, Escaping, Lighttpd, Nginx};
 use downloadview::file::VirtualFile;
 use downloadview::optimize::Announced;
 use downloadview::storage::{LocalStorage, StorageName};
-use downloadview::view::{PathView, StorageView, VirtualView};
+use downloadview::view::{ObjectView, PathView, StorageView, VirtualView};
 use downloadview::{DownloadView, OptimizeLayer, Optimizer, Result, Rule};
 use downloadview_axum::view;
-use downloadview_sea_orm::{EntityView, ObjectView};
+use downloadview_sea_orm::{EntityView, ObjectViewExt as _};
 use http::request::Parts;
 use sea_orm::DatabaseConnection;
 

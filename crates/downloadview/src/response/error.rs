@@ -1,5 +1,7 @@
 //! Turns errors into responses that say what happened and nothing about the server.
 
+use std::io::ErrorKind;
+
 use http::{HeaderValue, Response, StatusCode, header, response};
 
 use super::DownloadBody;
@@ -12,11 +14,7 @@ impl Error {
     pub fn into_response(self) -> Response<DownloadBody> {
         let status = self.status();
         if status.is_server_error() {
-            tracing::error!(
-                error = %self,
-                source = ?std::error::Error::source(&self),
-                "download failed"
-            );
+            self.log();
         }
         let mut response = match self {
             Self::InvalidName { .. } => plain_text(status, &self.to_string()),
@@ -27,6 +25,26 @@ impl Error {
             response.headers_mut().insert(header::RETRY_AFTER, soon);
         }
         response
+    }
+}
+
+impl Error {
+    /// As texts: what errors hold besides, for debugging, may quote the data that they speak of.
+    fn log(&self) {
+        let cause = std::error::Error::source(self).map(ToString::to_string);
+        let cause = cause.unwrap_or_default();
+        if self.is_known_outage() {
+            tracing::debug!(error = %self, source = cause, "download refused");
+        } else {
+            tracing::error!(error = %self, source = cause, "download failed");
+        }
+    }
+
+    fn is_known_outage(&self) -> bool {
+        match self {
+            Self::Unavailable { source } => source.kind() == ErrorKind::NotConnected,
+            _ => false,
+        }
     }
 }
 

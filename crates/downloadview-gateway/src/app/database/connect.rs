@@ -9,10 +9,10 @@ use downloadview_sea_orm::TableError;
 use sea_orm::sqlx::mysql::MySqlConnectOptions;
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
-use sea_orm::sqlx::{self, ConnectOptions as _, Connection as _};
+use sea_orm::sqlx::{self, AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 use sea_orm::{ConnectOptions, DatabaseConnection, DbErr, RuntimeErr};
 
-use super::health::Health;
+use super::health::{Health, is_full};
 use super::{Database, Problem};
 use crate::config::{DatabaseConfig, DatabaseKind, DatabaseUrl};
 
@@ -47,6 +47,7 @@ pub(super) async fn open(name: &str, config: &DatabaseConfig) -> Result<Arc<Data
     });
     match database.try_connection().await {
         Ok(()) => Ok(database),
+        Err(error) if is_full(&error) => Ok(database),
         Err(error) if is_temporary(&error) => {
             database.is_down(&error);
             Ok(database)
@@ -73,27 +74,68 @@ async fn pool(config: &DatabaseConfig, health: &Arc<Health>) -> Result<DatabaseC
         .test_before_acquire_if_idle_for(TRUSTED_FOR)
         .connect_lazy(true)
         // Statements would be logged with their values.
-        .sqlx_logging(false)
-        .map_sqlx_sqlite_opts(reading_only(&config.url));
-    let patience = config.connect_timeout;
-    let of_health = || Arc::clone(health);
-    let (postgres, mysql) = (of_health(), of_health());
+        .sqlx_logging(false);
     match config.url.kind() {
-        DatabaseKind::Sqlite => {}
-        DatabaseKind::Postgres => drop(options.map_sqlx_postgres_pool_opts(move |pool| {
-            let health = Arc::clone(&postgres);
-            pool.after_release(move |connection, _| {
-                Box::pin(Arc::clone(&health).check_released(connection, patience))
-            })
-        })),
-        DatabaseKind::Mysql => drop(options.map_sqlx_mysql_pool_opts(move |pool| {
-            let health = Arc::clone(&mysql);
-            pool.after_release(move |connection, _| {
-                Box::pin(Arc::clone(&health).check_released(connection, patience))
-            })
-        })),
+        DatabaseKind::Sqlite => drop(options.map_sqlx_sqlite_opts(reading_only(&config.url))),
+        DatabaseKind::Postgres => postgres(&mut options, config, health),
+        DatabaseKind::Mysql => mysql(&mut options, config, health),
     }
     sea_orm::Database::connect(options).await
+}
+
+/// The server ends queries too: one that waits for a lock would not notice that nobody waits for it any more, and the pool
+/// would open another connection, and another.
+fn postgres(options: &mut ConnectOptions, config: &DatabaseConfig, health: &Arc<Health>) {
+    let patience = config.connect_timeout;
+    let limit = format!(
+        "SET statement_timeout = {}",
+        milliseconds(config.query_timeout)
+    );
+    let of_release = Arc::clone(health);
+    options.map_sqlx_postgres_pool_opts(move |pool| {
+        let (health, limit) = (Arc::clone(&of_release), limit.clone());
+        pool.after_connect(move |connection, _| {
+            let limit = AssertSqlSafe(limit.clone());
+            Box::pin(async move { connection.execute(limit).await.map(drop) })
+        })
+        .after_release(move |connection, known| {
+            Box::pin(Arc::clone(&health).check_released(connection, known.age, patience))
+        })
+    });
+    let of_acquire = Arc::clone(health);
+    options.map_sqlx_postgres_before_acquire(move |_, known| {
+        let is_current = !of_acquire.is_outdated(known.age);
+        Box::pin(std::future::ready(Ok(is_current)))
+    });
+}
+
+/// MariaDB and MySQL name the limit differently, and each reads only the comments that are meant for it
+/// (<https://mariadb.com/kb/en/comment-syntax/>): MariaDB those that begin with `/*M!`, and none for versions from 50700 to
+/// 99999.
+fn mysql(options: &mut ConnectOptions, config: &DatabaseConfig, health: &Arc<Health>) {
+    let patience = config.connect_timeout;
+    let limit = config.query_timeout;
+    let limit = format!(
+        "SET @downloadview = 1 /*M!100101 , SESSION max_statement_time = {} */ /*!50708 , SESSION max_execution_time = {} */",
+        limit.as_secs_f64(),
+        milliseconds(limit)
+    );
+    let health = Arc::clone(health);
+    options.map_sqlx_mysql_pool_opts(move |pool| {
+        let (health, limit) = (Arc::clone(&health), limit.clone());
+        pool.after_connect(move |connection, _| {
+            let limit = AssertSqlSafe(limit.clone());
+            Box::pin(async move { connection.execute(limit).await.map(drop) })
+        })
+        .after_release(move |connection, known| {
+            Box::pin(Arc::clone(&health).check_released(connection, known.age, patience))
+        })
+    });
+}
+
+/// For servers, 0 is no limit at all.
+fn milliseconds(limit: Duration) -> u128 {
+    limit.as_millis().clamp(1, i32::MAX as u128)
 }
 
 async fn connect_once(url: &DatabaseUrl) -> Result<(), sqlx::Error> {
@@ -127,10 +169,16 @@ fn reading_only(
     }
 }
 
-/// Whether time alone may mend it. A failed TLS handshake is a matter of certificates.
+/// Whether time alone may mend it. A failed TLS handshake is a matter of certificates, and a SQLite file that cannot be
+/// opened now was there when the configuration was read.
 fn is_temporary(error: &Arc<sqlx::Error>) -> bool {
+    let is_final = match &**error {
+        sqlx::Error::Tls(_) => true,
+        sqlx::Error::Database(error) => error.code().as_deref() == Some("14"),
+        _ => false,
+    };
     let failure = DbErr::Conn(RuntimeErr::SqlxError(Arc::clone(error)));
-    !matches!(**error, sqlx::Error::Tls(_)) && TableError::Database(failure).is_temporary()
+    !is_final && TableError::Database(failure).is_temporary()
 }
 
 #[cfg(test)]

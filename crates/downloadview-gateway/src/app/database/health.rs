@@ -3,10 +3,12 @@
 //! A request that the database fails starts an examination: connections are tried, one a second, until one works. Until then
 //! requests are refused at once, rather than wait for what is not there.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
+use sea_orm::sqlx::mysql::MySqlDatabaseError;
 use sea_orm::sqlx::{self, Connection};
 
 use super::Database;
@@ -22,8 +24,13 @@ const SUSPICION: Duration = Duration::from_secs(60);
 pub(super) struct Health {
     is_down: AtomicBool,
     is_examined: AtomicBool,
-    /// Seconds since 1970; 0 for never.
-    suspected_until: AtomicU64,
+    moments: Mutex<Moments>,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Moments {
+    suspected_until: Option<Instant>,
+    renewed: Option<Instant>,
 }
 
 impl Health {
@@ -31,14 +38,29 @@ impl Health {
         self.is_down.load(Ordering::Relaxed)
     }
 
+    /// Whether somebody is finding out how the database is.
+    pub(super) fn is_examined(&self) -> bool {
+        self.is_examined.load(Ordering::Relaxed)
+    }
+
     /// An answer did not come: connections may be dead without knowing it.
     pub(super) fn suspect(&self) {
-        let until = now().saturating_add(SUSPICION.as_secs());
-        self.suspected_until.store(until, Ordering::Relaxed);
+        self.change(|moments| moments.suspected_until = Some(Instant::now() + SUSPICION));
+    }
+
+    /// Connections opened so far are not to be used again: they remember tables as they were.
+    pub(super) fn renew(&self) {
+        self.change(|moments| moments.renewed = Some(Instant::now()));
+    }
+
+    /// Whether a connection of this age is older than the last renewal.
+    pub(super) fn is_outdated(&self, age: Duration) -> bool {
+        let renewed = self.moments().renewed;
+        renewed.is_some_and(|renewed| renewed.elapsed() <= age)
     }
 
     /// Tests a connection that comes back to the pool, which itself would wait for an answer without end and keep the
-    /// connection's place taken meanwhile. Under no suspicion, it is left to the pool.
+    /// connection's place taken meanwhile. Under no suspicion, it is left to the pool. An outdated one is to be closed.
     ///
     /// # Errors
     ///
@@ -46,47 +68,76 @@ impl Health {
     pub(super) async fn check_released<C: Connection>(
         self: Arc<Self>,
         connection: &mut C,
+        age: Duration,
         patience: Duration,
     ) -> Result<bool, sqlx::Error> {
-        if now() >= self.suspected_until.load(Ordering::Relaxed) {
+        if self.is_outdated(age) {
+            return Ok(false);
+        }
+        let suspected_until = self.moments().suspected_until;
+        if suspected_until.is_none_or(|until| until <= Instant::now()) {
             return Ok(true);
         }
         match tokio::time::timeout(patience, connection.ping()).await {
             Ok(answer) => answer.map(|()| true),
-            Err(_) => Err(sqlx::Error::PoolTimedOut),
+            Err(_) => {
+                let late = io::Error::new(io::ErrorKind::TimedOut, "no answer to a ping");
+                Err(sqlx::Error::Io(late))
+            }
         }
+    }
+
+    fn moments(&self) -> Moments {
+        *self.moments.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Moments)) {
+        change(&mut self.moments.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
 impl Database {
-    /// The database is not there: says so once, and looks until it is back.
+    /// The database is not there: says so, and looks until it is back.
     pub(super) fn is_down(self: &Arc<Self>, reason: &sqlx::Error) {
-        if !self.health.is_down.swap(true, Ordering::Relaxed) {
+        self.say_down(&reason.to_string(), None);
+        if !self.health.is_examined.swap(true, Ordering::Relaxed) {
+            tokio::spawn(Arc::clone(self).examine(After::Pause, String::new()));
+        }
+    }
+
+    /// A request failed for this reason, which may be the database's state: finds out.
+    pub(super) fn has_failed(self: &Arc<Self>, reason: String) {
+        if !self.health.is_examined.swap(true, Ordering::Relaxed) {
+            tokio::spawn(Arc::clone(self).examine(After::Nothing, reason));
+        }
+    }
+
+    /// Once for each reason in turn.
+    fn say_down(&self, reason: &str, said: Option<&str>) {
+        let is_known = self.health.is_down.swap(true, Ordering::Relaxed);
+        if !is_known || said.is_some_and(|said| said != reason) {
             tracing::warn!(
                 database = self.name,
-                reason = %reason,
+                reason,
                 "the database is down; its views answer 503 until it is back"
             );
         }
-        if !self.health.is_examined.swap(true, Ordering::Relaxed) {
-            tokio::spawn(Arc::clone(self).examine(After::Pause));
-        }
     }
 
-    /// A request failed in a way that may be the database's state: finds out.
-    pub(super) fn has_failed(self: &Arc<Self>) {
-        if !self.health.is_examined.swap(true, Ordering::Relaxed) {
-            tokio::spawn(Arc::clone(self).examine(After::Nothing));
-        }
-    }
-
-    async fn examine(self: Arc<Self>, first: After) {
+    async fn examine(self: Arc<Self>, first: After, why: String) {
         if first == After::Pause {
             tokio::time::sleep(PAUSE).await;
         }
         let since = Instant::now();
+        let mut said = None;
         while let Err(reason) = self.try_connection().await {
-            self.is_down(&reason);
+            if is_full(&reason) {
+                // It is there, and the pool has connections of its own.
+                break;
+            }
+            let reason = reason.to_string();
+            self.say_down(&reason, said.as_deref());
+            said = Some(reason);
             tokio::time::sleep(PAUSE).await;
         }
         if self.health.is_down.swap(false, Ordering::Relaxed) {
@@ -95,7 +146,8 @@ impl Database {
         } else {
             tracing::warn!(
                 database = self.name,
-                "the database takes connections, yet a request got no answer in time: queries are slow, or `max_connections` too few"
+                reason = why,
+                "the database is there, yet failed a request: queries may be slow, or `max_connections` too few"
             );
             // Not a line for each of many requests.
             tokio::time::sleep(PAUSE).await;
@@ -104,14 +156,20 @@ impl Database {
     }
 }
 
+/// Whether the database refuses only for want of room: it has too many connections, of everybody or of this user.
+pub(super) fn is_full(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(error) = error else {
+        return false;
+    };
+    match error.try_downcast_ref::<MySqlDatabaseError>() {
+        Some(error) => matches!(error.number(), 1040 | 1203 | 1226),
+        None => error.code().as_deref() == Some("53300"),
+    }
+}
+
 /// What an examination begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum After {
     Nothing,
     Pause,
-}
-
-fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| since.as_secs())
 }

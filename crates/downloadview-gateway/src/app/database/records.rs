@@ -2,41 +2,122 @@
 
 use std::io;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use downloadview::view::FindRecord;
 use downloadview::{Error, Result};
-use downloadview_sea_orm::{Table, TableRecord, TableRecords};
+use downloadview_sea_orm::{Table, TableError, TableRecord, TableRecords, is_stale};
 use http::request::Parts;
 use percent_encoding::percent_decode_str;
-use tokio::sync::OnceCell;
 
 use super::Database;
 use crate::app::Captured;
 
+/// How long a table that does not fit is taken not to fit.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// Rows of a table whose names are checked at start, or by the first request that finds the database there.
 pub(crate) struct Records {
-    pub(super) database: Arc<Database>,
-    pub(super) table: Table,
-    pub(super) checked: OnceCell<TableRecords>,
+    database: Arc<Database>,
+    table: Table,
+    checked: RwLock<Checked>,
+    /// Held while the names are checked, so that many requests cause one check.
+    checking: tokio::sync::Mutex<()>,
+}
+
+/// What is known of the table.
+#[derive(Clone)]
+enum Checked {
+    NotYet,
+    Fits(Arc<TableRecords>),
+    /// The database was asked then, and has no such table or column.
+    Misfit(Instant, String),
 }
 
 impl Records {
-    async fn look_up(&self, request: &Parts) -> Result<Option<TableRecord>> {
-        let pool = || self.database.pool.clone();
-        let check = || async { self.table.records(pool()).await };
-        let records = self.checked.get_or_try_init(check).await?;
-        records.find(request).await
+    pub(super) fn new(
+        database: &Arc<Database>,
+        table: Table,
+        checked: Option<TableRecords>,
+    ) -> Self {
+        let checked = match checked {
+            Some(records) => Checked::Fits(Arc::new(records)),
+            None => Checked::NotYet,
+        };
+        Self {
+            database: Arc::clone(database),
+            table,
+            checked: RwLock::new(checked),
+            checking: tokio::sync::Mutex::new(()),
+        }
     }
+
+    async fn look_up(&self, request: &Parts) -> Result<Option<TableRecord>> {
+        let found = self.records().await?.find(request).await;
+        if !found.as_ref().is_err_and(is_stale) {
+            return found;
+        }
+        // The table was altered: whatever was known of it may be wrong.
+        self.database.health.renew();
+        self.set(Checked::NotYet);
+        self.records().await?.find(request).await
+    }
+
+    async fn records(&self) -> Result<Arc<TableRecords>> {
+        if let Some(known) = self.known() {
+            return known;
+        }
+        let _alone = self.checking.lock().await;
+        if let Some(known) = self.known() {
+            return known;
+        }
+        match self.table.records(self.database.pool.clone()).await {
+            Ok(records) => {
+                let records = Arc::new(records);
+                self.set(Checked::Fits(Arc::clone(&records)));
+                Ok(records)
+            }
+            Err(error) if is_misfit(&error) => {
+                self.set(Checked::Misfit(Instant::now(), error.to_string()));
+                Err(error.into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn known(&self) -> Option<Result<Arc<TableRecords>>> {
+        let checked = self.checked.read().unwrap_or_else(PoisonError::into_inner);
+        match &*checked {
+            Checked::Fits(records) => Some(Ok(Arc::clone(records))),
+            Checked::Misfit(since, what) if since.elapsed() < PAUSE => {
+                let what = what.clone();
+                Some(Err(Error::Misconfigured { what }))
+            }
+            Checked::NotYet | Checked::Misfit(..) => None,
+        }
+    }
+
+    fn set(&self, checked: Checked) {
+        *self.checked.write().unwrap_or_else(PoisonError::into_inner) = checked;
+    }
+}
+
+/// Whether the database answered, and has no such table or column.
+fn is_misfit(error: &TableError) -> bool {
+    !matches!(error, TableError::TimedOut | TableError::Database(_))
 }
 
 impl FindRecord for Records {
     type Record = TableRecord;
 
+    /// The query runs on when its client has gone (the listener keeps half-closed connections), so that its end is known.
     async fn find(&self, request: &Parts) -> Result<Option<TableRecord>> {
         let database = &self.database;
         if database.health.is_down() {
-            return Err(unavailable("the database is down"));
+            return Err(Error::Unavailable {
+                source: io::Error::new(io::ErrorKind::NotConnected, "the database is down"),
+            });
         }
         let mut found = pin!(self.look_up(request));
         let outcome = match tokio::time::timeout(database.query_timeout, found.as_mut()).await {
@@ -44,11 +125,14 @@ impl FindRecord for Records {
             Err(_) => {
                 // Before the query is dropped at the end of this function, and its connection goes back to the pool.
                 database.health.suspect();
-                Err(unavailable("the database did not answer in time"))
+                let late = "the database did not answer in time";
+                Err(Error::Unavailable {
+                    source: io::Error::new(io::ErrorKind::TimedOut, late),
+                })
             }
         };
-        if let Err(Error::Unavailable { .. }) = outcome {
-            database.has_failed();
+        if let Err(Error::Unavailable { source }) = &outcome {
+            database.has_failed(source.to_string());
         }
         outcome
     }
@@ -60,10 +144,4 @@ pub(super) fn lookup(request: &Parts) -> Result<String> {
     let captured = captured.map_or("", |Captured(value)| value);
     let decoded = percent_decode_str(captured).decode_utf8();
     decoded.map(Into::into).map_err(|_| Error::NotFound)
-}
-
-fn unavailable(what: &'static str) -> Error {
-    Error::Unavailable {
-        source: io::Error::other(what),
-    }
 }

@@ -4,11 +4,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use downloadview_sea_orm::{Role, Table, TableError};
-use tokio::sync::OnceCell;
 
 use super::records::lookup;
 use super::{Database, Problem, Records};
-use crate::config::{Identifier, ObjectConfig, listing, nearest};
+use crate::config::{DatabaseKind, Identifier, ObjectConfig, listing, nearest};
 
 /// The rows of the view; `None` if a name does not fit, with what to say of it in `problems`.
 pub(super) async fn check(
@@ -20,26 +19,24 @@ pub(super) async fn check(
     let patience = database.query_timeout.saturating_mul(2);
     let table = table(object).query_timeout(patience);
     let mut checked = None;
-    if !database.health.is_down() {
+    // A database that let one check wait lets the others wait too.
+    if !database.health.is_down() && !database.health.is_examined() {
         match table.records(database.pool.clone()).await {
             Ok(records) => checked = Some(records),
-            Err(error) if error.is_temporary() => database.has_failed(),
+            Err(error) if error.is_temporary() => database.has_failed(reason(&error)),
             Err(error) => {
-                problems.push(problem(object, &error));
+                problems.push(problem(object, database, &error));
                 return None;
             }
         }
     }
-    Some(Records {
-        database: Arc::clone(database),
-        table,
-        checked: OnceCell::new_with(checked),
-    })
+    Some(Records::new(database, table, checked))
 }
 
 fn table(object: &ObjectConfig) -> Table {
-    let (name, key) = (&object.table.name, &object.lookup.name);
-    let mut table = Table::new(name, key, lookup, &object.file.name);
+    let mut table = Table::new(&object.table.name)
+        .lookup(&object.lookup.name, lookup)
+        .file(&object.file.name);
     if let Some(schema) = &object.table.schema {
         table = table.schema(schema);
     }
@@ -82,13 +79,14 @@ fn place(object: &ObjectConfig, role: Role) -> (&'static str, Range<usize>) {
     }
 }
 
-fn problem(object: &ObjectConfig, error: &TableError) -> Problem {
-    let (table, database) = (&object.table, &object.database);
+fn problem(object: &ObjectConfig, database: &Database, error: &TableError) -> Problem {
+    let (table, name) = (&object.table, &object.database);
     match error {
         TableError::NoColumn {
             role,
             column,
             known,
+            ..
         } => {
             let (key, span) = place(object, *role);
             let known: Vec<_> = known.iter().map(String::as_str).collect();
@@ -105,16 +103,24 @@ fn problem(object: &ObjectConfig, error: &TableError) -> Problem {
             (span, format!("`{key}`: {error}"), mend)
         }
         TableError::NoTable { .. } => {
-            let message = format!("`table`: database `{database}` has no table `{table}`");
+            let message = format!("`table`: database `{name}` has no table `{table}`");
             let mend = "name one that it has and its user may read; one of another schema as \"schema.table\"";
             (table.span.clone(), message, mend.to_owned())
         }
         error => {
-            let reason = std::error::Error::source(error).map(ToString::to_string);
-            let reason = reason.unwrap_or_else(|| error.to_string());
-            let message = format!("`table`: `{table}` cannot be read: {reason}");
-            let mend = "let the database's user SELECT from it";
+            let message = format!("`table`: `{table}` cannot be read: {}", reason(error));
+            let mend = match database.url.kind() {
+                DatabaseKind::Sqlite => {
+                    "let the gateway's user read the file; in WAL mode it must write in its folder too"
+                }
+                _ => "let the database's user SELECT from it",
+            };
             (table.span.clone(), message, mend.to_owned())
         }
     }
+}
+
+fn reason(error: &TableError) -> String {
+    let source = std::error::Error::source(error).map(ToString::to_string);
+    source.unwrap_or_else(|| error.to_string())
 }
