@@ -884,7 +884,7 @@ fn reports_urls_of_databases() {
     2:7 `url`: the URL holds an unknown option after the `?`
         -> did you mean `ssl-mode`?
     2:7 `url`: the URL holds an unknown option after the `?`
-        -> known are `ssl-mode`, `ssl-ca`, `ssl-cert`, `ssl-key`, `charset`, `collation`, `socket` and `timezone`
+        -> known are `ssl-mode`, `ssl-ca`, `ssl-cert`, `ssl-key`, `socket` and `statement-cache-capacity`
     2:7 `url`: the URL holds an `@`, `/`, `?` or `#` that is not percent-encoded
         -> percent-encode what is special in user and password: `%40` for `@`, `%2F` for `/`, `%3F` for `?`, `%23` for `#`
     2:7 `url`: the URL holds an `@`, `/`, `?` or `#` that is not percent-encoded

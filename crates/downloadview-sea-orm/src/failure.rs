@@ -90,10 +90,9 @@ fn mysql_number(error: &dyn DatabaseError) -> Option<u16> {
 
 fn of_mysql(number: u16, state: Option<&str>) -> Meaning {
     match number {
-        // Too many connections: of all, of this user, of this user in this hour.
-        1040 | 1203 | 1226 => Meaning::Temporary,
-        // Waited too long for a lock, deadlock, interrupted, killed, took too long (of MySQL and of MariaDB).
-        1205 | 1213 | 1317 | 1927 | 3024 | 1969 => Meaning::Temporary,
+        // Too many connections, of everybody, of this user, of this user in this hour; then: waited too long for a lock,
+        // deadlock, interrupted, killed, took too long (MySQL's number and MariaDB's).
+        1040 | 1203 | 1226 | 1205 | 1213 | 1317 | 1927 | 3024 | 1969 => Meaning::Temporary,
         // A character that the column's character set lacks.
         1267 | 1270 | 1271 | 1366 | 3854 => Meaning::UnfitValue,
         _ => of_code(state.unwrap_or_default()),

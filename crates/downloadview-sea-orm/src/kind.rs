@@ -118,10 +118,9 @@ impl Integer {
     /// the signed type of the same name.
     fn stored_by(self, backend: DatabaseBackend) -> Self {
         match (backend, self) {
-            (DatabaseBackend::Sqlite, _) => Self::I64,
+            (DatabaseBackend::Sqlite, _) | (DatabaseBackend::Postgres, Self::U64) => Self::I64,
             (DatabaseBackend::Postgres, Self::I8 | Self::U8 | Self::U16) => Self::I16,
             (DatabaseBackend::Postgres, Self::U32) => Self::I32,
-            (DatabaseBackend::Postgres, Self::U64) => Self::I64,
             (_, width) => width,
         }
     }
