@@ -144,3 +144,24 @@ async fn a_renamed_column_is_an_error_and_not_another_row() {
     let response = ask(view, nginx(), request("slug", "slug")).await;
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
 }
+
+#[tokio::test]
+async fn a_uuid_of_seaorm_is_found_by_its_text() {
+    let ((db, _), storage) = (database().await, Counted::new());
+    // What SeaORM makes of a UUID column on SQLite.
+    let rows = "CREATE TABLE owned (id uuid_text PRIMARY KEY, file TEXT); \
+        INSERT INTO owned VALUES (x'67e5504410b1426f9247bb680e5fe0c8', 'docs/hello.txt')";
+    sea_orm::ConnectionTrait::execute_unprepared(&db, rows)
+        .await
+        .unwrap();
+    let table = Table::new("owned").lookup("id", "id").file("file");
+    let view = ObjectView::new(
+        Arc::clone(&storage),
+        table.records(db).await.expect("fitting"),
+    );
+    let uuid = "67e55044-10b1-426f-9247-bb680e5fe0c8";
+    for (id, status) in [(uuid, 200), (&uuid.to_uppercase(), 404), ("1", 404)] {
+        let response = ask(view.clone(), nginx(), request("id", id)).await;
+        assert_eq!(response.status(), status, "{id}");
+    }
+}

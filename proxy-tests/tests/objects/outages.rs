@@ -156,44 +156,61 @@ fn connections_that_died_in_silence_are_replaced() {
     }
 }
 
-/// A server has at most so many connections, and those of a query that waits for a lock do not end by themselves.
+/// A server has at most so many connections, and those of a query that nobody waits for any more do not end by themselves.
 #[test]
-fn a_locked_table_costs_the_server_no_further_connections() {
-    for (start, lock, count) in [
+fn slow_queries_cost_the_server_no_further_connections() {
+    for (start, running) in [
         (
             Database::postgres as fn() -> Database,
-            "BEGIN; LOCK TABLE document; SELECT pg_sleep(6); COMMIT",
-            "SELECT CAST(count(*) AS TEXT) FROM pg_stat_activity \
-             WHERE backend_type = 'client backend' AND query LIKE '%LIMIT 2%' AND pid <> pg_backend_pid()",
+            "SELECT CAST(count(*) AS TEXT) FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid()",
         ),
         (
             Database::mariadb,
-            "LOCK TABLES document WRITE; DO SLEEP(6); UNLOCK TABLES",
             "SELECT CAST(count(*) AS CHAR) FROM information_schema.processlist \
-             WHERE info LIKE '%LIMIT 2%' AND id <> connection_id()",
+             WHERE command <> 'Sleep' AND user = 'app' AND id <> connection_id()",
         ),
     ] {
         let database = start();
         create_table(&database);
-        let site = site(&database, QUICK, &[("document", "slug", COLUMNS)]);
+        database.run(&slow_view(&database, 20));
+        let site = slow_site(&database.url());
         let gateway = site.start_gateway();
-        assert_eq!(gateway.get(TARGET).status, 200);
         thread::scope(|scope| {
-            let locked = scope.spawn(|| database.run(lock));
-            await_status(&gateway, 503);
-            while !locked.is_finished() {
-                for _ in 0..8 {
-                    scope.spawn(|| gateway.get(TARGET).status);
+            for _ in 0..4 {
+                let asking: Vec<_> = (0..6)
+                    .map(|_| scope.spawn(|| assert_unavailable(&gateway.get("/slow/plain"))))
+                    .collect();
+                for asked in asking {
+                    asked.join().expect("503");
                 }
-                let waiting = database.read(count);
-                let waiting: u32 = waiting[0].parse().expect("a number");
-                // Those of the pool, and what the server is about to end.
-                assert!(waiting <= 6, "{}: {waiting}", database.name());
-                thread::sleep(Duration::from_millis(100));
+                let running: u32 = database.read(running)[0].parse().expect("a number");
+                // Those of the pool, and as many that the server is about to end.
+                assert!(running <= 6, "{}: {running}", database.name());
             }
         });
         await_status(&gateway, 200);
     }
+}
+
+/// Finds the row `plain` after so many seconds, and any other at once.
+fn slow_view(database: &Database, seconds: u32) -> String {
+    let pause = match database.name() {
+        "postgres" => format!("pg_sleep({seconds}) IS NOT NULL"),
+        _ => format!("SLEEP({seconds}) = 0"),
+    };
+    format!("CREATE VIEW slow AS SELECT slug, file FROM document WHERE slug <> 'plain' OR {pause}")
+}
+
+fn slow_site(url: &str) -> Site {
+    let views = [
+        object_view("/document/{slug}", "document", "slug", "file", COLUMNS),
+        object_view("/slow/{slug}", "slow", "slug", "file", ""),
+    ];
+    let views = views.concat();
+    let tables = format!("[databases.main]\nurl = \"{url}\"\n{QUICK}{views}");
+    let site = Site::new(&configuration(Mode::Streamed, &tables));
+    write_files(&site);
+    site
 }
 
 /// The pool has all the connections that its user may have, so that there is none to examine the database with.
@@ -201,25 +218,12 @@ fn a_locked_table_costs_the_server_no_further_connections() {
 fn a_database_without_room_for_another_connection_is_not_down() {
     let database = Database::postgres();
     create_table(&database);
-    let role = format!(
-        "CREATE ROLE small LOGIN PASSWORD '{}' CONNECTION LIMIT 3; \
-         CREATE VIEW slow AS SELECT slug, file FROM document, pg_sleep(3); \
-         GRANT SELECT ON ALL TABLES IN SCHEMA public TO small",
+    database.run(&slow_view(&database, 20));
+    database.run(&format!(
+        "CREATE ROLE small LOGIN PASSWORD '{}' CONNECTION LIMIT 3; GRANT SELECT ON ALL TABLES IN SCHEMA public TO small",
         Database::PASSWORD
-    );
-    database.run(&role);
-    let url = database.url().replace("//app:", "//small:");
-    let views = [
-        object_view("/document/{slug}", "document", "slug", "file", COLUMNS),
-        object_view("/slow/{slug}", "slow", "slug", "file", ""),
-    ];
-    // Checked when it is first used: the check itself would take too long.
-    let tables = format!(
-        "[databases.main]\nurl = \"{url}\"\n{QUICK}{}",
-        views.concat()
-    );
-    let site = Site::new(&configuration(Mode::Streamed, &tables));
-    write_files(&site);
+    ));
+    let site = slow_site(&database.url().replace("//app:", "//small:"));
     let gateway = site.start_gateway();
     await_status(&gateway, 200);
     thread::scope(|scope| {
@@ -234,6 +238,34 @@ fn a_database_without_room_for_another_connection_is_not_down() {
     }
     let output = gateway.output();
     assert!(!output.contains("the database is down"), "{output}");
+}
+
+/// As a deployment does that makes the database elsewhere and renames it.
+#[test]
+fn a_file_of_sqlite_that_was_replaced_is_opened_anew() {
+    let [old, new] = ["docs/hello.txt", "docs/other.txt"].map(|file| {
+        let database = Database::sqlite();
+        database.run("CREATE TABLE document (slug TEXT, file TEXT)");
+        database.run(&format!(
+            "INSERT INTO document VALUES ('hello-world', '{file}')"
+        ));
+        database
+    });
+    let site = site(&old, QUICK, &[("document", "slug", "")]);
+    let gateway = site.start_gateway();
+    for _ in 0..4 {
+        assert_eq!(gateway.get(TARGET).text(), "Hello\n");
+    }
+    let [from, to] = [&new, &old].map(|database| database.url().replace("sqlite://", ""));
+    std::fs::rename(from, to).expect("on the same disk");
+    for _ in 0..4 {
+        assert_eq!(
+            gateway.get(TARGET).text(),
+            "Other\n",
+            "{}",
+            gateway.output()
+        );
+    }
 }
 
 #[test]

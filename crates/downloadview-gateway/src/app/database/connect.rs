@@ -13,7 +13,7 @@ use sea_orm::sqlx::{self, AssertSqlSafe, ConnectOptions as _, Connection as _, E
 use sea_orm::{ConnectOptions, DatabaseConnection, DbErr, RuntimeErr};
 
 use super::health::{Health, is_full};
-use super::{Database, Problem};
+use super::{Database, Problem, sqlite};
 use crate::config::{DatabaseConfig, DatabaseKind, DatabaseUrl};
 
 /// Connections that were used more recently are taken to be alive.
@@ -76,7 +76,7 @@ async fn pool(config: &DatabaseConfig, health: &Arc<Health>) -> Result<DatabaseC
         // Statements would be logged with their values.
         .sqlx_logging(false);
     match config.url.kind() {
-        DatabaseKind::Sqlite => drop(options.map_sqlx_sqlite_opts(reading_only(&config.url))),
+        DatabaseKind::Sqlite => sqlite::configure(&mut options, &config.url, health),
         DatabaseKind::Postgres => postgres(&mut options, config, health),
         DatabaseKind::Mysql => mysql(&mut options, config, health),
     }
@@ -142,7 +142,7 @@ async fn connect_once(url: &DatabaseUrl) -> Result<(), sqlx::Error> {
     let text = url.expose();
     match url.kind() {
         DatabaseKind::Sqlite => {
-            let options = reading_only(url)(SqliteConnectOptions::from_str(text)?);
+            let options = sqlite::reading_only(url)(SqliteConnectOptions::from_str(text)?);
             options.connect().await?.close().await
         }
         DatabaseKind::Postgres => {
@@ -153,19 +153,6 @@ async fn connect_once(url: &DatabaseUrl) -> Result<(), sqlx::Error> {
             let options = MySqlConnectOptions::from_str(text)?;
             options.connect().await?.close().await
         }
-    }
-}
-
-/// The gateway never writes, and must not make a file where one is missing. A URL that says `mode` itself has a reason:
-/// without the right to write, a database in WAL mode can be opened only while somebody else has it open.
-fn reading_only(
-    url: &DatabaseUrl,
-) -> impl Fn(SqliteConnectOptions) -> SqliteConnectOptions + use<> {
-    let options = url.expose().split_once('?');
-    let says_mode = options.is_some_and(|(_, options)| options.contains("mode="));
-    move |options| match says_mode {
-        true => options,
-        false => options.read_only(true),
     }
 }
 

@@ -11,6 +11,7 @@ mod connect;
 mod health;
 mod records;
 mod schema;
+mod sqlite;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
