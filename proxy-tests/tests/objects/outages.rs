@@ -176,7 +176,7 @@ fn slow_queries_cost_the_server_no_further_connections() {
         let site = slow_site(&database.url());
         let gateway = site.start_gateway();
         thread::scope(|scope| {
-            for _ in 0..4 {
+            for _ in 0..8 {
                 let asking: Vec<_> = (0..6)
                     .map(|_| scope.spawn(|| assert_unavailable(&gateway.get("/slow/plain"))))
                     .collect();
