@@ -132,16 +132,26 @@ fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(token)
 }
 
-/// As wide as its column: drivers refuse every other width.
+/// As wide as its column, for drivers refuse every other width; that of a table altered since its schema was read is found by
+/// trying.
 fn integer(row: &QueryResult, index: usize, kind: &Kind) -> Read<Option<i128>> {
+    use Integer::{I8, I16, I32, I64, U8, U16, U32, U64};
+
+    let width = match kind {
+        Kind::Integer(width) => *width,
+        _ => I64,
+    };
+    let others = [I64, I32, I16, I8, U64, U32, U16, U8];
+    let mut widths = std::iter::once(width).chain(others);
+    let read = widths.find_map(|width| integer_of(row, index, width));
+    read.ok_or("is no integer")
+}
+
+fn integer_of(row: &QueryResult, index: usize, width: Integer) -> Option<Option<i128>> {
     fn wide<N: TryGetable + Into<i128>>(row: &QueryResult, index: usize) -> Option<Option<i128>> {
         Some(get::<N>(row, index)?.map(Into::into))
     }
-    let width = match kind {
-        Kind::Integer(width) => *width,
-        _ => Integer::I64,
-    };
-    let read = match width {
+    match width {
         Integer::I8 => wide::<i8>(row, index),
         Integer::I16 => wide::<i16>(row, index),
         Integer::I32 => wide::<i32>(row, index),
@@ -150,16 +160,14 @@ fn integer(row: &QueryResult, index: usize, kind: &Kind) -> Read<Option<i128>> {
         Integer::U16 => wide::<u16>(row, index),
         Integer::U32 => wide::<u32>(row, index),
         Integer::U64 => wide::<u64>(row, index),
-    };
-    read.ok_or("is no integer")
+    }
 }
 
 fn moment(row: &QueryResult, index: usize, kind: &Kind) -> Read<Option<SystemTime>> {
     let naive = |row, index| get::<DateTime>(row, index).map(|it| it.map(|naive| naive.and_utc()));
     let read: Option<Option<DateTimeUtc>> = match kind {
         Kind::Integer(_) => return seconds(row, index, kind),
-        Kind::Instant => get(row, index),
-        Kind::Naive => naive(row, index),
+        Kind::Instant => get(row, index).or_else(|| naive(row, index)),
         // SQLite holds dates as texts, or as integers of seconds.
         _ => naive(row, index).or_else(|| get(row, index)),
     };

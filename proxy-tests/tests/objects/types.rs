@@ -1,5 +1,7 @@
 //! Every type of column that a role takes, in each database's own words.
 
+use std::time::{Duration, Instant};
+
 use proxy_tests::Database;
 
 use crate::queries::site;
@@ -286,4 +288,33 @@ fn every_type_of_mariadb_is_read() {
 #[test]
 fn every_type_of_sqlite_is_read() {
     every_type_is_read(&Database::sqlite(), SQLITE);
+}
+
+/// New connections prepare the statement anew, so that nothing tells them of it.
+#[test]
+fn a_column_that_was_altered_before_its_connections_were_opened_is_read_too() {
+    let database = Database::postgres();
+    database
+        .run("CREATE TABLE a (slug VARCHAR(80), file VARCHAR(80), size INT, modified TIMESTAMP)");
+    database.run("INSERT INTO a VALUES ('a', 'docs/hello.txt', 6, '2020-09-13 12:26:40')");
+    let keys = "size_field = \"size\"\nmodified_field = \"modified\"\n";
+    let site = site(&database, "", &[("a", "slug", keys)]);
+    let gateway = site.start_gateway();
+    assert_eq!(gateway.get("/a/a").status, 200);
+    database.run(
+        "ALTER TABLE a ALTER COLUMN size TYPE BIGINT, \
+         ALTER COLUMN modified TYPE TIMESTAMPTZ USING modified AT TIME ZONE 'UTC'; \
+         SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+         WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()",
+    );
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let answer = loop {
+        let answer = gateway.get("/a/a");
+        // As long as the pool finds out that its connections are gone.
+        if answer.status != 503 || Instant::now() > deadline {
+            break answer;
+        }
+    };
+    assert_eq!(answer.status, 200, "{}", gateway.output());
+    assert_eq!(answer.header("ETag"), "\"16345785d8a00000-6\"");
 }
