@@ -563,8 +563,8 @@ fn reports_single_values() {
         -> write a name without slashes and control characters: "report.pdf"
     69:16 `content_type`: "pdf" is no media type
         -> write type/subtype: "application/pdf", "text/plain; charset=utf-8"
-    69:16 `content_type`: "text/plain; a=\u{7}" is no header value
-        -> use visible ASCII characters, without blanks at the ends
+    69:16 `content_type`: "text/plain; a=\u{7}" is no media type
+        -> write type/subtype: "application/pdf", "text/plain; charset=utf-8"
     70:20 `content_encoding`: "gzip, br" is no content coding
         -> write one word: "gzip", "br", "zstd"
     71:17 `cache_control`: "private\r\nX-Evil: 1" is no header value

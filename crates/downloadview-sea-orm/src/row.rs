@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use downloadview::content::{ETag, Metadata};
-use http::HeaderValue;
+use downloadview::headers::{content_coding, media_type};
 use sea_orm::prelude::{DateTime, DateTimeUtc};
 use sea_orm::sea_query::Expr;
 use sea_orm::{DatabaseBackend, QueryResult, TryGetable};
@@ -73,11 +73,13 @@ fn read(row: &QueryResult, index: usize, column: &Selected, into: &mut Described
             metadata
         }
         Role::ContentType => match text(row, index, column)? {
-            Some(text) => metadata.with_content_type(media_type(&text)?),
+            Some(text) => metadata.with_content_type(media_type(&text).ok_or("is no media type")?),
             None => metadata,
         },
         Role::ContentEncoding => match text(row, index, column)? {
-            Some(text) => metadata.with_content_encoding(coding(&text)?),
+            Some(text) => {
+                metadata.with_content_encoding(content_coding(&text).ok_or("is no content coding")?)
+            }
             None => metadata,
         },
         Role::Size => match integer(row, index, &column.kind)? {
@@ -104,32 +106,10 @@ fn text(row: &QueryResult, index: usize, column: &Selected) -> Read<Option<Strin
     Ok(text.filter(|text| !text.is_empty()))
 }
 
-fn media_type(text: &str) -> Read<HeaderValue> {
-    let essence = text.split(';').next().unwrap_or_default().trim_end();
-    let parts = essence.split_once('/');
-    if !parts.is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype)) {
-        return Err("is no media type");
-    }
-    HeaderValue::from_str(text).map_err(|_| "is no media type")
-}
-
-fn coding(text: &str) -> Read<HeaderValue> {
-    if !is_token(text) {
-        return Err("is no content coding");
-    }
-    HeaderValue::from_str(text).map_err(|_| "is no content coding")
-}
-
 fn etag(text: &str) -> Read<ETag> {
     ETag::parse(text)
         .or_else(|| ETag::strong(text))
         .ok_or("is no entity tag")
-}
-
-/// RFC 9110, 5.6.2.
-fn is_token(text: &str) -> bool {
-    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    !text.is_empty() && text.bytes().all(token)
 }
 
 /// As wide as its column, for drivers refuse every other width; that of a table altered since its schema was read is found by
@@ -210,24 +190,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_cannot_forge_a_header() {
-        for text in [
-            "text/html\r\nX-Accel-Redirect: /secret",
-            "text/plain\n",
-            "banana",
-            "/",
-            "text/",
-            "text /plain",
-        ] {
-            assert!(media_type(text).is_err(), "{text:?}");
-        }
-        assert!(coding("gzip\r\nX: y").is_err());
-        assert!(etag("a\"b").is_err());
-        assert!(media_type("text/plain; charset=utf-8").is_ok());
-    }
-
-    #[test]
     fn an_entity_tag_may_have_its_quotes() {
+        assert!(etag("a\"b").is_err());
         assert_eq!(etag("v1").unwrap().as_str(), "\"v1\"");
         assert_eq!(etag("\"v1\"").unwrap().as_str(), "\"v1\"");
         assert_eq!(etag("W/\"v1\"").unwrap().as_str(), "W/\"v1\"");

@@ -3,6 +3,7 @@
 use std::env;
 use std::time::Duration;
 
+use downloadview::headers;
 use http::HeaderValue;
 use percent_encoding::percent_decode_str;
 
@@ -150,25 +151,22 @@ pub(crate) fn header_value(text: &str) -> Result<HeaderValue, Fault> {
 
 /// A media type: `application/pdf`, `text/plain; charset=utf-8`.
 pub(crate) fn media_type(text: &str) -> Result<HeaderValue, Fault> {
-    let essence = text.split(';').next().unwrap_or_default().trim_end();
-    match essence.split_once('/') {
-        Some((kind, subtype)) if is_token(kind) && is_token(subtype) => header_value(text),
-        _ => Err(Fault::new(
+    headers::media_type(text).ok_or_else(|| {
+        Fault::new(
             format!("{text:?} is no media type"),
             "write type/subtype: \"application/pdf\", \"text/plain; charset=utf-8\"",
-        )),
-    }
+        )
+    })
 }
 
 /// A content coding such as `gzip`.
 pub(crate) fn coding(text: &str) -> Result<HeaderValue, Fault> {
-    match HeaderValue::from_str(text) {
-        Ok(value) if is_token(text) => Ok(value),
-        _ => Err(Fault::new(
+    headers::content_coding(text).ok_or_else(|| {
+        Fault::new(
             format!("{text:?} is no content coding"),
             "write one word: \"gzip\", \"br\", \"zstd\"",
-        )),
-    }
+        )
+    })
 }
 
 /// A character set's name.
@@ -341,9 +339,4 @@ fn prefix_segments(text: &str) -> Result<(), Fault> {
         }
     }
     Ok(())
-}
-
-fn is_token(text: &str) -> bool {
-    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    !text.is_empty() && text.bytes().all(token)
 }

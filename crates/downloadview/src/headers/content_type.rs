@@ -72,6 +72,39 @@ fn overridden(extension: &str) -> Option<&'static str> {
     })
 }
 
+/// A text as a media type, `None` if it is none: `text/plain; charset=utf-8`, `application/pdf`.
+///
+/// The type must have its two parts (RFC 9110, 8.3.1); what follows them is only known to fit into a header.
+///
+/// ```
+/// use downloadview::headers::media_type;
+/// assert!(media_type("text/plain; charset=utf-8").is_some());
+/// assert!(media_type("text").is_none());
+/// assert!(media_type("text/plain\r\nX-Forged: 1").is_none());
+/// ```
+#[must_use]
+pub fn media_type(text: &str) -> Option<HeaderValue> {
+    let essence = text.split(';').next().unwrap_or_default().trim_end();
+    let (kind, subtype) = essence.split_once('/')?;
+    let printable = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    let fits = printable && text.trim() == text && is_token(kind) && is_token(subtype);
+    fits.then(|| HeaderValue::from_str(text).ok()).flatten()
+}
+
+/// A text as a content coding, `None` if it is none: `gzip`, `br`.
+#[must_use]
+pub fn content_coding(text: &str) -> Option<HeaderValue> {
+    is_token(text)
+        .then(|| HeaderValue::from_str(text).ok())
+        .flatten()
+}
+
+/// RFC 9110, 5.6.2.
+fn is_token(text: &str) -> bool {
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(token)
+}
+
 /// Whether a browser that shows this type may run scripts in it: HTML, SVG, XML.
 #[must_use]
 pub fn is_active_content(content_type: &HeaderValue) -> bool {
@@ -97,6 +130,29 @@ pub fn is_active_content(content_type: &HeaderValue) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stated_type_cannot_forge_a_header() {
+        for text in [
+            "text/html\r\nX-Accel-Redirect: /secret",
+            "text/plain\n",
+            "text/plain; a=\u{e4}",
+            " text/plain",
+            "banana",
+            "/",
+            "text/",
+            "text /plain",
+            "",
+        ] {
+            assert_eq!(media_type(text), None, "{text:?}");
+        }
+        for text in ["gzip\r\nX: y", "gzip, br", ""] {
+            assert_eq!(content_coding(text), None, "{text:?}");
+        }
+        let stated = "text/plain; charset=utf-8";
+        assert_eq!(media_type(stated).unwrap(), stated);
+        assert_eq!(content_coding("gzip").unwrap(), "gzip");
+    }
 
     #[test]
     fn only_text_has_a_charset() {

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName};
 
 pub use self::content_disposition::{ContentDisposition, Disposition};
 pub(crate) use self::content_type::guess;
-pub use self::content_type::{content_type_of, is_active_content};
+pub use self::content_type::{content_coding, content_type_of, is_active_content, media_type};
 pub use self::preconditions::{ConditionalRequest, Verdict};
 pub use self::range::{Ranges, resolve_range};
 
