@@ -1,10 +1,9 @@
 //! Every type of column that a role takes, in each database's own words.
 
-use std::time::{Duration, Instant};
-
 use proxy_tests::Database;
 
 use crate::queries::site;
+use crate::stands::patiently;
 
 /// A table: its name, the types of `id`, `file`, `size` and `modified`, and the values of `id` and `modified`.
 type Types = (&'static str, [&'static str; 4], &'static str, &'static str);
@@ -307,14 +306,14 @@ fn a_column_that_was_altered_before_its_connections_were_opened_is_read_too() {
          SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
          WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()",
     );
-    let deadline = Instant::now() + Duration::from_secs(30);
-    let answer = loop {
+    // The pool finds out first that its connections are gone.
+    let answer = patiently(|| {
         let answer = gateway.get("/a/a");
-        // As long as the pool finds out that its connections are gone.
-        if answer.status != 503 || Instant::now() > deadline {
-            break answer;
+        match answer.status {
+            503 => Err(gateway.output()),
+            _ => Ok(answer),
         }
-    };
+    });
     assert_eq!(answer.status, 200, "{}", gateway.output());
     assert_eq!(answer.header("ETag"), "\"16345785d8a00000-6\"");
 }

@@ -14,11 +14,13 @@ use super::scalar::{Fault, described, positive_duration};
 pub struct DatabaseConfig {
     /// Where the database is: `url`, or the value of the environment variable that `url_env` names.
     pub url: DatabaseUrl,
-    /// Connections open at the same time; who finds none free waits. Default: 10.
+    /// Connections open at the same time; who finds none free waits. One more is opened, for a moment, to see whether a
+    /// database that failed is there. Default: 10.
     pub max_connections: NonZeroU32,
     /// How long connecting may take, and waiting for a free connection. Default: 3 s.
     pub connect_timeout: Duration,
-    /// How long one query may take. Default: 5 s.
+    /// How long a request may wait for its row, the wait for a connection included; the server ends a query after as
+    /// long. Default: 5 s.
     pub query_timeout: Duration,
     /// The place of the URL or of the variable that holds it, for [`Config::refuse`](super::Config::refuse).
     pub span: Range<usize>,

@@ -1,6 +1,6 @@
 //! The databases of the configuration: pools of connections, and the rows that object views find through them.
 //!
-//! 1. `connect` opens a pool without a connection, and tries one to learn at start what is wrong;
+//! 1. `connect` opens a pool without a connection, and tries one to learn at start what is wrong (`sqlite`: what files need);
 //! 2. `schema` checks every name of every object view, and reports misfits like all other mistakes of the file;
 //! 3. `records` finds rows for requests, as long as `health` says that the database is there.
 //!
