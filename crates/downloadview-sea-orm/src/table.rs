@@ -112,8 +112,7 @@ impl Table {
             return Err(unnamed(Role::File));
         }
         let asked = schema::columns(&db, self.schema.as_deref(), &self.name);
-        let known = tokio::time::timeout(self.timeout, asked);
-        let known = known.await.map_err(|_| TableError::TimedOut)??;
+        let known = self.in_time(asked).await?;
         if known.is_empty() {
             return Err(TableError::NoTable {
                 table: self.name.clone(),
@@ -121,22 +120,14 @@ impl Table {
         }
         let backend = db.get_database_backend();
         let (lookup, declared) = fitting(backend, &known, Role::Lookup, lookup)?;
-        let cast = schema::lookup_cast(backend, declared);
         let selected = self.columns.iter();
-        let selected = selected.map(|(role, name)| fitting(backend, &known, *role, name));
-        let columns = selected.map(|fitting| Ok(fitting?.0));
-        let columns = columns.collect::<Result<Vec<_>, TableError>>()?;
-        let placeholder = lookup.kind.any_lookup();
-        let value = match cast {
-            Some(name) => Expr::val(placeholder.clone()).cast_as(name),
-            None => Expr::val(placeholder.clone()),
-        };
-        let statement = self.statement(backend, &lookup.name, value, &columns);
-        let statement = limited(backend.build(&statement));
-        let template = Template::new(statement, &placeholder);
-        let template = template.ok_or_else(|| {
-            DbErr::Custom("the statement does not begin with the value looked for".to_owned())
-        })?;
+        let selected = selected.map(|(role, name)| Ok(fitting(backend, &known, *role, name)?.0));
+        let columns = selected.collect::<Result<Vec<_>, TableError>>()?;
+        let cast = schema::lookup_cast(backend, declared);
+        let template = self.template(backend, &lookup, cast, &columns)?;
+        // Rights are not part of a schema; whether the statement works shows when it runs.
+        let tried = db.query_all_raw(template.with(lookup.kind.any_lookup()));
+        self.in_time(tried).await?;
         let plan = Plan {
             db,
             table: self.name.clone(),
@@ -144,14 +135,38 @@ impl Table {
             columns,
             timeout: self.timeout,
         };
-        // Rights are not part of a schema; whether the statement works shows when it runs.
-        let tried = plan.db.query_all_raw(template.with(placeholder));
-        let tried = tokio::time::timeout(self.timeout, tried);
-        tried.await.map_err(|_| TableError::TimedOut)??;
         Ok(TableRecords {
             plan,
             parameter: Arc::clone(parameter),
             template,
+        })
+    }
+
+    async fn in_time<T>(
+        &self,
+        answer: impl Future<Output = Result<T, DbErr>>,
+    ) -> Result<T, TableError> {
+        let answer = tokio::time::timeout(self.timeout, answer).await;
+        Ok(answer.map_err(|_| TableError::TimedOut)??)
+    }
+
+    fn template(
+        &self,
+        backend: DatabaseBackend,
+        lookup: &Selected,
+        cast: Option<&'static str>,
+        columns: &[Selected],
+    ) -> Result<Template, DbErr> {
+        let placeholder = lookup.kind.any_lookup();
+        let value = Expr::val(placeholder.clone());
+        let value = match cast {
+            Some(name) => value.cast_as(name),
+            None => value,
+        };
+        let statement = self.statement(backend, &lookup.name, value, columns);
+        let statement = limited(backend.build(&statement));
+        Template::new(statement, &placeholder).ok_or_else(|| {
+            DbErr::Custom("the statement does not begin with the value looked for".to_owned())
         })
     }
 

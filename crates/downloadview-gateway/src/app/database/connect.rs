@@ -73,7 +73,7 @@ async fn pool(config: &DatabaseConfig, health: &Arc<Health>) -> Result<DatabaseC
         .acquire_timeout(config.connect_timeout)
         .test_before_acquire_if_idle_for(TRUSTED_FOR)
         .connect_lazy(true)
-        // Statements would be logged with their values.
+        // A line a request that tells no more than the request's own.
         .sqlx_logging(false);
     match config.url.kind() {
         DatabaseKind::Sqlite => sqlite::configure(&mut options, &config.url, health),
