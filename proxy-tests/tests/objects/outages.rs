@@ -217,18 +217,19 @@ fn slow_site(url: &str) -> Site {
 fn a_database_without_room_for_another_connection_is_not_down() {
     let database = Database::postgres();
     create_table(&database);
-    // A failure that leaves the connection as it is: the row `plain` meets a conflict whenever it is read.
+    database.run(&slow_view(&database, 20));
     database.run(&format!(
-        "CREATE FUNCTION conflict() RETURNS boolean LANGUAGE plpgsql AS \
-         $$ BEGIN RAISE EXCEPTION 'conflict' USING ERRCODE = '40001'; END $$; \
-         CREATE VIEW slow AS SELECT slug, file FROM document WHERE slug <> 'plain' OR conflict(); \
-         CREATE ROLE small LOGIN PASSWORD '{}' CONNECTION LIMIT 1; GRANT SELECT ON ALL TABLES IN SCHEMA public TO small",
+        "CREATE ROLE small LOGIN PASSWORD '{}' CONNECTION LIMIT 3; GRANT SELECT ON ALL TABLES IN SCHEMA public TO small",
         Database::PASSWORD
     ));
     let site = slow_site(&database.url().replace("//app:", "//small:"));
     let gateway = site.start_gateway();
     await_status(&gateway, 200);
-    assert_unavailable(&gateway.get("/slow/plain"));
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| assert_unavailable(&gateway.get("/slow/plain")));
+        }
+    });
     // The examination is over, and found a server that answers.
     await_line(&gateway, "the database is there, yet failed a request");
     await_status(&gateway, 200);
