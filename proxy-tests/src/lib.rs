@@ -10,6 +10,7 @@
 //! all its servers: a missing proxy is a failure that names its package, never a skipped test.
 
 mod app;
+mod application;
 mod carriage;
 mod configuration;
 mod database;
@@ -24,6 +25,7 @@ mod site;
 mod world;
 
 pub use app::ScriptedApp;
+pub use application::Application;
 pub use carriage::{Carriage, carry};
 pub use configuration::{ANNOUNCEMENT, announced, announcement, configuration};
 pub use database::Database;

@@ -42,13 +42,12 @@
 
 mod view;
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use axum::extract::MatchedPath;
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
-use downloadview::{DownloadOptions, File, OptimizeLayer, Optimizer};
+use downloadview::optimize::Front;
+use downloadview::{DownloadOptions, File, OptimizeLayer};
 
 pub use self::view::{ViewFuture, ViewService, view};
 
@@ -141,8 +140,8 @@ impl IntoResponse for DownloadError {
 }
 
 /// An [`OptimizeLayer`] that tells routes apart by axum's [`MatchedPath`].
-pub fn optimize(optimizer: impl Into<Arc<Optimizer>>) -> OptimizeLayer {
-    OptimizeLayer::new(optimizer).route_name(|extensions| {
+pub fn optimize(front: impl Into<Front>) -> OptimizeLayer {
+    OptimizeLayer::new(front).route_name(|extensions| {
         let matched = extensions.get::<MatchedPath>()?;
         Some(matched.as_str().into())
     })

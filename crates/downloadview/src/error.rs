@@ -22,6 +22,9 @@ pub enum Error {
     /// The file is there, and the process or the caller may not read it. 403.
     #[error("reading this file is not permitted")]
     Forbidden,
+    /// Downloads answer GET and HEAD only. 405, with `Allow`.
+    #[error("downloads answer GET and HEAD only")]
+    MethodNotAllowed,
     /// The text cannot name a file at all. 400, or 404 where a part of it is merely empty.
     #[error("not a file name: {reason}")]
     InvalidName {
@@ -106,6 +109,7 @@ impl Error {
                 reason: NameError::EmptySegment,
             } => StatusCode::NOT_FOUND,
             Self::InvalidName { .. } => StatusCode::BAD_REQUEST,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,

@@ -1,14 +1,18 @@
 //! What is logged of a download: one event, its outcome and its reason, and nothing secret.
 
+use std::convert::Infallible;
 use std::io;
 use std::sync::{Arc, Mutex};
 
+use bytes::Bytes;
 use downloadview::backend::Nginx;
 use downloadview::storage::{MemoryStorage, StorageName};
 use downloadview::view::StorageView;
-use downloadview::{DownloadView as _, OptimizeLayer, Optimizer, Rule};
-use http::Request;
-use tower::{Layer as _, ServiceExt as _};
+use downloadview::{DownloadBody, DownloadView as _, OptimizeLayer, Optimizer, Rule};
+use http::{Request, Response};
+use http_body::Body;
+use http_body_util::Full;
+use tower::{Layer as _, Service, ServiceExt};
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
@@ -26,6 +30,23 @@ impl io::Write for Log {
 
 /// The log of GETs of `paths`, in order, through rules for `/media/`.
 fn log_of(source: &str, paths: &[&str]) -> Vec<String> {
+    let storage = MemoryStorage::new().base_url("/media/");
+    for name in ["a.txt", "b\n.txt"] {
+        storage.insert(StorageName::parse(name).expect("a name"), "x");
+    }
+    let optimizer = Optimizer::builder(Nginx::new())
+        .rule(Rule::url(source).to_uri("/_secret_place/"))
+        .build()
+        .expect("valid");
+    log_through(optimizer, StorageView::new(storage).into_service(), paths)
+}
+
+/// The log of GETs of `paths`, in order, through a layer around `service`.
+fn log_through<S, B>(optimizer: Optimizer, service: S, paths: &[&str]) -> Vec<String>
+where
+    S: Service<Request<()>, Response = Response<B>, Error = Infallible> + Clone,
+    B: Body<Data = Bytes>,
+{
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
@@ -35,16 +56,8 @@ fn log_of(source: &str, paths: &[&str]) -> Vec<String> {
         .with_ansi(false)
         .with_writer(move || writer.clone())
         .finish();
-    let storage = MemoryStorage::new().base_url("/media/");
-    for name in ["a.txt", "b\n.txt"] {
-        storage.insert(StorageName::parse(name).expect("a name"), "x");
-    }
-    let optimizer = Optimizer::builder(Nginx::new())
-        .rule(Rule::url(source).to_uri("/_secret_place/"))
-        .build()
-        .expect("valid");
     let layer = OptimizeLayer::new(optimizer).route_name(|_| Some("/{*path}".into()));
-    let service = layer.layer(StorageView::new(storage).into_service());
+    let service = layer.layer(service);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .expect("a runtime");
@@ -98,5 +111,47 @@ fn no_target_no_query_and_no_line_break_is_logged() {
             !line.contains("s3cr3t") && !line.contains("_secret_place"),
             "{line}"
         );
+    }
+}
+
+#[test]
+fn a_hand_off_header_of_a_handler_is_removed_with_a_word_on_how_to_migrate() {
+    let handler = tower::service_fn(|_: Request<()>| async {
+        let mut response = Response::new(Full::new(Bytes::from("")));
+        let target = "/_secret_place/a".parse().expect("a value");
+        response.headers_mut().insert("x-accel-redirect", target);
+        Ok(response)
+    });
+    let log = log_through(Optimizer::none(), handler, &["/a", "/a", "/b"]);
+    assert_eq!(log.len(), 1, "{log:#?}");
+    for said in [
+        "WARN",
+        "name=x-accel-redirect",
+        "route=\"/{*path}\"",
+        "DownloadResponse",
+    ] {
+        assert!(log[0].contains(said), "{}", log[0]);
+    }
+    assert!(!log[0].contains("_secret_place"), "{}", log[0]);
+}
+
+#[test]
+fn a_body_in_the_place_of_a_download_is_news_only_with_status_200() {
+    for (status, levels) in [(200, ["WARN", "DEBUG"]), (403, ["DEBUG", "DEBUG"])] {
+        let storage = MemoryStorage::new();
+        storage.insert(StorageName::parse("a.txt").expect("a name"), "x");
+        let replace = move |response: Response<DownloadBody>| {
+            let (mut head, _) = response.into_parts();
+            head.status = status.try_into().expect("a status");
+            Response::from_parts(head, Full::new(Bytes::from("page")))
+        };
+        let service = StorageView::new(storage).into_service();
+        let service = ServiceExt::<Request<()>>::map_response(service, replace);
+        let log = log_through(Optimizer::none(), service, &["/a.txt", "/a.txt"]);
+        let said: Vec<_> = log
+            .iter()
+            .map(|line| line.split(' ').next().unwrap_or_default())
+            .collect();
+        assert_eq!(said, levels, "{log:#?}");
     }
 }

@@ -1,10 +1,5 @@
 //! The library in an axum application of its own, in this process: over rows in memory, and over a SeaORM entity.
 
-use std::net::SocketAddr;
-use std::sync::mpsc;
-use std::thread::JoinHandle;
-use std::time::Duration;
-
 use axum::Router;
 use downloadview::backend::Nginx;
 use downloadview::storage::LocalStorage;
@@ -13,72 +8,25 @@ use downloadview::{Error, OptimizeLayer, Optimizer, Rule};
 use downloadview_axum::view;
 use downloadview_sea_orm::{EntityView, ObjectViewExt as _};
 use http::request::Parts;
-use proxy_tests::Site;
+use proxy_tests::{Application, Site};
 use sea_orm::{ColumnTrait as _, DatabaseConnection};
-use tokio::sync::oneshot;
 
 use crate::rows::{ROWS, Row};
 use crate::stands::Mode;
 
-/// An application on a thread of its own, stopped when dropped.
-pub(crate) struct Application {
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+/// Over rows in memory.
+pub(crate) fn over_memory(site: &Site, mode: Mode) -> Application {
+    let (media, layer) = (media(site), layer(site, mode));
+    Application::start(site.app(), async move { in_memory(&media).layer(layer) })
 }
 
-impl Application {
-    /// Over rows in memory.
-    pub(crate) fn in_memory(site: &Site, mode: Mode) -> Self {
-        let (media, layer) = (media(site), layer(site, mode));
-        Self::start(site.app(), async move { in_memory(&media).layer(layer) })
-    }
-
-    /// Over the entity `document` of the database at `url`.
-    pub(crate) fn over_entity(site: &Site, mode: Mode, url: String) -> Self {
-        let (media, layer) = (media(site), layer(site, mode));
-        Self::start(site.app(), async move {
-            let db = sea_orm::Database::connect(url).await.expect("connected");
-            over_entity(&db, &media).expect("fitting").layer(layer)
-        })
-    }
-
-    fn start(address: SocketAddr, router: impl Future<Output = Router> + Send + 'static) -> Self {
-        let (stop, stopped) = oneshot::channel::<()>();
-        let (ready, is_ready) = mpsc::channel();
-        let run = async move {
-            let router = router.await;
-            let listener = tokio::net::TcpListener::bind(address).await;
-            let listener = listener.expect("a free port can be bound");
-            ready.send(()).expect("the test waits for it");
-            let server = axum::serve(listener, router);
-            let server = server.with_graceful_shutdown(async { drop(stopped.await) });
-            server.await.expect("it serves until it is stopped");
-        };
-        let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(2)
-                .enable_all()
-                .build();
-            runtime.expect("a runtime").block_on(run);
-        });
-        let app = Self {
-            stop: Some(stop),
-            thread: Some(thread),
-        };
-        is_ready
-            .recv_timeout(Duration::from_secs(30))
-            .expect("the application starts");
-        app
-    }
-}
-
-impl Drop for Application {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
+/// Over the entity `document` of the database at `url`.
+pub(crate) fn over_database(site: &Site, mode: Mode, url: String) -> Application {
+    let (media, layer) = (media(site), layer(site, mode));
+    Application::start(site.app(), async move {
+        let db = sea_orm::Database::connect(url).await.expect("connected");
+        over_entity(&db, &media).expect("fitting").layer(layer)
+    })
 }
 
 fn media(site: &Site) -> LocalStorage {

@@ -3,9 +3,9 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use proxy_tests::{Database, Proxy, Request, Response, Server, Site};
+use proxy_tests::{Application, Database, Proxy, Request, Response, Server, Site};
 
-use crate::library::Application;
+use crate::library;
 use crate::rows::{create_table, write_files};
 
 /// How files reach the client.
@@ -33,7 +33,7 @@ impl Stand {
     /// The library over rows in memory.
     pub(crate) fn in_memory(mode: Mode) -> Self {
         let site = site(mode, None);
-        let library = Application::in_memory(&site, mode);
+        let library = library::over_memory(&site, mode);
         Self::new("memory", mode, site, None, None, Some(library))
     }
 
@@ -41,7 +41,7 @@ impl Stand {
     pub(crate) fn over_entity(start: fn() -> Database, mode: Mode) -> Self {
         let database = with_table(start);
         let site = site(mode, None);
-        let library = Application::over_entity(&site, mode, database.url());
+        let library = library::over_database(&site, mode, database.url());
         Self::new("entity", mode, site, Some(database), None, Some(library))
     }
 

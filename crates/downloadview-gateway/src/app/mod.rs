@@ -1,11 +1,10 @@
 //! Turns a checked configuration into the service that answers requests.
 //!
 //! ```text
-//! request ─▶ router ─▶ OptimizeLayer of [optimize] ─▶ OptimizeLayer of the view's rules ─▶ view
+//! request ─▶ router ─▶ view ─▶ optimize::answer with the view's rules, then those of [optimize]
 //! ```
 //!
-//! A view's own rules come first; what they do not take is left to those of `[optimize]`. With announced proxies each
-//! layer holds the rules of every proxy, and the outer one finds out, once, which of them a request came through.
+//! With announced proxies, the view's rules and those of `[optimize]` each know every proxy and its secret.
 
 mod database;
 mod mount;

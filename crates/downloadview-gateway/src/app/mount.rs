@@ -1,4 +1,4 @@
-//! One view of the configuration, with its layers, ready to answer.
+//! One view of the configuration, with the rules for its files, ready to answer.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,13 +6,12 @@ use std::sync::Arc;
 use downloadview::content::BoxFuture;
 use downloadview::file::VirtualFile;
 use downloadview::headers::Disposition;
+use downloadview::optimize::{Asked, Front, answer};
 use downloadview::storage::{LocalStorage, StorageName};
 use downloadview::view::{ObjectView, PathView, StorageView, VirtualView};
-use downloadview::{DownloadBody, DownloadResponse, DownloadView, Error, OptimizeLayer, Result};
+use downloadview::{DownloadBody, DownloadResponse, DownloadView, Error, Result};
 use http::request::Parts;
 use http::{Request, Response};
-use tower_layer::Layer;
-use tower_service::Service;
 
 use super::database::Records;
 use super::optimizer;
@@ -23,14 +22,16 @@ use crate::config::{self, Config, StorageFileName, ViewConfig, ViewKind};
 #[derive(Debug, Clone)]
 pub struct Captured(pub String);
 
-/// A view behind its layers.
+/// A view, and the rules of the proxies that may send its files.
 pub struct Mounted {
     view: ViewConfig,
-    respond: Box<dyn Fn(Request<()>) -> BoxFuture<'static, Response<DownloadBody>> + Send + Sync>,
-    inspect: Inspect,
+    /// The view's own rules, if it has any, then those of `[optimize]`.
+    fronts: Arc<[Front]>,
+    route: Arc<str>,
+    find: Find,
 }
 
-type Inspect = Box<dyn Fn(Parts) -> BoxFuture<'static, Result<DownloadResponse>> + Send + Sync>;
+type Find = Box<dyn Fn(Parts) -> BoxFuture<'static, Result<DownloadResponse>> + Send + Sync>;
 
 impl Mounted {
     /// What the file says of this view.
@@ -55,14 +56,22 @@ impl Mounted {
 
     /// Answers a request that carries [`Captured`].
     #[must_use]
-    pub fn respond(&self, request: Request<()>) -> BoxFuture<'static, Response<DownloadBody>> {
-        (self.respond)(request)
+    pub fn respond(&self, mut request: Request<()>) -> BoxFuture<'static, Response<DownloadBody>> {
+        let asked = Asked::of(&mut request).route(Arc::clone(&self.route));
+        let found = (self.find)(request.into_parts().0);
+        let fronts = Arc::clone(&self.fronts);
+        Box::pin(async move {
+            match found.await {
+                Ok(response) => answer(&asked, &fronts, response).await,
+                Err(error) => error.into_response(),
+            }
+        })
     }
 
     /// What the view answers before anything is delegated or delivered.
     #[must_use]
     pub fn inspect(&self, request: Parts) -> BoxFuture<'static, Result<DownloadResponse>> {
-        (self.inspect)(request)
+        (self.find)(request)
     }
 }
 
@@ -97,20 +106,20 @@ macro_rules! options {
         built
     }};
 }
-/// Builds the view and puts the layers around it. `records` are those of an object view.
+
+/// Builds the view. `records` are those of an object view, `of_all` the rules of `[optimize]`.
 pub(super) fn mount(
     config: &Config,
     view: &ViewConfig,
     records: Option<Records>,
     storages: &Storages,
-    of_all: &OptimizeLayer,
+    of_all: &Front,
 ) -> Result<Mounted> {
-    let layers = Layers::of(config, view, of_all)?;
-    Ok(match &view.kind {
-        ViewKind::PathFile { path } => layers.around(view, options!(PathView::new(path), view)),
+    let find = match &view.kind {
+        ViewKind::PathFile { path } => finding(options!(PathView::new(path), view)),
         ViewKind::PathRoot { root, .. } => {
             let within = PathView::within(LocalStorage::new(root)?, captured_name);
-            layers.around(view, options!(within, view))
+            finding(options!(within, view))
         }
         ViewKind::Storage { storage, name } => {
             let storage = storages.get(storage).ok_or(Error::NotFound)?;
@@ -119,21 +128,31 @@ pub(super) fn mount(
                 StorageFileName::Fixed(name) => of_storage.name(StorageName::parse(name)?),
                 StorageFileName::Parameter(_) => of_storage.name(captured_name),
             };
-            layers.around(view, options!(named, view))
+            finding(options!(named, view))
         }
         ViewKind::Object(object) => {
             let storage = storages.get(&object.storage).ok_or(Error::NotFound)?;
             let records = records.ok_or(Error::NotFound)?;
             let of_rows = ObjectView::new(Arc::clone(storage), records);
-            layers.around(view, options!(of_rows, view))
+            finding(options!(of_rows, view))
         }
         ViewKind::Virtual { text } => {
             let (name, text) = (view.basename.clone().unwrap_or_default(), text.clone());
             let made = VirtualView::new(move |_: &Parts| {
                 std::future::ready(Ok(VirtualFile::from_text(name.clone(), text.clone())))
             });
-            layers.around(view, options!(made, view))
+            finding(options!(made, view))
         }
+    };
+    let of_view = match &view.rules[..] {
+        [] => None,
+        rules => Some(optimizer::of_view(config, rules)?),
+    };
+    Ok(Mounted {
+        view: view.clone(),
+        fronts: of_view.into_iter().chain([of_all.clone()]).collect(),
+        route: view.route.pattern().into(),
+        find,
     })
 }
 
@@ -144,67 +163,10 @@ fn captured_name(request: &Parts) -> Result<StorageName> {
     StorageName::from_encoded(captured.map_or("", |Captured(value)| value))
 }
 
-struct Layers {
-    of_all: OptimizeLayer,
-    of_view: Option<OptimizeLayer>,
-}
-
-impl Layers {
-    fn of(config: &Config, view: &ViewConfig, of_all: &OptimizeLayer) -> Result<Self> {
-        let route: Arc<str> = view.route.pattern().into();
-        let named = |layer: OptimizeLayer| {
-            let route = Arc::clone(&route);
-            layer.route_name(move |_| Some(Arc::clone(&route)))
-        };
-        let of_view = match &view.rules[..] {
-            [] => None,
-            rules => Some(named(optimizer::of_view(config, rules)?)),
-        };
-        Ok(Self {
-            of_all: named(of_all.clone()),
-            of_view,
-        })
-    }
-
-    fn around<V: DownloadView>(self, config: &ViewConfig, view: V) -> Mounted {
-        let service = view.into_service();
-        let inspected = service.clone();
-        let respond = match &self.of_view {
-            Some(own) => boxed(self.of_all.layer(own.layer(service))),
-            None => boxed(self.of_all.layer(service)),
-        };
-        Mounted {
-            view: config.clone(),
-            respond,
-            inspect: Box::new(move |request| {
-                let service = inspected.clone();
-                Box::pin(async move { service.try_call(&request).await })
-            }),
-        }
-    }
-}
-
-/// A stack of layers as one callable, whatever its type.
-fn boxed<S, B>(
-    stack: S,
-) -> Box<dyn Fn(Request<()>) -> BoxFuture<'static, Response<DownloadBody>> + Send + Sync>
-where
-    S: Service<Request<()>, Response = Response<B>, Error = std::convert::Infallible>
-        + Clone
-        + Send
-        + Sync
-        + 'static,
-    S::Future: Send + 'static,
-    B: Into<DownloadBody>,
-{
+fn finding<V: DownloadView>(view: V) -> Find {
+    let service = view.into_service();
     Box::new(move |request| {
-        // Every service of the stack is ready at all times.
-        let answer = stack.clone().call(request);
-        Box::pin(async move {
-            match answer.await {
-                Ok(response) => response.map(Into::into),
-                Err(never) => match never {},
-            }
-        })
+        let service = service.clone();
+        Box::pin(async move { service.try_call(&request).await })
     })
 }

@@ -1,25 +1,23 @@
 //! The rules of the configuration as optimizers, one for each proxy that may be in front.
 
-use std::sync::Arc;
-
 use downloadview::backend::{Apache, Buffering, Caddy, Expires, Lighttpd, Nginx};
-use downloadview::optimize::{Announced, OptimizerBuilder, Unmatched};
-use downloadview::{Error, OptimizeLayer, Optimizer, Result, Rule};
+use downloadview::optimize::{Announced, Front, OptimizerBuilder, Unmatched};
+use downloadview::{Error, Optimizer, Result, Rule};
 use http::HeaderValue;
 
 use crate::config::{
     self, BackendKind, Config, Destination, LimitRate, RuleConfig, Source, StorageKind,
 };
 
-/// The layer for the rules of `[optimize]` and of its proxies.
-pub(super) fn of_config(config: &Config) -> Result<OptimizeLayer> {
-    layer(config, &config.optimize.rules, OwnRules::Included)
+/// The rules of `[optimize]` and of its proxies.
+pub(super) fn of_config(config: &Config) -> Result<Front> {
+    front(config, &config.optimize.rules, OwnRules::Included)
 }
 
-/// The layer for the rules of one view. With announced proxies it has the same names and secrets as that of the
+/// The rules of one view. With announced proxies it has the same names and secrets as that of the
 /// configuration, and each proxy the view's rules for its backend.
-pub(super) fn of_view(config: &Config, rules: &[RuleConfig]) -> Result<OptimizeLayer> {
-    layer(config, rules, OwnRules::LeftOut)
+pub(super) fn of_view(config: &Config, rules: &[RuleConfig]) -> Result<Front> {
+    front(config, rules, OwnRules::LeftOut)
 }
 
 /// Whether the rules of announced proxies come before those given.
@@ -29,9 +27,9 @@ enum OwnRules {
     LeftOut,
 }
 
-fn layer(config: &Config, rules: &[RuleConfig], own: OwnRules) -> Result<OptimizeLayer> {
+fn front(config: &Config, rules: &[RuleConfig], own: OwnRules) -> Result<Front> {
     if config.optimize.backend != BackendKind::Announced {
-        return Ok(OptimizeLayer::new(build(config, rules)?));
+        return Ok(build(config, rules)?.into());
     }
     let mut announced = Announced::new();
     for (name, proxy) in &config.optimize.proxies {
@@ -42,7 +40,7 @@ fn layer(config: &Config, rules: &[RuleConfig], own: OwnRules) -> Result<Optimiz
         let optimizer = build(config, own_rules.chain(of_kind))?;
         announced = announced.proxy(name, proxy.secret.expose(), optimizer)?;
     }
-    Ok(OptimizeLayer::announced(Arc::new(announced)))
+    Ok(announced.into())
 }
 
 /// An optimizer for `rules`. Only where the whole file has no rule for any proxy is there no backend; elsewhere a file

@@ -39,7 +39,7 @@ pub(super) fn app(files: &Files, db: &DatabaseConnection, secrets: &Secrets) -> 
         )?
         .proxy("caddy", secrets.of(Proxy::Caddy), by_uri(caddy(), files)?)?;
     let routes = routes(files, db)?.merge(fixed::routes(files, secrets)?);
-    Ok(routes.layer(OptimizeLayer::announced(announced)))
+    Ok(routes.layer(OptimizeLayer::new(announced)))
 }
 
 /// For proxies that have internal locations: which one a file lies in.

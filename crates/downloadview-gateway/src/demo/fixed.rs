@@ -116,7 +116,7 @@ impl<B: Backend + Clone> HandOff<'_, B> {
         let optimizer = |rule| Optimizer::builder(self.backend.clone()).rule(rule).build();
         let proven =
             Announced::new().proxy(self.backend.name(), self.secret, optimizer(through_proxy)?)?;
-        let inner = OptimizeLayer::announced(proven);
+        let inner = OptimizeLayer::new(proven);
         Ok(Stack::new(inner, optimize(optimizer(for_all)?)))
     }
 }

@@ -22,12 +22,15 @@ pub(crate) fn is_hand_off(name: &HeaderName) -> bool {
         )
 }
 
-/// Removes every hand-off header.
-pub(crate) fn strip(headers: &mut HeaderMap) {
+/// Removes every hand-off header; the name of one of them, if there were any.
+pub(crate) fn strip(headers: &mut HeaderMap) -> Option<HeaderName> {
+    let mut stripped = None;
     // Looking costs nothing; removing allocates, and almost never happens.
     while let Some(name) = headers.keys().find(|name| is_hand_off(name)).cloned() {
-        headers.remove(name);
+        headers.remove(&name);
+        stripped = Some(name);
     }
+    stripped
 }
 
 #[cfg(test)]
@@ -56,7 +59,8 @@ mod tests {
             headers.append(HeaderName::from_static(name), "a".parse().unwrap());
             headers.append(HeaderName::from_static(name), "b".parse().unwrap());
         }
-        strip(&mut headers);
+        assert!(strip(&mut headers).is_some());
+        assert_eq!(strip(&mut headers), None);
         let mut kept: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
         kept.sort_unstable();
         assert_eq!(kept, ["accept-ranges", "x-send", "x-test"]);

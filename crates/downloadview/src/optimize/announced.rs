@@ -1,8 +1,8 @@
 //! One application behind any proxy, or none: each request says which, and proves it.
 //!
 //! A proxy's configuration sets the request header `X-Downloadview-Proxy: NAME SECRET`, overwriting
-//! what the client sent. The layer compares the secret in constant time, removes the header, and
-//! uses that proxy's optimizer. Without a valid announcement it streams, and states no hand-off
+//! what the client sent. The outermost layer removes the header; every layer with announced proxies
+//! compares its own secrets with it, in constant time, and uses that proxy's optimizer. Without a valid announcement it streams, and states no hand-off
 //! header that could leak.
 //!
 //! The request can only select an entry that was configured and that it can prove. It never
@@ -11,7 +11,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderName, HeaderValue};
 use subtle::ConstantTimeEq as _;
 
 use super::{Optimizer, Reason};
@@ -35,7 +35,7 @@ pub const SHORTEST_SECRET: usize = 16;
 ///     .rule(Rule::url("/media/").to_uri("/_internal/media/"))
 ///     .build()?;
 /// let secret = "better-read-from-the-environment";
-/// let layer = OptimizeLayer::announced(Announced::new().proxy("front", secret, behind_nginx)?);
+/// let layer = OptimizeLayer::new(Announced::new().proxy("front", secret, behind_nginx)?);
 /// # Ok(())
 /// # }
 /// ```
@@ -96,27 +96,20 @@ impl Announced {
         Ok(self)
     }
 
-    /// The name of the proxy that a request's headers prove.
-    pub(super) fn prove(&self, headers: &HeaderMap) -> Option<Arc<str>> {
-        let mut values = headers.get_all(ANNOUNCEMENT).iter();
-        // Two announcements: one of them is the client's.
-        let (Some(value), None) = (values.next(), values.next()) else {
-            return None;
-        };
-        let value = value.as_bytes();
-        let blank = value.iter().position(|&b| b == b' ')?;
-        let (name, secret) = (&value[..blank], &value[blank + 1..]);
-        let proxy = self
-            .proxies
-            .iter()
-            .find(|proxy| proxy.name.as_bytes() == name)?;
-        bool::from(proxy.secret.ct_eq(secret)).then(|| Arc::clone(&proxy.name))
+    /// The optimizer of the proxy that an announcement proves; without proof, one that streams.
+    pub(super) fn optimizer(&self, announcement: Option<&HeaderValue>) -> &Optimizer {
+        let proven = announcement.and_then(|announcement| self.proven(announcement));
+        proven.map_or(&self.direct, |proxy| &proxy.optimizer)
     }
 
-    /// The optimizer for a proven proxy; without one, one that streams.
-    pub(super) fn optimizer(&self, proven: Option<&str>) -> &Arc<Optimizer> {
-        let proven = proven.and_then(|name| self.proxies.iter().find(|proxy| &*proxy.name == name));
-        proven.map_or(&self.direct, |proxy| &proxy.optimizer)
+    /// The proxy whose name and secret an announcement holds.
+    fn proven(&self, announcement: &HeaderValue) -> Option<&Proxy> {
+        let value = announcement.as_bytes();
+        let space = value.iter().position(|&b| b == b' ')?;
+        let (name, secret) = (&value[..space], &value[space + 1..]);
+        let mut proxies = self.proxies.iter();
+        let proxy = proxies.find(|proxy| proxy.name.as_bytes() == name)?;
+        bool::from(proxy.secret.ct_eq(secret)).then_some(proxy)
     }
 
     /// The tag that the first proxy with a tag of its own states for the file. All others, and the
@@ -147,6 +140,7 @@ impl fmt::Debug for Announced {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Asked;
     use super::*;
 
     const SECRET: &str = "0123456789abcdef";
@@ -160,11 +154,16 @@ mod tests {
     }
 
     fn proven(values: &[&str]) -> Option<Arc<str>> {
-        let mut headers = HeaderMap::new();
+        let mut request = http::Request::get("/");
         for value in values {
-            headers.append(ANNOUNCEMENT, value.parse().unwrap());
+            request = request.header(ANNOUNCEMENT, *value);
         }
-        front().prove(&headers)
+        let mut request = request.body(()).unwrap();
+        let asked = Asked::of(&mut request);
+        assert!(!request.headers().contains_key(ANNOUNCEMENT));
+        let front = front();
+        let proven = front.proven(asked.announcement.as_ref()?)?;
+        Some(Arc::clone(&proven.name))
     }
 
     #[test]

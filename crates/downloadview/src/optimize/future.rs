@@ -1,55 +1,67 @@
-//! The future and the body of [`Optimize`](super::Optimize): captures the response, then finishes
-//! it.
+//! The future of [`Optimize`](super::Optimize): waits for the response, and lets its download be
+//! answered.
 //!
-//! 1. Hand-off headers that this crate did not produce are removed.
-//! 2. A response without a [`Download`] goes on as it is.
-//! 3. A download is delegated, or left to an outer layer, or refused, or streamed.
+//! 1. An inner layer adds its rules to the download that rides along, and leaves the rest to the
+//!    outermost one.
+//! 2. Hand-off headers are removed: only an answer of this crate sets them, and it is not written yet.
+//! 3. A response without a download, or with a body that did not come with it, goes on as it is.
+//! 4. A download is answered.
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{Response, StatusCode, Uri, response};
-use http_body::{Body, Frame, SizeHint};
+use http::{Method, Response, StatusCode, response};
+use http_body::Body;
 
-use super::layer::Choice;
-use super::{Optimizer, Outcome, issue};
-use crate::content::{BoxFuture, Metadata};
-use crate::delivery::deliver_parts;
-use crate::error::Error;
-use crate::headers::{ConditionalRequest, hand_off};
-use crate::response::{Download, DownloadBody, refusal, with_headers_of};
+use super::answer::answer_parts;
+use super::layer::Told;
+use super::{Asked, Front, Outcome, ResponseBody};
+use crate::content::BoxFuture;
+use crate::headers::hand_off;
+use crate::response::{Download, DownloadBody, carries};
 
-/// What is remembered of the request.
+/// What a layer does about a response.
 #[derive(Debug)]
-pub(super) struct Asked {
-    pub(super) conditional: ConditionalRequest,
-    pub(super) uri: Uri,
-    pub(super) route: Option<Arc<str>>,
-    pub(super) choice: Choice,
-    /// Whether another layer around this one can still deliver.
-    pub(super) nested: bool,
+pub(super) enum Duty {
+    /// Another layer around this one answers.
+    AddRules {
+        front: Front,
+        route: Option<Arc<str>>,
+    },
+    /// This layer answers.
+    Answer {
+        front: Front,
+        asked: Box<Asked>,
+        told: Arc<Told>,
+    },
+}
+
+/// The rules of inner layers, from the inside out, in the extensions of a response with a download.
+#[derive(Debug, Clone, Default)]
+struct Added {
+    fronts: Vec<Front>,
+    route: Option<Arc<str>>,
 }
 
 pin_project_lite::pin_project! {
     /// Response future of [`Optimize`](super::Optimize).
-    #[project = StateProject]
     pub struct ResponseFuture<F> {
         #[pin]
         inner: F,
         // Taken when the inner response is there.
-        waiting: Option<(Arc<Optimizer>, Asked)>,
-        finishing: Option<BoxFuture<'static, Response<DownloadBody>>>,
+        duty: Option<Duty>,
+        answering: Option<BoxFuture<'static, Response<DownloadBody>>>,
     }
 }
 
 impl<F> ResponseFuture<F> {
-    pub(super) fn new(inner: F, optimizer: Arc<Optimizer>, asked: Asked) -> Self {
+    pub(super) fn new(inner: F, duty: Duty) -> Self {
         Self {
             inner,
-            waiting: Some((optimizer, asked)),
-            finishing: None,
+            duty: Some(duty),
+            answering: None,
         }
     }
 }
@@ -57,200 +69,126 @@ impl<F> ResponseFuture<F> {
 impl<F, B, E> Future for ResponseFuture<F>
 where
     F: Future<Output = Result<Response<B>, E>>,
+    B: Body<Data = Bytes>,
 {
     type Output = Result<Response<ResponseBody<B>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        if this.waiting.is_some() {
+        if this.duty.is_some() {
             let (mut head, body) = ready!(this.inner.poll(cx))?.into_parts();
-            keep_own_hand_off(&mut head);
-            let captured = head.extensions.remove::<Download>();
-            let (Some(download), Some((optimizer, asked))) = (captured, this.waiting.take()) else {
-                let response = Response::from_parts(head, ResponseBody::inner(body));
-                return Poll::Ready(Ok(response));
+            let duty = this.duty.take().expect("looked at above");
+            let (front, asked, download) = match duty {
+                Duty::AddRules { front, route } => {
+                    add_rules(&mut head, front, route);
+                    return Poll::Ready(Ok(passed_on(head, body)));
+                }
+                Duty::Answer { front, asked, told } => {
+                    match captured(&mut head, &body, &asked, &told) {
+                        Some(download) => (front, asked, download),
+                        None => return Poll::Ready(Ok(passed_on(head, body))),
+                    }
+                }
             };
-            download.disown_body(&mut head.headers);
-            *this.finishing = Some(Box::pin(finish(optimizer, asked, head, download)));
+            *this.answering = Some(Box::pin(answer(asked, front, head, download)));
         }
-        let finishing = this.finishing.as_mut().expect("polled after completion");
-        let response = ready!(finishing.as_mut().poll(cx));
+        let answering = this.answering.as_mut().expect("polled after completion");
+        let response = ready!(answering.as_mut().poll(cx));
         Poll::Ready(Ok(response.map(ResponseBody::download)))
     }
 }
 
-/// Removes forged hand-off headers. An inner layer's own hand-off is written anew from its outcome,
-/// so that nothing between the layers can have changed it.
-fn keep_own_hand_off(head: &mut response::Parts) {
-    hand_off::strip(&mut head.headers);
-    let Some(Outcome::Delegated {
-        backend, target, ..
-    }) = head.extensions.get::<Outcome>().cloned()
-    else {
-        return;
-    };
-    // Something outside the inner layer made another answer of it, a refusal perhaps.
-    if head.status != StatusCode::OK {
-        head.extensions.remove::<Outcome>();
-        return;
-    }
-    // It was written once already, so it can be written.
-    let _ = issue(&*backend, &target, head);
+fn passed_on<B>(head: response::Parts, body: B) -> Response<ResponseBody<B>> {
+    Response::from_parts(head, ResponseBody::inner(body))
 }
 
-async fn finish(
-    optimizer: Arc<Optimizer>,
-    asked: Asked,
+fn add_rules(head: &mut response::Parts, front: Front, route: Option<Arc<str>>) {
+    if Download::of(&head.extensions).is_none() {
+        return;
+    }
+    let added = head.extensions.get_or_insert_default::<Added>();
+    added.fronts.push(front);
+    added.route = added.route.take().or(route);
+}
+
+/// The download of a response, if the response is still that of the download.
+fn captured(
+    head: &mut response::Parts,
+    body: &impl Body,
+    asked: &Asked,
+    told: &Told,
+) -> Option<Download> {
+    let forged = hand_off::strip(&mut head.headers);
+    let download = head.extensions.remove::<Download>();
+    let download = download.filter(|download| is_of(head, body, asked, download, told));
+    // A layer further in that did not know of this one has answered; its answer is written anew.
+    let before = head.extensions.remove::<Outcome>();
+    if let (Some(name), None) = (forged, before)
+        && told.forged.is_first(asked.route.as_deref())
+    {
+        let (path, route) = (asked.uri.path(), asked.route.as_deref());
+        tracing::warn!(
+            %name, path, route,
+            "a handler's own hand-off header was removed, and its answer goes on without it; return \
+            a `DownloadResponse` and let a rule name the destination; said once for this route"
+        );
+    }
+    download
+}
+
+/// Whether the body is the download's own, or, for HEAD, was merely dropped by a router as it
+/// should be. Else somebody in between made another answer of it, and meant that one.
+fn is_of(
+    head: &response::Parts,
+    body: &impl Body,
+    asked: &Asked,
+    download: &Download,
+    told: &Told,
+) -> bool {
+    let ok = head.status == StatusCode::OK;
+    if carries(body, download) || (*asked.method() == Method::HEAD && ok && body.is_end_stream()) {
+        return true;
+    }
+    let (path, route) = (asked.uri.path(), asked.route.as_deref());
+    if ok && told.replaced.is_first(route) {
+        tracing::warn!(
+            path,
+            route,
+            "the body of a download was replaced, or wrapped by something that does not pass \
+            `Body::size_hint` on: it is sent as it is, by no proxy and without ranges; said once for \
+            this route"
+        );
+    } else {
+        let status = head.status.as_u16();
+        tracing::debug!(
+            status,
+            path,
+            route,
+            "another answer took a download's place"
+        );
+    }
+    false
+}
+
+async fn answer(
+    mut asked: Box<Asked>,
+    front: Front,
     mut head: response::Parts,
     download: Download,
 ) -> Response<DownloadBody> {
-    let outcome = match delegate(&optimizer, &asked.choice, &mut head, &download).await {
-        Ok(outcome) => outcome,
-        Err(error) => return with_headers_of(head, error.into_response()),
-    };
-    if asked.nested && matches!(outcome, Outcome::Streamed { .. } | Outcome::Refused { .. }) {
-        return left_to_outer(head, download);
-    }
-    log(&optimizer, &outcome, &asked);
-    let mut response = match &outcome {
-        Outcome::Delegated { .. } => Response::from_parts(head, DownloadBody::empty()),
-        Outcome::Streamed { .. } => {
-            let own_etag = |metadata: &Metadata| asked.choice.own_etag(&download, metadata);
-            // Boxed apart, or every delegated answer would carry the room that streaming needs.
-            Box::pin(deliver_parts(&asked.conditional, head, &download, own_etag)).await
+    download.disown_body(&mut head.headers);
+    // For a layer further out that this one does not know of.
+    let kept = download.clone();
+    let mut response = match head.extensions.remove::<Added>() {
+        None => answer_parts(&asked, std::slice::from_ref(&front), head, download).await,
+        Some(mut added) => {
+            asked.route = added.route.or(asked.route);
+            added.fronts.push(front);
+            answer_parts(&asked, &added.fronts, head, download).await
         }
-        Outcome::Refused { .. } => with_headers_of(head, refusal(StatusCode::SERVICE_UNAVAILABLE)),
     };
-    response.extensions_mut().insert(outcome);
+    if carries(response.body(), &kept) {
+        response.extensions_mut().insert(kept);
+    }
     response
-}
-
-async fn delegate(
-    optimizer: &Optimizer,
-    choice: &Choice,
-    head: &mut response::Parts,
-    download: &Download,
-) -> Result<Outcome, Error> {
-    let plan = match optimizer.plan(head.status, download) {
-        Ok(plan) => plan,
-        Err(reason) => return Ok(optimizer.without_delegation(reason)),
-    };
-    let metadata = match plan.looks(download) {
-        true => Some(download.file().metadata().await?),
-        false => None,
-    };
-    let etag = metadata.as_ref().and_then(|metadata| {
-        let own = plan.own_etag(metadata);
-        own.or_else(|| choice.own_etag(download, metadata))
-            .or_else(|| metadata.etag())
-    });
-    Ok(plan
-        .delegate(download, metadata.as_ref(), etag.as_ref(), head)
-        .unwrap_or_else(|reason| optimizer.without_delegation(reason)))
-}
-
-fn left_to_outer(mut head: response::Parts, download: Download) -> Response<DownloadBody> {
-    let body = DownloadBody::lazy(download.clone());
-    head.extensions.insert(download);
-    Response::from_parts(head, body)
-}
-
-/// One event for one outcome. Without the query, which may hold a signature, and without the target.
-fn log(optimizer: &Optimizer, outcome: &Outcome, asked: &Asked) {
-    let path = asked.uri.path();
-    let route = asked.route.as_deref();
-    match outcome {
-        Outcome::Delegated { rule, backend, .. } => {
-            let backend = backend.name();
-            tracing::debug!(outcome = "delegated", %rule, backend, path, route, "download");
-        }
-        Outcome::Refused { reason } => {
-            tracing::warn!(outcome = "refused", %reason, path, route, "download");
-        }
-        Outcome::Streamed { reason } if optimizer.warns(outcome, route) => {
-            tracing::warn!(outcome = "streamed", %reason, path, route, "download; said once for this route");
-        }
-        Outcome::Streamed { reason } => {
-            tracing::debug!(outcome = "streamed", %reason, path, route, "download");
-        }
-    }
-}
-
-pin_project_lite::pin_project! {
-    /// Body of [`Optimize`](super::Optimize): the handler's own, or a download's.
-    #[derive(Debug)]
-    pub struct ResponseBody<B> {
-        #[pin]
-        kind: Kind<B>,
-    }
-}
-
-pin_project_lite::pin_project! {
-    #[derive(Debug)]
-    #[project = KindProject]
-    enum Kind<B> {
-        Inner { #[pin] body: B },
-        Download { #[pin] body: DownloadBody },
-    }
-}
-
-impl<B> ResponseBody<B> {
-    fn inner(body: B) -> Self {
-        let kind = Kind::Inner { body };
-        Self { kind }
-    }
-
-    fn download(body: DownloadBody) -> Self {
-        let kind = Kind::Download { body };
-        Self { kind }
-    }
-}
-
-/// For stacks that hold nothing but downloads.
-impl<B: Into<Self>> From<ResponseBody<B>> for DownloadBody {
-    fn from(body: ResponseBody<B>) -> Self {
-        match body.kind {
-            Kind::Inner { body } => body.into(),
-            Kind::Download { body } => body,
-        }
-    }
-}
-
-/// Error of a [`ResponseBody`]: the handler's, or [`Error`].
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
-impl<B> Body for ResponseBody<B>
-where
-    B: Body<Data = Bytes, Error: Into<BoxError>>,
-{
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match self.project().kind.project() {
-            KindProject::Inner { body } => body
-                .poll_frame(cx)
-                .map(|frame| frame.map(|frame| frame.map_err(Into::into))),
-            KindProject::Download { body } => body
-                .poll_frame(cx)
-                .map(|frame| frame.map(|frame| frame.map_err(Into::into))),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match &self.kind {
-            Kind::Inner { body } => body.is_end_stream(),
-            Kind::Download { body } => body.is_end_stream(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match &self.kind {
-            Kind::Inner { body } => body.size_hint(),
-            Kind::Download { body } => body.size_hint(),
-        }
-    }
 }

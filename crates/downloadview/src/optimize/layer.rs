@@ -1,27 +1,23 @@
-//! The layer and its service.
+//! The layer: configuration, and nothing that depends on a request.
 
 use std::fmt;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use http::{Extensions, HeaderMap, Request, Response};
+use http::Extensions;
 use tower_layer::Layer;
-use tower_service::Service;
 
-use super::Optimizer;
-use super::announced::{ANNOUNCEMENT, Announced};
-use super::future::{Asked, ResponseFuture};
-use crate::content::{ETag, Metadata};
-use crate::headers::ConditionalRequest;
-use crate::response::{Deferred, Download};
+use super::once::OncePerRoute;
+use super::{Front, Optimize};
 
 type RouteName = Arc<dyn Fn(&Extensions) -> Option<Arc<str>> + Send + Sync>;
 
 /// Delegates or streams every [`DownloadResponse`](crate::DownloadResponse) that passes; other
 /// responses only lose forged hand-off headers.
 ///
-/// Put it around everything, around one route, or both: an inner layer that cannot delegate a
-/// download leaves it to the outer one.
+/// Put it around everything, around one route, or both: an inner layer adds its rules, which come
+/// first, and the outermost one answers. What may still refuse a download belongs *inside* the
+/// layer: a response with a body of another origin is sent as it is, whatever rides in its
+/// extensions. Outside it the proxy would not care, since nginx looks at the hand-off header alone.
 ///
 /// ```
 /// # fn main() -> downloadview::Result<()> {
@@ -37,28 +33,31 @@ type RouteName = Arc<dyn Fn(&Extensions) -> Option<Arc<str>> + Send + Sync>;
 #[doc(alias = "BaseDownloadMiddleware")]
 #[doc(alias = "DownloadDecorator")]
 pub struct OptimizeLayer {
-    choice: Choice,
+    pub(super) front: Front,
     route_name: Option<RouteName>,
+    /// The routes whose handlers were told that their hand-off headers are removed.
+    pub(super) told: Arc<Told>,
+}
+
+/// What is said once for each route of a layer.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    pub(super) forged: OncePerRoute,
+    pub(super) replaced: OncePerRoute,
 }
 
 impl OptimizeLayer {
-    /// A layer around `optimizer`.
-    pub fn new(optimizer: impl Into<Arc<Optimizer>>) -> Self {
+    /// A layer for one [`Optimizer`](super::Optimizer), or for [`Announced`](super::Announced)
+    /// proxies that each request proves.
+    pub fn new(front: impl Into<Front>) -> Self {
         Self {
-            choice: Choice::Fixed(optimizer.into()),
+            front: front.into(),
             route_name: None,
+            told: Arc::default(),
         }
     }
 
-    /// A layer that lets each request prove the proxy it came through.
-    pub fn announced(announced: impl Into<Arc<Announced>>) -> Self {
-        Self {
-            choice: Choice::Announced(announced.into()),
-            route_name: None,
-        }
-    }
-
-    /// How to find the route of a request in its extensions, for the warning that is given once
+    /// How to find the route of a request in its extensions, for the warnings that are given once
     /// for each. Default: one warning in all.
     #[must_use]
     pub fn route_name(
@@ -68,38 +67,10 @@ impl OptimizeLayer {
         self.route_name = Some(Arc::new(route_name));
         self
     }
-}
 
-/// Which optimizer a request gets.
-#[derive(Debug, Clone)]
-pub(super) enum Choice {
-    Fixed(Arc<Optimizer>),
-    Announced(Arc<Announced>),
-}
-
-impl Choice {
-    /// The proxy that the request proves. An outer layer that took the header has the proof.
-    fn prove(&self, headers: &HeaderMap, outer: Option<&Deferred>) -> Option<Arc<str>> {
-        let proven = outer.and_then(|outer| outer.proxy.clone());
-        proven.or_else(|| match self {
-            Self::Fixed(_) => None,
-            Self::Announced(announced) => announced.prove(headers),
-        })
-    }
-
-    fn optimizer(&self, proven: Option<&str>) -> Arc<Optimizer> {
-        match self {
-            Self::Fixed(optimizer) => Arc::clone(optimizer),
-            Self::Announced(announced) => Arc::clone(announced.optimizer(proven)),
-        }
-    }
-
-    /// The tag that any proxy which may serve the file insists on.
-    pub(super) fn own_etag(&self, download: &Download, metadata: &Metadata) -> Option<ETag> {
-        match self {
-            Self::Fixed(optimizer) => optimizer.own_etag(download, metadata),
-            Self::Announced(announced) => announced.own_etag(download, metadata),
-        }
+    pub(super) fn route_of(&self, extensions: &Extensions) -> Option<Arc<str>> {
+        let name = self.route_name.as_ref()?;
+        name(extensions)
     }
 }
 
@@ -107,59 +78,14 @@ impl<S> Layer<S> for OptimizeLayer {
     type Service = Optimize<S>;
 
     fn layer(&self, inner: S) -> Optimize<S> {
-        Optimize {
-            inner,
-            layer: self.clone(),
-        }
-    }
-}
-
-/// The service of [`OptimizeLayer`].
-#[derive(Clone, Debug)]
-pub struct Optimize<S> {
-    inner: S,
-    layer: OptimizeLayer,
-}
-
-impl<S, ReqB, ResB> Service<Request<ReqB>> for Optimize<S>
-where
-    S: Service<Request<ReqB>, Response = Response<ResB>>,
-{
-    type Response = Response<super::ResponseBody<ResB>>;
-    type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, mut request: Request<ReqB>) -> Self::Future {
-        let outer = request.extensions().get::<Deferred>();
-        let proxy = self.layer.choice.prove(request.headers(), outer);
-        let nested = outer.is_some();
-        // Whatever it says, it is not for views and handlers to see.
-        request.headers_mut().remove(ANNOUNCEMENT);
-        let optimizer = self.layer.choice.optimizer(proxy.as_deref());
-        request.extensions_mut().insert(Deferred { proxy });
-        let asked = Asked {
-            conditional: ConditionalRequest::of(request.method(), request.headers()),
-            uri: request.uri().clone(),
-            route: self
-                .layer
-                .route_name
-                .as_ref()
-                .and_then(|name| name(request.extensions())),
-            nested,
-            choice: self.layer.choice.clone(),
-        };
-        ResponseFuture::new(self.inner.call(request), optimizer, asked)
+        Optimize::new(inner, self.clone())
     }
 }
 
 impl fmt::Debug for OptimizeLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OptimizeLayer")
-            .field("choice", &self.choice)
+            .field("front", &self.front)
             .finish_non_exhaustive()
     }
 }

@@ -1,259 +1,37 @@
 //! Decides, for every download that passes, who sends the bytes: a proxy, or the application.
 //!
-//! [`Optimizer`] is the decision, a pure function of the download and the rules.
-//! [`OptimizeLayer`] puts it around handlers and views:
+//! [`Optimizer`] is the decision, a pure function of the download and the rules. [`answer`] is what
+//! follows from it, the one way from a download to its response:
 //!
 //! 1. a rule takes the file and its backend can carry the name: delegated, never opened
 //! 2. else: streamed by [`delivery`](crate::delivery), with the reason in the response's extensions
 //!
-//! Place the layer *inside* compression. Outside it, a delegated head would keep the
-//! `Content-Encoding` of a body that is no longer there.
+//! [`OptimizeLayer`] puts that around handlers and views. Layers may be nested: those further in add
+//! their rules to the download, and the outermost one answers. Place it *inside* compression: a
+//! body that something between view and layer replaced or changed is no longer the download's, and is
+//! sent as it is.
 
 mod announced;
+mod answer;
+mod asked;
+mod body;
+mod front;
 mod future;
 mod layer;
+mod once;
+mod optimizer;
 mod outcome;
+mod service;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
-
-use http::{StatusCode, header, response};
-
 pub use self::announced::{ANNOUNCEMENT, Announced, SHORTEST_SECRET};
-pub use self::future::{ResponseBody, ResponseFuture};
-pub use self::layer::{Optimize, OptimizeLayer};
+pub use self::answer::answer;
+pub use self::asked::Asked;
+pub use self::body::ResponseBody;
+pub use self::front::Front;
+pub use self::future::ResponseFuture;
+pub use self::layer::OptimizeLayer;
+pub use self::optimizer::{Optimizer, OptimizerBuilder, Unmatched};
 pub use self::outcome::{Outcome, Reason};
-use crate::backend::Backend;
-use crate::content::{ETag, Metadata};
-use crate::error::Result;
-use crate::response::{Download, ProxiedDownloadResponse};
-use crate::rule::{Rule, Target};
-
-/// What becomes of a download that no rule takes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub enum Unmatched {
-    /// Streamed, quietly.
-    Stream,
-    /// Streamed, and logged at WARN once for each route. The default: silence here costs weeks.
-    #[default]
-    Warn,
-    /// Refused with 503: a rule should have taken it. (What a rule takes and its proxy cannot carry is
-    /// streamed all the same.)
-    Refuse,
-}
-
-/// Rules in order, first match wins.
-///
-/// ```
-/// use downloadview::{Optimizer, Rule, backend::Nginx};
-/// let optimizer = Optimizer::builder(Nginx::new())
-///     .rule(Rule::url("/media/").to_uri("/_internal/media/"))
-///     .build()?;
-/// # Ok::<(), downloadview::Error>(())
-/// ```
-#[derive(Debug)]
-#[doc(alias = "SmartDownloadMiddleware")]
-#[doc(alias = "DownloadDispatcher")]
-pub struct Optimizer {
-    rules: Vec<(Rule, Arc<dyn Backend>)>,
-    unmatched: Unmatched,
-    /// Why there are no rules, if that is meant to be.
-    without_rules: Option<Reason>,
-    warned: Mutex<HashSet<String>>,
-}
-
-/// Collects rules for an [`Optimizer`].
-#[derive(Debug)]
-#[must_use = "`build` makes the optimizer"]
-pub struct OptimizerBuilder {
-    backend: Arc<dyn Backend>,
-    rules: Vec<(Rule, Arc<dyn Backend>)>,
-    unmatched: Unmatched,
-}
-
-impl OptimizerBuilder {
-    /// Adds a rule after those already there.
-    pub fn rule(mut self, rule: Rule) -> Self {
-        self.rules.push((rule, Arc::clone(&self.backend)));
-        self
-    }
-
-    /// Adds a rule with a backend of its own, for another proxy or other options.
-    pub fn rule_for(mut self, backend: impl Backend, rule: Rule) -> Self {
-        self.rules.push((rule, Arc::new(backend)));
-        self
-    }
-
-    /// What becomes of a download that no rule takes. Default: [`Unmatched::Warn`].
-    pub fn unmatched(mut self, unmatched: Unmatched) -> Self {
-        self.unmatched = unmatched;
-        self
-    }
-
-    /// Checks every rule against its backend.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Misconfigured`](crate::Error::Misconfigured) naming the rule, what is wrong and the
-    /// mend.
-    pub fn build(self) -> Result<Optimizer> {
-        for (rule, backend) in &self.rules {
-            rule.check(backend.name(), backend.accepts())?;
-        }
-        Ok(Optimizer {
-            rules: self.rules,
-            unmatched: self.unmatched,
-            without_rules: None,
-            warned: Mutex::default(),
-        })
-    }
-}
-
-/// A rule that takes a file, as far as can be told without looking at it.
-#[derive(Debug)]
-pub(crate) struct Plan<'a> {
-    rule: &'a Rule,
-    backend: &'a Arc<dyn Backend>,
-    /// Where the proxy finds the file, unless a link leads elsewhere.
-    target: Target,
-}
-
-impl Plan<'_> {
-    /// Whether the file must be looked at before it is delegated.
-    pub(crate) fn looks(&self, download: &Download) -> bool {
-        self.rule.looks() && download.file().has_path()
-    }
-
-    /// The tag that the proxy insists on.
-    pub(crate) fn own_etag(&self, metadata: &Metadata) -> Option<ETag> {
-        self.backend.own_etag(metadata)
-    }
-
-    /// Turns the head into the answer for the proxy. On a reason nothing of the proxy is in it.
-    pub(crate) fn delegate(
-        self,
-        download: &Download,
-        metadata: Option<&Metadata>,
-        etag: Option<&ETag>,
-        head: &mut response::Parts,
-    ) -> Result<Outcome, Reason> {
-        let target = match metadata {
-            Some(found) if found.location().is_some() => {
-                let led_to = self.rule.resolve(&**download.file(), metadata);
-                led_to.ok_or(Reason::SymbolicLink)?
-            }
-            _ => self.target,
-        };
-        let nothing = Metadata::new();
-        download.describe(&mut head.headers, metadata.unwrap_or(&nothing));
-        issue(&**self.backend, &target, head).map_err(|cannot| Reason::CannotCarry(cannot.why))?;
-        if let Some(etag) = etag {
-            head.headers.insert(header::ETAG, etag.to_header_value());
-        }
-        Ok(Outcome::Delegated {
-            rule: Arc::clone(self.rule.name()),
-            backend: Arc::clone(self.backend),
-            target,
-        })
-    }
-}
-
-impl Optimizer {
-    /// An optimizer whose rules use `backend` unless they name their own.
-    pub fn builder(backend: impl Backend) -> OptimizerBuilder {
-        OptimizerBuilder {
-            backend: Arc::new(backend),
-            rules: Vec::new(),
-            unmatched: Unmatched::default(),
-        }
-    }
-
-    /// No proxy: everything is streamed. The same code path, for development and for places
-    /// without a proxy.
-    #[must_use]
-    pub fn none() -> Self {
-        Self::without_rules(Reason::NoBackend)
-    }
-
-    /// Streams everything, for this reason.
-    pub(crate) fn without_rules(reason: Reason) -> Self {
-        Self {
-            rules: Vec::new(),
-            unmatched: Unmatched::Stream,
-            without_rules: Some(reason),
-            warned: Mutex::default(),
-        }
-    }
-
-    /// The tag that the proxy for this download insists on.
-    pub(crate) fn own_etag(&self, download: &Download, metadata: &Metadata) -> Option<ETag> {
-        let plan = self.plan(StatusCode::OK, download).ok()?;
-        plan.backend.own_etag(metadata)
-    }
-
-    /// The first rule that takes the download, or why none does. Touches no disk and no network.
-    pub(crate) fn plan(&self, status: StatusCode, download: &Download) -> Result<Plan<'_>, Reason> {
-        if let (true, Some(reason)) = (self.rules.is_empty(), self.without_rules) {
-            return Err(reason);
-        }
-        if !download.optimize() {
-            return Err(Reason::NotOptimized);
-        }
-        if status != StatusCode::OK {
-            return Err(Reason::Status);
-        }
-        let file = &**download.file();
-        let found = self.rules.iter().find_map(|(rule, backend)| {
-            let target = rule.resolve(file, None)?;
-            Some(Plan {
-                rule,
-                backend,
-                target,
-            })
-        });
-        match found {
-            Some(plan) => Ok(plan),
-            None if !file.has_path() && file.url().is_none() => Err(Reason::NoPathAndNoUrl),
-            None => Err(Reason::NoRuleMatched),
-        }
-    }
-
-    /// What happens to a download that was not delegated.
-    pub(crate) fn without_delegation(&self, reason: Reason) -> Outcome {
-        match (self.unmatched, reason) {
-            (Unmatched::Refuse, Reason::NoRuleMatched) => Outcome::Refused { reason },
-            _ => Outcome::Streamed { reason },
-        }
-    }
-
-    /// Whether this outcome is news worth a warning: unmatched, and the first time for the route.
-    pub(crate) fn warns(&self, outcome: &Outcome, route: Option<&str>) -> bool {
-        /// Routes are few; this bounds the set should they be anything but.
-        const MOST: usize = 1024;
-        let unmatched = matches!(
-            outcome,
-            Outcome::Streamed {
-                reason: Reason::NoRuleMatched
-            }
-        );
-        if !unmatched || self.unmatched != Unmatched::Warn {
-            return false;
-        }
-        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
-        let route = route.unwrap_or_default();
-        warned.len() < MOST && !warned.contains(route) && warned.insert(route.to_owned())
-    }
-}
-
-/// Writes a backend's hand-off over a head. The one place where hand-off headers come from.
-pub(crate) fn issue(
-    backend: &dyn Backend,
-    target: &Target,
-    head: &mut response::Parts,
-) -> Result<(), crate::backend::CannotCarry> {
-    backend.delegate(target, head)?;
-    ProxiedDownloadResponse::prepare(head);
-    Ok(())
-}
+pub use self::service::Optimize;

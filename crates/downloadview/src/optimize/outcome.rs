@@ -10,7 +10,7 @@ use crate::rule::Target;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// A proxy sends the file. Only this crate can say so: an outer layer believes it.
+    /// A proxy sends the file.
     #[non_exhaustive]
     Delegated {
         /// The rule's name.
@@ -53,6 +53,20 @@ pub enum Reason {
     SymbolicLink,
     /// The backend's header cannot hold the name.
     CannotCarry(&'static str),
+}
+
+impl Reason {
+    /// How much it tells, where several rules had a reason each: a rule that would have taken the
+    /// file says more than one that did not, and that more than no rule at all.
+    pub(super) fn telling(self) -> u8 {
+        match self {
+            Self::NoBackend => 0,
+            Self::NotAnnounced => 1,
+            Self::NoPathAndNoUrl | Self::NoRuleMatched => 2,
+            Self::NotOptimized | Self::Status => 3,
+            Self::SymbolicLink | Self::CannotCarry(_) => 4,
+        }
+    }
 }
 
 impl fmt::Display for Reason {

@@ -2,15 +2,15 @@
 
 use std::path::PathBuf;
 
-use http::{StatusCode, response};
+use http::{StatusCode, header, response};
 
 use super::*;
-use crate::backend::{CannotCarry, Nginx};
-use crate::content::{BoxFuture, Content};
-use crate::error::Error;
+use crate::backend::{Backend, CannotCarry, Nginx};
+use crate::content::{BoxFuture, Content, Metadata};
+use crate::error::{Error, Result};
 use crate::file::{File, VirtualFile};
 use crate::response::DownloadResponse;
-use crate::rule::TargetKind;
+use crate::rule::{Rule, Target, TargetKind};
 use crate::storage::StorageName;
 
 /// A file that claims a path and a URL and fails the test if it is opened.

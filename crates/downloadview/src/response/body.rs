@@ -1,5 +1,6 @@
 //! The body of a download: bytes on demand, held to the length that the head promised.
 
+use std::cell::Cell;
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -24,6 +25,7 @@ enum Inner {
     Sized(Exact),
     Unsized(ByteStream),
     Lazy(Lazy),
+    HandedOff(Download),
 }
 
 enum Lazy {
@@ -61,10 +63,23 @@ impl DownloadBody {
         Self(Inner::Lazy(Lazy::Closed(download)))
     }
 
+    /// No bytes, because a proxy sends them. A layer further out can still tell whose body it is.
+    pub(crate) fn handed_off(download: Download) -> Self {
+        Self(Inner::HandedOff(download))
+    }
+
+    /// The download that this body would send, as long as nothing of it was asked for.
+    fn untouched(&self) -> Option<&Download> {
+        match &self.0 {
+            Inner::Lazy(Lazy::Closed(download)) | Inner::HandedOff(download) => Some(download),
+            _ => None,
+        }
+    }
+
     fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
         loop {
             let opened = match &mut self.0 {
-                Inner::Absent => return Poll::Ready(None),
+                Inner::Absent | Inner::HandedOff(_) => return Poll::Ready(None),
                 Inner::Full(bytes) => return Poll::Ready(bytes.take().map(Ok)),
                 Inner::Sized(stream) => return Pin::new(stream).poll_next(cx),
                 Inner::Unsized(stream) => return Pin::new(stream).poll_next(cx),
@@ -108,7 +123,7 @@ impl Body for DownloadBody {
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
-            Inner::Absent => true,
+            Inner::Absent | Inner::HandedOff(_) => true,
             Inner::Full(bytes) => bytes.is_none(),
             Inner::Sized(stream) => stream.left() == 0,
             Inner::Unsized(_) | Inner::Lazy(_) => false,
@@ -116,7 +131,11 @@ impl Body for DownloadBody {
     }
 
     fn size_hint(&self) -> SizeHint {
+        if let Some(download) = self.untouched() {
+            Question::answer(download);
+        }
         match &self.0 {
+            Inner::HandedOff(_) => SizeHint::with_exact(0),
             Inner::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
             Inner::Sized(stream) => SizeHint::with_exact(stream.left()),
             Inner::Absent | Inner::Unsized(_) | Inner::Lazy(_) => SizeHint::default(),
@@ -132,7 +151,109 @@ impl fmt::Debug for DownloadBody {
             Inner::Sized(_) => "sized",
             Inner::Unsized(_) => "unsized",
             Inner::Lazy(_) => "lazy",
+            Inner::HandedOff(_) => "handed off",
         };
         f.debug_tuple("DownloadBody").field(&kind).finish()
+    }
+}
+
+/// Whether `body`, wrapped in whatever middleware put around it, is still the one that came with
+/// `download`, with nothing read of it.
+///
+/// It is asked for its size, which a wrapper passes on as long as it leaves the bytes alone. A body
+/// that took the place of the download's own never gets to the answer, wherever that one is kept.
+pub(crate) fn carries<B: Body>(body: &B, download: &Download) -> bool {
+    let question = Question::ask();
+    let _ = body.size_hint();
+    question.is_answered_by(download)
+}
+
+/// A question that only the body of a download understands, put while its size is asked for.
+struct Question {
+    /// The question of somebody further up this thread's stack.
+    before: Asked,
+}
+
+#[derive(Clone, Copy)]
+enum Asked {
+    Nothing,
+    WhoseBody,
+    /// The body of the download at this address.
+    Answered(usize),
+}
+
+thread_local! {
+    static ASKED: Cell<Asked> = const { Cell::new(Asked::Nothing) };
+}
+
+impl Question {
+    fn ask() -> Self {
+        let before = ASKED.replace(Asked::WhoseBody);
+        Self { before }
+    }
+
+    fn answer(download: &Download) {
+        if let Asked::WhoseBody = ASKED.get() {
+            ASKED.set(Asked::Answered(download.address()));
+        }
+    }
+
+    fn is_answered_by(&self, download: &Download) -> bool {
+        matches!(ASKED.get(), Asked::Answered(address) if address == download.address())
+    }
+}
+
+/// Also if a foreign body panics.
+impl Drop for Question {
+    fn drop(&mut self) {
+        ASKED.set(self.before);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::file::VirtualFile;
+    use crate::response::DownloadResponse;
+
+    fn download() -> (Download, DownloadBody) {
+        let response = DownloadResponse::new(VirtualFile::from_text("a.txt", "a")).into_http();
+        let download = Download::of(response.extensions()).unwrap().clone();
+        (download, response.into_body())
+    }
+
+    #[tokio::test]
+    async fn a_body_carries_its_own_download_until_it_is_read() {
+        let (download, mut body) = download();
+        assert!(carries(&body, &download));
+        assert!(!carries(&body, &self::download().0));
+        let _ = http_body_util::BodyExt::frame(&mut body).await;
+        assert!(!carries(&body, &download));
+    }
+
+    #[test]
+    fn a_body_is_asked_in_vain_once_the_question_has_panicked() {
+        struct Panics;
+        impl Body for Panics {
+            type Data = Bytes;
+            type Error = Error;
+
+            fn poll_frame(
+                self: Pin<&mut Self>,
+                _: &mut Context<'_>,
+            ) -> Poll<Option<Result<Frame<Bytes>>>> {
+                Poll::Ready(None)
+            }
+
+            fn size_hint(&self) -> SizeHint {
+                panic!("of its own making")
+            }
+        }
+
+        let (download, body) = download();
+        let asks = std::panic::AssertUnwindSafe(|| carries(&Panics, &download));
+        std::panic::catch_unwind(asks).unwrap_err();
+        let _ = body.size_hint();
+        assert!(matches!(ASKED.get(), Asked::Nothing));
     }
 }

@@ -20,9 +20,14 @@ impl Error {
             Self::InvalidName { .. } => plain_text(status, &self.to_string()),
             _ => refusal(status),
         };
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            let soon = HeaderValue::from_static("5");
-            response.headers_mut().insert(header::RETRY_AFTER, soon);
+        let further = match status {
+            StatusCode::SERVICE_UNAVAILABLE => Some((header::RETRY_AFTER, "5")),
+            StatusCode::METHOD_NOT_ALLOWED => Some((header::ALLOW, "GET, HEAD")),
+            _ => None,
+        };
+        if let Some((name, value)) = further {
+            let value = HeaderValue::from_static(value);
+            response.headers_mut().insert(name, value);
         }
         response
     }
@@ -51,14 +56,6 @@ impl Error {
 /// The status and its reason phrase as a page.
 pub(crate) fn refusal(status: StatusCode) -> Response<DownloadBody> {
     plain_text(status, status.canonical_reason().unwrap_or("error"))
-}
-
-/// 405 with the methods that would work.
-pub(crate) fn method_not_allowed() -> Response<DownloadBody> {
-    let mut response = refusal(StatusCode::METHOD_NOT_ALLOWED);
-    let allowed = HeaderValue::from_static("GET, HEAD");
-    response.headers_mut().insert(header::ALLOW, allowed);
-    response
 }
 
 /// A refusal with what middleware said of the answer, without what was said of the file.

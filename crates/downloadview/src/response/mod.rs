@@ -12,7 +12,8 @@ use std::time::SystemTime;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, header, response};
 
 pub use self::body::DownloadBody;
-pub(crate) use self::error::{method_not_allowed, refusal, with_headers_of};
+pub(crate) use self::body::carries;
+pub(crate) use self::error::{refusal, with_headers_of};
 pub use self::options::DownloadOptions;
 pub(crate) use self::options::option_setters;
 pub(crate) use self::proxied::ProxiedDownloadResponse;
@@ -117,6 +118,9 @@ impl From<DownloadResponse> for Response<DownloadBody> {
 
 /// The file of a response. It rides in the response's extensions, so it passes through any router
 /// and any middleware that boxes bodies.
+///
+/// A layer honours it only while the body that it came with is still the response's: a middleware
+/// that answers something else, a refusal perhaps, need not know that there is a download.
 #[derive(Clone)]
 #[doc(alias = "is_download_response")]
 pub struct Download(Arc<Riding>);
@@ -152,6 +156,11 @@ impl Download {
     #[must_use]
     pub fn optimize(&self) -> bool {
         self.0.optimize
+    }
+
+    /// Where it lies in memory: tells this download from every other that is alive.
+    fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
     }
 
     /// Takes back what middleware between view and layer said of a body that is not sent: its
@@ -209,12 +218,9 @@ impl fmt::Debug for Download {
 }
 
 /// Put into a request's extensions by a layer that will deliver what the view answers: views leave
-/// preconditions, ranges and bytes to it.
+/// preconditions, ranges and bytes to it, and layers further in the decision.
 #[derive(Debug, Clone)]
-pub(crate) struct Deferred {
-    /// The proxy that the request proved, for layers further in.
-    pub(crate) proxy: Option<Arc<str>>,
-}
+pub(crate) struct Deferred;
 
 /// The headers that do not depend on the state of the file.
 fn headers_of(file: &dyn File, options: &DownloadOptions) -> HeaderMap {
@@ -248,6 +254,11 @@ fn headers_of(file: &dyn File, options: &DownloadOptions) -> HeaderMap {
     for (name, value) in &options.headers {
         headers.insert(name, value.clone());
     }
-    hand_off::strip(&mut headers);
+    if let Some(name) = hand_off::strip(&mut headers) {
+        static TOLD: std::sync::Once = std::sync::Once::new();
+        TOLD.call_once(|| {
+            tracing::warn!(%name, "a download's options hold a hand-off header, which is not sent: a rule names the destination; said once");
+        });
+    }
     headers
 }

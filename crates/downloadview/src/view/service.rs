@@ -15,11 +15,9 @@ use tower_service::Service;
 use super::DownloadView;
 use crate::content::{BoxFuture, Metadata};
 use crate::delivery::deliver;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::headers::ConditionalRequest;
-use crate::response::{
-    Deferred, DownloadBody, DownloadResponse, ModifiedSince, method_not_allowed,
-};
+use crate::response::{Deferred, DownloadBody, DownloadResponse, ModifiedSince};
 
 /// The tower service of a [`DownloadView`]. It answers GET and HEAD, and 405 to the rest; it never
 /// fails, errors become responses.
@@ -37,8 +35,11 @@ impl<V: DownloadView> DownloadService<V> {
     ///
     /// # Errors
     ///
-    /// What the view answered.
+    /// What the view answered, and [`Error::MethodNotAllowed`] for all but GET and HEAD.
     pub async fn try_call(&self, request: &Parts) -> Result<DownloadResponse> {
+        if !matches!(request.method, Method::GET | Method::HEAD) {
+            return Err(Error::MethodNotAllowed);
+        }
         let file = self.view.file(request).await?;
         let options = self.view.options(request, &file)?;
         let hook: Arc<V> = Arc::clone(&self.view);
@@ -49,9 +50,6 @@ impl<V: DownloadView> DownloadService<V> {
     pub fn respond(&self, request: Parts) -> BoxFuture<'static, Response<DownloadBody>> {
         let service = self.clone();
         Box::pin(async move {
-            if !matches!(request.method, Method::GET | Method::HEAD) {
-                return method_not_allowed();
-            }
             let response = match service.try_call(&request).await {
                 Ok(response) => response,
                 Err(error) => return error.into_response(),

@@ -1,0 +1,57 @@
+//! What must be remembered of a request until its download is answered.
+
+use std::sync::Arc;
+
+use http::header::Entry;
+use http::{HeaderMap, HeaderValue, Method, Request, Uri};
+
+use super::ANNOUNCEMENT;
+use crate::headers::ConditionalRequest;
+
+/// What must be remembered of a request until its download is answered: method, conditions, range,
+/// the proxy that it announces, and for the log path and route.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    pub(super) conditional: ConditionalRequest,
+    pub(super) announcement: Option<HeaderValue>,
+    pub(super) uri: Uri,
+    pub(super) route: Option<Arc<str>>,
+}
+
+impl Asked {
+    /// Remembers a request, and takes the announcement of a proxy out of its headers: whatever it
+    /// says, it is not for views and handlers to see.
+    #[must_use]
+    pub fn of<B>(request: &mut Request<B>) -> Self {
+        let conditional = ConditionalRequest::of(request.method(), request.headers());
+        Self {
+            conditional,
+            announcement: announcement(request.headers_mut()),
+            uri: request.uri().clone(),
+            route: None,
+        }
+    }
+
+    /// The route, for what is logged once for each. Default: none, all requests are alike.
+    #[must_use]
+    pub fn route(mut self, route: impl Into<Arc<str>>) -> Self {
+        self.route = Some(route.into());
+        self
+    }
+
+    /// The method of the request.
+    #[must_use]
+    pub fn method(&self) -> &Method {
+        self.conditional.method()
+    }
+}
+
+/// The announcement, taken out. Two of them are none: one is the client's.
+fn announcement(headers: &mut HeaderMap) -> Option<HeaderValue> {
+    let Entry::Occupied(entry) = headers.entry(ANNOUNCEMENT) else {
+        return None;
+    };
+    let (_, mut values) = entry.remove_entry_mult();
+    let first = values.next();
+    first.filter(|_| values.next().is_none())
+}

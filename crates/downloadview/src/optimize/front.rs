@@ -1,0 +1,63 @@
+//! What may stand in front of the application: one proxy or none, or whichever proves itself.
+
+use std::sync::Arc;
+
+use http::HeaderValue;
+
+use super::{Announced, Optimizer};
+use crate::content::{ETag, Metadata};
+use crate::response::Download;
+
+/// Which optimizer a request gets: always the same one, or that of the proxy which it proves.
+///
+/// Made of an [`Optimizer`] or of [`Announced`] proxies, shared or not.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Front {
+    /// One set of rules, for every request.
+    Fixed(Arc<Optimizer>),
+    /// The rules of the proxy that the request proves; without proof everything is streamed.
+    Announced(Arc<Announced>),
+}
+
+impl Front {
+    /// The optimizer for a request that carried this announcement.
+    pub(super) fn optimizer(&self, announcement: Option<&HeaderValue>) -> &Optimizer {
+        match self {
+            Self::Fixed(optimizer) => optimizer,
+            Self::Announced(announced) => announced.optimizer(announcement),
+        }
+    }
+
+    /// The tag that any proxy which may serve the file insists on.
+    pub(super) fn own_etag(&self, download: &Download, metadata: &Metadata) -> Option<ETag> {
+        match self {
+            Self::Fixed(optimizer) => optimizer.own_etag(download, metadata),
+            Self::Announced(announced) => announced.own_etag(download, metadata),
+        }
+    }
+}
+
+impl From<Optimizer> for Front {
+    fn from(optimizer: Optimizer) -> Self {
+        Self::Fixed(Arc::new(optimizer))
+    }
+}
+
+impl From<Arc<Optimizer>> for Front {
+    fn from(optimizer: Arc<Optimizer>) -> Self {
+        Self::Fixed(optimizer)
+    }
+}
+
+impl From<Announced> for Front {
+    fn from(announced: Announced) -> Self {
+        Self::Announced(Arc::new(announced))
+    }
+}
+
+impl From<Arc<Announced>> for Front {
+    fn from(announced: Arc<Announced>) -> Self {
+        Self::Announced(announced)
+    }
+}

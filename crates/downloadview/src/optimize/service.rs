@@ -1,0 +1,58 @@
+//! The service of the layer: remembers the request, and who answers its download.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use super::future::Duty;
+use super::{Asked, OptimizeLayer, ResponseBody, ResponseFuture};
+use crate::response::Deferred;
+
+/// The service of [`OptimizeLayer`].
+#[derive(Clone, Debug)]
+pub struct Optimize<S> {
+    inner: S,
+    layer: OptimizeLayer,
+}
+
+impl<S> Optimize<S> {
+    pub(super) fn new(inner: S, layer: OptimizeLayer) -> Self {
+        Self { inner, layer }
+    }
+}
+
+impl<S, ReqB, ResB> Service<Request<ReqB>> for Optimize<S>
+where
+    S: Service<Request<ReqB>, Response = Response<ResB>>,
+    ResB: Body<Data = Bytes>,
+{
+    type Response = Response<ResponseBody<ResB>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<ReqB>) -> Self::Future {
+        let front = self.layer.front.clone();
+        let route = self.layer.route_of(request.extensions());
+        let duty = if request.extensions().get::<Deferred>().is_some() {
+            Duty::AddRules { front, route }
+        } else {
+            let mut asked = Asked::of(&mut request);
+            asked.route = route;
+            request.extensions_mut().insert(Deferred);
+            Duty::Answer {
+                front,
+                asked: Box::new(asked),
+                told: Arc::clone(&self.layer.told),
+            }
+        };
+        ResponseFuture::new(self.inner.call(request), duty)
+    }
+}
