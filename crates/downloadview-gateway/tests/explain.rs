@@ -66,10 +66,10 @@ async fn tells_the_rule_and_the_header_of_a_delegated_file() {
     file      a b.txt
       path    /media/a b.txt
       url     /media/a%20b.txt
-      size    4 bytes
-    rules
-      /media/public/ (line 10), of [optimize]: does not match the file's path or URL
-      media (line 14), of [optimize]: takes it, for nginx: it decides
+    decision
+      the file was looked at: 4 bytes
+      rule /media/public/ (line 10), for nginx: does not take it: the file's URL does not lie below the rule's
+      rule media (line 14), for nginx: takes it: it decides
     outcome   delegated to nginx by rule media (line 14)
     answer    200 OK
       content-disposition: attachment; filename="a_b.txt"; filename*=UTF-8''a%20b.txt
@@ -101,12 +101,12 @@ async fn one_rule_decides_and_later_ones_would() {
         .filter(|line| line.contains("(line "))
         .map(str::trim)
         .collect();
-    insta::assert_snapshot!(rules.join("\n"), @r#"
-    /media (line 24), of the view: takes it, for nginx: it decides
-    /media/public/ (line 10), of [optimize]: does not match the file's path or URL
-    media (line 14), of [optimize]: would take it, for nginx, but an earlier rule does
+    insta::assert_snapshot!(rules.join("\n"), @"
+    rule /media (line 24), for nginx: takes it: it decides
+    rule /media/public/ (line 10), for nginx: does not take it: the file's URL does not lie below the rule's
+    rule media (line 14), for nginx: would take it
     outcome   delegated to nginx by rule /media (line 24)
-    "#);
+    ");
 }
 
 #[cfg(unix)]
@@ -127,14 +127,14 @@ async fn a_rule_is_judged_by_where_a_link_leads() {
     let text = explain(&config, &uri, None).await.expect("explained");
     let told: Vec<_> = text
         .lines()
-        .filter(|line| line.contains("of [optimize]") || line.starts_with("outcome"))
+        .filter(|line| line.contains("(line ") || line.starts_with("outcome"))
         .map(str::trim)
         .collect();
-    insta::assert_snapshot!(told.join("\n"), @r#"
-    /media/ (line 11), of [optimize]: takes it, for nginx, but a symbolic link leads out of the rule
-    media (line 15), of [optimize]: would take it, for nginx, but an earlier rule does
-    outcome   streamed by the gateway: a symbolic link led to a file that the rule cannot express
-    "#);
+    insta::assert_snapshot!(told.join("\n"), @"
+    rule /media/ (line 11), for nginx: would take it, but cannot: a symbolic link led to a file that the rule cannot express
+    rule media (line 15), for nginx: takes it: it decides
+    outcome   delegated to nginx by rule media (line 15)
+    ");
 }
 
 const ANNOUNCED: &str = r#"
@@ -183,9 +183,8 @@ async fn explains_what_an_announced_proxy_would_get() {
     view      storage: media
     file      a b.txt
       path    /media/a b.txt
-      size    4 bytes
-    rules
-      media (line 9), of [optimize]: is for nginx alone
+    decision
+      no rule is asked: the request came through no announced proxy
     outcome   streamed by the gateway: the request came through no announced proxy
     answer    200 OK
       content-disposition: attachment; filename="a_b.txt"; filename*=UTF-8''a%20b.txt
@@ -201,9 +200,9 @@ async fn explains_what_an_announced_proxy_would_get() {
     view      storage: media
     file      a b.txt
       path    /media/a b.txt
-      size    4 bytes
-    rules
-      media (line 9), of [optimize]: takes it, for nginx: it decides
+    decision
+      the file was looked at: 4 bytes
+      rule media (line 9), for nginx: takes it: it decides
     outcome   delegated to nginx by rule media (line 9)
     answer    200 OK
       content-disposition: attachment; filename="a_b.txt"; filename*=UTF-8''a%20b.txt
@@ -219,10 +218,9 @@ async fn explains_what_an_announced_proxy_would_get() {
     view      storage: media
     file      a b.txt
       path    /media/a b.txt
-      size    4 bytes
-    rules
-      media (line 22), of the proxy side: takes it, for apache: it decides
-      media (line 9), of [optimize]: is for nginx alone
+    decision
+      the file was looked at: 4 bytes
+      rule media (line 22), for apache: takes it: it decides
     outcome   delegated to apache by rule media (line 22)
     answer    200 OK
       content-disposition: attachment; filename="a_b.txt"; filename*=UTF-8''a%20b.txt
@@ -244,10 +242,9 @@ async fn tells_why_a_file_is_streamed() {
     route     /hello (/downloadview.toml:24)
     view      virtual: a text of the configuration
     file      hello.txt
-      size    6 bytes
-    rules
-      /media/public/ (line 10), of [optimize]: does not match the file's path or URL
-      media (line 14), of [optimize]: does not match the file's path or URL
+    decision
+      rule /media/public/ (line 10), for nginx: does not take it: the file has no URL
+      rule media (line 14), for nginx: does not take it: the file has no path
     outcome   streamed by the gateway: the file has neither a path nor a URL
     answer    200 OK
       content-disposition: attachment; filename="hello.txt"
@@ -365,9 +362,9 @@ async fn an_object_is_looked_up_in_a_database_that_the_environment_names() {
     view      object: slug in table document of main, files in media
     file      Grüße.txt
       path    /media/a b.txt
-      size    4 bytes
-    rules
-      media (line 12), of [optimize]: takes it, for nginx: it decides
+    decision
+      the file was looked at: 4 bytes
+      rule media (line 12), for nginx: takes it: it decides
     outcome   delegated to nginx by rule media (line 12)
     answer    200 OK
       content-disposition: attachment; filename="Grue.txt"; filename*=UTF-8''Gr%C3%BC%C3%9Fe.txt

@@ -23,13 +23,12 @@ use http::{Request, Response};
 use tower_service::Service;
 
 pub use self::mount::{Captured, Mounted};
-pub(crate) use self::optimizer::rule;
 use crate::config::Config;
 
 /// The gateway as a tower service. Cloning shares everything.
 #[derive(Clone)]
 pub struct App {
-    routes: Arc<matchit::Router<Mounted>>,
+    routes: Arc<matchit::Router<Arc<Mounted>>>,
 }
 
 /// Builds storages, databases, optimizers and views.
@@ -48,7 +47,7 @@ pub async fn build(config: &Config) -> anyhow::Result<App> {
     let mut routes = matchit::Router::new();
     for (view, records) in config.views.iter().zip(records) {
         let mounted = mount::mount(config, view, records, &storages, &of_all)?;
-        routes.insert(view.route.pattern(), mounted)?;
+        routes.insert(view.route.pattern(), Arc::new(mounted))?;
     }
     Ok(App {
         routes: Arc::new(routes),
@@ -58,7 +57,7 @@ pub async fn build(config: &Config) -> anyhow::Result<App> {
 impl App {
     /// The view that a path leads to, and the value of the route's parameter that it needs.
     #[must_use]
-    pub fn route(&self, path: &str) -> Option<(&Mounted, Captured)> {
+    pub fn route(&self, path: &str) -> Option<(&Arc<Mounted>, Captured)> {
         let found = self.routes.at(path).ok()?;
         let captured = found
             .value
@@ -84,7 +83,7 @@ impl<B> Service<Request<B>> for App {
             return Answer::Known(std::future::ready(Error::NotFound.into_response()));
         };
         request.extensions_mut().insert(captured);
-        Answer::Asked(mounted.respond(request))
+        Answer::Asked(Arc::clone(mounted).respond(request))
     }
 }
 

@@ -26,7 +26,7 @@ pub struct Captured(pub String);
 pub struct Mounted {
     view: ViewConfig,
     /// The view's own rules, if it has any, then those of `[optimize]`.
-    fronts: Arc<[Front]>,
+    fronts: Vec<Front>,
     route: Arc<str>,
     find: Find,
 }
@@ -56,22 +56,37 @@ impl Mounted {
 
     /// Answers a request that carries [`Captured`].
     #[must_use]
-    pub fn respond(&self, mut request: Request<()>) -> BoxFuture<'static, Response<DownloadBody>> {
-        let asked = Asked::of(&mut request).route(Arc::clone(&self.route));
-        let found = (self.find)(request.into_parts().0);
-        let fronts = Arc::clone(&self.fronts);
-        Box::pin(async move {
-            match found.await {
-                Ok(response) => answer(&asked, &fronts, response).await,
-                Err(error) => error.into_response(),
-            }
-        })
+    pub fn respond(
+        self: Arc<Self>,
+        mut request: Request<()>,
+    ) -> BoxFuture<'static, Response<DownloadBody>> {
+        let asked = self.asked(&mut request);
+        let found = self.find(request.into_parts().0);
+        Box::pin(async move { self.answer(&asked, found.await).await })
+    }
+
+    /// What must be remembered of a request.
+    #[must_use]
+    pub fn asked(&self, request: &mut Request<()>) -> Asked {
+        Asked::of(request).route(Arc::clone(&self.route))
     }
 
     /// What the view answers before anything is delegated or delivered.
     #[must_use]
-    pub fn inspect(&self, request: Parts) -> BoxFuture<'static, Result<DownloadResponse>> {
+    pub fn find(&self, request: Parts) -> BoxFuture<'static, Result<DownloadResponse>> {
         (self.find)(request)
+    }
+
+    /// The answer with what the view found.
+    pub async fn answer(
+        &self,
+        asked: &Asked,
+        found: Result<DownloadResponse>,
+    ) -> Response<DownloadBody> {
+        match found {
+            Ok(response) => answer(asked, &self.fronts, response).await,
+            Err(error) => error.into_response(),
+        }
     }
 }
 

@@ -78,7 +78,7 @@ fn add(builder: OptimizerBuilder, config: &Config, rule: &RuleConfig) -> Result<
 }
 
 /// One rule, named by its source and its line in the file.
-pub(crate) fn rule(config: &Config, rule: &RuleConfig) -> Result<Rule> {
+fn rule(config: &Config, rule: &RuleConfig) -> Result<Rule> {
     let (from, name) = match &rule.source {
         Source::Url(url) => (Rule::url(url), url.clone()),
         Source::Dir(folder) => (Rule::dir(folder), folder.display().to_string()),

@@ -1,18 +1,14 @@
 //! From a download to its response: the one way, whatever brought the request here.
 //!
-//! 1. plan: which rule takes the file, of the fronts in order; touches no disk and no network
-//! 2. look: a local file is looked at, once, unless the rule says not to
-//! 3. hand off to the rule's proxy, or stream: [`delivery`](crate::delivery)
-//!
-//! A rule that cannot have the file after all (a name that its proxy's header cannot hold, a link
-//! that leads out of it) leaves it to the fronts that follow.
+//! 1. decide: which rule of which front hands the file to its proxy (`decide`)
+//! 2. hand off, or stream: [`delivery`](crate::delivery)
 
 use http::{Response, StatusCode, response};
 
-use super::{Asked, Front, Optimizer, Outcome, Reason};
-use crate::content::{ETag, Metadata};
+use super::decide::{decide, own_etag};
+use super::{Asked, Front, Optimizer, Outcome, Trace};
+use crate::content::Metadata;
 use crate::delivery::deliver_parts;
-use crate::error::Error;
 use crate::response::{Download, DownloadBody, DownloadResponse, refusal, with_headers_of};
 
 /// Answers a request with a download: hands it to a proxy by the first of `fronts` with a rule that
@@ -46,9 +42,14 @@ pub(super) async fn answer_parts(
     mut head: response::Parts,
     download: Download,
 ) -> Response<DownloadBody> {
-    let decided = decide(asked, fronts, &mut head, &download).await;
-    let (outcome, optimizer) = match decided {
-        Ok(decided) => decided,
+    let status = head.status;
+    let decision = decide(asked, fronts, &mut head, &download).await;
+    if asked.traced {
+        let trace = Trace::of(&decision, asked, fronts, status, &download);
+        head.extensions.insert(trace);
+    }
+    let (outcome, optimizer) = match decision.outcome {
+        Ok(outcome) => (outcome, decision.optimizer),
         Err(error) => return with_headers_of(head, error.into_response()),
     };
     log(asked, optimizer, &outcome);
@@ -63,54 +64,6 @@ pub(super) async fn answer_parts(
     };
     response.extensions_mut().insert(outcome);
     response
-}
-
-/// Steps 1 and 2, and the head of a hand-off. With the optimizer that decided, unless there is none.
-async fn decide<'a>(
-    asked: &Asked,
-    fronts: &'a [Front],
-    head: &mut response::Parts,
-    download: &Download,
-) -> Result<(Outcome, Option<&'a Optimizer>), Error> {
-    let mut looked = None;
-    let mut left: Option<(Reason, &Optimizer)> = None;
-    for front in fronts {
-        let optimizer = front.optimizer(asked.announcement.as_ref());
-        let reason = match optimizer.plan(head.status, download) {
-            Err(reason) => reason,
-            Ok(plan) => {
-                if plan.looks(download) && looked.is_none() {
-                    looked = Some(download.file().metadata().await?);
-                }
-                let metadata = looked.as_ref().filter(|_| plan.looks(download));
-                let etag = metadata.and_then(|metadata| {
-                    let own = plan.own_etag(metadata);
-                    own.or_else(|| own_etag(fronts, download, metadata))
-                        .or_else(|| metadata.etag())
-                });
-                match plan.delegate(download, metadata, etag.as_ref(), head) {
-                    Ok(outcome) => return Ok((outcome, Some(optimizer))),
-                    Err(reason) => reason,
-                }
-            }
-        };
-        if left.is_none_or(|(before, _)| reason.telling() >= before.telling()) {
-            left = Some((reason, optimizer));
-        }
-    }
-    Ok(match left {
-        Some((reason, optimizer)) => (optimizer.without_delegation(reason), Some(optimizer)),
-        None => {
-            let reason = Reason::NoBackend;
-            (Outcome::Streamed { reason }, None)
-        }
-    })
-}
-
-/// The tag that any proxy which may serve the file insists on.
-fn own_etag(fronts: &[Front], download: &Download, metadata: &Metadata) -> Option<ETag> {
-    let mut fronts = fronts.iter();
-    fronts.find_map(|front| front.own_etag(download, metadata))
 }
 
 /// One event for one outcome. Without the query, which may hold a signature, and without the target.

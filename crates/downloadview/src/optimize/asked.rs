@@ -16,6 +16,7 @@ pub struct Asked {
     pub(super) announcement: Option<HeaderValue>,
     pub(super) uri: Uri,
     pub(super) route: Option<Arc<str>>,
+    pub(super) traced: bool,
 }
 
 impl Asked {
@@ -29,6 +30,7 @@ impl Asked {
             announcement: announcement(request.headers_mut()),
             uri: request.uri().clone(),
             route: None,
+            traced: false,
         }
     }
 
@@ -36,6 +38,14 @@ impl Asked {
     #[must_use]
     pub fn route(mut self, route: impl Into<Arc<str>>) -> Self {
         self.route = Some(route.into());
+        self
+    }
+
+    /// Keeps the [`Trace`](super::Trace) of the decision in the response's extensions. Default: nobody
+    /// asks, and it is not made.
+    #[must_use]
+    pub fn traced(mut self) -> Self {
+        self.traced = true;
         self
     }
 

@@ -15,6 +15,7 @@ mod announced;
 mod answer;
 mod asked;
 mod body;
+mod decide;
 mod front;
 mod future;
 mod layer;
@@ -24,6 +25,7 @@ mod outcome;
 mod service;
 #[cfg(test)]
 pub(crate) mod tests;
+mod trace;
 
 pub use self::announced::{ANNOUNCEMENT, Announced, SHORTEST_SECRET};
 pub use self::answer::answer;
@@ -35,3 +37,4 @@ pub use self::layer::OptimizeLayer;
 pub use self::optimizer::{Optimizer, OptimizerBuilder, Unmatched};
 pub use self::outcome::{Outcome, Reason};
 pub use self::service::Optimize;
+pub use self::trace::{Step, Trace, Verdict};

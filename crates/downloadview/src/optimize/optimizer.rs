@@ -1,16 +1,16 @@
-//! The decision: rules in order, and a download; a plan comes out, or the reason why there is none.
+//! Rules in order, and what becomes of a download that none of them takes.
 
 use std::sync::Arc;
 
-use http::{StatusCode, header, response};
+use http::StatusCode;
 
 use super::once::OncePerRoute;
 use super::{Outcome, Reason};
 use crate::backend::Backend;
 use crate::content::{ETag, Metadata};
 use crate::error::Result;
-use crate::response::{Download, ProxiedDownloadResponse};
-use crate::rule::{Rule, Target};
+use crate::response::Download;
+use crate::rule::Rule;
 
 /// What becomes of a download that no rule takes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -92,55 +92,6 @@ impl OptimizerBuilder {
     }
 }
 
-/// A rule that takes a file, as far as can be told without looking at it.
-#[derive(Debug)]
-pub(crate) struct Plan<'a> {
-    rule: &'a Rule,
-    backend: &'a Arc<dyn Backend>,
-    /// Where the proxy finds the file, unless a link leads elsewhere.
-    target: Target,
-}
-
-impl Plan<'_> {
-    /// Whether the file must be looked at before it is delegated.
-    pub(crate) fn looks(&self, download: &Download) -> bool {
-        self.rule.looks() && download.file().has_path()
-    }
-
-    /// The tag that the proxy insists on.
-    pub(crate) fn own_etag(&self, metadata: &Metadata) -> Option<ETag> {
-        self.backend.own_etag(metadata)
-    }
-
-    /// Turns the head into the answer for the proxy. On a reason nothing of the proxy is in it.
-    pub(crate) fn delegate(
-        self,
-        download: &Download,
-        metadata: Option<&Metadata>,
-        etag: Option<&ETag>,
-        head: &mut response::Parts,
-    ) -> Result<Outcome, Reason> {
-        let target = match metadata {
-            Some(found) if found.location().is_some() => {
-                let led_to = self.rule.resolve(&**download.file(), metadata);
-                led_to.ok_or(Reason::SymbolicLink)?
-            }
-            _ => self.target,
-        };
-        let nothing = Metadata::new();
-        download.describe(&mut head.headers, metadata.unwrap_or(&nothing));
-        issue(&**self.backend, &target, head).map_err(|cannot| Reason::CannotCarry(cannot.why))?;
-        if let Some(etag) = etag {
-            head.headers.insert(header::ETAG, etag.to_header_value());
-        }
-        Ok(Outcome::Delegated {
-            rule: Arc::clone(self.rule.name()),
-            backend: Arc::clone(self.backend),
-            target,
-        })
-    }
-}
-
 impl Optimizer {
     /// An optimizer whose rules use `backend` unless they name their own.
     pub fn builder(backend: impl Backend) -> OptimizerBuilder {
@@ -159,7 +110,7 @@ impl Optimizer {
     }
 
     /// Streams everything, for this reason.
-    pub(crate) fn without_rules(reason: Reason) -> Self {
+    pub(super) fn without_rules(reason: Reason) -> Self {
         Self {
             rules: Vec::new(),
             unmatched: Unmatched::Stream,
@@ -169,40 +120,36 @@ impl Optimizer {
     }
 
     /// The tag that the proxy for this download insists on.
-    pub(crate) fn own_etag(&self, download: &Download, metadata: &Metadata) -> Option<ETag> {
-        let plan = self.plan(StatusCode::OK, download).ok()?;
-        plan.backend.own_etag(metadata)
-    }
-
-    /// The first rule that takes the download, or why none does. Touches no disk and no network.
-    pub(crate) fn plan(&self, status: StatusCode, download: &Download) -> Result<Plan<'_>, Reason> {
-        if let (true, Some(reason)) = (self.rules.is_empty(), self.without_rules) {
-            return Err(reason);
-        }
-        if !download.optimize() {
-            return Err(Reason::NotOptimized);
-        }
-        if status != StatusCode::OK {
-            return Err(Reason::Status);
+    pub(super) fn own_etag(&self, download: &Download, metadata: &Metadata) -> Option<ETag> {
+        if self.passes_by(StatusCode::OK, download).is_some() {
+            return None;
         }
         let file = &**download.file();
-        let found = self.rules.iter().find_map(|(rule, backend)| {
-            let target = rule.resolve(file, None)?;
-            Some(Plan {
-                rule,
-                backend,
-                target,
-            })
-        });
-        match found {
-            Some(plan) => Ok(plan),
-            None if !file.has_path() && file.url().is_none() => Err(Reason::NoPathAndNoUrl),
-            None => Err(Reason::NoRuleMatched),
+        let mut rules = self.rules.iter();
+        let (_, backend) = rules.find(|(rule, _)| rule.resolve(file, None).is_ok())?;
+        backend.own_etag(metadata)
+    }
+
+    /// Why no rule is asked about a download.
+    pub(super) fn passes_by(&self, status: StatusCode, download: &Download) -> Option<Reason> {
+        if let (true, Some(reason)) = (self.rules.is_empty(), self.without_rules) {
+            Some(reason)
+        } else if !download.optimize() {
+            Some(Reason::NotOptimized)
+        } else if status != StatusCode::OK {
+            Some(Reason::Status)
+        } else {
+            None
         }
+    }
+
+    /// The rules in order, each with the backend that carries it out.
+    pub(super) fn rules(&self) -> &[(Rule, Arc<dyn Backend>)] {
+        &self.rules
     }
 
     /// What happens to a download that was not delegated.
-    pub(crate) fn without_delegation(&self, reason: Reason) -> Outcome {
+    pub(super) fn without_delegation(&self, reason: Reason) -> Outcome {
         match (self.unmatched, reason) {
             (Unmatched::Refuse, Reason::NoRuleMatched) => Outcome::Refused { reason },
             _ => Outcome::Streamed { reason },
@@ -210,7 +157,7 @@ impl Optimizer {
     }
 
     /// Whether this outcome is news worth a warning: unmatched, and the first time for the route.
-    pub(crate) fn warns(&self, outcome: &Outcome, route: Option<&str>) -> bool {
+    pub(super) fn warns(&self, outcome: &Outcome, route: Option<&str>) -> bool {
         let unmatched = matches!(
             outcome,
             Outcome::Streamed {
@@ -219,15 +166,4 @@ impl Optimizer {
         );
         unmatched && self.unmatched == Unmatched::Warn && self.warned.is_first(route)
     }
-}
-
-/// Writes a backend's hand-off over a head. The one place where hand-off headers come from.
-fn issue(
-    backend: &dyn Backend,
-    target: &Target,
-    head: &mut response::Parts,
-) -> Result<(), crate::backend::CannotCarry> {
-    backend.delegate(target, head)?;
-    ProxiedDownloadResponse::prepare(head);
-    Ok(())
 }

@@ -2,15 +2,17 @@
 
 use std::path::PathBuf;
 
+use futures_util::FutureExt as _;
 use http::{StatusCode, header, response};
 
+use super::decide::decide;
 use super::*;
-use crate::backend::{Backend, CannotCarry, Nginx};
+use crate::backend::{Apache, Backend, CannotCarry, Nginx};
 use crate::content::{BoxFuture, Content, Metadata};
 use crate::error::{Error, Result};
 use crate::file::{File, VirtualFile};
-use crate::response::DownloadResponse;
-use crate::rule::{Rule, Target, TargetKind};
+use crate::response::{Download, DownloadResponse};
+use crate::rule::{Mismatch, Rule, Target, TargetKind};
 use crate::storage::StorageName;
 
 /// A file that claims a path and a URL and fails the test if it is opened.
@@ -100,12 +102,14 @@ pub(crate) fn refusal(backend: impl Backend, file: impl File) -> Option<CannotCa
     }
 }
 
-fn attempted(backend: impl Backend, file: impl File) -> (response::Parts, Result<Outcome, Reason>) {
+fn attempted(backend: impl Backend, file: impl File) -> (response::Parts, Result<(), Reason>) {
     let rule = match backend.accepts() {
         TargetKind::Uri => Rule::url("/media/").to_uri("/_internal/media/"),
         TargetKind::Path => Rule::url("/media/").to_path("/srv/media"),
     };
-    let optimizer = Optimizer::builder(backend).rule(rule).build().unwrap();
+    let optimizer = Optimizer::builder(backend)
+        .rule(rule.without_stat())
+        .build();
     let (mut head, download) = DownloadResponse::new(file).into_parts();
     // What a handler must not be able to add to a delegated head.
     for name in [
@@ -115,14 +119,37 @@ fn attempted(backend: impl Backend, file: impl File) -> (response::Parts, Result
     ] {
         head.headers.insert(name, "99".parse().unwrap());
     }
-    let plan = optimizer.plan(head.status, &download).unwrap();
-    let outcome = plan.delegate(&download, None, None, &mut head);
+    let (head, outcome) = decided(optimizer.unwrap(), head, &download);
+    let outcome = match outcome {
+        Outcome::Delegated { .. } => Ok(()),
+        Outcome::Streamed { reason } | Outcome::Refused { reason } => Err(reason),
+    };
     (head, outcome)
 }
 
-fn reason(optimizer: &Optimizer, response: DownloadResponse) -> Option<Reason> {
+/// The head and the outcome of a download that needs no look.
+fn decided(
+    optimizer: Optimizer,
+    mut head: response::Parts,
+    download: &Download,
+) -> (response::Parts, Outcome) {
+    let asked = Asked::of(&mut http::Request::new(()));
+    let fronts = [optimizer.into()];
+    let decision = decide(&asked, &fronts, &mut head, download).now_or_never();
+    let outcome = decision.expect("without waiting").outcome;
+    (head, outcome.expect("no look, no error"))
+}
+
+fn outcome(optimizer: Optimizer, response: DownloadResponse) -> (response::Parts, Outcome) {
     let (head, download) = response.into_parts();
-    optimizer.plan(head.status, &download).err()
+    decided(optimizer, head, &download)
+}
+
+fn reason(optimizer: Optimizer, response: DownloadResponse) -> Option<Reason> {
+    match outcome(optimizer, response).1 {
+        Outcome::Delegated { .. } => None,
+        Outcome::Streamed { reason } | Outcome::Refused { reason } => Some(reason),
+    }
 }
 
 fn nginx() -> OptimizerBuilder {
@@ -131,34 +158,45 @@ fn nginx() -> OptimizerBuilder {
 
 #[test]
 fn the_first_rule_that_matches_wins() {
-    let optimizer = nginx()
-        .rule(Rule::url("/media/private/").to_uri("/private/"))
-        .rule(Rule::dir("/srv/media").to_uri("/by-dir/"))
-        .rule(Rule::url("/media/").to_uri("/by-url/"))
-        .build()
-        .unwrap();
     for (name, expected) in [("private/a", "/private/a"), ("a", "/by-dir/a")] {
-        let (mut head, download) = DownloadResponse::new(local_file(name)).into_parts();
-        let plan = optimizer.plan(head.status, &download).unwrap();
-        plan.delegate(&download, None, None, &mut head).unwrap();
+        let optimizer = nginx()
+            .rule(
+                Rule::url("/media/private/")
+                    .to_uri("/private/")
+                    .without_stat(),
+            )
+            .rule(Rule::dir("/srv/media").to_uri("/by-dir/").without_stat())
+            .rule(Rule::url("/media/").to_uri("/by-url/").without_stat())
+            .build()
+            .unwrap();
+        let (head, _) = outcome(optimizer, DownloadResponse::new(local_file(name)));
         assert_eq!(head.headers["x-accel-redirect"], expected);
     }
 }
 
 #[test]
-fn a_rule_can_have_a_backend_of_its_own() {
-    let optimizer = nginx()
-        .rule_for(
-            Nginx::new().limit_rate(7),
-            Rule::url("/media/slow/").to_uri("/slow/"),
-        )
-        .rule(Rule::url("/media/").to_uri("/x/"))
+fn a_rule_that_cannot_have_the_file_leaves_it_to_the_next() {
+    let optimizer = Optimizer::builder(Apache::new())
+        .rule(Rule::dir("/srv/media").to_path("/srv\n").without_stat())
+        .rule(Rule::dir("/srv/media").to_path("/srv").without_stat())
         .build()
         .unwrap();
+    let (head, _) = outcome(optimizer, DownloadResponse::new(local_file("a")));
+    assert_eq!(head.headers["x-sendfile"], "/srv/a");
+}
+
+#[test]
+fn a_rule_can_have_a_backend_of_its_own() {
     for (name, rate) in [("slow/a", Some("7")), ("a", None)] {
-        let (mut head, download) = DownloadResponse::new(local_file(name)).into_parts();
-        let plan = optimizer.plan(head.status, &download).unwrap();
-        plan.delegate(&download, None, None, &mut head).unwrap();
+        let optimizer = nginx()
+            .rule_for(
+                Nginx::new().limit_rate(7),
+                Rule::url("/media/slow/").to_uri("/slow/").without_stat(),
+            )
+            .rule(Rule::url("/media/").to_uri("/x/").without_stat())
+            .build()
+            .unwrap();
+        let (head, _) = outcome(optimizer, DownloadResponse::new(local_file(name)));
         let sent = head.headers.get("x-accel-limit-rate");
         assert_eq!(sent.map(|value| value.to_str().unwrap()), rate);
     }
@@ -166,28 +204,73 @@ fn a_rule_can_have_a_backend_of_its_own() {
 
 #[test]
 fn says_why_a_download_is_not_delegated() {
-    let optimizer = nginx()
-        .rule(Rule::url("/elsewhere/").to_uri("/x/"))
-        .build()
-        .unwrap();
+    let elsewhere = || {
+        let rule = Rule::url("/elsewhere/").to_uri("/x/");
+        nginx().rule(rule).build().unwrap()
+    };
     let virt = || DownloadResponse::new(VirtualFile::from_text("a.txt", "a"));
     let local = || DownloadResponse::new(local_file("a"));
-    assert_eq!(reason(&Optimizer::none(), local()), Some(Reason::NoBackend));
-    assert_eq!(reason(&optimizer, local()), Some(Reason::NoRuleMatched));
-    assert_eq!(reason(&optimizer, virt()), Some(Reason::NoPathAndNoUrl));
+    assert_eq!(reason(Optimizer::none(), local()), Some(Reason::NoBackend));
+    assert_eq!(reason(elsewhere(), local()), Some(Reason::NoRuleMatched));
+    assert_eq!(reason(elsewhere(), virt()), Some(Reason::NoPathAndNoUrl));
     let streamed = local().without_optimization();
-    assert_eq!(reason(&optimizer, streamed), Some(Reason::NotOptimized));
+    assert_eq!(reason(elsewhere(), streamed), Some(Reason::NotOptimized));
 }
 
 #[test]
 fn an_answer_that_is_not_200_is_never_delegated() {
+    let rule = Rule::url("/media/").to_uri("/x/");
+    let optimizer = nginx().rule(rule).build().unwrap();
+    let (mut head, download) = DownloadResponse::new(local_file("a")).into_parts();
+    head.status = StatusCode::FORBIDDEN;
+    let (_, outcome) = decided(optimizer, head, &download);
+    let reason = Reason::Status;
+    assert!(matches!(outcome, Outcome::Streamed { reason: it } if it == reason));
+}
+
+#[test]
+fn a_trace_tells_what_each_rule_made_of_the_file() {
     let optimizer = nginx()
-        .rule(Rule::url("/media/").to_uri("/x/"))
+        .rule(Rule::url("/elsewhere/").to_uri("/x/"))
+        .rule_for(
+            Apache::new(),
+            Rule::dir("/srv/media").to_path("/srv\n").without_stat(),
+        )
+        .rule(Rule::url("/media/").to_uri("/x/").without_stat())
+        .rule(Rule::dir("/srv").to_uri("/x/"))
         .build()
         .unwrap();
-    let (_, download) = DownloadResponse::new(local_file("a")).into_parts();
-    let planned = optimizer.plan(StatusCode::FORBIDDEN, &download);
-    assert_eq!(planned.err(), Some(Reason::Status));
+    let (mut head, download) = DownloadResponse::new(local_file("a")).into_parts();
+    let asked = Asked::of(&mut http::Request::new(()));
+    let fronts = [Optimizer::none().into(), optimizer.into()];
+    let decision = decide(&asked, &fronts, &mut head, &download).now_or_never();
+    let decision = decision.expect("without waiting");
+    let trace = Trace::of(&decision, &asked, &fronts, StatusCode::OK, &download);
+    let rule = |name: &str, backend, verdict| Step::Rule {
+        name: name.into(),
+        backend,
+        verdict,
+    };
+    let why = "a header cannot hold the control bytes of the name";
+    let reason = Reason::NoBackend;
+    assert_eq!(
+        trace.steps(),
+        [
+            Step::PassedBy { reason },
+            rule(
+                "/elsewhere/",
+                "nginx",
+                Verdict::IsForOthers(Mismatch::OtherUrl)
+            ),
+            rule(
+                "/srv/media",
+                "apache",
+                Verdict::Cannot(Reason::CannotCarry(why))
+            ),
+            rule("/media/", "nginx", Verdict::Decides),
+            rule("/srv", "nginx", Verdict::Would),
+        ]
+    );
 }
 
 #[test]

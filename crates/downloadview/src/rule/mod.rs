@@ -10,6 +10,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use self::source::Mismatch;
 use self::source::Source;
 pub use self::target::{Target, TargetKind};
 use crate::content::Metadata;
@@ -80,12 +81,19 @@ impl Rule {
     }
 
     /// Where the proxy finds `file`, if this rule takes it. `metadata` is what a look told.
-    #[must_use]
+    ///
+    /// # Errors
+    ///
+    /// Why the rule does not take it.
     #[doc(alias = "get_redirect_url")]
-    pub fn resolve(&self, file: &dyn File, metadata: Option<&Metadata>) -> Option<Target> {
+    pub fn resolve(
+        &self,
+        file: &dyn File,
+        metadata: Option<&Metadata>,
+    ) -> Result<Target, Mismatch> {
         let location = metadata.and_then(Metadata::location);
         let name = self.source.name_of(file, location)?;
-        Some(match &self.destination {
+        Ok(match &self.destination {
             Destination::Uri(prefix) => Target::Uri {
                 prefix: Arc::clone(prefix),
                 name,

@@ -7,6 +7,27 @@ use std::sync::Arc;
 use crate::file::File;
 use crate::storage::StorageName;
 
+/// Why a rule does not take a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum Mismatch {
+    /// The rule is for URLs, and the file has none.
+    #[error("the file has no URL")]
+    NoUrl,
+    /// The file's URL does not lie below the rule's, or has a query.
+    #[error("the file's URL does not lie below the rule's")]
+    OtherUrl,
+    /// The rule is for a folder, and the file does not lie on this machine's disk.
+    #[error("the file has no path")]
+    NoPath,
+    /// The file's path does not lie below the rule's folder.
+    #[error("the file's path does not lie below the rule's folder")]
+    OtherPath,
+    /// A symbolic link leads to a place that the rule cannot express.
+    #[error("a symbolic link leads out of the rule")]
+    LinkLedElsewhere,
+}
+
 /// A prefix of the file's own URL or path.
 #[derive(Debug, Clone)]
 pub(super) enum Source {
@@ -17,12 +38,24 @@ pub(super) enum Source {
 impl Source {
     /// The file's name below the prefix. A file that a symbolic link led to has its `location` for a
     /// path, and no URL that a proxy which refuses links could serve.
-    pub(super) fn name_of(&self, file: &dyn File, location: Option<&Path>) -> Option<StorageName> {
+    pub(super) fn name_of(
+        &self,
+        file: &dyn File,
+        location: Option<&Path>,
+    ) -> Result<StorageName, Mismatch> {
         match (self, location) {
-            (Self::Url(prefix), None) => below_url(prefix, &file.url()?),
-            (Self::Url(_), Some(_)) => None,
-            (Self::Dir(folder), Some(location)) => below_folder(folder, location),
-            (Self::Dir(folder), None) => below_folder(folder, &file.path()?),
+            (Self::Url(prefix), None) => {
+                let url = file.url().ok_or(Mismatch::NoUrl)?;
+                below_url(prefix, &url).ok_or(Mismatch::OtherUrl)
+            }
+            (Self::Dir(folder), None) => {
+                let path = file.path().ok_or(Mismatch::NoPath)?;
+                below_folder(folder, &path).ok_or(Mismatch::OtherPath)
+            }
+            (Self::Url(_), Some(_)) => Err(Mismatch::LinkLedElsewhere),
+            (Self::Dir(folder), Some(location)) => {
+                below_folder(folder, location).ok_or(Mismatch::LinkLedElsewhere)
+            }
         }
     }
 

@@ -1,0 +1,123 @@
+//! How a decision came about, step by step: for whoever wonders why.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::StatusCode;
+
+use super::decide::Decision;
+use super::{Asked, Front, Reason};
+use crate::response::Download;
+use crate::rule::{Mismatch, Rule};
+
+/// The steps of a decision, in order; in the response's extensions when
+/// [`Asked::traced`](super::Asked::traced) asked for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Trace {
+    steps: Vec<Step>,
+}
+
+/// One step of a decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Step {
+    /// A whole set of rules was passed by.
+    #[non_exhaustive]
+    PassedBy {
+        /// Why.
+        reason: Reason,
+    },
+    /// A rule was asked.
+    #[non_exhaustive]
+    Rule {
+        /// The rule's name.
+        name: Arc<str>,
+        /// The name of its backend.
+        backend: &'static str,
+        /// What it made of the file.
+        verdict: Verdict,
+    },
+    /// The file was looked at.
+    #[non_exhaustive]
+    Look {
+        /// Its size in bytes, or what the look ended in.
+        found: Result<Option<u64>, String>,
+    },
+}
+
+/// What a rule made of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// It has the file: it decides.
+    Decides,
+    /// It would have the file, but another rule decided, or the set was passed by.
+    Would,
+    /// It is for other files.
+    IsForOthers(Mismatch),
+    /// It is for this file, and its proxy cannot have it.
+    Cannot(Reason),
+}
+
+impl Trace {
+    /// The steps, in order.
+    #[must_use]
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// The steps of `decision` on `download`, and what further rules would have made of it.
+    pub(super) fn of(
+        decision: &Decision<'_>,
+        asked: &Asked,
+        fronts: &[Front],
+        status: StatusCode,
+        download: &Download,
+    ) -> Self {
+        let mut steps = Vec::new();
+        let look = match (&decision.outcome, &decision.looked) {
+            (Err(error), _) => Some(Err(error.to_string())),
+            (Ok(_), looked) => looked.as_ref().map(|found| Ok(found.size())),
+        };
+        steps.extend(look.map(|found| Step::Look { found }));
+        for front in fronts {
+            let optimizer = front.optimizer(asked.announcement.as_ref());
+            let passed_by = optimizer.passes_by(status, download);
+            steps.extend(passed_by.map(|reason| Step::PassedBy { reason }));
+            for (rule, backend) in optimizer.rules() {
+                steps.push(Step::Rule {
+                    name: Arc::clone(rule.name()),
+                    backend: backend.name(),
+                    verdict: Verdict::of(decision, rule, download),
+                });
+            }
+        }
+        Self { steps }
+    }
+}
+
+impl Verdict {
+    fn of(decision: &Decision<'_>, rule: &Rule, download: &Download) -> Self {
+        let mut cannot = decision.cannot.iter();
+        if decision.decided.is_some_and(|it| std::ptr::eq(it, rule)) {
+            Self::Decides
+        } else if let Some((_, reason)) = cannot.find(|(it, _)| std::ptr::eq(*it, rule)) {
+            Self::Cannot(*reason)
+        } else if let Err(mismatch) = rule.resolve(&**download.file(), None) {
+            Self::IsForOthers(mismatch)
+        } else {
+            Self::Would
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Decides => f.write_str("takes it: it decides"),
+            Self::Would => f.write_str("would take it"),
+            Self::IsForOthers(mismatch) => write!(f, "does not take it: {mismatch}"),
+            Self::Cannot(reason) => write!(f, "would take it, but cannot: {reason}"),
+        }
+    }
+}
