@@ -140,6 +140,21 @@ impl Site {
             .expect("the file's time can be set");
     }
 
+    /// Waits until a file is two seconds old: before that, whole seconds do not tell its state.
+    ///
+    /// # Panics
+    /// When its time is not known.
+    pub fn let_settle(&self, name: &str) {
+        let metadata = fs::metadata(self.path(name)).expect("the file is there");
+        let written = metadata.modified().expect("it has a time");
+        while written
+            .elapsed()
+            .is_ok_and(|age| age < Duration::from_secs(2))
+        {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// Takes all permissions from a file. The servers are never root, so it stops them.
     ///
     /// # Panics

@@ -138,6 +138,7 @@ fn a_download_moves_between_a_proxy_and_the_gateway_where_their_tags_agree() {
         [Proxy::Apache, Proxy::Lighttpd, Proxy::Caddy],
     ] {
         let world = everywhere(&proxies);
+        world.site.let_settle("media/plain.txt");
         for (proxy, front) in &world.fronts {
             assert_resumes(&format!("{proxy:?}, then directly"), front, &world.gateway);
             assert_resumes(&format!("directly, then {proxy:?}"), &world.gateway, front);

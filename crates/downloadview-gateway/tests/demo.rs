@@ -184,7 +184,7 @@ fn a_row_tells_of_its_file_what_a_look_at_it_would() {
 }
 
 #[test]
-fn only_a_file_that_its_row_does_not_describe_is_looked_at_before_it_is_delegated() {
+fn a_file_that_is_gone_is_not_delegated_whether_its_row_describes_it_or_not() {
     let demo = Demo::start(ALL);
     for file in [FILE, ANOTHER_FILE] {
         fs::remove_file(demo.folder().join(file)).expect("it was there");
@@ -198,11 +198,15 @@ fn only_a_file_that_its_row_does_not_describe_is_looked_at_before_it_is_delegate
         });
         of_route.map(|cell| cell["outcome"].clone()).collect()
     };
-    for described in ["default-file", "deserialized_basename", "inline-file"] {
-        let path = format!("/object/{described}/hello-world/");
-        assert_eq!(outcomes(&path), ["delegated"; 4], "{described}");
+    for row in [
+        "default-file",
+        "deserialized_basename",
+        "inline-file",
+        "another-file",
+    ] {
+        let path = format!("/object/{row}/hello-world/");
+        assert_eq!(outcomes(&path), ["failed"; 4], "{row}");
     }
-    assert_eq!(outcomes("/object/another-file/hello-world/"), ["failed"; 4]);
     demo.stop();
 }
 

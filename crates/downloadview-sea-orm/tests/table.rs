@@ -21,7 +21,7 @@ fn described() -> Table {
 }
 
 #[tokio::test]
-async fn a_row_that_says_everything_is_delegated_with_one_statement_and_no_look() {
+async fn a_row_that_says_everything_is_delegated_with_one_statement_and_one_look() {
     let ((db, log), storage) = (database().await, Counted::new());
     let records = described().records(db).await.expect("fitting");
     log.lock().unwrap().clear();
@@ -30,7 +30,7 @@ async fn a_row_that_says_everything_is_delegated_with_one_statement_and_no_look(
     assert_eq!(response.headers()["x-accel-redirect"], "/x/docs/hello.txt");
     assert_eq!(response.headers()["content-type"], "text/x-own");
     assert_eq!(response.headers()["etag"], "\"5f5e1000-6\"");
-    assert_eq!(storage.counts(), (0, 0));
+    assert_eq!(storage.counts(), (1, 0));
     assert_eq!(
         *log.lock().unwrap(),
         [

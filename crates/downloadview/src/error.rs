@@ -54,6 +54,9 @@ pub enum Error {
         /// Bytes that were promised and never came.
         missing: u64,
     },
+    /// The file was overwritten in place while it was sent. The connection is aborted.
+    #[error("the file was overwritten while it was sent")]
+    Overwritten,
     /// The content went on after the promised size. The connection is aborted.
     #[error("content is longer than its stated size")]
     Overlong,
@@ -146,18 +149,37 @@ impl From<io::Error> for Error {
             | Kind::InvalidFilename
             | Kind::CrossesDevices => Self::NotFound,
             Kind::PermissionDenied => Self::Forbidden,
-            Kind::WouldBlock => Self::Unavailable { source },
-            _ => match source.raw_os_error() {
-                // ELOOP, ENXIO, ENODEV, ENAMETOOLONG: a link loop or a refused link, a socket, a
-                // device without a driver, a name that no file can have.
-                #[cfg(unix)]
-                Some(40 | 62 | 6 | 19 | 36 | 63) => Self::NotFound,
-                // EMFILE, ENFILE, ENOMEM
-                #[cfg(unix)]
-                Some(24 | 23 | 12) => Self::Unavailable { source },
-                _ => Self::Io { source },
-            },
+            Kind::WouldBlock | Kind::StaleNetworkFileHandle | Kind::TimedOut => {
+                Self::Unavailable { source }
+            }
+            _ => Self::of_errno(source),
         }
+    }
+}
+
+impl Error {
+    #[cfg(all(unix, feature = "fs"))]
+    fn of_errno(source: io::Error) -> Self {
+        use rustix::io::Errno;
+
+        match Errno::from_io_error(&source) {
+            Some(
+                // A loop of links, or one that is not followed.
+                Errno::LOOP
+                // A socket, a FIFO without a reader, a device without a driver.
+                | Errno::NXIO | Errno::NODEV
+                // Names that no file can have, or none on this file system (vfat, exfat, a
+                // casefolded folder, one that wants UTF-8).
+                | Errno::NAMETOOLONG | Errno::INVAL | Errno::ILSEQ | Errno::NOTSUP,
+            ) => Self::NotFound,
+            Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM) => Self::Unavailable { source },
+            _ => Self::Io { source },
+        }
+    }
+
+    #[cfg(not(all(unix, feature = "fs")))]
+    fn of_errno(source: io::Error) -> Self {
+        Self::Io { source }
     }
 }
 
@@ -180,6 +202,12 @@ mod tests {
             (6, 404),
             (18, 404),
             (12, 503),
+            // EINVAL, EILSEQ, ENOTSUP: names that a file system cannot have; ESTALE, ETIMEDOUT
+            (22, 404),
+            (84, 404),
+            (95, 404),
+            (116, 503),
+            (110, 503),
         ] {
             let error = Error::from(io::Error::from_raw_os_error(errno));
             assert_eq!(error.status(), status, "errno {errno}: {error:?}");

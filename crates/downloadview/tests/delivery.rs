@@ -171,7 +171,6 @@ async fn rejects_traversal_in_every_spelling() {
         "/%2fetc%2fpasswd",
         "//etc/passwd",
         "/a.txt%00",
-        "/./a.txt",
         "/a.txt/",
         "/%",
         "/%c0%ae%c0%ae/secret",

@@ -234,7 +234,7 @@ async fn several_ranges_come_as_parts() {
     let body = response.into_body().collect().await.unwrap().to_bytes();
     assert_eq!(body.len(), length);
     let expected = format!(
-        "--{boundary}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Range: bytes 0-1/100\r\n\r\n!\"\r\n\
+        "\r\n--{boundary}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Range: bytes 0-1/100\r\n\r\n!\"\r\n\
          --{boundary}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Range: bytes 50-52/100\r\n\r\nSTU\r\n\
          --{boundary}--\r\n"
     );

@@ -170,10 +170,8 @@ fn every_type_is_read(database: &Database, types: &[Types]) {
             gateway.output()
         );
         assert_eq!(answer.text(), "Hello\n", "{of}");
-        // Both are the row's.
         let date = "Sun, 13 Sep 2020 12:26:40 GMT";
         assert_eq!(answer.header("Last-Modified"), date, "{of}");
-        assert_eq!(answer.header("ETag"), "\"16345785d8a00000-6\"", "{of}");
         for unfit in [
             "8",
             "x",
@@ -315,5 +313,6 @@ fn a_column_that_was_altered_before_its_connections_were_opened_is_read_too() {
         }
     });
     assert_eq!(answer.status, 200, "{}", gateway.output());
-    assert_eq!(answer.header("ETag"), "\"16345785d8a00000-6\"");
+    let date = "Sun, 13 Sep 2020 12:26:40 GMT";
+    assert_eq!(answer.header("Last-Modified"), date);
 }

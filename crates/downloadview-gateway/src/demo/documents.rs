@@ -31,7 +31,7 @@ pub(super) mod document {
         /// What clients are to call it; by itself it is called as it lies there.
         pub basename: String,
         pub content_type: String,
-        /// With [`modified`](Self::modified) all that an answer needs: nobody looks at a file that a proxy sends.
+        /// In bytes; the storage knows better.
         pub size: i64,
         pub modified: DateTimeUtc,
         /// Where the other file lies. Its size and date are looked up there.

@@ -4,6 +4,7 @@ use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use clap::ValueEnum as _;
@@ -103,7 +104,10 @@ pub(super) fn write_for_proxy(path: &Path, text: &str) -> io::Result<()> {
 /// Writes a file that everyone may read, whatever the umask.
 fn write_readable(path: &Path, text: &str) -> io::Result<()> {
     fs::write(path, text)?;
-    fs::set_permissions(path, Permissions::from_mode(0o644))
+    fs::set_permissions(path, Permissions::from_mode(0o644))?;
+    // Old enough to state their date from the first request on.
+    let hour_ago = SystemTime::now() - Duration::from_secs(60 * 60);
+    fs::File::open(path)?.set_modified(hour_ago)
 }
 
 /// Gives a path to the user that the proxies run as: `nobody` when we are root, else ourselves.

@@ -70,7 +70,10 @@ impl Backend for Caddy {
 
     fn own_etag(&self, metadata: &Metadata) -> Option<ETag> {
         match self.escaping {
-            Escaping::Raw => ETag::of_file_in_base_36(metadata.modified()?, metadata.size()?),
+            Escaping::Raw => {
+                let (modified, size) = metadata.seen_by_proxies()?;
+                ETag::of_file_in_base_36(modified, size)
+            }
             Escaping::Strict => None,
         }
     }

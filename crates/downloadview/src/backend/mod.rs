@@ -28,8 +28,8 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     fn accepts(&self) -> TargetKind;
 
     /// The entity tag that the proxy states for such a file whatever the application says; `None`
-    /// for a proxy that passes the application's on. The application states the same, so that a
-    /// download begun through one can be resumed from the other.
+    /// for a proxy that passes the application's on. The application states the same where that tag
+    /// can be trusted, so that a download begun through one can be resumed from the other.
     fn own_etag(&self, _metadata: &Metadata) -> Option<ETag> {
         None
     }

@@ -119,7 +119,8 @@ impl Backend for Nginx {
     }
 
     fn own_etag(&self, metadata: &Metadata) -> Option<ETag> {
-        ETag::of_file_in_seconds(metadata.modified()?, metadata.size()?)
+        let (modified, size) = metadata.seen_by_proxies()?;
+        ETag::of_file_in_seconds(modified, size)
     }
 
     fn delegate(&self, target: &Target, head: &mut response::Parts) -> Result<(), CannotCarry> {

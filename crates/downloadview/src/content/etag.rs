@@ -39,43 +39,55 @@ impl ETag {
             .map(Self)
     }
 
-    /// The tag of a file: its modification time in nanoseconds and its size, both hexadecimal.
+    /// The tag of a file: its modification time in nanoseconds, its size, and where the system knows
+    /// it the time of its last change (`ctime`, which nobody can set), all hexadecimal.
     ///
-    /// `None` for a time at or before the first second of 1970: archives and reproducible builds
-    /// give every file that date, so it distinguishes nothing.
+    /// `None` for a modification time at or before the first second of 1970: archives and
+    /// reproducible builds give every file that date, so it distinguishes nothing.
     #[must_use]
-    pub fn of_file(modified: SystemTime, size: u64) -> Option<Self> {
+    pub fn of_file(modified: SystemTime, size: u64, changed: Option<SystemTime>) -> Option<Self> {
         let since = since_epoch(modified)?;
-        Some(Self::from_hex_pair(since.as_nanos(), size))
+        let changed = changed.filter(|changed| *changed != modified);
+        let changed = changed.and_then(|changed| changed.duration_since(UNIX_EPOCH).ok());
+        let parts = [
+            Some(since.as_nanos()),
+            Some(u128::from(size)),
+            changed.map(|since| since.as_nanos()),
+        ];
+        Some(Self::from_hex(parts.into_iter().flatten()))
     }
 
     /// The tag that nginx states for a file: modification time in whole seconds and size
     /// (`src/http/ngx_http_core_module.c`, `ngx_http_set_etag`).
     #[must_use]
     pub(crate) fn of_file_in_seconds(modified: SystemTime, size: u64) -> Option<Self> {
-        let since = modified.duration_since(UNIX_EPOCH).ok()?;
-        Some(Self::from_hex_pair(u128::from(since.as_secs()), size))
+        let since = since_epoch(modified)?;
+        let parts = [u128::from(since.as_secs()), u128::from(size)];
+        Some(Self::from_hex(parts))
     }
 
     /// The tag that Caddy before 2.8 states for a file: modification time in whole seconds and
     /// size, both in base 36 (`modules/caddyhttp/fileserver/staticfiles.go`, `calculateEtag`).
     #[must_use]
     pub(crate) fn of_file_in_base_36(modified: SystemTime, size: u64) -> Option<Self> {
-        let since = modified.duration_since(UNIX_EPOCH).ok()?;
+        let since = since_epoch(modified)?;
         let text = format!("\"{}{}\"", base_36(since.as_secs()), base_36(size));
         Self::parse(&text)
     }
 
-    fn from_hex_pair(first: u128, second: u64) -> Self {
-        let mut text = Vec::with_capacity(40);
+    fn from_hex(parts: impl IntoIterator<Item = u128>) -> Self {
+        let mut text = Vec::with_capacity(64);
         text.push(b'"');
-        push_hex(&mut text, first);
-        text.push(b'-');
-        push_hex(&mut text, u128::from(second));
+        for (at, part) in parts.into_iter().enumerate() {
+            if at > 0 {
+                text.push(b'-');
+            }
+            push_hex(&mut text, part);
+        }
         text.push(b'"');
         Self(
             HeaderValue::from_maybe_shared(bytes::Bytes::from(text))
-                .expect("hex digits, a dash and quotes"),
+                .expect("hex digits, dashes and quotes"),
         )
     }
 
@@ -128,20 +140,26 @@ mod tests {
 
     #[test]
     fn a_file_of_1970_has_no_tag() {
-        assert_eq!(ETag::of_file(UNIX_EPOCH, 5), None);
-        assert_eq!(ETag::of_file(UNIX_EPOCH + Duration::from_secs(1), 5), None);
-        assert_eq!(ETag::of_file(UNIX_EPOCH - Duration::from_secs(9), 5), None);
+        for time in [
+            UNIX_EPOCH,
+            UNIX_EPOCH + Duration::from_secs(1),
+            UNIX_EPOCH - Duration::from_secs(9),
+        ] {
+            assert_eq!(ETag::of_file(time, 5, None), None);
+            assert_eq!(ETag::of_file_in_seconds(time, 5), None);
+            assert_eq!(ETag::of_file_in_base_36(time, 5), None);
+        }
     }
 
     #[test]
     fn a_file_changed_within_one_second_has_another_tag() {
         let time = UNIX_EPOCH + Duration::from_nanos(1_600_000_000_000_000_001);
-        let tag = ETag::of_file(time, 100).unwrap();
+        let tag = ETag::of_file(time, 100, Some(time)).unwrap();
         assert_eq!(tag.as_str(), "\"16345785d8a00001-64\"");
-        assert_ne!(
-            Some(tag),
-            ETag::of_file(time + Duration::from_nanos(1), 100)
-        );
+        let later = time + Duration::from_nanos(1);
+        assert_ne!(Some(&tag), ETag::of_file(later, 100, None).as_ref());
+        let moved = ETag::of_file(time, 100, Some(later)).unwrap();
+        assert_eq!(moved.as_str(), "\"16345785d8a00001-64-16345785d8a00002\"");
     }
 
     #[test]

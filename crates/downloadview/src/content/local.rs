@@ -13,7 +13,7 @@ use std::fs::File;
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use tokio::task::JoinHandle;
@@ -41,7 +41,6 @@ pub(crate) fn metadata_of(file: &File, purpose: Purpose) -> Result<Metadata> {
 #[cfg(unix)]
 pub(crate) fn metadata_of_stat(found: &rustix::fs::Stat, purpose: Purpose) -> Result<Metadata> {
     use rustix::fs::FileType;
-    use std::time::UNIX_EPOCH;
 
     if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile {
         return Err(Error::NotFound);
@@ -52,16 +51,16 @@ pub(crate) fn metadata_of_stat(found: &rustix::fs::Stat, purpose: Purpose) -> Re
     let size = u64::try_from(found.st_size).unwrap_or_default();
     let mut metadata = Metadata::new().with_size(size).with_ranges();
     // A time before 1970 validates nothing, so it need not be kept.
-    metadata.modified = match (
-        u64::try_from(found.st_mtime),
-        u32::try_from(found.st_mtime_nsec),
-    ) {
-        (Ok(seconds), Ok(nanoseconds)) => {
-            UNIX_EPOCH.checked_add(Duration::new(seconds, nanoseconds))
-        }
-        _ => None,
-    };
+    metadata.modified = time_of(found.st_mtime, found.st_mtime_nsec);
+    metadata.written = metadata.modified;
+    metadata.changed = time_of(found.st_ctime, found.st_ctime_nsec);
     Ok(metadata)
+}
+
+#[cfg(unix)]
+fn time_of(seconds: impl TryInto<u64>, nanoseconds: impl TryInto<u32>) -> Option<SystemTime> {
+    let since = Duration::new(seconds.try_into().ok()?, nanoseconds.try_into().ok()?);
+    SystemTime::UNIX_EPOCH.checked_add(since)
 }
 
 /// As on Unix, without permissions that everybody shares.
@@ -76,6 +75,22 @@ pub(crate) fn metadata_of(file: &File, _: Purpose) -> Result<Metadata> {
     Ok(metadata)
 }
 
+/// What tells that a file was written to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stamp {
+    size: Option<u64>,
+    modified: Option<SystemTime>,
+}
+
+impl Stamp {
+    pub(crate) fn of(metadata: &Metadata) -> Self {
+        Self {
+            size: metadata.size(),
+            modified: metadata.modified(),
+        }
+    }
+}
+
 /// The bytes of one range of an open file.
 #[derive(Debug)]
 pub(crate) struct LocalReader {
@@ -84,6 +99,8 @@ pub(crate) struct LocalReader {
     end: u64,
     drained: u64,
     handed: Option<Instant>,
+    /// What the file was like, where there is more than one read.
+    stamp: Option<Stamp>,
     waiting: Option<JoinHandle<io::Result<Bytes>>>,
 }
 
@@ -95,8 +112,17 @@ impl LocalReader {
             end: range.end(),
             drained: 0,
             handed: None,
+            stamp: None,
             waiting: None,
         }
+    }
+
+    /// Fails before the last frame when the file was overwritten in place since its stamp was
+    /// taken. (What is replaced by renaming another over it is not touched, and a file may grow.)
+    pub(crate) fn holding_to(mut self, stamp: Stamp) -> Self {
+        let several = self.end - self.position > SMALL as u64;
+        self.stamp = several.then_some(stamp);
+        self
     }
 
     pub(crate) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
@@ -179,12 +205,26 @@ impl LocalReader {
             let missing = self.end - self.position;
             return Err(self.fail(Error::Truncated { missing }));
         }
+        if self.position + frame.len() as u64 >= self.end && self.is_overwritten() {
+            return Err(self.fail(Error::Overwritten));
+        }
         self.position += frame.len() as u64;
         self.drained += frame.len() as u64;
         if self.position < self.end {
             self.handed = Some(Instant::now());
         }
         Ok(frame)
+    }
+
+    fn is_overwritten(&self) -> bool {
+        let Some(before) = self.stamp else {
+            return false;
+        };
+        let now = metadata_of(&self.file, Purpose::Read);
+        now.is_ok_and(|now| {
+            let now = Stamp::of(&now);
+            now.size == before.size && now.modified != before.modified
+        })
     }
 
     fn fail(&mut self, error: Error) -> Error {
@@ -329,6 +369,26 @@ mod tests {
         let rest = frames(reader).await;
         assert!(
             matches!(rest[..], [Err(Error::Truncated { missing: 134_464 })]),
+            "{rest:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_file_overwritten_in_place_while_streaming_ends_in_an_error() {
+        let mut file = file_of(&pattern(200_000));
+        let now = metadata_of(&file, Purpose::Read).unwrap();
+        let range = ByteRange::new(0, 200_000).unwrap();
+        let reader = LocalReader::new(Arc::new(file.try_clone().unwrap()), range);
+        let mut reader = reader.holding_to(Stamp::of(&now));
+        let first = std::future::poll_fn(|cx| reader.poll_frame(cx)).await;
+        assert!(first.unwrap().is_ok());
+        std::io::Seek::seek(&mut file, io::SeekFrom::Start(0)).unwrap();
+        file.write_all(&[0; 200_000]).unwrap();
+        file.set_modified(now.modified().unwrap() + Duration::from_millis(4))
+            .unwrap();
+        let rest = frames(reader).await;
+        assert!(
+            matches!(rest[..], [.., Err(Error::Overwritten)]),
             "{rest:?}"
         );
     }

@@ -31,7 +31,7 @@ pub(crate) use self::local::metadata_of_stat;
 pub use self::metadata::Metadata;
 pub(crate) use self::metadata::whole_seconds;
 #[cfg(feature = "fs")]
-pub(crate) use self::open::{Purpose, on_blocking_pool, open_path};
+pub(crate) use self::open::{Purpose, look_at_path, on_blocking_pool, open_path};
 pub use self::range::ByteRange;
 pub use self::stream::ByteStream;
 use crate::error::{Error, Result};
@@ -48,7 +48,7 @@ pub struct Content {
 enum Source {
     Bytes(Bytes),
     #[cfg(feature = "fs")]
-    Local(Arc<std::fs::File>),
+    Local(Arc<std::fs::File>, local::Stamp),
     Ranged(Box<dyn Fn(ByteRange) -> ByteStream + Send + Sync>),
     Once(ByteStream),
 }
@@ -71,9 +71,11 @@ impl Content {
     /// [`Error::NotFound`] if it is no regular file, and what `fstat` reports.
     #[cfg(feature = "fs")]
     pub fn from_file(file: std::fs::File) -> Result<Self> {
+        let metadata = local::metadata_of(&file, Purpose::Read)?;
+        let stamp = local::Stamp::of(&metadata);
         Ok(Self {
-            metadata: local::metadata_of(&file, Purpose::Read)?,
-            source: Source::Local(Arc::new(file)),
+            metadata,
+            source: Source::Local(Arc::new(file), stamp),
         })
     }
 
@@ -142,8 +144,9 @@ impl Content {
                 ByteStream::from_bytes(bytes.slice(start..end))
             }
             #[cfg(feature = "fs")]
-            Source::Local(file) => {
-                ByteStream::from_local(local::LocalReader::new(Arc::clone(file), range))
+            Source::Local(file, stamp) => {
+                let reader = local::LocalReader::new(Arc::clone(file), range);
+                ByteStream::from_local(reader.holding_to(*stamp))
             }
             Source::Ranged(read) => read(range),
             Source::Once(_) => ByteStream::from_bytes(Bytes::new()),

@@ -2,9 +2,10 @@
 
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::{Metadata, metadata_of};
 use crate::error::{Error, Result};
 
 /// What an opened file is for.
@@ -24,6 +25,32 @@ pub(crate) async fn open_path(path: &Arc<Path>, purpose: Purpose) -> Result<File
     }
     let path = Arc::clone(path);
     on_blocking_pool(move || Ok(open_waiting(&path, purpose)?)).await
+}
+
+/// Looks at the program's own `path`. Where links lead elsewhere, [`Metadata::location`] says where: a
+/// proxy may refuse to follow them.
+pub(crate) async fn look_at_path(path: &Arc<Path>) -> Result<Metadata> {
+    let found = open_path(path, Purpose::Look).await?;
+    let mut metadata = metadata_of(&found, Purpose::Look)?;
+    if let Some(real) = location_of(&found, path).await? {
+        metadata.location = (real != **path).then_some(real);
+    }
+    Ok(metadata)
+}
+
+/// Where an open file lies, without links; `None` where the system does not tell.
+#[cfg(target_os = "linux")]
+async fn location_of(found: &File, _: &Arc<Path>) -> Result<Option<PathBuf>> {
+    use std::os::fd::AsRawFd as _;
+
+    // Answered from memory.
+    Ok(std::fs::read_link(format!("/proc/self/fd/{}", found.as_raw_fd())).ok())
+}
+
+#[cfg(not(target_os = "linux"))]
+async fn location_of(_: &File, path: &Arc<Path>) -> Result<Option<PathBuf>> {
+    let path = Arc::clone(path);
+    on_blocking_pool(move || Ok(std::fs::canonicalize(path).ok())).await
 }
 
 /// Runs `work` where it may wait for the disk; in place where there is no runtime.

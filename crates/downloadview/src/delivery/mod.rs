@@ -95,7 +95,7 @@ async fn answer(
         }
         (Ranges::Single(range), Source::Opened(content)) => single(head, &content, range),
         (Ranges::Multiple(ranges), Source::Opened(content)) => {
-            multipart::response(head, content, &ranges)
+            multipart::response(head, content, &ranges).await
         }
         // Whole; or a HEAD, which has no ranges: see `ConditionalRequest::ranges`.
         (_, source) => whole(head, source).await,

@@ -11,8 +11,9 @@ use crate::storage::{Storage, StorageName};
 
 /// An entry of a storage, described by a row of a database or another record.
 ///
-/// What the record states is trusted. If it states size and modification time, a proxied file is not
-/// even looked at; when the application streams, the size is the opened file's all the same.
+/// What the record states of type, tag and date is trusted. Whether there is such a file, where it
+/// lies and how long it is, only the storage knows: a row may be out of date, and the name in it may
+/// have become a link.
 #[derive(Debug, Clone)]
 pub struct ObjectFile {
     file: StorageFile,
@@ -45,9 +46,14 @@ impl ObjectFile {
         self.file.storage_name()
     }
 
-    /// Whether the record states all that a proxy's answer is made of.
-    fn is_described(&self) -> bool {
-        self.stated.size().is_some() && self.stated.modified().is_some()
+    /// What the storage found, with what the record states in its place, but for the size. A tag
+    /// that the record does not state is that of the storage's file, whatever date the record states.
+    fn described(&self, found: Metadata) -> Metadata {
+        let (size, etag) = (found.size(), found.etag());
+        let mut described = found.overridden_by(&self.stated);
+        described.size = size;
+        described.etag = self.stated.etag.clone().or(etag);
+        described
     }
 }
 
@@ -78,20 +84,14 @@ impl File for ObjectFile {
     }
 
     fn metadata(&self) -> BoxFuture<'_, Result<Metadata>> {
-        if self.is_described() {
-            return Box::pin(std::future::ready(Ok(self.stated.clone().with_ranges())));
-        }
-        Box::pin(async move { Ok(self.file.metadata().await?.overridden_by(&self.stated)) })
+        Box::pin(async move { Ok(self.described(self.file.metadata().await?)) })
     }
 
     fn open(&self) -> BoxFuture<'_, Result<Content>> {
         Box::pin(async move {
             let mut content = self.file.open().await?;
             let opened = content.metadata_mut();
-            let size = opened.size();
-            *opened = std::mem::take(opened).overridden_by(&self.stated);
-            // A row may be out of date; the length of an answer may not.
-            opened.size = size;
+            *opened = self.described(std::mem::take(opened));
             Ok(content)
         })
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{File, StorageFile};
-use crate::content::{BoxFuture, Content, Metadata, Purpose, metadata_of, open_path};
+use crate::content::{BoxFuture, Content, Metadata, Purpose, look_at_path, open_path};
 use crate::error::Result;
 use crate::storage::{LocalStorage, StorageName};
 
@@ -76,9 +76,7 @@ impl File for PathFile {
 
     fn metadata(&self) -> BoxFuture<'_, Result<Metadata>> {
         match &self.0 {
-            Place::Fixed { path, .. } => Box::pin(async move {
-                metadata_of(&open_path(path, Purpose::Look).await?, Purpose::Look)
-            }),
+            Place::Fixed { path, .. } => Box::pin(look_at_path(path)),
             Place::Within { file, .. } => file.metadata(),
         }
     }

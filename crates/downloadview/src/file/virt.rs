@@ -20,6 +20,8 @@ use crate::error::{Error, Result};
 
 /// How much of a reader or an iterator goes into one frame.
 const FRAME: usize = 64 * 1024;
+/// More bytes than this would take longer to digest than a request may take.
+const MOST_DIGESTED: usize = 64 * 1024 * 1024;
 /// An iterator whose chunk took longer than this is one to be sent chunk by chunk.
 const QUICK: Duration = Duration::from_millis(1);
 /// How long chunks are gathered for one frame.
@@ -126,7 +128,9 @@ impl VirtualFile {
         self
     }
 
-    /// States the entity tag. Default: made of size and modification time, if both are known.
+    /// States the entity tag. Default: made of size and modification time, if both are known, else
+    /// for bytes and text a digest of them (XXH3, 128 bits). More than 64 MiB are not read for
+    /// that, and offer no ranges unless a tag or a time is stated: nobody could resume safely.
     #[must_use]
     pub fn etag(mut self, etag: ETag) -> Self {
         self.metadata = self.metadata.with_etag(etag);
@@ -147,9 +151,26 @@ impl VirtualFile {
         Self::from_stream(name, Blocking::new(produce))
     }
 
+    fn described(&self) -> Metadata {
+        let mut metadata = self.metadata.clone();
+        if let (Source::Bytes(bytes), None, None) =
+            (&self.source, metadata.etag.as_ref(), metadata.modified)
+        {
+            metadata.etag = digest(bytes);
+            metadata.ranges = metadata.etag.is_some();
+        }
+        metadata
+    }
+
     fn content(&self) -> Result<Content> {
         match &self.source {
-            Source::Bytes(bytes) => Ok(Content::from_bytes(self.metadata.clone(), bytes.clone())),
+            Source::Bytes(bytes) => {
+                let metadata = self.described();
+                let ranges = metadata.ranges;
+                let mut content = Content::from_bytes(metadata, bytes.clone());
+                content.metadata_mut().ranges = ranges;
+                Ok(content)
+            }
             Source::Once(stream) => {
                 let taken = stream.lock().unwrap_or_else(PoisonError::into_inner).take();
                 let stream = taken.ok_or(Error::Consumed)?;
@@ -169,7 +190,7 @@ impl File for VirtualFile {
     }
 
     fn metadata(&self) -> BoxFuture<'_, Result<Metadata>> {
-        Box::pin(std::future::ready(Ok(self.metadata.clone())))
+        Box::pin(std::future::ready(Ok(self.described())))
     }
 
     fn open(&self) -> BoxFuture<'_, Result<Content>> {
@@ -184,6 +205,14 @@ impl fmt::Debug for VirtualFile {
             .field("metadata", &self.metadata)
             .finish_non_exhaustive()
     }
+}
+
+/// The tag of bytes that have no other: it need not resist an attacker, who could only fool himself.
+fn digest(bytes: &Bytes) -> Option<ETag> {
+    let digest = || twox_hash::XxHash3_128::oneshot(bytes);
+    (bytes.len() <= MOST_DIGESTED)
+        .then(|| ETag::strong(&format!("{:032x}", digest())))
+        .flatten()
 }
 
 fn read_frame(reader: &mut impl io::Read) -> io::Result<Option<Bytes>> {

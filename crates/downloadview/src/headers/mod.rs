@@ -2,6 +2,7 @@
 
 mod content_disposition;
 mod content_type;
+mod date;
 pub(crate) mod hand_off;
 mod preconditions;
 mod range;

@@ -12,6 +12,7 @@ use std::time::SystemTime;
 use headers::Header as _;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
+use super::date::http_date;
 use super::range::{Ranges, resolve_range};
 use crate::content::{ETag, Metadata, whole_seconds};
 
@@ -163,7 +164,7 @@ impl ConditionalRequest {
         let (Some(value), None) = (values.next(), values.next()) else {
             return None;
         };
-        httpdate::parse_http_date(value.to_str().ok()?.trim()).ok()
+        http_date(value.to_str().ok()?)
     }
 }
 

@@ -3,10 +3,10 @@
 //! 1. Parse; what is malformed, in another unit, or out of all proportion is ignored, as section
 //!    14.2 allows: the whole content is a right answer to every request.
 //! 2. Clamp to the size; if nothing is left the range is not satisfiable.
-//! 3. Merge what overlaps or touches, so that no byte is sent twice. More than
-//!    eight parts after that: the whole content.
+//! 3. Merge what overlaps or touches, so that no byte is sent twice. The parts stay in the order in
+//!    which they were asked for (RFC 9110, 15.3.7.2).
 //!
-//! The work is linear in the header but for sorting at most 64 ranges
+//! The work is linear in the header but for sorting at most 100 ranges
 //! (Apache killer CVE-2011-3192, Starlette CVE-2025-62727).
 
 use std::num::NonZeroUsize;
@@ -16,12 +16,10 @@ use http_range_header::{SyntacticallyCorrectRange as Spec, parse_range_header_wi
 
 use crate::content::ByteRange;
 
-/// The most parts of one multipart answer.
-const MAX_RANGES: usize = 8;
-/// The most ranges that are looked at before merging.
-const MAX_SPECS: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
-/// The longest header that is looked at, in bytes.
-const MAX_LENGTH: usize = 1024;
+/// The most ranges of one header, and so parts of one answer. zsync asks for twenty at a time.
+const MAX_RANGES: NonZeroUsize = NonZeroUsize::new(100).expect("not zero");
+/// The longest header that is looked at, in bytes: as many ranges of the largest numbers, and the unit.
+const MAX_LENGTH: usize = 101 * "18446744073709551615-18446744073709551615, ".len();
 
 /// What a `Range` header comes to, for a content of known size.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +28,8 @@ pub enum Ranges {
     Whole,
     /// Send one part, 206.
     Single(ByteRange),
-    /// Send two to eight parts in ascending order, 206 `multipart/byteranges`.
+    /// Send several parts in the order in which they were asked for, 206 `multipart/byteranges`. No
+    /// two overlap or touch.
     Multiple(Vec<ByteRange>),
     /// Nothing of the content was asked for: 416.
     Unsatisfiable,
@@ -46,7 +45,7 @@ pub fn resolve_range(header: &HeaderValue, size: u64) -> Ranges {
     let Ok(text) = header.to_str() else {
         return Ranges::Whole;
     };
-    let Ok(parsed) = parse_range_header_with_max_ranges(text, MAX_SPECS) else {
+    let Ok(parsed) = parse_range_header_with_max_ranges(text, MAX_RANGES) else {
         return Ranges::Whole;
     };
     let specs = parsed.into_ranges();
@@ -59,7 +58,6 @@ pub fn resolve_range(header: &HeaderValue, size: u64) -> Ranges {
     match parts[..] {
         [] => Ranges::Unsatisfiable,
         [one] => Ranges::Single(one),
-        _ if parts.len() > MAX_RANGES => Ranges::Whole,
         _ => Ranges::Multiple(parts),
     }
 }
@@ -72,19 +70,23 @@ fn clamp(spec: Spec, size: u64) -> Option<ByteRange> {
     }
 }
 
-fn merge(mut parts: Vec<ByteRange>) -> Vec<ByteRange> {
-    parts.sort_unstable_by_key(ByteRange::start);
-    let mut merged: Vec<ByteRange> = Vec::with_capacity(parts.len());
-    for part in parts {
+/// What is merged takes the place of the first range in it.
+fn merge(parts: Vec<ByteRange>) -> Vec<ByteRange> {
+    let mut asked: Vec<_> = parts.into_iter().enumerate().collect();
+    asked.sort_unstable_by_key(|(_, part)| part.start());
+    let mut merged: Vec<(usize, ByteRange)> = Vec::with_capacity(asked.len());
+    for (place, part) in asked {
         match merged.last_mut() {
-            Some(last) if part.start() <= last.end() => {
+            Some((first, last)) if part.start() <= last.end() => {
                 let end = last.end().max(part.end());
                 *last = ByteRange::new(last.start(), end).unwrap_or(*last);
+                *first = place.min(*first);
             }
-            _ => merged.push(part),
+            _ => merged.push((place, part)),
         }
     }
-    merged
+    merged.sort_unstable_by_key(|(place, _)| *place);
+    merged.into_iter().map(|(_, part)| part).collect()
 }
 
 #[cfg(test)]
@@ -125,7 +127,8 @@ mod tests {
             ("bytes=100-200,300-", Ranges::Unsatisfiable),
             ("bytes=0-0,200-300", single(0, 1)),
             ("bytes=0-0,5-6", multiple(&[(0, 1), (5, 7)])),
-            ("bytes=50-59, 0-9", multiple(&[(0, 10), (50, 60)])),
+            ("bytes=50-59, 0-9", multiple(&[(50, 60), (0, 10)])),
+            ("bytes=50-59,0-9,60-64,20-", multiple(&[(20, 100), (0, 10)])),
             ("bytes=0-9, ,20-29", multiple(&[(0, 10), (20, 30)])),
             ("bytes=0-4,2-6", single(0, 7)),
             ("bytes=0-4,5-9", single(0, 10)),
@@ -158,8 +161,25 @@ mod tests {
             (0..5000).map(|i| format!("{i}-{i},")).collect::<String>()
         );
         assert_eq!(resolve(&header), Ranges::Whole);
-        let nine: Vec<_> = (0..9).map(|i| format!("{}-{}", i * 10, i * 10)).collect();
-        assert_eq!(resolve(&format!("bytes={}", nine.join(","))), Ranges::Whole);
+    }
+
+    /// zsync asks for twenty at a time, and gives up on the whole content.
+    #[test]
+    fn as_many_ranges_as_programs_ask_for_are_answered() {
+        for count in [9, 20, 64, 100, 101] {
+            let size = u64::MAX - 1;
+            let start = |i: u64| size - 10 * (i + 1);
+            let asked: Vec<_> = (0..count)
+                .map(|i| format!("{}-{}", start(i), start(i)))
+                .collect();
+            let header = HeaderValue::from_str(&format!("bytes={}", asked.join(", "))).unwrap();
+            let parts = (0..count).map(|i| ByteRange::new(start(i), start(i) + 1).unwrap());
+            let expected = match count {
+                101 => Ranges::Whole,
+                _ => Ranges::Multiple(parts.collect()),
+            };
+            assert_eq!(resolve_range(&header, size), expected, "{count}");
+        }
     }
 
     #[test]
@@ -170,13 +190,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn parts_lie_inside_ascend_and_never_touch(header in "bytes=([0-9]{0,3}-[0-9]{0,3},){0,12}[0-9]{0,2}-", size in 0u64..300) {
+        fn parts_lie_inside_and_never_touch(header in "bytes=([0-9]{0,3}-[0-9]{0,3},){0,12}[0-9]{0,2}-", size in 0u64..300) {
             let value = HeaderValue::from_str(&header).unwrap();
-            let parts = match resolve_range(&value, size) {
-                Ranges::Multiple(parts) => { prop_assert!((2..=MAX_RANGES).contains(&parts.len())); parts }
+            let mut parts = match resolve_range(&value, size) {
+                Ranges::Multiple(parts) => { prop_assert!((2..=MAX_RANGES.get()).contains(&parts.len())); parts }
                 Ranges::Single(part) => vec![part],
                 _ => vec![],
             };
+            parts.sort_unstable_by_key(ByteRange::start);
             prop_assert!(parts.iter().all(|part| part.end() <= size));
             prop_assert!(parts.windows(2).all(|pair| pair[0].end() < pair[1].start()));
         }

@@ -129,6 +129,7 @@ fn hand_off(
         _ => target,
     };
     let etag = metadata.and_then(|metadata| {
+        // What the client will see, whatever is said here.
         let own = backend.own_etag(metadata);
         own.or_else(|| own_etag(fronts, download, metadata))
             .or_else(|| metadata.etag())
@@ -146,8 +147,12 @@ fn hand_off(
     })
 }
 
-/// The tag that any proxy which may serve the file insists on.
+/// The tag that any proxy which may serve the file insists on, where it can be trusted to tell this
+/// state of the file from others: a download then moves between that proxy and whoever else sends it.
 pub(super) fn own_etag(fronts: &[Front], download: &Download, metadata: &Metadata) -> Option<ETag> {
+    if !metadata.is_told_by_seconds() {
+        return None;
+    }
     let mut fronts = fronts.iter();
     fronts.find_map(|front| front.own_etag(download, metadata))
 }

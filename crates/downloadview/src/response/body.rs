@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -17,7 +17,15 @@ use crate::error::{Error, Result};
 ///
 /// It fails, and the server then cuts the connection, when the content is shorter or longer than
 /// its stated size: a client must never take half a file for a whole one.
-pub struct DownloadBody(Inner);
+pub struct DownloadBody {
+    inner: Inner,
+    /// Bytes handed out since others on this thread had their turn.
+    handed: usize,
+}
+
+/// A body that is always ready would keep its thread for as many frames as tokio lets one task have,
+/// 128, and every other answer on it waiting. After this many bytes the others have a turn.
+const TURN: usize = 512 * 1024;
 
 enum Inner {
     Absent,
@@ -34,43 +42,47 @@ enum Lazy {
 }
 
 impl DownloadBody {
+    fn of(inner: Inner) -> Self {
+        Self { inner, handed: 0 }
+    }
+
     /// No bytes.
     #[must_use]
     pub fn empty() -> Self {
-        Self(Inner::Full(None))
+        Self::of(Inner::Full(None))
     }
 
     /// No bytes, and no word on how many a GET would bring: for HEAD and 304. (axum states the
     /// length of a body that knows it, and `Content-Length: 0` would be a lie.)
     pub(crate) fn absent() -> Self {
-        Self(Inner::Absent)
+        Self::of(Inner::Absent)
     }
 
     pub(crate) fn full(bytes: impl Into<Bytes>) -> Self {
-        Self(Inner::Full(Some(bytes.into())))
+        Self::of(Inner::Full(Some(bytes.into())))
     }
 
     pub(crate) fn sized(stream: ByteStream, length: u64) -> Self {
-        Self(Inner::Sized(Exact::new(stream, length)))
+        Self::of(Inner::Sized(Exact::new(stream, length)))
     }
 
     pub(crate) fn unsized_stream(stream: ByteStream) -> Self {
-        Self(Inner::Unsized(stream))
+        Self::of(Inner::Unsized(stream))
     }
 
     /// Opens the file when it is first polled.
     pub(crate) fn lazy(download: Download) -> Self {
-        Self(Inner::Lazy(Lazy::Closed(download)))
+        Self::of(Inner::Lazy(Lazy::Closed(download)))
     }
 
     /// No bytes, because a proxy sends them. A layer further out can still tell whose body it is.
     pub(crate) fn handed_off(download: Download) -> Self {
-        Self(Inner::HandedOff(download))
+        Self::of(Inner::HandedOff(download))
     }
 
     /// The download that this body would send, as long as nothing of it was asked for.
     fn untouched(&self) -> Option<&Download> {
-        match &self.0 {
+        match &self.inner {
             Inner::Lazy(Lazy::Closed(download)) | Inner::HandedOff(download) => Some(download),
             _ => None,
         }
@@ -78,7 +90,7 @@ impl DownloadBody {
 
     fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
         loop {
-            let opened = match &mut self.0 {
+            let opened = match &mut self.inner {
                 Inner::Absent | Inner::HandedOff(_) => return Poll::Ready(None),
                 Inner::Full(bytes) => return Poll::Ready(bytes.take().map(Ok)),
                 Inner::Sized(stream) => return Pin::new(stream).poll_next(cx),
@@ -91,7 +103,7 @@ impl DownloadBody {
                     Err(error) => return Poll::Ready(Some(Err(error))),
                 },
             };
-            self.0 = opened;
+            self.inner = opened;
         }
     }
 }
@@ -112,17 +124,29 @@ impl Body for DownloadBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>>>> {
-        let bytes = ready!(self.poll_bytes(cx));
+        if self.handed >= TURN {
+            self.handed = 0;
+            let _ = pin!(tokio::task::yield_now()).poll(cx);
+            return Poll::Pending;
+        }
+        let Poll::Ready(bytes) = self.poll_bytes(cx) else {
+            self.handed = 0;
+            return Poll::Pending;
+        };
+        if let Some(Ok(bytes)) = &bytes {
+            self.handed += bytes.len();
+        }
         if let Some(Err(error)) = &bytes {
             // The head is out: all that is left is to cut the connection, and to say why here.
-            tracing::warn!(reason = %error, source = ?std::error::Error::source(error), "download aborted");
-            self.0 = Inner::Full(None);
+            let source = std::error::Error::source(error).map(ToString::to_string);
+            tracing::warn!(reason = %error, source, "download aborted");
+            self.inner = Inner::Full(None);
         }
         Poll::Ready(bytes.map(|bytes| bytes.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.0 {
+        match &self.inner {
             Inner::Absent | Inner::HandedOff(_) => true,
             Inner::Full(bytes) => bytes.is_none(),
             Inner::Sized(stream) => stream.left() == 0,
@@ -134,7 +158,7 @@ impl Body for DownloadBody {
         if let Some(download) = self.untouched() {
             Question::answer(download);
         }
-        match &self.0 {
+        match &self.inner {
             Inner::HandedOff(_) => SizeHint::with_exact(0),
             Inner::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
             Inner::Sized(stream) => SizeHint::with_exact(stream.left()),
@@ -145,7 +169,7 @@ impl Body for DownloadBody {
 
 impl fmt::Debug for DownloadBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match &self.0 {
+        let kind = match &self.inner {
             Inner::Absent => "absent",
             Inner::Full(_) => "full",
             Inner::Sized(_) => "sized",
@@ -212,6 +236,8 @@ impl Drop for Question {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::StreamExt as _;
+
     use super::*;
     use crate::file::VirtualFile;
     use crate::response::DownloadResponse;
@@ -229,6 +255,31 @@ mod tests {
         assert!(!carries(&body, &self::download().0));
         let _ = http_body_util::BodyExt::frame(&mut body).await;
         assert!(!carries(&body, &download));
+    }
+
+    /// One fast download must not keep every other answer on its thread waiting.
+    #[tokio::test]
+    async fn a_body_that_is_always_ready_gives_others_a_turn() {
+        const FRAME: usize = 64 * 1024;
+        let frames = futures_util::stream::repeat(Bytes::from(vec![0; FRAME])).take(100);
+        let stream = ByteStream::from_boxed(frames.map(Ok).boxed());
+        let mut body = DownloadBody::unsized_stream(stream);
+        let (mut turns, mut frames) = (Vec::new(), 0);
+        loop {
+            let polled = std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut body).poll_frame(cx)));
+            match polled.await {
+                Poll::Ready(Some(frame)) => {
+                    assert!(frame.is_ok());
+                    frames += 1;
+                }
+                Poll::Ready(None) => break,
+                Poll::Pending => {
+                    turns.push(frames * FRAME);
+                    frames = 0;
+                }
+            }
+        }
+        assert_eq!(turns, [TURN; 100 * FRAME / TURN]);
     }
 
     #[test]

@@ -53,9 +53,9 @@ impl Source {
                 below_folder(folder, &path).ok_or(Mismatch::OtherPath)
             }
             (Self::Url(_), Some(_)) => Err(Mismatch::LinkLedElsewhere),
-            (Self::Dir(folder), Some(location)) => {
-                below_folder(folder, location).ok_or(Mismatch::LinkLedElsewhere)
-            }
+            (Self::Dir(folder), Some(location)) => below_folder(folder, location)
+                .or_else(|| below_real_folder(folder, location))
+                .ok_or(Mismatch::LinkLedElsewhere),
         }
     }
 
@@ -109,6 +109,12 @@ fn below_url(prefix: &str, url: &str) -> Option<StorageName> {
         return None;
     }
     StorageName::from_url_path(name).ok()
+}
+
+/// As [`below_folder`], for a folder that lies behind a link itself (`/srv` is one, or a folder
+/// above): that one the proxy follows. It is looked up each time, and only for files behind links.
+fn below_real_folder(folder: &Path, location: &Path) -> Option<StorageName> {
+    below_folder(&std::fs::canonicalize(folder).ok()?, location)
 }
 
 #[cfg(feature = "fs")]

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 use std::time::SystemTime;
 
 use bytes::Bytes;
 
 use super::{Storage, StorageName, url_below};
-use crate::content::{BoxFuture, Content, Metadata};
+use crate::content::{BoxFuture, Content, ETag, Metadata};
 use crate::error::{Error, Result};
 
 /// A map from names to bytes; the modification time is that of [`insert`](Self::insert).
@@ -47,10 +48,12 @@ impl MemoryStorage {
     /// Adds or replaces a file.
     pub fn insert(&self, name: StorageName, bytes: impl Into<Bytes>) {
         let bytes = bytes.into();
-        let metadata = Metadata::new()
+        let now = SystemTime::now();
+        let mut metadata = Metadata::new()
             .with_size(bytes.len() as u64)
-            .with_modified(SystemTime::now())
+            .with_modified(now)
             .with_ranges();
+        metadata.etag = tag_of(now);
         let mut files = self.files.write().unwrap_or_else(PoisonError::into_inner);
         files.insert(name, Stored { metadata, bytes });
     }
@@ -65,6 +68,14 @@ impl MemoryStorage {
         let files = self.files.read().unwrap_or_else(PoisonError::into_inner);
         files.get(name).cloned().ok_or(Error::NotFound)
     }
+}
+
+/// Each insertion is a state of its own, also two within one tick of the clock.
+fn tag_of(inserted: SystemTime) -> Option<ETag> {
+    static INSERTED: AtomicU64 = AtomicU64::new(0);
+    let number = INSERTED.fetch_add(1, Ordering::Relaxed);
+    let since = inserted.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    ETag::strong(&format!("{:x}-{number:x}", since.as_nanos()))
 }
 
 impl Storage for MemoryStorage {

@@ -48,7 +48,8 @@ impl StorageName {
     }
 
     /// The path of a request, or a part of it: one leading slash is dropped, then each segment is
-    /// percent-decoded, once. A slash that was encoded does not become a separator.
+    /// percent-decoded, once. A slash that was encoded does not become a separator. Segments that are
+    /// `.` are dropped (RFC 3986, 5.2.4): they lead nowhere, and apt asks for `./Packages`.
     ///
     /// # Errors
     ///
@@ -64,19 +65,27 @@ impl StorageName {
     ///
     /// As [`from_url_path`](Self::from_url_path).
     pub fn from_encoded(path: &str) -> Result<Self> {
-        if !path.contains('%') {
+        if !path.contains(['%', '.']) {
             return Self::parse(path);
         }
         let mut name = Vec::with_capacity(path.len());
-        for segment in path.split('/') {
-            if !name.is_empty() {
-                name.push(b'/');
-            }
+        let mut segments = path.split('/').peekable();
+        while let Some(segment) = segments.next() {
             let decoded = decode(segment)?;
+            if *decoded == *b"." && segments.peek().is_some() {
+                continue;
+            }
             if decoded.contains(&b'/') {
                 return Err(NameError::Separator.into());
             }
+            if *decoded == *b"." {
+                // `a/.` is the folder `a/`.
+                return Err(NameError::EmptySegment.into());
+            }
             check(&decoded)?;
+            if !name.is_empty() {
+                name.push(b'/');
+            }
             name.extend_from_slice(&decoded);
         }
         Ok(Self(name.into()))
@@ -190,15 +199,18 @@ fn check_platform(segment: &[u8]) -> Result<(), NameError> {
     Ok(())
 }
 
-fn decode(segment: &str) -> Result<Vec<u8>, NameError> {
+fn decode(segment: &str) -> Result<Cow<'_, [u8]>, NameError> {
     let bytes = segment.as_bytes();
+    if !segment.contains('%') {
+        return Ok(bytes.into());
+    }
     for (at, _) in segment.match_indices('%') {
         let digits = bytes.get(at + 1..at + 3);
         if !digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) {
             return Err(NameError::Percent);
         }
     }
-    Ok(percent_encoding::percent_decode_str(segment).collect())
+    Ok(percent_encoding::percent_decode_str(segment).into())
 }
 
 impl fmt::Display for StorageName {
@@ -234,10 +246,15 @@ mod tests {
             ("..", DotSegment),
             ("/../x", DotSegment),
             ("a/../b", DotSegment),
-            ("a/./b", DotSegment),
             ("%2e%2e/x", DotSegment),
             ("%2E./x", DotSegment),
-            ("a/%2e", DotSegment),
+            ("a/.", EmptySegment),
+            ("a/%2e", EmptySegment),
+            (".", EmptySegment),
+            ("./", EmptySegment),
+            ("./..", DotSegment),
+            ("a/./../b", DotSegment),
+            ("/.//etc/passwd", EmptySegment),
             ("a%2fb", Separator),
             ("..%2f..%2fetc%2fpasswd", Separator),
             ("//etc/passwd", EmptySegment),
@@ -268,6 +285,22 @@ mod tests {
             StorageName::from_encoded("a%20b").unwrap().as_bytes(),
             b"a b"
         );
+    }
+
+    /// apt's flat repositories: `deb URL ./`.
+    #[test]
+    fn a_dot_leads_nowhere() {
+        for (path, expected) in [
+            ("./Packages", "Packages"),
+            ("/./Packages.gz", "Packages.gz"),
+            ("a/./b", "a/b"),
+            ("%2e/a/%2E/./b.txt", "a/b.txt"),
+        ] {
+            let name = StorageName::from_url_path(path).unwrap();
+            assert_eq!(name.as_str(), Some(expected), "{path}");
+        }
+        // What is stored under a name is not a path of a URL.
+        assert!(StorageName::parse("./a").is_err());
     }
 
     #[test]

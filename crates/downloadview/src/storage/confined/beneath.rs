@@ -53,7 +53,38 @@ impl Beneath {
             Symlinks::Refuse => ResolveFlags::NO_SYMLINKS,
             Symlinks::Within => ResolveFlags::empty(),
         };
-        Ok(self.open_at(name, Purpose::Read, policy, wait)?.into())
+        // Whoever writes into a FIFO waits for a reader, so not even the attempt may open it.
+        if self.is_something_else(name) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        match self.open_at(name, Purpose::Read, policy, wait) {
+            Err(Errno::AGAIN) if wait == Wait::ForDisk => self.read_leased(name, policy),
+            opened => Ok(opened?.into()),
+        }
+    }
+
+    /// Whether a stat, which opens nothing, sees something that is neither file nor link. The answer
+    /// only saves an attempt: what is opened is looked at again.
+    fn is_something_else(&self, name: &StorageName) -> bool {
+        let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
+        statat(&self.root, name.to_path(), flags).is_ok_and(|found| {
+            let kind = FileType::from_raw_mode(found.st_mode);
+            !matches!(kind, FileType::RegularFile | FileType::Symlink)
+        })
+    }
+
+    /// Opens a file whose writer holds a lease on it (Samba, NFS servers) and is asked by this very
+    /// opening to give it back: waits until it does, or the system takes it away.
+    fn read_leased(&self, name: &StorageName, policy: ResolveFlags) -> io::Result<File> {
+        let found = self.open_at(name, Purpose::Look, policy, Wait::ForDisk)?;
+        let kind = FileType::from_raw_mode(rustix::fs::fstat(&found)?.st_mode);
+        if kind != FileType::RegularFile {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        // A regular file hangs nobody, so this may wait.
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY;
+        let path = format!("/proc/self/fd/{}", found.as_raw_fd());
+        Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
     }
 
     pub(super) fn look(
@@ -118,13 +149,17 @@ impl Beneath {
         if wait == Wait::Never {
             return match open(resolve | ResolveFlags::CACHED) {
                 // INVAL: a kernel before 5.12 does not know the flag.
-                Err(Errno::INVAL | Errno::INTR) => Err(Errno::AGAIN),
+                Err(Errno::INVAL | Errno::INTR | Errno::STALE) => Err(Errno::AGAIN),
                 opened => opened,
             };
         }
+        let mut stale = false;
         for _ in 0..RETRIES {
             match open(resolve) {
                 Err(Errno::AGAIN | Errno::INTR) => {}
+                // A network file system knew the name by a handle that the server has dropped; asked
+                // again, it looks the name up anew.
+                Err(Errno::STALE) if !stale => stale = true,
                 opened => return opened,
             }
         }
