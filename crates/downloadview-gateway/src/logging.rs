@@ -9,6 +9,21 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{LogFormat, LogSettings};
 
+/// The process's stderr, or nothing: a full disk or a closed pipe behind it loses lines of the log and nothing
+/// else. (Told of an error, the subscriber would print it to stderr, and that panics.)
+struct Stderr;
+
+impl io::Write for Stderr {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let _ = io::Write::write_all(&mut io::stderr(), line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Starts logging for the whole process. `RUST_LOG` wins over the level of the settings.
 ///
 /// # Errors
@@ -22,7 +37,10 @@ pub fn init(settings: &LogSettings) -> anyhow::Result<()> {
             .with_context(|| format!("[log] level: cannot read {:?}", settings.level))?,
     };
     let terminal = io::stderr().is_terminal();
-    let builder = fmt().with_env_filter(filter).with_writer(io::stderr);
+    let builder = fmt()
+        .with_env_filter(filter)
+        .log_internal_errors(false)
+        .with_writer(|| Stderr);
     let started = match settings.format {
         LogFormat::Human => builder.compact().with_ansi(terminal).finish().try_init(),
         LogFormat::Auto if terminal => builder.compact().finish().try_init(),

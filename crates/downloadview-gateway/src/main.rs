@@ -74,8 +74,10 @@ fn complain(error: &anyhow::Error) {
         true => Colours::Always,
         false => Colours::Never,
     };
-    match error.downcast_ref::<ConfigError>() {
-        Some(error) => eprintln!("{}", error.render(colours)),
-        None => eprintln!("error: {error:#}"),
-    }
+    let text = match error.downcast_ref::<ConfigError>() {
+        Some(error) => error.render(colours).to_string(),
+        None => format!("error: {error:#}"),
+    };
+    // Where nobody listens the exit code says it.
+    let _ = writeln!(io::stderr(), "{text}");
 }

@@ -1,13 +1,16 @@
 //! `downloadview serve`: the gateway from start to stop.
 
+use std::path::Path;
+
 use anyhow::Context as _;
 
-use crate::app;
-use crate::config::{Config, Listen};
+use crate::app::{self, Reloadable};
+use crate::config::{Colours, Config, ConfigError, Listen};
 use crate::logging;
 use crate::server::{self, Listener};
 
-/// Serves the views of `config` until SIGTERM or SIGINT, listening on `listen` or where the file says.
+/// Serves the views of `config` until SIGTERM or SIGINT, listening on `listen` or where the file says. On SIGHUP the file
+/// is read anew: new requests are answered by what it says then, running downloads go on.
 ///
 /// # Errors
 ///
@@ -15,14 +18,19 @@ use crate::server::{self, Listener};
 pub fn serve(config: &Config, listen: Option<Listen>) -> anyhow::Result<()> {
     logging::init(&config.log)?;
     let listen = listen.unwrap_or_else(|| config.listen.clone());
-    server::runtime(&config.server)?.block_on(async {
-        let app = app::build(config).await?;
+    let mut settings = config.server.clone();
+    server::provide_descriptors(&mut settings);
+    let runtime = server::runtime(&settings)?;
+    let served = runtime.block_on(async {
+        let app = Reloadable::new(app::build(config).await?);
         let listener = Listener::bind(&listen)
             .await
             .with_context(|| format!("cannot listen on {listen}"))?;
         tracing::info!(%listen, views = config.views.len(), "listening");
-        let summary = server::serve_until_signal(listener, app, &config.server).await?;
-        match summary {
+        let mut current = config.clone();
+        let reload = async || reload(&mut current, &app).await;
+        let ended = server::serve_until_signal(listener, app.clone(), &settings, reload).await?;
+        match ended {
             Some(ended) => tracing::info!(
                 accepted = ended.accepted,
                 aborted = ended.aborted,
@@ -30,6 +38,47 @@ pub fn serve(config: &Config, listen: Option<Listen>) -> anyhow::Result<()> {
             ),
             None => tracing::info!("stopped at once"),
         }
-        Ok(())
-    })
+        anyhow::Ok(())
+    });
+    // A read that hangs holds its thread for as long as it likes; the process does not wait for it.
+    runtime.shutdown_background();
+    served
+}
+
+/// Reads the file anew. Mistakes are logged as at start, and leave everything as it was.
+async fn reload(current: &mut Config, app: &Reloadable) {
+    match read_anew(&current.file).await {
+        Ok((config, built)) => {
+            for restart in needs_restart(current, &config) {
+                tracing::warn!("{restart} changed in the file: that takes a restart");
+            }
+            app.replace(built);
+            tracing::info!(views = config.views.len(), "configuration read anew");
+            *current = config;
+        }
+        Err(error) => {
+            let text = match error.downcast_ref::<ConfigError>() {
+                Some(error) => error.render(Colours::Never).to_string(),
+                None => format!("{error:#}"),
+            };
+            tracing::error!("configuration not read anew, the old one stays: {text}");
+        }
+    }
+}
+
+async fn read_anew(file: &Path) -> anyhow::Result<(Config, app::App)> {
+    let config = Config::load(file)?;
+    let built = app::build(&config).await?;
+    Ok((config, built))
+}
+
+/// What was decided when the process started.
+fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
+    let changed = [
+        (old.listen != new.listen, "`listen`"),
+        (old.server != new.server, "[server]"),
+        (old.log != new.log, "[log]"),
+    ];
+    let changed = changed.into_iter().filter(|(changed, _)| *changed);
+    changed.map(|(_, what)| what).collect()
 }

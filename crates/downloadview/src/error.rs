@@ -25,6 +25,12 @@ pub enum Error {
     /// Downloads answer GET and HEAD only. 405, with `Allow`.
     #[error("downloads answer GET and HEAD only")]
     MethodNotAllowed,
+    /// The request itself is wrong. 400.
+    #[error("{reason}")]
+    BadRequest {
+        /// What is wrong with it, fit to be shown.
+        reason: &'static str,
+    },
     /// The text cannot name a file at all. 400, or 404 where a part of it is merely empty.
     #[error("not a file name: {reason}")]
     InvalidName {
@@ -111,7 +117,7 @@ impl Error {
             | Self::InvalidName {
                 reason: NameError::EmptySegment,
             } => StatusCode::NOT_FOUND,
-            Self::InvalidName { .. } => StatusCode::BAD_REQUEST,
+            Self::InvalidName { .. } | Self::BadRequest { .. } => StatusCode::BAD_REQUEST,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,

@@ -7,13 +7,14 @@
 //! With announced proxies, the view's rules and those of `[optimize]` each know every proxy and its secret.
 
 mod database;
+mod host;
 mod mount;
 mod optimizer;
+mod reloadable;
 mod storage;
 
 use std::convert::Infallible;
 use std::fmt;
-use std::future::Ready;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -23,6 +24,7 @@ use http::{Request, Response};
 use tower_service::Service;
 
 pub use self::mount::{Captured, Mounted};
+pub use self::reloadable::Reloadable;
 use crate::config::Config;
 
 /// The gateway as a tower service. Cloning shares everything.
@@ -80,29 +82,27 @@ impl<B> Service<Request<B>> for App {
     fn call(&mut self, request: Request<B>) -> Answer {
         let mut request = request.map(drop);
         let Some((mounted, captured)) = self.route(request.uri().path()) else {
-            return Answer::Known(std::future::ready(Error::NotFound.into_response()));
+            return Answer::known(Error::NotFound);
         };
         request.extensions_mut().insert(captured);
-        Answer::Asked(Arc::clone(mounted).respond(request))
+        Answer(Arc::clone(mounted).respond(request))
     }
 }
 
 /// The future of an [`App`].
-pub enum Answer {
-    /// No view has this path.
-    Known(Ready<Response<DownloadBody>>),
-    /// A view was asked.
-    Asked(BoxFuture<'static, Response<DownloadBody>>),
+pub struct Answer(BoxFuture<'static, Response<DownloadBody>>);
+
+impl Answer {
+    fn known(error: Error) -> Self {
+        Self(Box::pin(std::future::ready(error.into_response())))
+    }
 }
 
 impl Future for Answer {
     type Output = Result<Response<DownloadBody>, Infallible>;
 
     fn poll(mut self: std::pin::Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match &mut *self {
-            Self::Known(ready) => std::pin::Pin::new(ready).poll(cx).map(Ok),
-            Self::Asked(future) => future.as_mut().poll(cx).map(Ok),
-        }
+        self.0.as_mut().poll(cx).map(Ok)
     }
 }
 

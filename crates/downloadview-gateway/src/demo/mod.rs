@@ -35,7 +35,6 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 use self::files::Files;
@@ -172,13 +171,9 @@ async fn start(
 /// Ready once somebody wants the demonstration to end, from now on.
 fn asked_to_stop() -> io::Result<impl Future<Output = ()>> {
     let mut signals = Signals::listen()?;
-    // The terminal was closed; without this, proxies and files would stay.
-    let mut hangup = signal(SignalKind::hangup())?;
+    // SIGHUP too: the terminal was closed, and without this proxies and files would stay.
     Ok(async move {
-        tokio::select! {
-            () = signals.next() => {}
-            _ = hangup.recv() => {}
-        }
+        signals.next().await;
     })
 }
 

@@ -55,6 +55,9 @@ const SOCKET_MODE: u32 = 0o660;
 /// How long to wait when the system cannot give another connection.
 const BACK_OFF: Duration = Duration::from_millis(500);
 
+/// How often that is logged, as long as it lasts.
+const COMPLAIN_AGAIN: Duration = Duration::from_secs(60);
+
 impl Listener {
     /// Binds an address. The file of a Unix socket that nobody answers on is replaced.
     ///
@@ -115,7 +118,7 @@ impl Listener {
     fn complain(&mut self, error: &io::Error) {
         let quiet = self
             .complained
-            .is_some_and(|last| last.elapsed() < BACK_OFF * 2);
+            .is_some_and(|last| last.elapsed() < COMPLAIN_AGAIN);
         if !quiet {
             tracing::error!(%error, "cannot accept a connection, trying again");
             self.complained = Some(Instant::now());
@@ -133,7 +136,15 @@ fn is_of_the_client(error: &io::Error) -> bool {
     )
 }
 
+/// Binds under the folder's lock, so that of two that start over one stale socket the second sees that the first
+/// answers.
 fn bind_unix(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let folder = fs::File::open(folder)?;
+    folder.lock()?;
     remove_stale(path)?;
     let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.bind(&SockAddr::unix(path)?)?;
@@ -147,6 +158,7 @@ fn bind_unix(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
         path: path.to_owned(),
         identity: (metadata.dev(), metadata.ino()),
     };
+    // Dropping the folder gives its lock back, now that this socket answers.
     Ok((listener, file))
 }
 

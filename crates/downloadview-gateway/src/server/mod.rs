@@ -8,12 +8,14 @@
 //!
 //! HTTP/1.1 only: the proxy in front speaks it, and TLS and HTTP/2 are that proxy's.
 
+mod descriptors;
 mod listener;
 mod service;
 mod signals;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod watchdog;
 
 use std::convert::Infallible;
 use std::error::Error as StdError;
@@ -35,9 +37,10 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time;
 use tower_service::Service;
 
+pub use self::descriptors::provide as provide_descriptors;
 pub use self::listener::Listener;
 use self::service::Connection;
-pub use self::signals::Signals;
+pub use self::signals::{Signals, Wish};
 use self::stream::{Activity, Limits, Stream};
 use crate::config::ServerSettings;
 
@@ -68,7 +71,8 @@ pub fn runtime(settings: &ServerSettings) -> io::Result<runtime::Runtime> {
 }
 
 /// Serves until SIGTERM or SIGINT, then stops as [`serve`] does; a second signal cuts everything at once, and
-/// nothing is known of the end then.
+/// nothing is known of the end then. Whatever hangs, the process ends soon after `shutdown_timeout`, or after the second
+/// signal. On SIGHUP `reload` is called.
 ///
 /// # Errors
 ///
@@ -77,6 +81,7 @@ pub async fn serve_until_signal<S, B>(
     listener: Listener,
     service: S,
     settings: &ServerSettings,
+    mut reload: impl AsyncFnMut(),
 ) -> io::Result<Option<Summary>>
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
@@ -86,15 +91,25 @@ where
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
     let mut signals = Signals::listen()?;
+    watchdog::start(settings.shutdown_timeout)?;
     let (stop, mut stopped) = watch::channel(());
     let first = async move {
         // The sender lives as long as this function, so an error cannot come before a signal.
         let _ = stopped.changed().await;
     };
     let second = async move {
-        signals.next().await;
-        stop.send_replace(());
-        signals.next().await;
+        let mut stopping = false;
+        loop {
+            match signals.next().await {
+                Wish::Reload if stopping => {}
+                Wish::Reload => reload().await,
+                Wish::Stop if stopping => return,
+                Wish::Stop => {
+                    stopping = true;
+                    stop.send_replace(());
+                }
+            }
+        }
     };
     tokio::select! {
         summary = serve(listener, service, settings, first) => summary.map(Some),

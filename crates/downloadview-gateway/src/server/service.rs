@@ -60,7 +60,7 @@ where
     type Future = AnswerFuture<S::Future>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        self.activity.answer_begins();
+        self.activity.answer_begins(!request.body().is_end_stream());
         AnswerFuture {
             // What is served here, the gateway's own service and axum's router, is always ready.
             future: self.service.clone().call(request),

@@ -14,8 +14,8 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -39,6 +39,8 @@ pub(super) struct Activity {
     phase: AtomicU8,
     /// How many answers were begun.
     answers: AtomicU64,
+    /// Whether the last request has a body, which nobody reads.
+    body_left: AtomicBool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +68,10 @@ pub(super) struct Stream {
     stalled: Option<Instant>,
     /// Which answer is being written, and since when.
     answer: Option<(u64, Instant)>,
+    /// The last bytes that came in. Unless they end a head, the next one has begun, though nobody asked for it yet.
+    tail: [u8; 4],
+    /// Since when, and how many bytes, what the client still sends is discarded.
+    lingering: Option<(Instant, usize)>,
     read_timer: Timer,
     write_timer: Timer,
     answer_timer: Timer,
@@ -100,12 +106,14 @@ impl Default for Activity {
         Self {
             phase: AtomicU8::new(Phase::New as u8),
             answers: AtomicU64::new(0),
+            body_left: AtomicBool::new(false),
         }
     }
 }
 
 impl Activity {
-    pub(super) fn answer_begins(&self) {
+    pub(super) fn answer_begins(&self, body: bool) {
+        self.body_left.store(body, Ordering::Relaxed);
         self.answers.fetch_add(1, Ordering::Relaxed);
         self.set(Phase::Answering);
     }
@@ -134,6 +142,8 @@ impl Stream {
             silent: None,
             stalled: None,
             answer: None,
+            tail: *b"\r\n\r\n",
+            lingering: None,
             read_timer: Timer::default(),
             write_timer: Timer::default(),
             answer_timer: Timer::default(),
@@ -148,8 +158,22 @@ impl Stream {
         }
     }
 
+    fn remember(&mut self, came: &[u8]) {
+        let last = &came[came.len().saturating_sub(self.tail.len())..];
+        self.tail.rotate_left(last.len());
+        let kept = self.tail.len() - last.len();
+        self.tail[kept..].copy_from_slice(last);
+    }
+
+    fn ends_head(&self) -> bool {
+        self.tail == *b"\r\n\r\n" || self.tail.ends_with(b"\n\n")
+    }
+
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        let phase = self.activity.phase();
+        let phase = match self.activity.phase() {
+            Phase::Idle if !self.ends_head() => Phase::Head,
+            phase => phase,
+        };
         let Some(limit) = self.limits.silence(phase) else {
             return Poll::Pending;
         };
@@ -239,6 +263,7 @@ impl AsyncRead for Stream {
             return this.poll_silence(cx).map(Err);
         }
         if buffer.filled().len() > before {
+            this.remember(&buffer.filled()[before..]);
             this.heard();
         }
         result
@@ -277,7 +302,41 @@ impl AsyncWrite for Stream {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().socket).poll_shutdown(cx)
+        let this = self.get_mut();
+        ready!(Pin::new(&mut this.socket).poll_shutdown(cx))?;
+        match this.activity.body_left.load(Ordering::Relaxed) {
+            true => this.poll_linger(cx).map(Ok),
+            false => Poll::Ready(Ok(())),
+        }
+    }
+}
+
+/// How long, and how many bytes, a client may go on sending what nobody reads.
+const LINGER: Duration = Duration::from_secs(5);
+const LINGER_BYTES: usize = 256 << 20;
+
+impl Stream {
+    /// Discards what the client still sends, until it ends or a bound is reached. To close with bytes unread would reset
+    /// the connection, and the client would lose the answer that is on its way (RFC 9112, 9.6).
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut bytes = [0; 16 << 10];
+        let (since, mut discarded) = *self.lingering.get_or_insert_with(|| (Instant::now(), 0));
+        for _ in 0..16 {
+            let mut buffer = ReadBuf::new(&mut bytes);
+            match Pin::new(&mut self.socket).poll_read(cx, &mut buffer) {
+                Poll::Pending => return self.read_timer.poll(cx, since + LINGER).map(drop),
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                    discarded += buffer.filled().len();
+                    self.lingering = Some((since, discarded));
+                    if discarded > LINGER_BYTES || since.elapsed() > LINGER {
+                        return Poll::Ready(());
+                    }
+                }
+                Poll::Ready(_) => return Poll::Ready(()),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 
@@ -293,6 +352,7 @@ mod tests {
 
     use super::*;
 
+    const HEAD: &str = "GET / HTTP/1.1\r\n\r\n";
     const SECOND: Duration = Duration::from_secs(1);
 
     /// A stream with limits of 10 s for heads, 75 s for idling, 60 s for writes, 100 s for answers; its peer; what it is
@@ -373,7 +433,7 @@ mod tests {
     async fn slow_progress_does_not_hold_a_connection_for_ever() {
         let (mut stream, mut peer, activity) = pair();
         for _ in 0..2 {
-            activity.answer_begins();
+            activity.answer_begins(false);
             for _ in 0..3 {
                 assert!(fill(&mut stream).await);
                 advance(33 * SECOND).await;
@@ -388,9 +448,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn asks_nothing_of_the_client_while_a_request_is_answered() {
         let (mut stream, mut peer, activity) = pair();
-        say(&mut peer, &mut stream, "GET").await;
+        say(&mut peer, &mut stream, HEAD).await;
         assert!(poll_read(&mut stream).await.is_pending());
-        activity.answer_begins();
+        activity.answer_begins(false);
         advance(3600 * SECOND).await;
         assert!(poll_read(&mut stream).await.is_pending());
         activity.answer_ends();
@@ -408,9 +468,10 @@ mod tests {
             say(&mut peer, &mut stream, "GET").await;
             assert!(poll_read(&mut stream).await.is_pending());
             advance(9 * SECOND).await;
-            say(&mut peer, &mut stream, " /").await;
+            say(&mut peer, &mut stream, " / HTTP/1.1\r\n\r").await;
+            say(&mut peer, &mut stream, "\n").await;
             assert!(poll_read(&mut stream).await.is_pending());
-            activity.answer_begins();
+            activity.answer_begins(false);
             activity.answer_ends();
             advance(70 * SECOND).await;
         }

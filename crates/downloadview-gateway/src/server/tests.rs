@@ -443,3 +443,53 @@ fn mode(path: &Path) -> u32 {
     use std::os::unix::fs::PermissionsExt;
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
+
+/// RFC 9112, 9.6: closing with unread bytes resets the connection, and with it the answer.
+#[tokio::test]
+async fn a_request_body_that_nobody_reads_does_not_cost_the_client_its_answer() {
+    let server = Server::start(ServerSettings::default()).await;
+    for _ in 0..3 {
+        let mut client = server.connect().await;
+        let head = "POST /hello HTTP/1.1\r\nHost: test\r\nContent-Length: 16777216\r\n\r\n";
+        client.write_all(head.as_bytes()).await.unwrap();
+        // More than the kernel takes unread; a reset would fail this or what follows.
+        let sending = client.write_all(&[b'x'; 16 << 20]);
+        timeout(DEADLINE, sending).await.unwrap().unwrap();
+        let mut answer = Vec::new();
+        let reading = client.read_to_end(&mut answer);
+        timeout(DEADLINE, reading).await.unwrap().unwrap();
+        assert!(answer.ends_with(b"hello"), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_head_begun_behind_a_whole_request_has_no_longer_than_any_head() {
+    let settings = ServerSettings {
+        header_timeout: Duration::from_millis(50),
+        idle_timeout: Duration::from_secs(3600),
+        ..ServerSettings::default()
+    };
+    let server = Server::start(settings).await;
+    let mut client = server.connect().await;
+    let pipelined = "GET /hello HTTP/1.1\r\nHost: test\r\n\r\nGET /hel";
+    client.write_all(pipelined.as_bytes()).await.unwrap();
+    let received = read_to_end(&mut client).await;
+    assert!(received.ends_with("hello"), "{received}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_that_start_over_one_stale_socket_one_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("stale.sock");
+    for round in 0..50 {
+        drop(unix::UnixListener::bind(&path).unwrap());
+        let address = Listen::Unix(path.clone());
+        let both = [address.clone(), address]
+            .map(|address| tokio::spawn(async move { Listener::bind(&address).await }));
+        let [first, second] = both;
+        let bound = [first.await.unwrap(), second.await.unwrap()];
+        let count = bound.iter().filter(|bound| bound.is_ok()).count();
+        assert_eq!(count, 1, "round {round}: {bound:?}");
+        assert!(unix::UnixStream::connect(&path).is_ok(), "round {round}");
+    }
+}

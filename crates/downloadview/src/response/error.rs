@@ -17,7 +17,9 @@ impl Error {
             self.log();
         }
         let mut response = match self {
-            Self::InvalidName { .. } => plain_text(status, &self.to_string()),
+            Self::InvalidName { .. } | Self::BadRequest { .. } => {
+                plain_text(status, &self.to_string())
+            }
             _ => refusal(status),
         };
         let further = match status {

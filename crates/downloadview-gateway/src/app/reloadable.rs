@@ -1,0 +1,52 @@
+//! What `serve` serves: an [`App`] that can be replaced while it answers.
+
+use std::convert::Infallible;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use tower_service::Service;
+
+use super::{Answer, App, host};
+use downloadview::DownloadBody;
+
+/// The gateway as a service whose configuration can be read anew. Requests that came before go on with what there was.
+#[derive(Debug, Clone)]
+pub struct Reloadable(Arc<RwLock<App>>);
+
+impl Reloadable {
+    /// Answers by `app` until it is replaced.
+    #[must_use]
+    pub fn new(app: App) -> Self {
+        Self(Arc::new(RwLock::new(app)))
+    }
+
+    /// Answers all further requests by `app`.
+    pub fn replace(&self, app: App) {
+        let before = std::mem::replace(
+            &mut *self.0.write().unwrap_or_else(PoisonError::into_inner),
+            app,
+        );
+        // Outside the lock: it may be the last to hold a database.
+        drop(before);
+    }
+}
+
+impl<B> Service<Request<B>> for Reloadable {
+    type Response = Response<DownloadBody>;
+    type Error = Infallible;
+    type Future = Answer;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Answer {
+        if let Err(error) = host::check(&request) {
+            return Answer::known(error);
+        }
+        let app = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let mut app = app.clone();
+        app.call(request)
+    }
+}

@@ -1,0 +1,256 @@
+//! The process `downloadview serve` in an unkind world: logs that cannot be written, few descriptors, signals.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// A gateway over a Unix socket, with a text at `/text` that the configuration holds.
+struct Gateway {
+    folder: TempDir,
+    child: Child,
+}
+
+fn config(text: &str, more: &str) -> String {
+    format!(
+        "listen = \"unix:gateway.sock\"\n{more}\n[[views]]\nroute = \"/text\"\nkind = \"virtual\"\n\
+         basename = \"a.txt\"\ntext = \"{text}\"\n"
+    )
+}
+
+impl Gateway {
+    fn start(command: impl FnOnce(&TempDir) -> Command) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("gateway.toml"), config("one", "")).expect("written");
+        let mut command = command(&folder);
+        let child = command
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("started");
+        let gateway = Self { folder, child };
+        wait("it listens", || gateway.connect().is_some());
+        gateway
+    }
+
+    fn with_log(log: impl Into<Stdio>) -> Self {
+        Self::start(|_| {
+            let mut command = serve();
+            command.stderr(log);
+            command
+        })
+    }
+
+    fn logging() -> Self {
+        Self::start(|folder| {
+            let log = File::create(folder.path().join("log")).expect("made");
+            let mut command = serve();
+            command.stderr(log);
+            command
+        })
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.path("log")).expect("read")
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn connect(&self) -> Option<UnixStream> {
+        UnixStream::connect(self.path("gateway.sock")).ok()
+    }
+
+    fn send(&self, request: &str) -> String {
+        let mut stream = self.connect().expect("it answers");
+        stream.write_all(request.as_bytes()).expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("received");
+        answer
+    }
+
+    fn text(&self) -> String {
+        let answer = self.send("GET /text HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        answer.rsplit("\r\n").next().unwrap_or_default().to_owned()
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status();
+        assert!(sent.expect("kill runs").success());
+    }
+
+    fn ended(&mut self) -> ExitStatus {
+        let mut ended = None;
+        wait("it ends", || {
+            ended = self.child.try_wait().expect("asked");
+            ended.is_some()
+        });
+        ended.expect("just seen")
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn serve() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_downloadview"));
+    command.args(["serve", "--config", "gateway.toml"]);
+    command.env("RUST_LOG", "debug");
+    command
+}
+
+fn wait(what: &str, mut is_so: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !is_so() {
+        assert!(started.elapsed() < DEADLINE, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_log_on_a_full_disk_ends_nothing() {
+    let full = OpenOptions::new().write(true).open("/dev/full");
+    let mut gateway = Gateway::with_log(full.expect("there is one"));
+    for _ in 0..3 {
+        assert_eq!(gateway.text(), "one");
+    }
+    gateway.signal("TERM");
+    assert!(gateway.ended().success());
+}
+
+#[test]
+fn a_log_into_a_closed_pipe_ends_nothing() {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let mut gateway = Gateway::with_log(writer);
+    for _ in 0..3 {
+        assert_eq!(gateway.text(), "one");
+    }
+    gateway.signal("TERM");
+    assert!(gateway.ended().success());
+}
+
+#[test]
+fn few_descriptors_lower_the_number_of_connections_with_a_warning() {
+    let gateway = Gateway::start(|folder| {
+        let log = File::create(folder.path().join("log")).expect("made");
+        let mut command = Command::new("sh");
+        let serve = format!(
+            "ulimit -n 256; exec {} serve --config gateway.toml",
+            env!("CARGO_BIN_EXE_downloadview")
+        );
+        command.args(["-c", &serve]).stderr(log);
+        command
+    });
+    let log = gateway.log();
+    assert!(log.contains("\"lowered_to\":96"), "{log}");
+    let held: Vec<_> = (0..90).filter_map(|_| gateway.connect()).collect();
+    assert_eq!(held.len(), 90);
+    assert_eq!(gateway.text(), "one");
+}
+
+#[test]
+fn a_soft_limit_of_descriptors_is_raised() {
+    let gateway = Gateway::start(|_| {
+        let mut command = Command::new("sh");
+        let serve = format!(
+            "ulimit -Sn 64; exec {} serve --config gateway.toml",
+            env!("CARGO_BIN_EXE_downloadview")
+        );
+        command.args(["-c", &serve]).stderr(Stdio::null());
+        command
+    });
+    let limits = fs::read_to_string(format!("/proc/{}/limits", gateway.child.id()));
+    let limits = limits.expect("read");
+    let line = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"));
+    let mut numbers = line.expect("a limit").split_whitespace().skip(3);
+    assert_eq!(numbers.next(), numbers.next(), "{limits}");
+}
+
+#[test]
+fn hang_up_reads_the_configuration_anew() {
+    let gateway = Gateway::logging();
+    assert_eq!(gateway.text(), "one");
+    fs::write(gateway.path("gateway.toml"), config("two", "")).expect("written");
+    gateway.signal("HUP");
+    wait("the new text", || gateway.text() == "two");
+    // A mistake leaves what there was, and every mistake is named.
+    let wrong = config("three", "nonsense = 1\nfurther = 2\n");
+    fs::write(gateway.path("gateway.toml"), wrong).expect("written");
+    gateway.signal("HUP");
+    wait("the mistakes in the log", || {
+        let log = gateway.log();
+        ["not read anew", "nonsense", "further"]
+            .iter()
+            .all(|word| log.contains(word))
+    });
+    assert_eq!(gateway.text(), "two");
+    // What takes a restart is said, the rest holds.
+    let restart = config("four", "[server]\nthreads = 7\n");
+    fs::write(gateway.path("gateway.toml"), restart).expect("written");
+    gateway.signal("HUP");
+    wait("the new text", || gateway.text() == "four");
+    let log = gateway.log();
+    assert!(log.contains("[server] changed in the file"), "{log}");
+}
+
+#[test]
+fn hang_up_ends_no_running_connection() {
+    let gateway = Gateway::logging();
+    let mut stream = gateway.connect().expect("it answers");
+    let request = "GET /text HTTP/1.1\r\nHost: a\r\n\r\n";
+    let mut ask = |expected: &str| {
+        stream.write_all(request.as_bytes()).expect("sent");
+        let mut answer = Vec::new();
+        while !answer.ends_with(expected.as_bytes()) {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).expect("received");
+            answer.push(byte[0]);
+        }
+    };
+    ask("one");
+    fs::write(gateway.path("gateway.toml"), config("two", "")).expect("written");
+    gateway.signal("HUP");
+    wait("it was read", || gateway.log().contains("read anew"));
+    ask("two");
+}
+
+#[test]
+fn signals_of_log_rotation_end_nothing() {
+    let gateway = Gateway::logging();
+    for signal in ["USR1", "USR2"] {
+        gateway.signal(signal);
+        wait("it is noticed", || gateway.log().contains(signal));
+        assert_eq!(gateway.text(), "one");
+    }
+}
+
+#[test]
+fn a_request_without_a_valid_host_is_400() {
+    let gateway = Gateway::with_log(Stdio::null());
+    for hosts in ["", "Host: a\r\nHost: a\r\n", "Host: a b\r\n", "Host:\r\n"] {
+        let request = format!("GET /text HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n");
+        let answer = gateway.send(&request);
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{hosts:?}: {answer}");
+    }
+    let old = gateway.send("GET /text HTTP/1.0\r\n\r\n");
+    assert!(
+        old.starts_with("HTTP/1.0 200 ") || old.starts_with("HTTP/1.1 200 "),
+        "{old}"
+    );
+}
