@@ -46,7 +46,7 @@ async fn a_row_that_says_everything_is_delegated_with_one_statement_and_one_look
     assert_eq!(headers["x-accel-redirect"], "/x/docs/hello.txt");
     assert_eq!(headers["content-type"], "text/x-own");
     assert_eq!(headers["etag"], "\"5f5e1000-6\"");
-    let name = "attachment; filename=\"Grue.txt\"; filename*=UTF-8''Gr%C3%BC%C3%9Fe.txt";
+    let name = "attachment; filename=\"Grusse.txt\"; filename*=UTF-8''Gr%C3%BC%C3%9Fe.txt";
     assert_eq!(headers["content-disposition"], name);
     assert_eq!(storage.counts(), (1, 0));
     let names = [

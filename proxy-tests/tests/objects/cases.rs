@@ -5,7 +5,7 @@ use proxy_tests::Request;
 use crate::stands::{Mode, Stand};
 
 const DOWNLOADED_AS: &str =
-    "attachment; filename=\"Grue.txt\"; filename*=UTF-8''Gr%C3%BC%C3%9Fe.txt";
+    "attachment; filename=\"Grusse.txt\"; filename*=UTF-8''Gr%C3%BC%C3%9Fe.txt";
 
 /// All of them, on one stand.
 pub(crate) fn run(stand: &Stand) {

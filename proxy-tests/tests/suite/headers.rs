@@ -29,7 +29,10 @@ pub(crate) fn an_inline_page_is_sandboxed(proxy: Proxy) {
     world.site.write("media/page.html", "<script></script>");
     let answer = world.front.get("/inline/page.html");
     let policy = answer.header("Content-Security-Policy");
-    assert_eq!(policy, "sandbox; default-src 'none'");
+    assert_eq!(
+        policy,
+        "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:"
+    );
     assert_eq!(answer.header("X-Content-Type-Options"), "nosniff");
     let disposition = answer.header("Content-Disposition");
     assert_eq!(disposition, "inline; filename=\"page.html\"");

@@ -7,6 +7,10 @@
 //!   `Expires` (`src/http/ngx_http_upstream.c`). Everything else is dropped unless the internal
 //!   location re-adds it with `add_header NAME $upstream_http_NAME`, as generated configuration does.
 //!   `Accept-Ranges` would be sent twice and is never stated.
+//!   That goes for the `Content-Security-Policy` that keeps scripts of an inline SVG or HTML from
+//!   running, and for `nosniff`: a location written by hand needs both lines,
+//!   `add_header Content-Security-Policy $upstream_http_content_security_policy;` and
+//!   `add_header X-Content-Type-Options $upstream_http_x_content_type_options always;`.
 //! - **Validators:** nginx states its own: `ETag` of mtime in seconds and size, and the file's date.
 //! - **Ranges and conditions:** nginx answers them from the file.
 //! - **Connections:** only an answer with `Content-Length: 0` keeps nginx's connection to the

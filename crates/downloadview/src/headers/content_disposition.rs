@@ -1,12 +1,15 @@
 //! `Content-Disposition`: how the client treats the file and what it calls it (RFC 6266, RFC 8187).
 //!
 //! The name is made safe first, once, for both forms:
-//! 1. path separators become `_`; control characters and the invisible ones that reorder text
-//!    are removed (a name shown as `invoice-exe.pdf` must not be `invoice-fdp.exe`);
-//! 2. dots at the start, dots and blanks at the end go: clients hide or drop them each their own way;
-//! 3. a name that Windows keeps for a device gets a `_` in front; an empty one becomes `download`.
+//! 1. path separators become `_`; control characters, those that reorder text (a name shown as
+//!    `invoice-exe.pdf` must not be `invoice-fdp.exe`) and those without any shape are removed; the
+//!    joiners that Persian, Indic scripts and emoji are written with stay;
+//! 2. dots at the start, dots and spaces at the end go: clients hide or drop them each their own way;
+//! 3. a name that Windows keeps for a device gets a `_` in front; an empty one becomes `download`;
+//! 4. more than 255 bytes, which no file system takes, are cut before the extension.
 //!
-//! Then `filename="…"` carries it in ASCII, and `filename*` exactly, where the two differ.
+//! Then `filename="…"` carries it in ASCII, and `filename*` exactly, where the two differ or a
+//! client could read the first in another way (`%41`).
 
 use std::borrow::Cow;
 use std::fmt;
@@ -22,6 +25,10 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
+/// The longest name, in bytes: that of file systems.
+const LONGEST: usize = 255;
+/// The longest extension that is kept when a name is cut, with its dot.
+const LONGEST_EXTENSION: usize = 32;
 /// The name where nothing of the given one is left.
 const NAMELESS: &str = "download";
 
@@ -51,7 +58,7 @@ impl Disposition {
 /// let header = ContentDisposition::new(Attachment, "été €.txt");
 /// assert_eq!(
 ///     header.to_string(),
-///     "attachment; filename=\"ete_.txt\"; filename*=UTF-8''%C3%A9t%C3%A9%20%E2%82%AC.txt",
+///     "attachment; filename=\"ete .txt\"; filename*=UTF-8''%C3%A9t%C3%A9%20%E2%82%AC.txt",
 /// );
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,14 +75,11 @@ impl ContentDisposition {
         }
         let name = safe_name(name);
         let ascii = ascii_name(&name);
-        let exact = utf8_percent_encode(&name, ENCODED);
-        let text = if *ascii == exact.to_string() {
+        let text = if ascii == *name && !ascii.contains('%') {
             format!("{kind}; filename=\"{ascii}\"")
         } else {
-            format!(
-                "{kind}; filename=\"{}\"; filename*=UTF-8''{exact}",
-                quoted(&ascii)
-            )
+            let exact = utf8_percent_encode(&name, ENCODED);
+            format!("{kind}; filename=\"{ascii}\"; filename*=UTF-8''{exact}")
         };
         Self::from_text(text)
     }
@@ -121,16 +125,35 @@ fn safe_name(name: &str) -> Cow<'_, str> {
     if trimmed.is_empty() {
         return Cow::Borrowed(NAMELESS);
     }
-    if is_device(trimmed) {
-        return Cow::Owned(format!("_{trimmed}"));
-    }
-    Cow::Owned(trimmed.to_owned())
+    let named = match is_device(trimmed) {
+        true => Cow::Owned(format!("_{trimmed}")),
+        false => Cow::Borrowed(trimmed),
+    };
+    Cow::Owned(shortened(&named))
 }
 
-/// Controls, line separators, and the characters that change the direction of text or have no width.
+/// The name in at most [`LONGEST`] bytes, cut at a character before its extension.
+fn shortened(name: &str) -> String {
+    if name.len() <= LONGEST {
+        return name.to_owned();
+    }
+    let (stem, extension) = match name.rfind('.') {
+        Some(at) if name.len() - at <= LONGEST_EXTENSION => name.split_at(at),
+        _ => (name, ""),
+    };
+    let mut end = LONGEST - extension.len();
+    while !stem.is_char_boundary(end) {
+        end -= 1;
+    }
+    let stem = stem[..end].trim_end_matches(|c: char| c == '.' || c.is_whitespace());
+    [stem, extension].concat()
+}
+
+/// Controls, line separators, and the characters that change the direction of text or have no shape
+/// and join nothing.
 fn is_invisible(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+        || matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
 }
 
 /// `CON`, `nul.txt`, `Com1 .log`: Windows opens a device whatever follows the first dot.
@@ -150,21 +173,21 @@ fn is_device(name: &str) -> bool {
         )
 }
 
-/// The name in ASCII: accents dropped, blanks as `_`, what has no ASCII form left out.
+/// The name in ASCII, fit for a quoted-string as it is: accents dropped, letters without a
+/// decomposition written out, what has no ASCII form left out.
 fn ascii_name(name: &str) -> String {
-    let ascii: String = name
-        .nfkd()
-        .filter(|c| c.is_ascii() && !c.is_ascii_control())
-        // NFKD turns full-width forms into ASCII, separators included.
-        .map(|c| {
-            if matches!(c, ' ' | '/' | '\\') {
-                '_'
-            } else {
-                c
-            }
-        })
-        .collect();
-    let ascii = ascii.trim_end_matches('.');
+    let mut ascii = String::with_capacity(name.len());
+    for c in name.nfkd() {
+        match c {
+            // NFKD turns full-width forms into ASCII, separators included.
+            '/' | '\\' => ascii.push('_'),
+            // Clients disagree on how a quote is escaped, and curl drops the name.
+            '"' => ascii.push('\''),
+            ' '..='~' => ascii.push(c),
+            c => ascii.push_str(written_out(c)),
+        }
+    }
+    let ascii = ascii.trim_matches(' ').trim_end_matches(['.', ' ']);
     // What is left of `日本.txt` is an extension without a name.
     if ascii.is_empty() || ascii.starts_with('.') {
         return format!("{NAMELESS}{ascii}");
@@ -175,12 +198,35 @@ fn ascii_name(name: &str) -> String {
     ascii.to_owned()
 }
 
-/// The inside of a quoted-string (RFC 9110, 5.6.4).
-fn quoted(text: &str) -> Cow<'_, str> {
-    if text.contains(['"', '\\']) {
-        return Cow::Owned(text.replace('\\', "\\\\").replace('"', "\\\""));
+/// Letters that NFKD leaves as they are, and the punctuation of typesetters.
+fn written_out(c: char) -> &'static str {
+    match c {
+        'ß' => "ss",
+        'ẞ' => "SS",
+        'æ' => "ae",
+        'Æ' => "AE",
+        'œ' => "oe",
+        'Œ' => "OE",
+        'ø' => "o",
+        'Ø' => "O",
+        'ł' => "l",
+        'Ł' => "L",
+        'đ' | 'ð' => "d",
+        'Đ' | 'Ð' => "D",
+        'þ' => "th",
+        'Þ' => "TH",
+        'ħ' => "h",
+        'Ħ' => "H",
+        'ı' => "i",
+        'ĸ' => "k",
+        'ŋ' => "n",
+        'Ŋ' => "N",
+        'ŧ' => "t",
+        'Ŧ' => "T",
+        '‘' | '’' | '‚' | '‹' | '›' | '“' | '”' | '„' | '«' | '»' => "'",
+        '‐'..='―' | '−' => "-",
+        _ => "",
     }
-    Cow::Borrowed(text)
 }
 
 #[cfg(test)]
@@ -196,9 +242,18 @@ mod tests {
     fn names_in_both_forms() {
         for (name, parameters) in [
             ("hello-world.txt", "filename=\"hello-world.txt\""),
+            ("a b.txt", "filename=\"a b.txt\""),
             (
-                "a b.txt",
-                "filename=\"a_b.txt\"; filename*=UTF-8''a%20b.txt",
+                "هم\u{200c}زبان.txt",
+                "filename=\"download.txt\"; filename*=UTF-8''%D9%87%D9%85%E2%80%8C%D8%B2%D8%A8%D8%A7%D9%86.txt",
+            ),
+            (
+                "👩\u{200d}👧.txt",
+                "filename=\"download.txt\"; filename*=UTF-8''%F0%9F%91%A9%E2%80%8D%F0%9F%91%A7.txt",
+            ),
+            (
+                "Þór & Łódź – Ærø.txt",
+                "filename=\"THor & Lodz - AEro.txt\"; filename*=UTF-8''%C3%9E%C3%B3r%20%26%20%C5%81%C3%B3d%C5%BA%20%E2%80%93%20%C3%86r%C3%B8.txt",
             ),
             (
                 "été.txt",
@@ -208,13 +263,10 @@ mod tests {
                 "100%.txt",
                 "filename=\"100%.txt\"; filename*=UTF-8''100%25.txt",
             ),
-            (
-                "a,b;c.txt",
-                "filename=\"a,b;c.txt\"; filename*=UTF-8''a%2Cb%3Bc.txt",
-            ),
+            ("a,b;c.txt", "filename=\"a,b;c.txt\""),
             (
                 "Grüße.txt",
-                "filename=\"Grue.txt\"; filename*=UTF-8''Gr%C3%BC%C3%9Fe.txt",
+                "filename=\"Grusse.txt\"; filename*=UTF-8''Gr%C3%BC%C3%9Fe.txt",
             ),
             (
                 "日本.txt",
@@ -226,7 +278,7 @@ mod tests {
             ),
             (
                 "при вет.tar.gz",
-                "filename=\"_.tar.gz\"; filename*=UTF-8''%D0%BF%D1%80%D0%B8%20%D0%B2%D0%B5%D1%82.tar.gz",
+                "filename=\"download.tar.gz\"; filename*=UTF-8''%D0%BF%D1%80%D0%B8%20%D0%B2%D0%B5%D1%82.tar.gz",
             ),
             ("", "filename=\"download\""),
             ("…", "filename=\"download\"; filename*=UTF-8''%E2%80%A6"),
@@ -250,11 +302,11 @@ mod tests {
         // Django CVE-2022-36359, Gin CVE-2023-29401
         assert_eq!(
             attachment("a\"; filename=\"b.exe"),
-            "attachment; filename=\"a\\\";_filename=\\\"b.exe\"; filename*=UTF-8''a%22%3B%20filename%3D%22b.exe"
+            "attachment; filename=\"a'; filename='b.exe\"; filename*=UTF-8''a%22%3B%20filename%3D%22b.exe"
         );
         assert_eq!(
             attachment("a\r\nSet-Cookie: x"),
-            "attachment; filename=\"aSet-Cookie:_x\"; filename*=UTF-8''aSet-Cookie%3A%20x"
+            "attachment; filename=\"aSet-Cookie: x\""
         );
     }
 
@@ -318,6 +370,18 @@ mod tests {
                 format!("attachment; filename=\"{parameter}\"")
             );
         }
+    }
+
+    #[test]
+    fn a_name_longer_than_file_systems_take_is_cut_before_its_extension() {
+        let header = attachment(&format!("{}.tar.gz", "汉".repeat(3000)));
+        let exact = header.rsplit_once("UTF-8''").unwrap().1;
+        let name = percent_encoding::percent_decode_str(exact);
+        let name = name.decode_utf8().unwrap();
+        assert_eq!(*name, format!("{}.gz", "汉".repeat(84)));
+        assert!(name.len() <= LONGEST);
+        let header = attachment(&"x.".repeat(200));
+        assert_eq!(header.len(), "attachment; filename=\"\"".len() + LONGEST);
     }
 
     proptest! {

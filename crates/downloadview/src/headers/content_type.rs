@@ -6,6 +6,8 @@
 
 use http::HeaderValue;
 
+use super::media_types::MEDIA_TYPES;
+
 /// The longest extension that is looked up.
 const LONGEST: usize = 16;
 
@@ -44,32 +46,14 @@ pub(crate) fn guess(name: &str) -> Option<HeaderValue> {
     })
 }
 
-/// Where the table underneath is silent, or names a type that RFC 9239 and its likes replaced.
+/// Where the table underneath is silent, outdated or wrong.
 fn overridden(extension: &str) -> Option<&'static str> {
     let mut lower = [0; LONGEST];
     let lower = lower.get_mut(..extension.len())?;
     lower.copy_from_slice(extension.as_bytes());
     lower.make_ascii_lowercase();
-    Some(match &*lower {
-        b"br" => "application/x-brotli",
-        b"bz2" | b"tbz2" => "application/x-bzip2",
-        b"cjs" | b"js" | b"mjs" => "text/javascript",
-        b"deb" => "application/vnd.debian.binary-package",
-        b"ipynb" => "application/x-ipynb+json",
-        b"iso" => "application/x-iso9660-image",
-        b"lz" => "application/x-lzip",
-        b"lz4" => "application/x-lz4",
-        b"parquet" => "application/vnd.apache.parquet",
-        b"rst" => "text/x-rst",
-        b"svgz" | b"tgz" => "application/gzip",
-        b"toml" => "application/toml",
-        b"ts" => "text/x-typescript",
-        b"txz" | b"xz" => "application/x-xz",
-        b"yaml" | b"yml" => "application/yaml",
-        b"z" => "application/x-compress",
-        b"zst" => "application/zstd",
-        _ => return None,
-    })
+    let found = MEDIA_TYPES.binary_search_by(|(known, _)| known.as_bytes().cmp(lower));
+    found.ok().map(|at| MEDIA_TYPES[at].1)
 }
 
 /// A text as a media type, `None` if it is none: `text/plain; charset=utf-8`, `application/pdf`.
@@ -130,6 +114,15 @@ pub fn is_active_content(content_type: &HeaderValue) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_table_is_in_order_and_every_type_is_one() {
+        assert!(MEDIA_TYPES.windows(2).all(|pair| pair[0].0 < pair[1].0));
+        for (extension, kind) in MEDIA_TYPES {
+            assert!(extension.len() <= LONGEST, "{extension}");
+            assert!(media_type(kind).is_some(), "{extension}: {kind}");
+        }
+    }
 
     #[test]
     fn a_stated_type_cannot_forge_a_header() {

@@ -4,6 +4,7 @@ mod content_disposition;
 mod content_type;
 mod date;
 pub(crate) mod hand_off;
+mod media_types;
 mod preconditions;
 mod range;
 

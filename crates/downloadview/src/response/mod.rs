@@ -198,7 +198,7 @@ impl Download {
         if self.0.inline && content_type.is_none_or(is_active_content) {
             headers
                 .entry(header::CONTENT_SECURITY_POLICY)
-                .or_insert(HeaderValue::from_static("sandbox; default-src 'none'"));
+                .or_insert(HeaderValue::from_static(SANDBOX));
         }
     }
 
@@ -216,6 +216,11 @@ impl fmt::Debug for Download {
         f.debug_tuple("Download").field(&self.0.file).finish()
     }
 }
+
+/// What a document of strangers may do in a browser: show itself, with the styles, pictures and fonts
+/// that it brings along. No scripts, no forms, nothing from elsewhere, and an origin of its own.
+const SANDBOX: &str =
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:";
 
 /// Put into a request's extensions by a layer that will deliver what the view answers: views leave
 /// preconditions, ranges and bytes to it, and layers further in the decision.

@@ -8,8 +8,9 @@ use crate::headers::Disposition;
 ///
 /// Defaults: an attachment under the file's own name, type by name, `Cache-Control: private,
 /// no-cache` (a permission that was checked for one person is checked again for the next),
-/// `X-Content-Type-Options: nosniff`, and `Content-Security-Policy: sandbox; default-src 'none'` on
-/// what a browser would show and run (HTML, SVG, XML inline).
+/// `X-Content-Type-Options: nosniff`, and on what a browser would show and run (HTML, SVG, XML inline)
+/// a `Content-Security-Policy` that lets the document show itself, with styles, pictures and fonts of
+/// its own, and nothing else; [`header`](Self::header) states another policy.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct DownloadOptions {
