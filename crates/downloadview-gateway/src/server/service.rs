@@ -94,7 +94,12 @@ impl<B: Body<Data = Bytes>> Body for AnswerBody<B> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        self.project().body.poll_frame(cx)
+        let this = self.project();
+        let frame = ready!(this.body.poll_frame(cx));
+        if let (Some(Err(_)), Some(answering)) = (&frame, this.answering.as_ref()) {
+            answering.0.answer_breaks();
+        }
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {

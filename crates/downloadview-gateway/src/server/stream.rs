@@ -41,6 +41,8 @@ pub(super) struct Activity {
     answers: AtomicU64,
     /// Whether the last request has a body, which nobody reads.
     body_left: AtomicBool,
+    /// Whether an answer broke off.
+    broken: AtomicBool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,6 +109,7 @@ impl Default for Activity {
             phase: AtomicU8::new(Phase::New as u8),
             answers: AtomicU64::new(0),
             body_left: AtomicBool::new(false),
+            broken: AtomicBool::new(false),
         }
     }
 }
@@ -120,6 +123,11 @@ impl Activity {
 
     pub(super) fn answer_ends(&self) {
         self.set(Phase::Idle);
+    }
+
+    /// The body of an answer failed, and nothing of it may look complete.
+    pub(super) fn answer_breaks(&self) {
+        self.broken.store(true, Ordering::Relaxed);
     }
 
     fn set(&self, phase: Phase) {
@@ -303,10 +311,25 @@ impl AsyncWrite for Stream {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.activity.broken.load(Ordering::Relaxed) {
+            // To say that this is the end would say that the answer is whole: see `drop`.
+            return Poll::Ready(Ok(()));
+        }
         ready!(Pin::new(&mut this.socket).poll_shutdown(cx))?;
         match this.activity.body_left.load(Ordering::Relaxed) {
             true => this.poll_linger(cx).map(Ok),
             false => Poll::Ready(Ok(())),
+        }
+    }
+}
+
+/// An answer that broke off, or is dropped in the middle because the server stops, is told by a reset. HTTP/1.0 knows no chunks, so an answer of unknown length ends with the
+/// connection, and a client that sees it close in peace takes half an answer for the whole.
+impl Drop for Stream {
+    fn drop(&mut self) {
+        let answering = self.activity.phase() == Phase::Answering;
+        if answering || self.activity.broken.load(Ordering::Relaxed) {
+            self.socket.reset_on_close();
         }
     }
 }

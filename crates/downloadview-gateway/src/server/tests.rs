@@ -376,6 +376,49 @@ async fn aborts_the_connection_when_a_body_fails() {
     );
 }
 
+/// nginx asks in HTTP/1.0 unless told otherwise.
+#[tokio::test]
+async fn an_answer_that_breaks_off_over_http_1_0_does_not_look_complete() {
+    let server = Server::start(ServerSettings::default()).await;
+    let mut client = server.connect().await;
+    client
+        .write_all(b"GET /fed HTTP/1.0\r\n\r\n")
+        .await
+        .unwrap();
+    server.feed("first");
+    let head = read_until(&mut client, "first").await.to_lowercase();
+    assert!(!head.contains("content-length"), "{head}");
+    assert!(!head.contains("transfer-encoding"), "{head}");
+    server
+        .feed
+        .send(Err(io::Error::other("the disk is gone")))
+        .unwrap();
+    let end = timeout(DEADLINE, client.read(&mut [0; 64])).await.unwrap();
+    let kind = end.map_err(|error| error.kind());
+    assert_eq!(kind, Err(io::ErrorKind::ConnectionReset));
+}
+
+#[tokio::test]
+async fn an_answer_that_a_stop_cuts_over_http_1_0_does_not_look_complete() {
+    let settings = ServerSettings {
+        shutdown_timeout: Duration::from_millis(50),
+        ..ServerSettings::default()
+    };
+    let mut server = Server::start(settings).await;
+    let mut client = server.connect().await;
+    client
+        .write_all(b"GET /fed HTTP/1.0\r\n\r\n")
+        .await
+        .unwrap();
+    server.feed("first");
+    read_until(&mut client, "first").await;
+    server.stop();
+    assert_eq!(server.ended().await.aborted, 1);
+    let end = timeout(DEADLINE, client.read(&mut [0; 64])).await.unwrap();
+    let kind = end.map_err(|error| error.kind());
+    assert_eq!(kind, Err(io::ErrorKind::ConnectionReset));
+}
+
 #[tokio::test]
 async fn replaces_a_stale_unix_socket_and_removes_its_own() {
     let folder = tempfile::tempdir().unwrap();
