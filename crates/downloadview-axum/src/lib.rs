@@ -35,7 +35,7 @@
 //!     .route("/invoices/{number}", get(invoice))
 //!     .nest_service("/files", StorageView::new(media.clone()).into_service())
 //!     .with_state(Arc::new(media))
-//!     .layer(optimize(optimizer)); // nearest the views; compression goes outside
+//!     .layer(optimize(optimizer)); // nearest the views; compression goes outside, see `may_be_compressed`
 //! # Ok(())
 //! # }
 //! ```
@@ -50,6 +50,7 @@ use downloadview::optimize::Front;
 use downloadview::{DownloadOptions, File, OptimizeLayer};
 
 pub use self::view::{ViewFuture, ViewService, view};
+pub use downloadview::delivery::may_be_compressed;
 
 /// [`downloadview::DownloadResponse`] as axum's handlers return it, with the same setters.
 #[derive(Debug)]

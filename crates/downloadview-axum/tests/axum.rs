@@ -12,7 +12,7 @@ use downloadview::optimize::{Outcome, Unmatched};
 use downloadview::storage::{LocalStorage, StorageName};
 use downloadview::view::{RouteParameters, StorageView};
 use downloadview::{DownloadView as _, Error, OptimizeLayer, Optimizer, Rule};
-use downloadview_axum::{DownloadError, DownloadResponse, optimize, view};
+use downloadview_axum::{DownloadError, DownloadResponse, may_be_compressed, optimize, view};
 use http::header::{
     ACCEPT_ENCODING, ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH,
     CONTENT_RANGE, CONTENT_TYPE, RANGE,
@@ -232,6 +232,27 @@ async fn the_layer_belongs_inside_compression() {
         assert_eq!(header(&response, CONTENT_LENGTH), None);
         let body = response.into_body().collect().await.expect("read");
         assert!(body.to_bytes().starts_with(b"\x1f\x8b"));
+    }
+}
+
+/// One strong tag for two codings, and a download resumed with bytes of the other one.
+#[tokio::test]
+async fn a_download_is_not_compressed_by_a_layer_outside() {
+    let media = media();
+    let page = get(|| async { "a page" });
+    let without_a_layer = app(&media);
+    let behind_a_layer = app(&media).layer(optimize(Optimizer::none()));
+    for downloads in [without_a_layer, behind_a_layer] {
+        let app = downloads
+            .route("/page", page.clone())
+            .layer(CompressionLayer::new().compress_when(may_be_compressed));
+        for path in ["/hello", "/files/hello.txt"] {
+            let response = ask(&app, path, &[(ACCEPT_ENCODING, "gzip")]).await;
+            assert_eq!(response.status(), StatusCode::OK, "{path}");
+            assert_eq!(header(&response, CONTENT_ENCODING), None, "{path}");
+        }
+        let response = ask(&app, "/page", &[(ACCEPT_ENCODING, "gzip")]).await;
+        assert_eq!(header(&response, CONTENT_ENCODING), Some("gzip"));
     }
 }
 

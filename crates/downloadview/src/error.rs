@@ -132,6 +132,16 @@ impl Error {
         }
     }
 
+    /// As [`other`](Self::other), for an error that may be one of this crate.
+    pub(crate) fn of_application(
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        match source.into().downcast::<Self>() {
+            Ok(own) => *own,
+            Err(source) => Self::Other { source },
+        }
+    }
+
     pub(crate) fn misconfigured(what: impl Into<String>) -> Self {
         Self::Misconfigured { what: what.into() }
     }

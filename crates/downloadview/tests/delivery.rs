@@ -95,26 +95,74 @@ async fn a_frame_too_many_is_noticed_before_the_last_promised_byte() {
 }
 
 #[tokio::test]
-async fn a_reader_that_fails_aborts() {
-    struct Failing;
+async fn a_reader_that_fails_on_the_way_aborts() {
+    struct Failing(bool);
     impl io::Read for Failing {
-        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-            Err(io::Error::other("gone"))
+        fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+            if std::mem::replace(&mut self.0, true) {
+                return Err(io::Error::other("gone"));
+            }
+            room[0] = b'a';
+            Ok(1)
         }
     }
-    let view = VirtualView::new(|_: &Parts| async { Ok(VirtualFile::from_reader("a", Failing)) });
+    let view =
+        VirtualView::new(|_: &Parts| async { Ok(VirtualFile::from_reader("a", Failing(false))) });
     let response = get(view, "/").await;
     assert_eq!(response.status(), StatusCode::OK);
     assert!(matches!(bytes(response).await, Err(Error::Other { .. })));
 }
 
 #[tokio::test]
-async fn a_panicking_iterator_aborts_and_nothing_else() {
+async fn a_stream_that_fails_before_its_first_byte_is_500_or_503_and_no_cut_200() {
+    let of_io = || Error::from(io::Error::from(io::ErrorKind::WouldBlock));
+    for size in [None, Some(6)] {
+        for (down, status) in [
+            (of_io(), StatusCode::SERVICE_UNAVAILABLE),
+            (
+                Error::other("a bug of the application"),
+                StatusCode::INTERNAL_SERVER_ERROR,
+            ),
+        ] {
+            // An empty frame says nothing.
+            let frames = [Ok(Bytes::new()), Err(down)];
+            let file = VirtualFile::from_stream("a.bin", stream::iter(frames));
+            let file = match size {
+                Some(size) => file.size(size),
+                None => file,
+            };
+            let file = std::sync::Mutex::new(Some(file));
+            let view = VirtualView::new(move |_: &Parts| {
+                let file = file.lock().expect("not poisoned").take();
+                std::future::ready(Ok(file.expect("asked once")))
+            });
+            let response = get(view, "/").await;
+            assert_eq!(response.status(), status, "{size:?}");
+            assert_eq!(response.headers()["cache-control"], "no-store");
+            assert!(bytes(response).await.is_ok());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stream_of_nothing_is_an_empty_200() {
+    let view = VirtualView::new(|_: &Parts| {
+        let nothing = stream::empty::<io::Result<Bytes>>();
+        std::future::ready(Ok(VirtualFile::from_stream("a.bin", nothing)))
+    });
+    let response = get(view, "/").await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(bytes(response).await.unwrap(), "");
+}
+
+#[tokio::test]
+async fn an_iterator_that_panics_is_a_500() {
     let chunks = || std::iter::from_fn(|| -> Option<Bytes> { panic!("in the application") });
     let view = VirtualView::new(move |_: &Parts| {
         std::future::ready(Ok(VirtualFile::from_chunks("a", chunks())))
     });
-    assert!(bytes(get(view, "/").await).await.is_err());
+    let status = get(view, "/").await.status();
+    assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
 }
 
 #[tokio::test]

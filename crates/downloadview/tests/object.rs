@@ -265,3 +265,33 @@ async fn an_object_file_conforms() {
         conformance::file(file, b"Hello\n").await;
     }
 }
+
+/// What a row says of a file that is not there, or is another one, is no answer to HEAD either.
+#[tokio::test]
+async fn head_says_what_get_says_of_a_described_row_in_a_storage_without_paths() {
+    let storage = Arc::new(MemoryStorage::new());
+    let name = StorageName::parse("docs/hello.txt").unwrap();
+    for present in [true, false] {
+        match present {
+            true => storage.insert(name.clone(), "Hello\n"),
+            false => assert!(storage.remove(&name)),
+        }
+        for slug in ["full", "outdated", "plain", "gone"] {
+            let mut answers = Vec::new();
+            for method in ["GET", "HEAD"] {
+                let view = ObjectView::new(Arc::clone(&storage), find());
+                let request = Request::builder().method(method).uri(format!("/{slug}"));
+                let request = request.body(()).unwrap();
+                let answer = view.into_service().oneshot(request).await.unwrap();
+                answers.push((answer.status(), answer.headers().clone()));
+            }
+            assert_eq!(answers[0], answers[1], "{slug}, {present}");
+            let found = present && slug != "gone";
+            let length = found.then_some(HeaderValue::from(6));
+            assert_eq!(answers[0].0.is_success(), found, "{slug}, {present}");
+            if found {
+                assert_eq!(answers[0].1.get("content-length"), length.as_ref());
+            }
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! The bytes of a content, a frame at a time.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -29,7 +30,8 @@ impl ByteStream {
         Self(Inner::Once((!bytes.is_empty()).then_some(bytes)))
     }
 
-    /// The frames of `stream`; its errors become [`Error::Other`].
+    /// The frames of `stream`. Its errors become [`Error::Other`], but for an [`Error`] of this crate,
+    /// which stays as it is: [`Error::Unavailable`] makes the answer a 503 if no byte was sent yet.
     pub fn from_stream<S, B, E>(stream: S) -> Self
     where
         S: Stream<Item = Result<B, E>> + Send + 'static,
@@ -49,8 +51,44 @@ impl ByteStream {
         !matches!(self.0, Inner::Boxed(_))
     }
 
+    /// Waits for the first bytes of a stream that somebody else makes, so that an error there is known
+    /// while an answer can still say so. What is read from a local file or memory is left alone.
+    ///
+    /// # Errors
+    ///
+    /// That of the stream, if it fails before its first byte.
+    pub(crate) async fn begun(self) -> Result<Self> {
+        let Inner::Boxed(mut stream) = self.0 else {
+            return Ok(self);
+        };
+        loop {
+            let first = poll_fn(|cx| stream.as_mut().poll_next(cx)).await;
+            match first.transpose()? {
+                Some(frame) if frame.is_empty() => {}
+                first => return Ok(Self::from_boxed(Box::pin(Begun { first, stream }))),
+            }
+        }
+    }
+
     pub(crate) fn from_boxed(stream: Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>) -> Self {
         Self(Inner::Boxed(stream))
+    }
+}
+
+/// A stream of which the first frame has been taken, or which turned out to be empty.
+struct Begun {
+    first: Option<Bytes>,
+    stream: Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>,
+}
+
+impl Stream for Begun {
+    type Item = Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        match self.first.take() {
+            Some(first) => Poll::Ready(Some(Ok(first))),
+            None => self.stream.as_mut().poll_next(cx),
+        }
     }
 }
 
@@ -98,6 +136,6 @@ where
         self.project()
             .stream
             .poll_next(cx)
-            .map(|item| item.map(|frame| frame.map(Into::into).map_err(Error::other)))
+            .map(|item| item.map(|frame| frame.map(Into::into).map_err(Error::of_application)))
     }
 }

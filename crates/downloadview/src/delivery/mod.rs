@@ -1,6 +1,6 @@
 //! Streams what nothing could delegate: the HTTP of a download, in one place.
 //!
-//! 1. metadata: open the file (for HEAD, look at it)
+//! 1. metadata: open the file (for HEAD too, which reads nothing of it)
 //! 2. preconditions: 304, 412
 //! 3. range: 206, 416, or the whole
 //! 4. head
@@ -15,7 +15,10 @@ use std::future::poll_fn;
 use std::pin::Pin;
 
 use futures_core::Stream as _;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header, response};
+use http::{
+    Extensions, HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version, header,
+    response,
+};
 
 use crate::content::{ByteRange, ByteStream, Content, ETag, Exact, Metadata};
 use crate::error::{Error, Result};
@@ -43,6 +46,28 @@ pub async fn deliver(
     deliver_parts(request, head, &download, |_| None).await
 }
 
+/// Whether middleware may compress a response: everything but downloads. For tower-http it is a
+/// `Predicate`, to be given to its `CompressionLayer`:
+/// `compress_when(DefaultPredicate::new().and(may_be_compressed))`.
+///
+/// A download that is compressed on the way out keeps the strong entity tag of the bytes that it no
+/// longer has (RFC 9110, 8.8.1), loses its length, and is resumed with bytes of the uncompressed file.
+/// Nothing in this crate can see a layer outside its own, so no warning tells of a forgotten
+/// predicate.
+#[must_use]
+pub fn may_be_compressed(
+    _status: StatusCode,
+    _version: Version,
+    _headers: &HeaderMap,
+    extensions: &Extensions,
+) -> bool {
+    extensions.get::<Delivered>().is_none() && extensions.get::<Download>().is_none()
+}
+
+/// In the extensions of a response: it is a download, streamed by the application.
+#[derive(Debug, Clone, Copy)]
+struct Delivered;
+
 /// As [`deliver`], for a head that has come through middleware. `own_etag` is the tag that a proxy
 /// would state for the file, if it insists on one.
 pub(crate) async fn deliver_parts(
@@ -69,6 +94,7 @@ async fn answer(
     own_etag: impl Fn(&Metadata) -> Option<ETag>,
 ) -> Result<Response<DownloadBody>> {
     download.disown_body(&mut head.headers);
+    head.extensions.insert(Delivered);
     if let Some(etag) = own_etag(source.metadata()) {
         source.set_etag(etag);
     }
@@ -93,7 +119,7 @@ async fn answer(
         (Ranges::Unsatisfiable, source) => {
             Ok(with_headers_of(head, unsatisfiable(source.metadata())))
         }
-        (Ranges::Single(range), Source::Opened(content)) => single(head, &content, range),
+        (Ranges::Single(range), Source::Opened(content)) => single(head, content, range).await,
         (Ranges::Multiple(ranges), Source::Opened(content)) => {
             multipart::response(head, content, &ranges).await
         }
@@ -112,11 +138,8 @@ impl Source {
     async fn of(request: &ConditionalRequest, download: &Download) -> Result<Self> {
         let file = download.file();
         match *request.method() {
-            // Opening a local file is as cheap as a look, and tells whether a GET could read it.
-            Method::HEAD if file.has_path() => {
-                Ok(Self::LookedAt(file.open().await?.metadata().clone()))
-            }
-            Method::HEAD => Ok(Self::LookedAt(file.metadata().await?)),
+            // Opened as for GET, so that both say the same; nothing is read.
+            Method::HEAD => Ok(Self::LookedAt(file.open().await?.metadata().clone())),
             _ => Ok(Self::Opened(file.open().await?)),
         }
     }
@@ -189,8 +212,14 @@ async fn whole(mut head: response::Parts, source: Source) -> Result<Response<Dow
             expect_end(content.into_stream()).await?;
             DownloadBody::empty()
         }
-        (Source::Opened(content), Some(size)) => DownloadBody::sized(content.into_stream(), size),
-        (Source::Opened(content), None) => DownloadBody::unsized_stream(content.into_stream()),
+        // A failure before the first byte, a database that is down perhaps, is 500 or 503 and not a
+        // 200 that breaks off.
+        (Source::Opened(content), Some(size)) => {
+            DownloadBody::sized(content.into_stream().begun().await?, size)
+        }
+        (Source::Opened(content), None) => {
+            DownloadBody::unsized_stream(content.into_stream().begun().await?)
+        }
     };
     Ok(Response::from_parts(head, body))
 }
@@ -203,13 +232,15 @@ async fn expect_end(stream: ByteStream) -> Result<()> {
     }
 }
 
-fn single(
+async fn single(
     mut head: response::Parts,
-    content: &Content,
+    content: Content,
     range: ByteRange,
 ) -> Result<Response<DownloadBody>> {
     let size = content.metadata().size();
-    let body = DownloadBody::sized(content.stream(range)?, range.len());
+    let stream = content.stream(range)?;
+    drop(content);
+    let body = DownloadBody::sized(stream.begun().await?, range.len());
     head.status = StatusCode::PARTIAL_CONTENT;
     head.headers
         .insert(header::CONTENT_LENGTH, HeaderValue::from(range.len()));
