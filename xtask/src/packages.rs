@@ -64,6 +64,10 @@ const PACKAGES: &[Package] = &[
         debian: "mariadb-server-core",
         evidence: Evidence::Program("mariadbd"),
     },
+    Package {
+        debian: "zsync",
+        evidence: Evidence::Program("zsync"),
+    },
 ];
 
 /// Nothing is removed: a MySQL server, with which MariaDB cannot live, is for the machine's owner to decide on.
