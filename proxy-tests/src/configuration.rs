@@ -74,15 +74,16 @@ fn secret(proxy: Proxy) -> String {
     format!("{}-0123456789abcdef", proxy.name())
 }
 
-/// Debian 12 ships mod_xsendfile 0.12 and Caddy 2.6, neither of which decodes; for Caddy that is not the default.
+/// Debian 12 ships mod_xsendfile 0.12 and Caddy 2.6, neither of which decodes.
 fn rule(proxy: Proxy) -> &'static str {
     match proxy {
         Proxy::Nginx => "source_url = \"/media/\"\ndestination_url = \"/_internal/media/\"\n",
         Proxy::Caddy => {
             "source_url = \"/media/\"\ndestination_url = \"/_internal/media/\"\nescaping = \"raw\"\n"
         }
-        Proxy::Apache | Proxy::Lighttpd => {
-            "source_url = \"/media/\"\ndestination_dir = \"@MEDIA@\"\n"
+        Proxy::Apache => {
+            "source_url = \"/media/\"\ndestination_dir = \"@MEDIA@\"\nescaping = \"raw\"\n"
         }
+        Proxy::Lighttpd => "source_url = \"/media/\"\ndestination_dir = \"@MEDIA@\"\n",
     }
 }

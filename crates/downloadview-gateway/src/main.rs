@@ -55,6 +55,7 @@ fn print_proxy_config(args: ProxyConfigArgs) -> anyhow::Result<()> {
         app: args.app,
         form,
         proxy: args.proxy,
+        installed: proxy_config::installed_escaping(args.backend.backend()),
     };
     let text = proxy_config::print(args.backend.backend(), &config, &options)?;
     print(&text)

@@ -105,14 +105,14 @@ async fn each_backend_has_its_header_and_its_escaping() {
         let site = with_backend(backend, rule).await;
         report.push(site.told("/files/a%20b.txt", &[]).await);
     }
-    insta::assert_snapshot!(report.join("\n"), @r#"
+    insta::assert_snapshot!(report.join("\n"), @"
     200 x-accel-redirect: /_i/a%20b.txt x-accel-limit-rate: 1000
-    200 x-sendfile: FOLDER/media/a b.txt
+    200
     200 x-sendfile: FOLDER/media/a%20b.txt
     200 x-sendfile: FOLDER/media/a%20b.txt x-lighttpd-kbytes-per-second: 1024
-    200 x-accel-redirect: /_i/a%20b.txt
+    200
     200 x-accel-redirect: /_i/a b.txt
-    "#);
+    ");
 }
 
 #[tokio::test]
@@ -189,7 +189,7 @@ async fn an_announced_proxy_gets_its_own_rules_and_nobody_else_any() {
     insta::assert_snapshot!(report.join("\n"), @r#"
     ["front 0123456789abcdef"] /files/a%20b.txt: 200 x-accel-redirect: /_view/a%20b.txt
     ["front 0123456789abcdef"] /other/a%20b.txt: 200 x-accel-redirect: /_shared/a%20b.txt
-    ["side fedcba9876543210"] /files/a%20b.txt: 200 x-sendfile: FOLDER/media/a b.txt
+    ["side fedcba9876543210"] /files/a%20b.txt: 200
     ["side fedcba9876543210"] /other/a%20b.txt: 503
     [] /files/a%20b.txt: 200
     [] /other/a%20b.txt: 200

@@ -220,15 +220,15 @@ async fn explains_what_an_announced_proxy_would_get() {
       path    /media/a b.txt
     decision
       the file was looked at: 4 bytes
-      rule media (line 22), for apache: takes it: it decides
-    outcome   delegated to apache by rule media (line 22)
+      rule media (line 22), for apache: would take it, but cannot: whether this apache decodes the name is not known: state its escaping, raw for mod_xsendfile 0.12, strict for 1.0
+    outcome   streamed by the gateway: whether this apache decodes the name is not known: state its escaping, raw for mod_xsendfile 0.12, strict for 1.0
     answer    200 OK
       content-disposition: attachment; filename="a b.txt"
       cache-control: private, no-cache
       x-content-type-options: nosniff
       content-type: text/plain; charset=utf-8
-      x-sendfile: /media/a b.txt
-      content-length: 0
+      accept-ranges: bytes
+      content-length: 4
     ---
     error: /downloadview.toml: there is no announced proxy `nobody`; use one of: front, side
     ---

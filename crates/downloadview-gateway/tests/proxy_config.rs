@@ -63,6 +63,7 @@ fn prints_a_whole_server() {
         app: None,
         form: Form::Standalone("127.0.0.1:8080".parse().unwrap()),
         proxy: None,
+        ..Options::default()
     };
     insta::assert_snapshot!(printed(&["media"], &tables, &options), @r#"
     # nginx in front of downloadview, printed by `downloadview proxy-config nginx --standalone`.
@@ -110,6 +111,17 @@ fn prints_a_whole_server() {
                 proxy_http_version 1.1;
                 proxy_set_header Host $http_host;
                 proxy_set_header Connection "";
+                # The gateway reads no bodies.
+                proxy_pass_request_body off;
+                proxy_set_header Content-Length "";
+                # Whatever the site says elsewhere: answers are for one client, and as the gateway gave them.
+                proxy_cache off;
+                proxy_store off;
+                proxy_redirect off;
+                proxy_intercept_errors off;
+                expires off;
+                ssi off;
+                gzip off;
 
                 # What proxies and applications say to each other is not for clients to say.
                 proxy_set_header X-Downloadview-Proxy "";
@@ -136,8 +148,9 @@ fn prints_a_whole_server() {
             }
 
             # Files of the rule in line 8: reached by X-Accel-Redirect only, 404 for clients. Both paths end in a
-            # slash, or ".." right after the prefix would climb out of the folder.
-            location /_internal/media/ {
+            # slash, or ".." right after the prefix would climb out of the folder; ^~, or a regular expression of the site
+            # (\.php$) would win over this location, and serve the file to anyone.
+            location ^~ /_internal/media/ {
                 internal;
                 alias FOLDER/media/;
                 # A directory would be answered with a redirect that shows this location's name.
@@ -146,13 +159,23 @@ fn prints_a_whole_server() {
                 # that vanished since still has the gateway's Content-Disposition, Cache-Control and Set-Cookie: nginx cannot
                 # take them away.
                 disable_symlinks on from=FOLDER/media;
-                # Ranges and resumed downloads need the file as it is, and as it is now.
+                # Ranges and resumed downloads need the file as it is, and as it is now: whatever the site says elsewhere, no
+                # compression, nor a compressed file beside it (gzip_static: take that line out where nginx was built without), no
+                # includes in what others uploaded, no freshness but the gateway's, no charset of the site's.
                 gzip off;
+                gzip_static off;
+                ssi off;
+                expires off;
+                autoindex off;
                 open_file_cache off;
                 if_modified_since before;
+                etag on;
                 sendfile on;
                 tcp_nopush on;
-                # Headers of the gateway's answer, carried over to the file; an empty one is not sent.
+                charset off;
+                # Headers of the gateway's answer, carried over to the file; an empty one is not sent. The site's own
+                # add_header lines do not reach into a location that has some: repeat here those that downloads need too
+                # (Strict-Transport-Security, Access-Control-Allow-Origin), or name them in `add_headers` of [optimize].
                 add_header Content-Security-Policy $upstream_http_content_security_policy always;
                 add_header X-Content-Type-Options $upstream_http_x_content_type_options always;
                 add_header X-Frame-Options $upstream_http_x_frame_options always;
@@ -180,6 +203,7 @@ fn prints_a_snippet_with_the_charset_and_headers_of_the_file() {
         app: Some(Listen::Unix("/run/down load.sock".into())),
         form: Form::Snippet,
         proxy: None,
+        ..Options::default()
     };
     insta::assert_snapshot!(printed(&["media"], &tables, &options), @r#"
     # nginx in front of downloadview, printed by `downloadview proxy-config nginx`.
@@ -203,6 +227,17 @@ fn prints_a_snippet_with_the_charset_and_headers_of_the_file() {
         proxy_http_version 1.1;
         proxy_set_header Host $http_host;
         proxy_set_header Connection "";
+        # The gateway reads no bodies.
+        proxy_pass_request_body off;
+        proxy_set_header Content-Length "";
+        # Whatever the site says elsewhere: answers are for one client, and as the gateway gave them.
+        proxy_cache off;
+        proxy_store off;
+        proxy_redirect off;
+        proxy_intercept_errors off;
+        expires off;
+        ssi off;
+        gzip off;
 
         # What proxies and applications say to each other is not for clients to say.
         proxy_set_header X-Downloadview-Proxy "";
@@ -229,8 +264,9 @@ fn prints_a_snippet_with_the_charset_and_headers_of_the_file() {
     }
 
     # Files of the rule in line 9: reached by X-Accel-Redirect only, 404 for clients. Both paths end in a
-    # slash, or ".." right after the prefix would climb out of the folder.
-    location /_internal/media/ {
+    # slash, or ".." right after the prefix would climb out of the folder; ^~, or a regular expression of the site
+    # (\.php$) would win over this location, and serve the file to anyone.
+    location ^~ /_internal/media/ {
         internal;
         alias FOLDER/media/;
         # A directory would be answered with a redirect that shows this location's name.
@@ -239,15 +275,24 @@ fn prints_a_snippet_with_the_charset_and_headers_of_the_file() {
         # that vanished since still has the gateway's Content-Disposition, Cache-Control and Set-Cookie: nginx cannot
         # take them away.
         disable_symlinks on from=FOLDER/media;
-        # Ranges and resumed downloads need the file as it is, and as it is now.
+        # Ranges and resumed downloads need the file as it is, and as it is now: whatever the site says elsewhere, no
+        # compression, nor a compressed file beside it (gzip_static: take that line out where nginx was built without), no
+        # includes in what others uploaded, no freshness but the gateway's, no charset of the site's.
         gzip off;
+        gzip_static off;
+        ssi off;
+        expires off;
+        autoindex off;
         open_file_cache off;
         if_modified_since before;
+        etag on;
         sendfile on;
         tcp_nopush on;
         # nginx obeys X-Accel-Charset only for charsets that its configuration names.
         charset utf-8;
-        # Headers of the gateway's answer, carried over to the file; an empty one is not sent.
+        # Headers of the gateway's answer, carried over to the file; an empty one is not sent. The site's own
+        # add_header lines do not reach into a location that has some: repeat here those that downloads need too
+        # (Strict-Transport-Security, Access-Control-Allow-Origin), or name them in `add_headers` of [optimize].
         add_header Content-Security-Policy $upstream_http_content_security_policy always;
         add_header X-Content-Type-Options $upstream_http_x_content_type_options always;
         add_header X-Frame-Options $upstream_http_x_frame_options always;
@@ -275,27 +320,21 @@ fn finds_the_folder_of_each_kind_of_rule() {
         .map(|rule| locations(&["media", "other"], &rule))
         .join("\n---\n");
     insta::assert_snapshot!(found, @r#"
-    location /_i/ {
         alias FOLDER/media/;
         disable_symlinks on from=FOLDER/media;
     ---
-    location /_i/ {
         alias FOLDER/media/;
         disable_symlinks on from=FOLDER/media;
     ---
-    location /_i/ {
         alias FOLDER/media/;
         disable_symlinks on from=FOLDER/media;
     ---
-    location /_i/ {
         alias "FOLDER/media/a b/";
         disable_symlinks on from=FOLDER/media;
     ---
-    location /_i/media/ {
         alias FOLDER/media/;
         disable_symlinks on from=FOLDER/media;
     ---
-    location /_i/ {
         alias FOLDER/other/;
         disable_symlinks on from=FOLDER/other;
     "#);
@@ -308,14 +347,12 @@ fn prints_each_location_once() {
          [[optimize.rules]]\nsource_url = \"/media/\"\ndestination_url = \"/_i/\"\n\
          [[optimize.rules]]\nsource_dir = \"media/sub\"\ndestination_url = \"/_i/sub/\"",
     );
-    insta::assert_snapshot!(locations(&["media/sub"], &twice), @r#"
-    location /_i/ {
-        alias FOLDER/media/;
-        disable_symlinks on from=FOLDER/media;
-    location /_i/sub/ {
-        alias FOLDER/media/sub/;
-        disable_symlinks on from=FOLDER/media/sub;
-    "#);
+    insta::assert_snapshot!(locations(&["media/sub"], &twice), @"
+    alias FOLDER/media/;
+    disable_symlinks on from=FOLDER/media;
+    alias FOLDER/media/sub/;
+    disable_symlinks on from=FOLDER/media/sub;
+    ");
 }
 
 #[test]
@@ -338,27 +375,21 @@ fn quotes_paths() {
         "a\tb",
     ];
     insta::assert_snapshot!(names.map(quoted).join("\n---\n"), @r#"
-    location /_i/ {
         alias "FOLDER/a b/";
         disable_symlinks on "from=FOLDER/a b";
     ---
-    location /_i/ {
         alias "FOLDER/a\"b/";
         disable_symlinks on "from=FOLDER/a\"b";
     ---
-    location /_i/ {
         alias "FOLDER/a\\b/";
         disable_symlinks on "from=FOLDER/a\\b";
     ---
-    location /_i/ {
         alias "FOLDER/{a};#b/";
         disable_symlinks on "from=FOLDER/{a};#b";
     ---
-    location /_i/ {
         alias "FOLDER/été/";
         disable_symlinks on "from=FOLDER/été";
     ---
-    location /_i/ {
         alias FOLDER/a%20b/;
         disable_symlinks on from=FOLDER/a%20b;
     ---
@@ -442,6 +473,9 @@ fn prints_apache() {
     # Start it unprivileged, with an empty folder of its own for the pid and error.log:
     #     mkdir -p FOLDER && apache2 -D FOREGROUND -d FOLDER -f THIS_FILE
     # (Both with their full path: httpd looks for relative ones elsewhere. Other systems call it `httpd`.)
+    #
+    # The rules do not state `escaping`, so the gateway itself sends every file whose path has more in it than
+    # A-Z a-z 0-9 - . _ ~ /: the wrong one would serve another file. mod_xsendfile 0.12 wants `escaping = "raw"`, 1.0 "strict".
 
     # Where the modules are: as on Debian; /usr/lib64/httpd/modules on Fedora.
     Define DOWNLOADVIEW_MODULES /usr/lib/apache2/modules
@@ -458,7 +492,6 @@ fn prints_apache() {
     Listen 127.0.0.1:8080
     ServerName localhost
     ServerTokens Prod
-    TraceEnable Off
     MaxKeepAliveRequests 0
 
     # Relative to FOLDER. Nothing in it has a URL: every request goes to the gateway.
@@ -475,56 +508,73 @@ fn prints_apache() {
     AllowEncodedSlashes NoDecode
     ProxyPreserveHost On
     ProxyPass "/" "http://127.0.0.1:8000/" nocanon ttl=60 responsefieldsize=16384
+    # Apache would send TRACE back to anyone, with what it says to the gateway in it.
+    TraceEnable Off
 
-    # What proxies and applications say to each other is not for clients to say.
-    RequestHeader unset X-Downloadview-Proxy
-    RequestHeader unset X-Accel-Mapping
-    RequestHeader unset X-Accel-Redirect
-    RequestHeader unset X-Sendfile
-    RequestHeader unset X-Sendfile-Type
-    RequestHeader unset X-Sendfile2
-    RequestHeader unset X-LIGHTTPD-send-file
-    RequestHeader unset X-Reproxy-URL
+    # For the gateway alone, whatever else this host passes on to.
+    <Proxy "http://127.0.0.1:8000/">
+        # What proxies and applications say to each other is not for clients to say. (A name in Connection would take the
+        # header off the request again.)
+        RequestHeader unset X-Downloadview-Proxy
+        RequestHeader edit* Connection (?i)x-downloadview-[a-z]* ""
+        RequestHeader unset X-Accel-Mapping
+        RequestHeader unset X-Accel-Redirect
+        RequestHeader unset X-Sendfile
+        RequestHeader unset X-Sendfile-Type
+        RequestHeader unset X-Sendfile2
+        RequestHeader unset X-LIGHTTPD-send-file
+        RequestHeader unset X-Reproxy-URL
 
-    # Files of these folders, sent where the gateway says X-Sendfile: none of them has a URL. XSendFilePath counts for the
-    # whole server, wherever it stands. Symbolic links are followed, there is no switch: the gateway hands out names
-    # without them.
-    XSendFile On
-    <IfDirective XSendFileUnescape>
-        XSendFileUnescape Off
-    </IfDirective>
-    XSendFilePath "FOLDER/media"
-    EnableSendfile On
-    # A file that is cut while it is sent must not take the process with it.
-    EnableMMAP Off
-    # Or every file had the ETag "0", and a resumed download would mix two of them.
-    FileETag None
+        # Files of these folders, sent where the gateway says X-Sendfile: none of them has a URL. XSendFilePath counts for the
+        # whole server, wherever it stands; other applications of this host cannot use it, for them XSendFile is off. Symbolic
+        # links are followed, there is no switch: the gateway hands out names without them.
+        XSendFile On
+        <IfDirective XSendFileUnescape>
+            XSendFileUnescape Off
+        </IfDirective>
+        XSendFilePath "FOLDER/media"
+        EnableSendfile On
+        # A file that is cut while it is sent must not take the process with it.
+        EnableMMAP Off
+        # Or every file had the ETag "0", and a resumed download would mix two of them.
+        FileETag None
+        # Clients that read a part of a file ask for it only if they are told that they may.
+        Header set Accept-Ranges bytes "expr=-n %{resp:X-Sendfile}"
 
-    # The module leaves its header in place unless the status is 200: the path would reach the client. Without the
-    # condition the header would be gone before the module sees it.
-    Header unset X-Sendfile "expr=%{REQUEST_STATUS} != 200"
-    Header always unset X-Sendfile "expr=%{REQUEST_STATUS} != 200"
-    # Hand-off headers of other proxies.
-    Header unset X-Sendfile2
-    Header unset X-LIGHTTPD-send-file
-    Header unset X-LIGHTTPD-KBytes-per-second
-    Header unset X-Accel-Redirect
-    Header unset X-Accel-Buffering
-    Header unset X-Accel-Charset
-    Header unset X-Accel-Expires
-    Header unset X-Accel-Limit-Rate
-    Header unset X-Reproxy-URL
-    Header unset X-LiteSpeed-Location
-    Header always unset X-Sendfile2
-    Header always unset X-LIGHTTPD-send-file
-    Header always unset X-LIGHTTPD-KBytes-per-second
-    Header always unset X-Accel-Redirect
-    Header always unset X-Accel-Buffering
-    Header always unset X-Accel-Charset
-    Header always unset X-Accel-Expires
-    Header always unset X-Accel-Limit-Rate
-    Header always unset X-Reproxy-URL
-    Header always unset X-LiteSpeed-Location
+        # Files as they are: no server-side includes in what others uploaded, no compression, which would change the ETag and
+        # end ranges, and no dates of freshness but the gateway's.
+        Options None
+        RequestHeader unset Accept-Encoding
+        <IfModule mod_expires.c>
+            ExpiresActive Off
+        </IfModule>
+
+        # The module leaves its header in place unless the status is 200: the path would reach the client. Without the
+        # condition the header would be gone before the module sees it.
+        Header unset X-Sendfile "expr=%{REQUEST_STATUS} != 200"
+        Header always unset X-Sendfile "expr=%{REQUEST_STATUS} != 200"
+        # Hand-off headers of other proxies.
+        Header unset X-Sendfile2
+        Header unset X-LIGHTTPD-send-file
+        Header unset X-LIGHTTPD-KBytes-per-second
+        Header unset X-Accel-Redirect
+        Header unset X-Accel-Buffering
+        Header unset X-Accel-Charset
+        Header unset X-Accel-Expires
+        Header unset X-Accel-Limit-Rate
+        Header unset X-Reproxy-URL
+        Header unset X-LiteSpeed-Location
+        Header always unset X-Sendfile2
+        Header always unset X-LIGHTTPD-send-file
+        Header always unset X-LIGHTTPD-KBytes-per-second
+        Header always unset X-Accel-Redirect
+        Header always unset X-Accel-Buffering
+        Header always unset X-Accel-Charset
+        Header always unset X-Accel-Expires
+        Header always unset X-Accel-Limit-Rate
+        Header always unset X-Reproxy-URL
+        Header always unset X-LiteSpeed-Location
+    </Proxy>
     "#);
 }
 
@@ -539,62 +589,82 @@ fn prints_an_apache_snippet() {
     # Apache in front of downloadview, printed by `downloadview proxy-config apache`. Into the <VirtualHost> that
     # clients reach. If it has other things too, narrow `ProxyPass "/"` to the routes of the gateway. On Debian:
     #     apt-get install libapache2-mod-xsendfile && a2enmod headers proxy proxy_http xsendfile
+    #
+    # The rules do not state `escaping`, so the gateway itself sends every file whose path has more in it than
+    # A-Z a-z 0-9 - . _ ~ /: the wrong one would serve another file. mod_xsendfile 0.12 wants `escaping = "raw"`, 1.0 "strict".
 
     # The gateway. Paths reach it as the client wrote them (nocanon, NoDecode). Connections to it stay open; it closes them
     # after 75 s without a request, Apache after 60. Room for long file names: a longer header line is a 502.
     AllowEncodedSlashes NoDecode
     ProxyPreserveHost On
-    ProxyPass "/" "unix:/run/down load.sock|http://localhost/" nocanon ttl=60 responsefieldsize=16384
+    ProxyPass "/" "unix:/run/down load.sock|http://downloadview/" nocanon ttl=60 responsefieldsize=16384
+    # Apache would send TRACE back to anyone, with what it says to the gateway in it.
+    TraceEnable Off
 
-    # What proxies and applications say to each other is not for clients to say.
-    RequestHeader unset X-Downloadview-Proxy
-    RequestHeader unset X-Accel-Mapping
-    RequestHeader unset X-Accel-Redirect
-    RequestHeader unset X-Sendfile
-    RequestHeader unset X-Sendfile-Type
-    RequestHeader unset X-Sendfile2
-    RequestHeader unset X-LIGHTTPD-send-file
-    RequestHeader unset X-Reproxy-URL
+    # For the gateway alone, whatever else this host passes on to.
+    <Proxy "http://downloadview/">
+        # What proxies and applications say to each other is not for clients to say. (A name in Connection would take the
+        # header off the request again.)
+        RequestHeader unset X-Downloadview-Proxy
+        RequestHeader edit* Connection (?i)x-downloadview-[a-z]* ""
+        RequestHeader unset X-Accel-Mapping
+        RequestHeader unset X-Accel-Redirect
+        RequestHeader unset X-Sendfile
+        RequestHeader unset X-Sendfile-Type
+        RequestHeader unset X-Sendfile2
+        RequestHeader unset X-LIGHTTPD-send-file
+        RequestHeader unset X-Reproxy-URL
 
-    # Files of these folders, sent where the gateway says X-Sendfile: none of them has a URL. XSendFilePath counts for the
-    # whole server, wherever it stands. Symbolic links are followed, there is no switch: the gateway hands out names
-    # without them.
-    XSendFile On
-    <IfDirective XSendFileUnescape>
-        XSendFileUnescape Off
-    </IfDirective>
-    XSendFilePath "FOLDER/media"
-    EnableSendfile On
-    # A file that is cut while it is sent must not take the process with it.
-    EnableMMAP Off
-    # Or every file had the ETag "0", and a resumed download would mix two of them.
-    FileETag None
+        # Files of these folders, sent where the gateway says X-Sendfile: none of them has a URL. XSendFilePath counts for the
+        # whole server, wherever it stands; other applications of this host cannot use it, for them XSendFile is off. Symbolic
+        # links are followed, there is no switch: the gateway hands out names without them.
+        XSendFile On
+        <IfDirective XSendFileUnescape>
+            XSendFileUnescape Off
+        </IfDirective>
+        XSendFilePath "FOLDER/media"
+        EnableSendfile On
+        # A file that is cut while it is sent must not take the process with it.
+        EnableMMAP Off
+        # Or every file had the ETag "0", and a resumed download would mix two of them.
+        FileETag None
+        # Clients that read a part of a file ask for it only if they are told that they may.
+        Header set Accept-Ranges bytes "expr=-n %{resp:X-Sendfile}"
 
-    # The module leaves its header in place unless the status is 200: the path would reach the client. Without the
-    # condition the header would be gone before the module sees it.
-    Header unset X-Sendfile "expr=%{REQUEST_STATUS} != 200"
-    Header always unset X-Sendfile "expr=%{REQUEST_STATUS} != 200"
-    # Hand-off headers of other proxies.
-    Header unset X-Sendfile2
-    Header unset X-LIGHTTPD-send-file
-    Header unset X-LIGHTTPD-KBytes-per-second
-    Header unset X-Accel-Redirect
-    Header unset X-Accel-Buffering
-    Header unset X-Accel-Charset
-    Header unset X-Accel-Expires
-    Header unset X-Accel-Limit-Rate
-    Header unset X-Reproxy-URL
-    Header unset X-LiteSpeed-Location
-    Header always unset X-Sendfile2
-    Header always unset X-LIGHTTPD-send-file
-    Header always unset X-LIGHTTPD-KBytes-per-second
-    Header always unset X-Accel-Redirect
-    Header always unset X-Accel-Buffering
-    Header always unset X-Accel-Charset
-    Header always unset X-Accel-Expires
-    Header always unset X-Accel-Limit-Rate
-    Header always unset X-Reproxy-URL
-    Header always unset X-LiteSpeed-Location
+        # Files as they are: no server-side includes in what others uploaded, no compression, which would change the ETag and
+        # end ranges, and no dates of freshness but the gateway's.
+        Options None
+        RequestHeader unset Accept-Encoding
+        <IfModule mod_expires.c>
+            ExpiresActive Off
+        </IfModule>
+
+        # The module leaves its header in place unless the status is 200: the path would reach the client. Without the
+        # condition the header would be gone before the module sees it.
+        Header unset X-Sendfile "expr=%{REQUEST_STATUS} != 200"
+        Header always unset X-Sendfile "expr=%{REQUEST_STATUS} != 200"
+        # Hand-off headers of other proxies.
+        Header unset X-Sendfile2
+        Header unset X-LIGHTTPD-send-file
+        Header unset X-LIGHTTPD-KBytes-per-second
+        Header unset X-Accel-Redirect
+        Header unset X-Accel-Buffering
+        Header unset X-Accel-Charset
+        Header unset X-Accel-Expires
+        Header unset X-Accel-Limit-Rate
+        Header unset X-Reproxy-URL
+        Header unset X-LiteSpeed-Location
+        Header always unset X-Sendfile2
+        Header always unset X-LIGHTTPD-send-file
+        Header always unset X-LIGHTTPD-KBytes-per-second
+        Header always unset X-Accel-Redirect
+        Header always unset X-Accel-Buffering
+        Header always unset X-Accel-Charset
+        Header always unset X-Accel-Expires
+        Header always unset X-Accel-Limit-Rate
+        Header always unset X-Reproxy-URL
+        Header always unset X-LiteSpeed-Location
+    </Proxy>
     "#);
 }
 
@@ -629,7 +699,8 @@ fn prints_lighttpd() {
 
     # What proxies and applications say to each other is not for clients to say; nor to hear: lighttpd itself takes only
     # X-Sendfile and X-LIGHTTPD-* out of answers.
-    setenv.set-request-header = (
+    # (+= keeps what the site sets beside it.)
+    setenv.set-request-header += (
         "X-Downloadview-Proxy" => "",
         "X-Accel-Mapping" => "",
         "X-Accel-Redirect" => "",
@@ -639,7 +710,7 @@ fn prints_lighttpd() {
         "X-LIGHTTPD-send-file" => "",
         "X-Reproxy-URL" => "",
     )
-    setenv.set-response-header = (
+    setenv.set-response-header += (
         "X-Sendfile2" => "",
         "X-Accel-Redirect" => "",
         "X-Accel-Buffering" => "",
@@ -694,7 +765,8 @@ fn prints_a_lighttpd_snippet() {
     $HTTP["url"] =~ "^/" {
         # What proxies and applications say to each other is not for clients to say; nor to hear: lighttpd itself takes only
         # X-Sendfile and X-LIGHTTPD-* out of answers.
-        setenv.set-request-header = (
+        # (+= keeps what the site sets beside it.)
+        setenv.set-request-header += (
             "X-Downloadview-Proxy" => "",
             "X-Accel-Mapping" => "",
             "X-Accel-Redirect" => "",
@@ -704,7 +776,7 @@ fn prints_a_lighttpd_snippet() {
             "X-LIGHTTPD-send-file" => "",
             "X-Reproxy-URL" => "",
         )
-        setenv.set-response-header = (
+        setenv.set-response-header += (
             "X-Sendfile2" => "",
             "X-Accel-Redirect" => "",
             "X-Accel-Buffering" => "",
@@ -742,6 +814,9 @@ fn prints_caddy() {
     # Start it unprivileged, with an empty folder of its own for what it remembers:
     #     mkdir -p FOLDER && HOME=FOLDER XDG_CONFIG_HOME=FOLDER XDG_DATA_HOME=FOLDER \
     #         caddy run --adapter caddyfile --config THIS_FILE
+    #
+    # The rules do not state `escaping`, so the gateway itself sends every file whose path has more in it than
+    # A-Z a-z 0-9 - . _ ~ /: the wrong one would serve another file. Caddy before 2.7 wants `escaping = "raw"`, later ones "strict".
     {
     	admin off
     	auto_https off
@@ -792,7 +867,7 @@ fn prints_caddy() {
     		handle_response @downloadview_1 {
     			# Nothing of the gateway's answer is kept unless it is named.
     			copy_response_headers {
-    				include Content-Type Content-Disposition Content-Encoding Set-Cookie Cache-Control Expires Content-Security-Policy X-Content-Type-Options X-Frame-Options Vary Link Content-Language ETag
+    				include Content-Type Content-Disposition Content-Encoding Set-Cookie Cache-Control Expires Content-Security-Policy X-Content-Type-Options X-Frame-Options Vary Link Content-Language
     			}
     			root * FOLDER/media
     			# The file server answers nothing else.
@@ -947,6 +1022,7 @@ fn listens_where_the_proxy_can() {
                 form: Form::Standalone(place.parse().unwrap()),
                 app: Some("[::]:8000".parse().unwrap()),
                 proxy: None,
+                ..Options::default()
             };
             let text = bare(backend, &["media"], &simple(backend), &options);
             let words = [
@@ -980,6 +1056,7 @@ fn listens_where_the_proxy_can() {
     nginx: proxy_pass http://downloadview;
     apache: Listen [::1]:8080
     apache: ProxyPass "/" "http://[::1]:8000/" nocanon ttl=60 responsefieldsize=16384
+    apache: <Proxy "http://[::1]:8000/">
     apache: error: apache cannot listen on unix:/run/front end.sock; name an IP address and a port with --listen
     lighttpd: server.bind = "[::1]"
     lighttpd: server.port = 8080
@@ -1115,9 +1192,8 @@ fn writes_the_escaping_of_the_rules() {
             report += "---\n";
         }
     }
-    insta::assert_snapshot!(report, @r#"
-    <IfDirective XSendFileUnescape>
-    XSendFileUnescape Off
+    insta::assert_snapshot!(report, @"
+    error: FOLDER/downloadview.toml:7: the rule of line 3 has another `escaping`; write the same in both: it depends on the version of mod_xsendfile
     ---
     error: FOLDER/downloadview.toml:7: the rule of line 3 has another `escaping`, and both mean one proxy; write the same in both: it depends on the proxy's version
     ---
@@ -1128,10 +1204,9 @@ fn writes_the_escaping_of_the_rules() {
     ---
     error: FOLDER/downloadview.toml:7: the rule of line 3 has another `escaping`; write the same in both: it depends on the version of mod_xsendfile
     ---
-    include Content-Type Content-Disposition Content-Encoding Set-Cookie Cache-Control Expires Content-Security-Policy X-Content-Type-Options X-Frame-Options Vary Link Content-Language ETag
-    include Content-Type Content-Disposition Content-Encoding Set-Cookie Cache-Control Expires Content-Security-Policy X-Content-Type-Options X-Frame-Options Vary Link Content-Language ETag
+    error: FOLDER/downloadview.toml:7: the rule of line 3 has another `escaping`, and both mean one proxy; write the same in both: it depends on the proxy's version
     ---
-    "#);
+    ");
 }
 
 #[cfg(unix)]
@@ -1227,16 +1302,11 @@ fn an_announced_proxy_has_its_own_rules_and_those_of_its_kind() {
     # SECRET INSIDE: whoever can read this file can pose as this proxy and learn internal paths. Let nobody but the
     # proxy's user read it: chmod 600.
     proxy_set_header X-Downloadview-Proxy "front 0123456789abcdef";
-    location /_own/ {
-    location /_shared/ {
-    location /_view/ {
     # SECRET INSIDE: whoever can read this file can pose as this proxy and learn internal paths. Let nobody but the
     # proxy's user read it: chmod 600.
     proxy_set_header X-Downloadview-Proxy "other fedcba9876543210";
-    location /_shared/ {
-    location /_view/ {
-    RequestHeader set X-Downloadview-Proxy "side fedcba9876543210"
-    XSendFilePath "FOLDER/own"
+        RequestHeader set X-Downloadview-Proxy "side fedcba9876543210"
+        XSendFilePath "FOLDER/own"
     "#);
 }
 

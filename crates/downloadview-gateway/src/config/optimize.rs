@@ -7,7 +7,7 @@ use super::file::{Table, Value};
 use super::proxies::{self, AnnouncedProxy};
 use super::rule::RuleConfig;
 use super::rule_owner::RuleOwner;
-use super::scalar::{Fault, one_of};
+use super::scalar::{Fault, header_value, one_of};
 use super::storage::Storages;
 
 /// How downloads are handed to the proxy in front.
@@ -25,6 +25,9 @@ pub struct OptimizeConfig {
     /// Response headers that generated proxy configuration carries over, beside those it always names.
     /// In the spelling of the file; letters, digits, `-` and `_` only. Default: none.
     pub keep_headers: Vec<String>,
+    /// Response headers with a fixed value that nginx's generated configuration adds to delegated files, where the
+    /// site's own `add_header` lines do not reach. Default: none.
+    pub add_headers: Vec<(String, String)>,
 }
 
 /// What happens to a file that no rule takes.
@@ -64,6 +67,10 @@ impl OptimizeConfig {
         let owner = RuleOwner::of(backend, &proxies);
         let rules = RuleConfig::read_all(&mut table, "[[optimize.rules]]", storages, owner);
         let keep_headers = table.get("keep_headers").map(|value| read_headers(&value));
+        let add_headers = table.get("add_headers").and_then(|value| {
+            let headers = value.table("[optimize.add_headers]")?;
+            Some(read_added(&headers))
+        });
         if let Some(value) = table.get("spool") {
             value.refuse(Fault::new("not available in this version", "take it out"));
         }
@@ -74,7 +81,28 @@ impl OptimizeConfig {
             rules,
             proxies,
             keep_headers: keep_headers.unwrap_or_default(),
+            add_headers: add_headers.unwrap_or_default(),
         }
+    }
+}
+
+fn read_added(headers: &Table<'_>) -> Vec<(String, String)> {
+    let added = headers.values().filter_map(|(name, value)| {
+        let name = value.understood(header_name(name))?;
+        Some((name, value.parsed(fixed_value)?))
+    });
+    added.collect()
+}
+
+/// A value that nginx sends as it is.
+fn fixed_value(text: &str) -> Result<String, Fault> {
+    header_value(text)?;
+    match text.contains('$') {
+        true => Err(Fault::new(
+            "`$` begins a variable in nginx's language and has no escape",
+            "write the header into the site itself",
+        )),
+        false => Ok(text.to_owned()),
     }
 }
 

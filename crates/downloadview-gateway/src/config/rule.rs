@@ -98,12 +98,11 @@ impl RuleConfig {
         self.backend.unwrap_or(default)
     }
 
-    /// How `backend` reads the names of this rule's files, if that depends on its version. Default: as mod_xsendfile 0.12
-    /// and Caddy 2.7 and later do.
+    /// How `backend` reads the names of this rule's files, if that depends on its version. Default: not stated, and
+    /// names that the versions read differently are streamed.
     pub fn escaping_for(&self, backend: BackendKind) -> Option<Escaping> {
         match backend {
-            BackendKind::Apache => Some(self.escaping.unwrap_or(Escaping::Raw)),
-            BackendKind::Caddy => Some(self.escaping.unwrap_or(Escaping::Strict)),
+            BackendKind::Apache | BackendKind::Caddy => Some(self.escaping.unwrap_or_default()),
             _ => None,
         }
     }

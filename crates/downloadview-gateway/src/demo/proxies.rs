@@ -178,6 +178,7 @@ fn configuration_for(
         app: Some(Listen::Tcp(surroundings.app)),
         form: Form::Standalone(Listen::Tcp(address)),
         proxy: None,
+        installed: proxy_config::installed_escaping(proxy.backend()),
     };
     Ok(proxy_config::print(proxy.backend(), &config, &options)?)
 }

@@ -10,11 +10,14 @@ use downloadview::backend::Escaping;
 use super::docroots::docroots;
 use super::front::{Front, Upstream};
 use super::headers::{ACCEL, ANNOUNCEMENT, ELSEWHERE, HAND_OFF_REQUEST, SENDFILE};
-use super::words::{escaped, lines};
+use super::words::{escaped, indented, lines};
 use super::{Form, ProxyConfigError};
 use crate::config::{BackendKind, Listen, RuleConfig};
 
 const LANGUAGE: &str = "Apache's language";
+
+/// The host of a gateway behind a socket, by which nothing else is known.
+const SOCKET: &str = "downloadview";
 
 pub(super) fn print(front: &Front<'_>) -> Result<String, ProxyConfigError> {
     let writer = Writer { front };
@@ -64,7 +67,6 @@ LoadModule xsendfile_module ${{DOWNLOADVIEW_MODULES}}/mod_xsendfile.so
 Listen {listen}
 ServerName localhost
 ServerTokens Prod
-TraceEnable Off
 MaxKeepAliveRequests 0
 
 # Relative to FOLDER. Nothing in it has a URL: every request goes to the gateway.
@@ -90,25 +92,32 @@ DocumentRoot .
         let others: Vec<_> = others.copied().collect();
         let answered = lines("", "Header unset ", others.iter().copied(), "");
         let always = lines("", "Header always unset ", others, "");
-        Ok(format!(
+        let scope = self.scope()?;
+        let inside = format!(
             "\
-# The gateway. Paths reach it as the client wrote them (nocanon, NoDecode). Connections to it stay open; it closes them
-# after 75 s without a request, Apache after 60. Room for long file names: a longer header line is a 502.
-AllowEncodedSlashes NoDecode
-ProxyPreserveHost On
-ProxyPass \"/\" {upstream} nocanon ttl=60 responsefieldsize=16384
-
-# What proxies and applications say to each other is not for clients to say.
-{announcement}{asked}
+# What proxies and applications say to each other is not for clients to say. (A name in Connection would take the
+# header off the request again.)
+{announcement}RequestHeader edit* Connection (?i)x-downloadview-[a-z]* \"\"
+{asked}
 # Files of these folders, sent where the gateway says X-Sendfile: none of them has a URL. XSendFilePath counts for the
-# whole server, wherever it stands. Symbolic links are followed, there is no switch: the gateway hands out names
-# without them.
+# whole server, wherever it stands; other applications of this host cannot use it, for them XSendFile is off. Symbolic
+# links are followed, there is no switch: the gateway hands out names without them.
 XSendFile On
 {folders}EnableSendfile On
 # A file that is cut while it is sent must not take the process with it.
 EnableMMAP Off
 # Or every file had the ETag \"0\", and a resumed download would mix two of them.
 FileETag None
+# Clients that read a part of a file ask for it only if they are told that they may.
+Header set Accept-Ranges bytes \"expr=-n %{{resp:X-Sendfile}}\"
+
+# Files as they are: no server-side includes in what others uploaded, no compression, which would change the ETag and
+# end ranges, and no dates of freshness but the gateway's.
+Options None
+RequestHeader unset Accept-Encoding
+<IfModule mod_expires.c>
+    ExpiresActive Off
+</IfModule>
 
 # The module leaves its header in place unless the status is 200: the path would reach the client. Without the
 # condition the header would be gone before the module sees it.
@@ -116,7 +125,32 @@ Header {leaks}
 Header always {leaks}
 # Hand-off headers of other proxies.
 {answered}{always}"
+        );
+        let (inside, keepalive) = (indented(&inside, "    "), self.front.keepalive());
+        Ok(format!(
+            "\
+# The gateway. Paths reach it as the client wrote them (nocanon, NoDecode). Connections to it stay open; it closes them
+# after {closes} s without a request, Apache after {keepalive}. Room for long file names: a longer header line is a 502.
+AllowEncodedSlashes NoDecode
+ProxyPreserveHost On
+ProxyPass \"/\" {upstream} nocanon ttl={keepalive} responsefieldsize=16384
+# Apache would send TRACE back to anyone, with what it says to the gateway in it.
+TraceEnable Off
+
+# For the gateway alone, whatever else this host passes on to.
+<Proxy {scope}>
+{inside}</Proxy>
+",
+            closes = self.front.config.server.idle_timeout.as_secs(),
         ))
+    }
+
+    /// What `<Proxy>` knows the gateway by.
+    fn scope(&self) -> Result<String, ProxyConfigError> {
+        Ok(match self.front.upstream()? {
+            Upstream::Tcp(address) => format!("\"http://{address}/\""),
+            Upstream::Unix(_) => format!("\"http://{SOCKET}/\""),
+        })
     }
 
     fn upstream(&self) -> Result<String, ProxyConfigError> {
@@ -126,7 +160,7 @@ Header always {leaks}
                 let reason = "`|` ends the path of a socket";
                 Err(self.front.unwritable(path, LANGUAGE, reason))
             }
-            Upstream::Unix(path) => self.quoted("unix:", path, "|http://localhost/"),
+            Upstream::Unix(path) => self.quoted("unix:", path, &format!("|http://{SOCKET}/")),
         }
     }
 
@@ -147,7 +181,7 @@ Header always {leaks}
     fn folders(&self) -> Result<String, ProxyConfigError> {
         let mut text = match self.escaping()? {
             // 0.12 never decodes and does not know the directive; 1.0 decodes unless told not to.
-            Escaping::Raw => {
+            Escaping::Raw | Escaping::Unstated => {
                 "<IfDirective XSendFileUnescape>\n    XSendFileUnescape Off\n</IfDirective>\n"
             }
             // 0.12 refuses to start with it, and so never sends other files than are meant.

@@ -108,13 +108,17 @@ impl Writer<'_> {
             handlers.push_str(&self.handler(index + 1, location)?);
         }
         let cleared = lines("\t\t", "-", NOT_ON_ERRORS, "");
+        let (keepalive, closes) = (
+            self.front.keepalive(),
+            self.front.config.server.idle_timeout.as_secs(),
+        );
         Ok(format!(
             "\
 # The gateway. It answers itself, or names a file with X-Accel-Redirect. Connections to it stay open; it closes them
-# after 75 s without a request, Caddy after 60.
+# after {closes} s without a request, Caddy after {keepalive}.
 reverse_proxy {upstream} {{
 \ttransport http {{
-\t\tkeepalive 60s
+\t\tkeepalive {keepalive}s
 \t\tkeepalive_idle_conns_per_host 32
 \t\tcompression off
 \t}}
@@ -178,7 +182,11 @@ handle_errors {{
     fn kept_headers(&self, location: &Location) -> Vec<&str> {
         let always = ALWAYS_KEPT.iter().map(|(name, _)| *name);
         let mut names: Vec<_> = NAMED_FOR_CADDY.into_iter().chain(always).collect();
-        if location.escaping == Some(Escaping::Strict) {
+        let escaping = match location.escaping {
+            None | Some(Escaping::Unstated) => self.front.installed,
+            Some(stated) => stated,
+        };
+        if escaping == Escaping::Strict {
             // Before 2.7 the file server would overwrite it.
             names.push("ETag");
         }

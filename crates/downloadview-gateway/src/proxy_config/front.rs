@@ -3,6 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
+use downloadview::backend::Escaping;
+
 use super::{Form, Options, ProxyConfigError};
 use crate::config::{AnnouncedProxy, BackendKind, Config, Listen, RuleConfig};
 
@@ -15,6 +17,8 @@ pub(super) struct Front<'a> {
     /// The name and the secret by which it announces itself, if it does.
     pub(super) announced: Option<(&'a str, &'a AnnouncedProxy)>,
     pub(super) form: &'a Form,
+    /// How the proxy that is installed here reads names.
+    pub(super) installed: Escaping,
     app: &'a Listen,
 }
 
@@ -52,6 +56,7 @@ impl<'a> Front<'a> {
             rules,
             announced,
             form: &options.form,
+            installed: options.installed,
             app: options.app.as_ref().unwrap_or(&config.listen),
         })
     }
@@ -68,6 +73,13 @@ impl<'a> Front<'a> {
         }
     }
 
+    /// After how many seconds without a request the proxy closes a connection: well before the gateway would, or a
+    /// request could meet a connection that is just being closed.
+    pub(super) fn keepalive(&self) -> u64 {
+        let idle = self.config.server.idle_timeout.as_secs();
+        (idle * 4 / 5).max(1)
+    }
+
     /// The value of `X-Downloadview-Proxy` that proves this proxy.
     pub(super) fn announcement(&self) -> Option<String> {
         let (name, proxy) = self.announced?;
@@ -78,12 +90,38 @@ impl<'a> Front<'a> {
     pub(super) fn comment(&self, lines: &[&str]) -> String {
         let secret = self.announced.map_or(&[][..], |_| &KEEP_SECRET);
         let lines = secret.iter().chain(lines);
-        lines
+        let comment: String = lines
             .map(|line| match *line {
                 "" => "#\n".to_owned(),
                 line => format!("# {line}\n"),
             })
-            .collect()
+            .collect();
+        comment + &self.advice()
+    }
+
+    /// What to state where the rules leave open how this proxy reads names.
+    fn advice(&self) -> String {
+        let unstated =
+            |rule: &&RuleConfig| rule.escaping_for(self.backend) == Some(Escaping::Unstated);
+        if !self.rules.iter().any(unstated) {
+            return String::new();
+        }
+        let wanted = match (self.installed, self.backend) {
+            (Escaping::Raw, _) => "What is installed here reads names as `escaping = \"raw\"`.",
+            (Escaping::Strict, _) => {
+                "What is installed here reads names as `escaping = \"strict\"`."
+            }
+            (Escaping::Unstated, BackendKind::Caddy) => {
+                "Caddy before 2.7 wants `escaping = \"raw\"`, later ones \"strict\"."
+            }
+            (Escaping::Unstated, _) => {
+                "mod_xsendfile 0.12 wants `escaping = \"raw\"`, 1.0 \"strict\"."
+            }
+        };
+        format!(
+            "#\n# The rules do not state `escaping`, so the gateway itself sends every file whose path has more in it than\n\
+             # A-Z a-z 0-9 - . _ ~ /: the wrong one would serve another file. {wanted}\n"
+        )
     }
 
     /// A path that the language cannot express.

@@ -95,9 +95,10 @@ server.stat-cache-engine = \"disable\"
             "\
 # What proxies and applications say to each other is not for clients to say; nor to hear: lighttpd itself takes only
 # X-Sendfile and X-LIGHTTPD-* out of answers.
-setenv.set-request-header = (
+# (+= keeps what the site sets beside it.)
+setenv.set-request-header += (
 {announcement}{asked})
-setenv.set-response-header = (
+setenv.set-response-header += (
 {answered})
 
 # Answers that the gateway streams are passed on as they come, and never wait on disk.

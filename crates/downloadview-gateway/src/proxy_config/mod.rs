@@ -10,6 +10,7 @@ mod docroots;
 mod error;
 mod front;
 mod headers;
+mod installed;
 mod lighttpd;
 mod locations;
 mod nginx;
@@ -17,6 +18,9 @@ mod words;
 
 pub use self::error::ProxyConfigError;
 use self::front::Front;
+pub use self::installed::escaping as installed_escaping;
+use downloadview::backend::Escaping;
+
 use crate::config::{BackendKind, Config, Listen};
 
 /// What to print.
@@ -28,6 +32,8 @@ pub struct Options {
     pub form: Form,
     /// Which announced proxy, where several have the backend. Default: the only one.
     pub proxy: Option<String>,
+    /// How the proxy that is installed here reads names, for rules that do not state it. Default: not known.
+    pub installed: Escaping,
 }
 
 /// How much is printed.
@@ -45,6 +51,7 @@ impl Default for Options {
             app: None,
             form: Form::Snippet,
             proxy: None,
+            installed: Escaping::Unstated,
         }
     }
 }

@@ -102,14 +102,18 @@ http {{
             Upstream::Tcp(address) => address.to_string(),
             Upstream::Unix(path) => self.quoted("unix:", path, "")?,
         };
+        let (keepalive, closes) = (
+            self.front.keepalive(),
+            self.front.config.server.idle_timeout.as_secs(),
+        );
         Ok(format!(
             "\
 upstream downloadview {{
     server {address};
-    # Connections to the gateway stay open; it closes them after 75 s without a request, nginx after 60.
+    # Connections to the gateway stay open; it closes them after {closes} s without a request, nginx after {keepalive}.
     keepalive 32;
     keepalive_requests 100000;
-    keepalive_timeout 60s;
+    keepalive_timeout {keepalive}s;
 }}
 "
         ))
@@ -128,6 +132,17 @@ location / {{
     proxy_http_version 1.1;
     proxy_set_header Host $http_host;
     proxy_set_header Connection \"\";
+    # The gateway reads no bodies.
+    proxy_pass_request_body off;
+    proxy_set_header Content-Length \"\";
+    # Whatever the site says elsewhere: answers are for one client, and as the gateway gave them.
+    proxy_cache off;
+    proxy_store off;
+    proxy_redirect off;
+    proxy_intercept_errors off;
+    expires off;
+    ssi off;
+    gzip off;
 
     # What proxies and applications say to each other is not for clients to say.
 {announcement}{asked}{answered}
@@ -164,8 +179,9 @@ location / {{
         let mut text = format!(
             "\
 # Files of the rule in line {line}: reached by X-Accel-Redirect only, 404 for clients. Both paths end in a
-# slash, or \"..\" right after the prefix would climb out of the folder.
-location {location_path} {{
+# slash, or \"..\" right after the prefix would climb out of the folder; ^~, or a regular expression of the site
+# (\\.php$) would win over this location, and serve the file to anyone.
+location ^~ {location_path} {{
     internal;
     alias {alias};
     # A directory would be answered with a redirect that shows this location's name.
@@ -174,26 +190,36 @@ location {location_path} {{
     # that vanished since still has the gateway's Content-Disposition, Cache-Control and Set-Cookie: nginx cannot
     # take them away.
     disable_symlinks on {from};
-    # Ranges and resumed downloads need the file as it is, and as it is now.
+    # Ranges and resumed downloads need the file as it is, and as it is now: whatever the site says elsewhere, no
+    # compression, nor a compressed file beside it (gzip_static: take that line out where nginx was built without), no
+    # includes in what others uploaded, no freshness but the gateway's, no charset of the site's.
     gzip off;
+    gzip_static off;
+    ssi off;
+    expires off;
+    autoindex off;
     open_file_cache off;
     if_modified_since before;
+    etag on;
     sendfile on;
     tcp_nopush on;
 "
         );
-        if let Some(charset) = &location.charset {
-            let _ = writeln!(
+        let _ = match &location.charset {
+            None => writeln!(text, "    charset off;"),
+            Some(charset) => writeln!(
                 text,
                 "    # nginx obeys X-Accel-Charset only for charsets that its configuration names.\n    \
                  charset {charset};"
-            );
-        }
+            ),
+        };
         let kept = self.kept_headers();
         let kept = lines("    ", "", kept.iter().map(String::as_str), "");
         let _ = write!(
             text,
-            "    # Headers of the gateway's answer, carried over to the file; an empty one is not sent.\n\
+            "    # Headers of the gateway's answer, carried over to the file; an empty one is not sent. The site's own\n    \
+             # add_header lines do not reach into a location that has some: repeat here those that downloads need too\n    \
+             # (Strict-Transport-Security, Access-Control-Allow-Origin), or name them in `add_headers` of [optimize].\n\
              {kept}}}\nlocation = {bare_path} {{ internal; return 404; }}\n"
         );
         Ok(text)
@@ -211,7 +237,16 @@ location {location_path} {{
                 let always = if on_errors { " always" } else { "" };
                 format!("add_header {name} $upstream_http_{variable}{always};")
             })
+            .chain(self.added_headers())
             .collect()
+    }
+
+    fn added_headers(&self) -> impl Iterator<Item = String> {
+        let added = self.front.config.optimize.add_headers.iter();
+        added.map(|(name, value)| {
+            let value = escaped(value, &['\\', '"']);
+            format!("add_header {name} \"{value}\" always;")
+        })
     }
 
     fn listen(&self, listen: &Listen) -> Result<String, ProxyConfigError> {

@@ -16,7 +16,7 @@
 
 use http::{HeaderName, HeaderValue, header, response};
 
-use super::{Backend, CannotCarry, Escaping, raw};
+use super::{Backend, CannotCarry, Escaping, either, raw};
 use crate::rule::{Target, TargetKind};
 use crate::storage::strict;
 
@@ -26,7 +26,7 @@ const SENDFILE: HeaderName = HeaderName::from_static("x-sendfile");
 ///
 /// ```
 /// use downloadview::backend::{Apache, Escaping};
-/// let debian = Apache::new();
+/// let debian = Apache::new().escaping(Escaping::Raw);
 /// let with_1_0 = Apache::new().escaping(Escaping::Strict);
 /// ```
 #[derive(Debug, Clone, Default)]
@@ -36,13 +36,14 @@ pub struct Apache {
 }
 
 impl Apache {
-    /// For mod_xsendfile 0.12.
+    /// For any version of mod_xsendfile, as long as names need no escaping.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How the module reads the path. Default: [`Escaping::Raw`].
+    /// How the module reads the path: [`Escaping::Raw`] for 0.12, which distributions ship,
+    /// [`Escaping::Strict`] for 1.0. Default: [`Escaping::Unstated`].
     #[must_use]
     pub fn escaping(mut self, escaping: Escaping) -> Self {
         self.escaping = escaping;
@@ -67,6 +68,11 @@ impl Backend for Apache {
         let why = "apache takes a path, not a URI";
         let path = target.to_path_bytes().ok_or(CannotCarry { why })?;
         let value = match self.escaping {
+            Escaping::Unstated => either(
+                path,
+                "whether this apache decodes the name is not known: state its escaping, raw for \
+                 mod_xsendfile 0.12, strict for 1.0",
+            )?,
             Escaping::Raw => raw(path)?,
             Escaping::Strict => {
                 HeaderValue::try_from(strict(&path)).map_err(|_| CannotCarry { why })?
@@ -86,7 +92,7 @@ mod tests {
 
     #[test]
     fn names_its_header() {
-        let head = delegated(Apache::new(), local_file("a.txt"));
+        let head = delegated(Apache::new().escaping(Escaping::Raw), local_file("a.txt"));
         assert_eq!(head.headers[SENDFILE], "/srv/media/a.txt");
     }
 
@@ -97,7 +103,7 @@ mod tests {
             ("100%.txt", "100%.txt", "100%25.txt"),
             ("a%20b", "a%20b", "a%2520b"),
         ] {
-            let head = delegated(Apache::new(), local_file(name));
+            let head = delegated(Apache::new().escaping(Escaping::Raw), local_file(name));
             let sent = head.headers[SENDFILE].as_bytes();
             assert_eq!(sent, format!("/srv/media/{raw}").as_bytes());
             let decoding = Apache::new().escaping(Escaping::Strict);
@@ -117,7 +123,7 @@ mod tests {
             "a\t",
         ] {
             assert!(
-                refusal(Apache::new(), local_file(name)).is_some(),
+                refusal(Apache::new().escaping(Escaping::Raw), local_file(name)).is_some(),
                 "{name:?}"
             );
             let decoding = Apache::new().escaping(Escaping::Strict);
@@ -134,26 +140,44 @@ mod tests {
             folder: std::path::Path::new("/srv").into(),
             name: crate::storage::StorageName::parse("a").unwrap(),
         };
-        assert!(Apache::new().delegate(&target, &mut head).is_err());
+        assert!(
+            Apache::new()
+                .escaping(Escaping::Raw)
+                .delegate(&target, &mut head)
+                .is_err()
+        );
     }
 
     #[test]
     fn keeps_the_disposition() {
-        tests::assert_keeps_the_disposition(Apache::new());
+        tests::assert_keeps_the_disposition(Apache::new().escaping(Escaping::Raw));
     }
 
     #[test]
     fn drops_the_body_length() {
-        tests::assert_drops_the_body_length(Apache::new());
+        tests::assert_drops_the_body_length(Apache::new().escaping(Escaping::Raw));
     }
 
     #[test]
     fn leaves_ranges_to_the_proxy() {
-        tests::assert_leaves_ranges_to_the_proxy(Apache::new());
+        tests::assert_leaves_ranges_to_the_proxy(Apache::new().escaping(Escaping::Raw));
+    }
+
+    #[test]
+    fn a_name_whose_spelling_depends_on_the_version_is_streamed_unless_that_is_stated() {
+        let alike = refusal(Apache::new(), local_file("sub/a-b_c.~1.txt"));
+        assert_eq!(alike, None);
+        for name in ["a b.txt", "a%20b.txt", "\u{e9}.txt", "a+b.txt", "a?b"] {
+            let refused = refusal(Apache::new(), local_file(name));
+            assert!(
+                refused.is_some_and(|it| it.why.contains("escaping")),
+                "{name}"
+            );
+        }
     }
 
     #[test]
     fn refuses_the_wrong_target() {
-        tests::assert_refuses_the_wrong_target(&Apache::new());
+        tests::assert_refuses_the_wrong_target(&Apache::new().escaping(Escaping::Raw));
     }
 }

@@ -17,7 +17,7 @@
 
 use http::{HeaderName, HeaderValue, response};
 
-use super::{Backend, CannotCarry, Escaping, raw};
+use super::{Backend, CannotCarry, Escaping, either, raw};
 use crate::content::{ETag, Metadata};
 use crate::rule::{Target, TargetKind};
 use crate::storage::strict;
@@ -28,34 +28,27 @@ const REDIRECT: HeaderName = HeaderName::from_static("x-accel-redirect");
 ///
 /// ```
 /// use downloadview::backend::{Caddy, Escaping};
-/// let current = Caddy::new();
+/// let current = Caddy::new().escaping(Escaping::Strict);
 /// let debian_12 = Caddy::new().escaping(Escaping::Raw);
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Caddy {
     escaping: Escaping,
 }
 
 impl Caddy {
-    /// For Caddy 2.7 and later.
+    /// For any Caddy, as long as names need no escaping.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            escaping: Escaping::Strict,
-        }
+        Self::default()
     }
 
-    /// How Caddy reads the path. Default: [`Escaping::Strict`]; 2.6 needs [`Escaping::Raw`].
+    /// How Caddy reads the path: [`Escaping::Raw`] before 2.7, [`Escaping::Strict`] from then on.
+    /// Default: [`Escaping::Unstated`].
     #[must_use]
     pub fn escaping(mut self, escaping: Escaping) -> Self {
         self.escaping = escaping;
         self
-    }
-}
-
-impl Default for Caddy {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -74,7 +67,7 @@ impl Backend for Caddy {
                 let (modified, size) = metadata.seen_by_proxies()?;
                 ETag::of_file_in_base_36(modified, size)
             }
-            Escaping::Strict => None,
+            Escaping::Strict | Escaping::Unstated => None,
         }
     }
 
@@ -82,6 +75,11 @@ impl Backend for Caddy {
         let why = "caddy takes a URI, not a path";
         let uri = target.to_uri().ok_or(CannotCarry { why })?;
         let value = match self.escaping {
+            Escaping::Unstated => either(
+                uri,
+                "whether this caddy decodes the name is not known: state its escaping, raw before \
+                 2.7, strict from 2.7 on",
+            )?,
             Escaping::Raw if uri.contains(&b'?') => {
                 let why = "caddy before 2.7 takes `?` for the start of a query";
                 return Err(CannotCarry { why });
@@ -109,7 +107,7 @@ mod tests {
 
     #[test]
     fn names_its_header() {
-        let head = delegated(Caddy::new(), local_file("a.txt"));
+        let head = delegated(Caddy::new().escaping(Escaping::Strict), local_file("a.txt"));
         assert_eq!(head.headers[REDIRECT], "/_internal/media/a.txt");
     }
 
@@ -124,7 +122,7 @@ mod tests {
             let head = delegated(caddy_2_6(), local_file(name));
             let sent = head.headers[REDIRECT].as_bytes();
             assert_eq!(sent, format!("/_internal/media/{raw}").as_bytes());
-            let head = delegated(Caddy::new(), local_file(name));
+            let head = delegated(Caddy::new().escaping(Escaping::Strict), local_file(name));
             assert_eq!(head.headers[REDIRECT], format!("/_internal/media/{strict}"));
         }
     }
@@ -133,7 +131,11 @@ mod tests {
     fn refuses_what_it_cannot_carry() {
         for name in ["a?b", "a\nb", "a\u{7f}", "a "] {
             assert!(refusal(caddy_2_6(), local_file(name)).is_some(), "{name:?}");
-            assert_eq!(refusal(Caddy::new(), local_file(name)), None, "{name:?}");
+            assert_eq!(
+                refusal(Caddy::new().escaping(Escaping::Strict), local_file(name)),
+                None,
+                "{name:?}"
+            );
         }
     }
 
@@ -144,26 +146,42 @@ mod tests {
             .with_modified(UNIX_EPOCH + Duration::from_secs(1_600_000_000));
         let tag = caddy_2_6().own_etag(&metadata).unwrap();
         assert_eq!(tag.as_str(), "\"qgljwg2s\"");
-        assert_eq!(Caddy::new().own_etag(&metadata), None);
+        assert_eq!(
+            Caddy::new().escaping(Escaping::Strict).own_etag(&metadata),
+            None
+        );
     }
 
     #[test]
     fn keeps_the_disposition() {
-        tests::assert_keeps_the_disposition(Caddy::new());
+        tests::assert_keeps_the_disposition(Caddy::new().escaping(Escaping::Strict));
     }
 
     #[test]
     fn drops_the_body_length() {
-        tests::assert_drops_the_body_length(Caddy::new());
+        tests::assert_drops_the_body_length(Caddy::new().escaping(Escaping::Strict));
     }
 
     #[test]
     fn leaves_ranges_to_the_proxy() {
-        tests::assert_leaves_ranges_to_the_proxy(Caddy::new());
+        tests::assert_leaves_ranges_to_the_proxy(Caddy::new().escaping(Escaping::Strict));
+    }
+
+    #[test]
+    fn a_name_whose_spelling_depends_on_the_version_is_streamed_unless_that_is_stated() {
+        let alike = refusal(Caddy::new(), local_file("sub/a-b_c.~1.txt"));
+        assert_eq!(alike, None);
+        for name in ["a b.txt", "a%20b.txt", "\u{e9}.txt", "a+b.txt", "a?b"] {
+            let refused = refusal(Caddy::new(), local_file(name));
+            assert!(
+                refused.is_some_and(|it| it.why.contains("escaping")),
+                "{name}"
+            );
+        }
     }
 
     #[test]
     fn refuses_the_wrong_target() {
-        tests::assert_refuses_the_wrong_target(&Caddy::new());
+        tests::assert_refuses_the_wrong_target(&Caddy::new().escaping(Escaping::Strict));
     }
 }

@@ -18,6 +18,7 @@ pub use self::lighttpd::Lighttpd;
 pub use self::nginx::{Buffering, Expires, Nginx};
 use crate::content::{ETag, Metadata};
 use crate::rule::{Target, TargetKind};
+use crate::storage::strict;
 
 /// A reverse proxy that sends files on the application's word. Held as `Arc<dyn Backend>`.
 pub trait Backend: fmt::Debug + Send + Sync + 'static {
@@ -51,14 +52,26 @@ pub struct CannotCarry {
     pub why: &'static str,
 }
 
-/// How a proxy reads the path in its header; for some a matter of their version.
+/// How a proxy reads the path in its header; for some a matter of their version. The wrong one serves
+/// another file: `a%20b.txt` in place of `a b.txt`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Escaping {
-    /// The bytes as they are.
+    /// Not known. Names that the two ways below spell alike are delegated, all others streamed. The
+    /// default.
     #[default]
+    Unstated,
+    /// The bytes as they are.
     Raw,
     /// Percent-decoded: every byte but `A-Z a-z 0-9 - . _ ~ /` is sent as `%XX`.
     Strict,
+}
+
+/// A path that both ways spell alike.
+fn either(path: Vec<u8>, why: &'static str) -> Result<HeaderValue, CannotCarry> {
+    match strict(&path).as_bytes() == path {
+        true => raw(path),
+        false => Err(CannotCarry { why }),
+    }
 }
 
 /// A path as a header value, byte for byte. A header can hold no control byte, and loses a blank at

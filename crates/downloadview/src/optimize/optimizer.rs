@@ -42,7 +42,14 @@ pub struct Optimizer {
     unmatched: Unmatched,
     /// Why there are no rules, if that is meant to be.
     without_rules: Option<Reason>,
-    warned: OncePerRoute,
+    warned: Warned,
+}
+
+/// The routes that were warned of, for each reason.
+#[derive(Debug, Default)]
+struct Warned {
+    unmatched: OncePerRoute,
+    cannot_carry: OncePerRoute,
 }
 
 /// Collects rules for an [`Optimizer`].
@@ -87,7 +94,7 @@ impl OptimizerBuilder {
             rules: self.rules,
             unmatched: self.unmatched,
             without_rules: None,
-            warned: OncePerRoute::default(),
+            warned: Warned::default(),
         })
     }
 }
@@ -115,7 +122,7 @@ impl Optimizer {
             rules: Vec::new(),
             unmatched: Unmatched::Stream,
             without_rules: Some(reason),
-            warned: OncePerRoute::default(),
+            warned: Warned::default(),
         }
     }
 
@@ -156,14 +163,17 @@ impl Optimizer {
         }
     }
 
-    /// Whether this outcome is news worth a warning: unmatched, and the first time for the route.
+    /// Whether this outcome is news worth a warning: unmatched, or a name that the proxy's header cannot
+    /// hold, and the first time for the route.
     pub(super) fn warns(&self, outcome: &Outcome, route: Option<&str>) -> bool {
-        let unmatched = matches!(
-            outcome,
-            Outcome::Streamed {
-                reason: Reason::NoRuleMatched
-            }
-        );
-        unmatched && self.unmatched == Unmatched::Warn && self.warned.is_first(route)
+        let Outcome::Streamed { reason } = outcome else {
+            return false;
+        };
+        let warned = match reason {
+            Reason::NoRuleMatched => &self.warned.unmatched,
+            Reason::CannotCarry(_) => &self.warned.cannot_carry,
+            _ => return false,
+        };
+        self.unmatched == Unmatched::Warn && warned.is_first(route)
     }
 }

@@ -7,7 +7,7 @@ use http::{StatusCode, header, response};
 
 use super::decide::decide;
 use super::*;
-use crate::backend::{Apache, Backend, CannotCarry, Nginx};
+use crate::backend::{Apache, Backend, CannotCarry, Escaping, Nginx};
 use crate::content::{BoxFuture, Content, Metadata};
 use crate::error::{Error, Result};
 use crate::file::{File, VirtualFile};
@@ -233,7 +233,7 @@ fn a_trace_tells_what_each_rule_made_of_the_file() {
     let optimizer = nginx()
         .rule(Rule::url("/elsewhere/").to_uri("/x/"))
         .rule_for(
-            Apache::new(),
+            Apache::new().escaping(Escaping::Raw),
             Rule::dir("/srv/media").to_path("/srv\n").without_stat(),
         )
         .rule(Rule::url("/media/").to_uri("/x/").without_stat())
