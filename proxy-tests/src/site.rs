@@ -193,10 +193,24 @@ impl Site {
     #[must_use]
     #[track_caller]
     pub fn start_proxy(&self, proxy: Proxy) -> Server {
+        self.start_proxy_amid(proxy, |printed| printed)
+    }
+
+    /// Starts a proxy with that configuration after `surroundings` wrote into it what a site has besides.
+    ///
+    /// # Panics
+    /// When the proxy is not installed, or either program fails; the message holds its output.
+    #[must_use]
+    #[track_caller]
+    pub fn start_proxy_amid(
+        &self,
+        proxy: Proxy,
+        surroundings: impl FnOnce(String) -> String,
+    ) -> Server {
         let address = port::free();
         let folder = self.folder.path();
         let printed = gateway::proxy_config(proxy.name(), &self.config(), address, folder);
-        self.start_proxy_with(proxy, &must(printed), address)
+        self.start_proxy_with(proxy, &surroundings(must(printed)), address)
     }
 
     /// Starts a proxy with a configuration of one's own, which must make it listen on `address`.
