@@ -9,8 +9,10 @@
 //! without a pause: more than a kernel buffers for a client that does not read, so a stalled
 //! download holds one small frame.
 
+use std::fmt;
 use std::fs::File;
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant, SystemTime};
@@ -19,7 +21,7 @@ use bytes::Bytes;
 use tokio::task::JoinHandle;
 
 use super::buffers::{Buffer, LARGE, SMALL};
-use super::{ByteRange, Metadata, Purpose};
+use super::{BoxFuture, Bulkhead, ByteRange, Metadata, Purpose};
 use crate::error::{Error, Result};
 
 /// How much a client must have drained before frames grow: Linux's `tcp_wmem` maximum.
@@ -101,7 +103,41 @@ pub(crate) struct LocalReader {
     handed: Option<Instant>,
     /// What the file was like, where there is more than one read.
     stamp: Option<Stamp>,
-    waiting: Option<JoinHandle<io::Result<Bytes>>>,
+    bulkhead: Option<Arc<Bulkhead>>,
+    waiting: Option<Waiting>,
+}
+
+/// How a file is read.
+#[derive(Debug, Clone)]
+pub(crate) enum Manner {
+    /// In place what the page cache holds, the rest on the blocking pool.
+    InPlace(Stamp),
+    /// All of it behind the bulkhead of its storage: the file system may hang.
+    Behind(Arc<Bulkhead>),
+}
+
+/// A read that is under way on another thread.
+enum Waiting {
+    Pool(JoinHandle<io::Result<Bytes>>),
+    Bulkhead(BoxFuture<'static, Result<Bytes>>),
+}
+
+impl Waiting {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes>> {
+        match self {
+            Self::Pool(read) => Pin::new(read).poll(cx).map(|read| {
+                let read = read.unwrap_or_else(|stopped| Err(io::Error::other(stopped)));
+                Ok(read?)
+            }),
+            Self::Bulkhead(read) => read.as_mut().poll(cx),
+        }
+    }
+}
+
+impl fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Waiting")
+    }
 }
 
 impl LocalReader {
@@ -113,13 +149,24 @@ impl LocalReader {
             drained: 0,
             handed: None,
             stamp: None,
+            bulkhead: None,
             waiting: None,
+        }
+    }
+
+    pub(crate) fn in_manner(mut self, manner: &Manner) -> Self {
+        match manner {
+            Manner::InPlace(stamp) => self.holding_to(*stamp),
+            Manner::Behind(bulkhead) => {
+                self.bulkhead = Some(Arc::clone(bulkhead));
+                self
+            }
         }
     }
 
     /// Fails before the last frame when the file was overwritten in place since its stamp was
     /// taken. (What is replaced by renaming another over it is not touched, and a file may grow.)
-    pub(crate) fn holding_to(mut self, stamp: Stamp) -> Self {
+    fn holding_to(mut self, stamp: Stamp) -> Self {
         let several = self.end - self.position > SMALL as u64;
         self.stamp = several.then_some(stamp);
         self
@@ -130,6 +177,9 @@ impl LocalReader {
             return Poll::Ready(None);
         }
         self.notice_pauses();
+        if self.waiting.is_none() && self.bulkhead.is_some() {
+            self.start_waiting();
+        }
         if self.waiting.is_none() {
             match read_cached(&self.file, self.position, self.wanted(LARGE)) {
                 Ok(Some(frame)) => return Poll::Ready(Some(self.take(frame))),
@@ -142,9 +192,12 @@ impl LocalReader {
             let read = read_from_disk(&self.file, self.position, self.wanted(DISK_READ));
             return Poll::Ready(Some(self.take_result(read)));
         };
-        let read = ready!(std::pin::Pin::new(read).poll(cx));
+        let read = ready!(read.poll(cx));
         self.waiting = None;
-        let frame = self.take_result(read.unwrap_or_else(|stopped| Err(io::Error::other(stopped))));
+        let frame = match read {
+            Ok(frame) => self.take(frame),
+            Err(error) => Err(self.fail(error)),
+        };
         if frame.is_ok() {
             self.read_ahead();
         }
@@ -179,14 +232,25 @@ impl LocalReader {
             self.position,
             self.wanted(DISK_READ),
         );
-        self.waiting =
-            Some(runtime.spawn_blocking(move || read_from_disk(&file, position, wanted)));
+        let read = move || read_from_disk(&file, position, wanted);
+        self.waiting = Some(match self.bulkhead.clone() {
+            None => Waiting::Pool(runtime.spawn_blocking(read)),
+            Some(bulkhead) => {
+                Waiting::Bulkhead(Box::pin(
+                    async move { bulkhead.run(move || Ok(read()?)).await },
+                ))
+            }
+        });
     }
 
     /// Starts the next disk read while the client takes this one, unless the kernel's own
     /// read-ahead was faster.
     fn read_ahead(&mut self) {
         let worth_it = self.drained >= GROW_AFTER && self.position < self.end;
+        if self.bulkhead.is_some() {
+            // A future of one's own begins only when it is polled.
+            return;
+        }
         if worth_it && !matches!(read_cached(&self.file, self.position, 1), Ok(Some(_))) {
             self.start_waiting();
         }

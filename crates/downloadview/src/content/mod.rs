@@ -5,6 +5,8 @@
 
 #[cfg(feature = "fs")]
 mod buffers;
+#[cfg(feature = "fs")]
+mod bulkhead;
 mod etag;
 mod exact;
 #[cfg(feature = "fs")]
@@ -22,6 +24,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+#[cfg(feature = "fs")]
+pub(crate) use self::bulkhead::Bulkhead;
 pub use self::etag::ETag;
 pub(crate) use self::exact::Exact;
 #[cfg(feature = "fs")]
@@ -48,7 +52,7 @@ pub struct Content {
 enum Source {
     Bytes(Bytes),
     #[cfg(feature = "fs")]
-    Local(Arc<std::fs::File>, local::Stamp),
+    Local(Arc<std::fs::File>, local::Manner),
     Ranged(Box<dyn Fn(ByteRange) -> ByteStream + Send + Sync>),
     Once(ByteStream),
 }
@@ -71,11 +75,18 @@ impl Content {
     /// [`Error::NotFound`] if it is no regular file, and what `fstat` reports.
     #[cfg(feature = "fs")]
     pub fn from_file(file: std::fs::File) -> Result<Self> {
+        Self::of_file(file, None)
+    }
+
+    /// As [`from_file`](Self::from_file); every read waits behind `bulkhead`, if there is one.
+    #[cfg(feature = "fs")]
+    pub(crate) fn of_file(file: std::fs::File, bulkhead: Option<Arc<Bulkhead>>) -> Result<Self> {
         let metadata = local::metadata_of(&file, Purpose::Read)?;
         let stamp = local::Stamp::of(&metadata);
+        let manner = bulkhead.map_or(local::Manner::InPlace(stamp), local::Manner::Behind);
         Ok(Self {
             metadata,
-            source: Source::Local(Arc::new(file), stamp),
+            source: Source::Local(Arc::new(file), manner),
         })
     }
 
@@ -144,9 +155,9 @@ impl Content {
                 ByteStream::from_bytes(bytes.slice(start..end))
             }
             #[cfg(feature = "fs")]
-            Source::Local(file, stamp) => {
+            Source::Local(file, manner) => {
                 let reader = local::LocalReader::new(Arc::clone(file), range);
-                ByteStream::from_local(reader.holding_to(*stamp))
+                ByteStream::from_local(reader.in_manner(manner))
             }
             Source::Ranged(read) => read(range),
             Source::Once(_) => ByteStream::from_bytes(Bytes::new()),

@@ -3,10 +3,10 @@
 //! 1. decide: which rule of which front hands the file to its proxy (`decide`)
 //! 2. hand off, or stream: [`delivery`](crate::delivery)
 
-use http::{Response, StatusCode, response};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header, response};
 
 use super::decide::{decide, own_etag};
-use super::{Asked, Front, Optimizer, Outcome, Trace};
+use super::{ANNOUNCEMENT, Asked, Front, Optimizer, Outcome, Trace};
 use crate::content::Metadata;
 use crate::delivery::deliver_parts;
 use crate::response::{Download, DownloadBody, DownloadResponse, refusal, with_headers_of};
@@ -42,6 +42,7 @@ pub(super) async fn answer_parts(
     mut head: response::Parts,
     download: Download,
 ) -> Response<DownloadBody> {
+    vary(fronts, &mut head.headers);
     let status = head.status;
     let decision = decide(asked, fronts, &mut head, &download).await;
     if asked.traced {
@@ -64,6 +65,22 @@ pub(super) async fn answer_parts(
     };
     response.extensions_mut().insert(outcome);
     response
+}
+
+/// An answer that caches may share differs from proxy to proxy, where these announce themselves.
+fn vary(fronts: &[Front], headers: &mut HeaderMap) {
+    let announced = fronts
+        .iter()
+        .any(|front| matches!(front, Front::Announced(_)));
+    let mut governed = headers.get_all(header::CACHE_CONTROL).iter();
+    let private = |value: &HeaderValue| {
+        let text = value.as_bytes().to_ascii_lowercase();
+        let has = |word: &[u8]| text.windows(word.len()).any(|part| part == word);
+        has(b"private") || has(b"no-store")
+    };
+    if announced && !governed.any(private) {
+        headers.append(header::VARY, HeaderValue::from_name(ANNOUNCEMENT));
+    }
 }
 
 /// One event for one outcome. Without the query, which may hold a signature, and without the target.

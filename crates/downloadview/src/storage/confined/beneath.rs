@@ -54,37 +54,14 @@ impl Beneath {
             Symlinks::Within => ResolveFlags::empty(),
         };
         // Whoever writes into a FIFO waits for a reader, so not even the attempt may open it.
-        if self.is_something_else(name) {
+        let found = self.open_at(name, Purpose::Look, policy, wait)?;
+        if FileType::from_raw_mode(rustix::fs::fstat(&found)?.st_mode) != FileType::RegularFile {
             return Err(io::ErrorKind::NotFound.into());
         }
         match self.open_at(name, Purpose::Read, policy, wait) {
-            Err(Errno::AGAIN) if wait == Wait::ForDisk => self.read_leased(name, policy),
+            Err(Errno::AGAIN) if wait == Wait::ForDisk => read_leased(&found),
             opened => Ok(opened?.into()),
         }
-    }
-
-    /// Whether a stat, which opens nothing, sees something that is neither file nor link. The answer
-    /// only saves an attempt: what is opened is looked at again.
-    fn is_something_else(&self, name: &StorageName) -> bool {
-        let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
-        statat(&self.root, name.to_path(), flags).is_ok_and(|found| {
-            let kind = FileType::from_raw_mode(found.st_mode);
-            !matches!(kind, FileType::RegularFile | FileType::Symlink)
-        })
-    }
-
-    /// Opens a file whose writer holds a lease on it (Samba, NFS servers) and is asked by this very
-    /// opening to give it back: waits until it does, or the system takes it away.
-    fn read_leased(&self, name: &StorageName, policy: ResolveFlags) -> io::Result<File> {
-        let found = self.open_at(name, Purpose::Look, policy, Wait::ForDisk)?;
-        let kind = FileType::from_raw_mode(rustix::fs::fstat(&found)?.st_mode);
-        if kind != FileType::RegularFile {
-            return Err(io::ErrorKind::NotFound.into());
-        }
-        // A regular file hangs nobody, so this may wait.
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY;
-        let path = format!("/proc/self/fd/{}", found.as_raw_fd());
-        Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
     }
 
     pub(super) fn look(
@@ -147,9 +124,10 @@ impl Beneath {
             )
         };
         if wait == Wait::Never {
-            return match open(resolve | ResolveFlags::CACHED) {
+            // Another file system below this one may hang, though this one does not.
+            return match open(resolve | ResolveFlags::CACHED | ResolveFlags::NO_XDEV) {
                 // INVAL: a kernel before 5.12 does not know the flag.
-                Err(Errno::INVAL | Errno::INTR | Errno::STALE) => Err(Errno::AGAIN),
+                Err(Errno::INVAL | Errno::INTR | Errno::STALE | Errno::XDEV) => Err(Errno::AGAIN),
                 opened => opened,
             };
         }
@@ -173,6 +151,15 @@ impl Beneath {
         let below = real.strip_prefix(&real_root).map_err(|_| Error::NotFound)?;
         Ok(root.join(below))
     }
+}
+
+/// Opens a file whose writer holds a lease on it (Samba, NFS servers) and is asked by this very
+/// opening to give it back: waits until it does, or the system takes it away. A regular file hangs
+/// nobody for longer.
+fn read_leased(found: &OwnedFd) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let path = format!("/proc/self/fd/{}", found.as_raw_fd());
+    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
 }
 
 fn is_one_segment(name: &StorageName) -> bool {

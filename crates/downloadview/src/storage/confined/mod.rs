@@ -7,6 +7,7 @@
 
 #[cfg(target_os = "linux")]
 mod beneath;
+mod current;
 mod walk;
 #[cfg(target_os = "linux")]
 mod warm;
@@ -15,6 +16,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub(super) use self::current::{Current, Identity};
 use super::StorageName;
 use crate::content::Metadata;
 use crate::error::{Error, Result};
@@ -42,6 +44,9 @@ pub(super) enum Wait {
 #[derive(Debug)]
 pub(super) struct Root {
     path: PathBuf,
+    identity: Identity,
+    /// Whether its file system is known to be one of this machine's own, which answers.
+    local: bool,
     #[cfg(target_os = "linux")]
     beneath: Option<beneath::Beneath>,
     walk: walk::Walk,
@@ -51,12 +56,25 @@ impl Root {
     /// Opens the folder.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let path = std::path::absolute(path)?;
+        let walk = walk::Walk::open(&path)?;
         Ok(Self {
+            identity: walk.identity()?,
+            local: walk.is_local(),
             #[cfg(target_os = "linux")]
             beneath: beneath::Beneath::open(&path)?,
-            walk: walk::Walk::open(&path)?,
+            walk,
             path,
         })
+    }
+
+    /// Whether names may be looked at in place: the file system is known not to hang.
+    pub(super) fn is_local(&self) -> bool {
+        self.local
+    }
+
+    /// Which folder it is, whatever its path leads to by now.
+    fn identity(&self) -> Identity {
+        self.identity
     }
 
     /// The folder, absolute, as it was given.
@@ -72,7 +90,9 @@ impl Root {
         wait: Wait,
     ) -> io::Result<File> {
         #[cfg(target_os = "linux")]
-        if let Some(beneath) = &self.beneath {
+        if let Some(beneath) = &self.beneath
+            && (self.local || wait == Wait::ForDisk)
+        {
             return beneath.read(name, symlinks, wait);
         }
         if wait == Wait::Never {
@@ -90,7 +110,9 @@ impl Root {
         wait: Wait,
     ) -> Result<Metadata> {
         #[cfg(target_os = "linux")]
-        if let Some(beneath) = &self.beneath {
+        if let Some(beneath) = &self.beneath
+            && (self.local || wait == Wait::ForDisk)
+        {
             return beneath.look(name, symlinks, wait, &self.path);
         }
         if wait == Wait::Never {

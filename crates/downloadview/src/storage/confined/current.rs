@@ -1,0 +1,179 @@
+//! The folder that a path leads to now: a link may be flipped to a new release, and a mount may come
+//! or go, while the folder that was opened first is still there for whoever holds it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use super::Root;
+
+/// How often the path is looked at, at the most.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Device and inode of a folder; unknown where the system has none.
+pub(in crate::storage) type Identity = Option<(u64, u64)>;
+
+/// A root that is opened anew when its path leads to another folder.
+#[derive(Debug)]
+pub(in crate::storage) struct Current {
+    path: PathBuf,
+    opened: RwLock<Arc<Root>>,
+    started: Instant,
+    /// Milliseconds from then to the next look at the path.
+    next: AtomicU64,
+    /// Whether it was said that the path leads nowhere.
+    missing: AtomicBool,
+}
+
+impl Current {
+    pub(in crate::storage) fn open(path: &Path) -> io::Result<Self> {
+        let root = Root::open(path)?;
+        Ok(Self {
+            path: root.path().to_owned(),
+            opened: RwLock::new(Arc::new(root)),
+            started: Instant::now(),
+            next: AtomicU64::new(millis(EVERY)),
+            missing: AtomicBool::new(false),
+        })
+    }
+
+    /// The folder, absolute, as it was given.
+    pub(in crate::storage) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The folder as it was when it was last looked at. One that is known not to hang is looked at
+    /// here, once a second.
+    pub(in crate::storage) fn get(&self) -> Arc<Root> {
+        let root = self.opened();
+        match root.is_local() && self.is_due() {
+            true => self.look(root),
+            false => root,
+        }
+    }
+
+    /// As [`get`](Self::get), where it may wait.
+    pub(in crate::storage) fn get_waiting(&self) -> Arc<Root> {
+        let root = self.opened();
+        match self.is_due() {
+            true => self.look(root),
+            false => root,
+        }
+    }
+
+    fn opened(&self) -> Arc<Root> {
+        Arc::clone(&self.opened.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether it is time, and nobody else looks.
+    fn is_due(&self) -> bool {
+        let now = millis(self.started.elapsed());
+        let next = self.next.load(Ordering::Relaxed);
+        let (relaxed, then) = (Ordering::Relaxed, now + millis(EVERY));
+        now >= next
+            && self
+                .next
+                .compare_exchange(next, then, relaxed, relaxed)
+                .is_ok()
+    }
+
+    fn look(&self, root: Arc<Root>) -> Arc<Root> {
+        let found = match identity_of(&self.path) {
+            Ok(found) => found,
+            Err(error) => {
+                if !self.missing.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(%error, "the folder of a storage is not there any more: what it held stays what it is until there is another");
+                }
+                return root;
+            }
+        };
+        self.missing.store(false, Ordering::Relaxed);
+        if found == root.identity() {
+            return root;
+        }
+        match Root::open(&self.path) {
+            Ok(new) => {
+                tracing::info!(
+                    "the path of a storage leads to another folder, which is used from now on"
+                );
+                let new = Arc::new(new);
+                let mut opened = self.opened.write().unwrap_or_else(PoisonError::into_inner);
+                *opened = Arc::clone(&new);
+                new
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the path of a storage leads to another folder, which cannot be opened");
+                root
+            }
+        }
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(unix)]
+fn identity_of(path: &Path) -> io::Result<Identity> {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let found = std::fs::metadata(path)?;
+    Ok(Some((found.dev(), found.ino())))
+}
+
+#[cfg(not(unix))]
+fn identity_of(path: &Path) -> io::Result<Identity> {
+    std::fs::metadata(path).map(|_| None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::StorageName;
+    use crate::storage::confined::{Symlinks, Wait};
+
+    fn text(current: &Current) -> Option<String> {
+        current.next.store(0, Ordering::Relaxed);
+        let name = StorageName::parse("a.txt").unwrap();
+        let file = current.get().read(&name, Symlinks::Refuse, Wait::ForDisk);
+        Some(std::io::read_to_string(file.ok()?).unwrap())
+    }
+
+    /// `current` is flipped from one release to the next, as deployments do.
+    #[test]
+    fn a_link_that_is_flipped_leads_to_the_new_release() {
+        let dir = tempfile::tempdir().unwrap();
+        let link = dir.path().join("current");
+        for release in ["one", "two"] {
+            std::fs::create_dir(dir.path().join(release)).unwrap();
+            std::fs::write(dir.path().join(release).join("a.txt"), release).unwrap();
+        }
+        std::os::unix::fs::symlink("one", &link).unwrap();
+        let current = Current::open(&link).unwrap();
+        assert_eq!(text(&current).as_deref(), Some("one"));
+        let flipped = dir.path().join("flipped");
+        std::os::unix::fs::symlink("two", &flipped).unwrap();
+        std::fs::rename(&flipped, &link).unwrap();
+        assert_eq!(text(&current).as_deref(), Some("two"));
+        std::fs::remove_dir_all(dir.path().join("one")).unwrap();
+        assert_eq!(text(&current).as_deref(), Some("two"));
+        // Nothing there for a while, as between two mounts.
+        std::fs::remove_file(&link).unwrap();
+        assert_eq!(text(&current).as_deref(), Some("two"));
+        std::os::unix::fs::symlink("two", &link).unwrap();
+        std::fs::write(dir.path().join("two/a.txt"), "again").unwrap();
+        assert_eq!(text(&current).as_deref(), Some("again"));
+    }
+
+    #[test]
+    fn a_path_is_looked_at_once_a_second() {
+        let dir = tempfile::tempdir().unwrap();
+        let current = Current::open(dir.path()).unwrap();
+        assert!(!current.is_due());
+        current.next.store(0, Ordering::Relaxed);
+        assert!(current.is_due());
+        assert!(!current.is_due());
+    }
+}
