@@ -207,6 +207,7 @@ impl<E: EntityTrait> EntityView<E> {
             table: E::default().table_name().to_owned(),
             timeout: self.timeout,
             db: self.db,
+            complaints: Arc::default(),
         };
         let columns: Vec<_> = self.roles.iter().map(|(_, column)| *column).collect();
         let mut records = EntityRecords {

@@ -1,13 +1,16 @@
 //! One statement a request: made once, run with the value looked for, its row understood.
 
-use std::time::Duration;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use downloadview::{Error, Result};
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, QueryResult, Statement, Value};
 
 use crate::failure;
 use crate::kind::Kind;
-use crate::row::{Described, Selected, describe};
+use crate::row::{Described, Selected, Unfit, describe};
 
 /// How long a statement may take, when nobody says otherwise.
 pub(crate) const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -21,6 +24,34 @@ pub(crate) struct Plan {
     /// In the order of the statement, from its first column on.
     pub(crate) columns: Vec<Selected>,
     pub(crate) timeout: Duration,
+    pub(crate) complaints: Arc<Complaints>,
+}
+
+/// What was said of rows lately, so that no client can have a line written for each request.
+#[derive(Debug, Default)]
+pub(crate) struct Complaints(Mutex<HashMap<(String, &'static str), Instant>>);
+
+/// How often the same is said of a column.
+const SAID_AGAIN: Duration = Duration::from_secs(60);
+
+impl Complaints {
+    /// Whether it is time to say of a column what is wrong with one of its values.
+    fn is_due(&self, unfit: &Unfit) -> bool {
+        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let last = said.entry((unfit.column.clone(), unfit.why));
+        match last {
+            Entry::Occupied(last) if now.duration_since(*last.get()) < SAID_AGAIN => false,
+            Entry::Occupied(mut last) => {
+                last.insert(now);
+                true
+            }
+            Entry::Vacant(first) => {
+                first.insert(now);
+                true
+            }
+        }
+    }
 }
 
 impl Plan {
@@ -34,6 +65,8 @@ impl Plan {
         &self,
         statement: Statement,
     ) -> Result<Option<(QueryResult, Described)>> {
+        let key = statement.values.as_ref().and_then(|it| it.0.first());
+        let key = key.map(ToString::to_string).unwrap_or_default();
         let query = self.db.query_all_raw(statement);
         let rows = tokio::time::timeout(self.timeout, query).await;
         let mut rows = rows
@@ -50,14 +83,30 @@ impl Plan {
             return Err(Error::NotFound);
         }
         let described = describe(&row, &self.columns).map_err(|unfit| {
+            if self.complaints.is_due(&unfit) {
+                tracing::warn!(
+                    table = self.table,
+                    column = unfit.column,
+                    key,
+                    "a row names no file: its value {}; said once a minute",
+                    unfit.why
+                );
+            }
+            Error::NotFound
+        })?;
+        for unfit in described
+            .ignored
+            .iter()
+            .filter(|it| self.complaints.is_due(it))
+        {
             tracing::warn!(
                 table = self.table,
                 column = unfit.column,
-                "a row names no file: its value {}",
+                key,
+                "a row's value {} and is ignored; said once a minute",
                 unfit.why
             );
-            Error::NotFound
-        })?;
+        }
         Ok(Some((row, described)))
     }
 }

@@ -25,6 +25,8 @@ pub(crate) struct Described {
     pub(crate) file: Option<String>,
     pub(crate) basename: Option<String>,
     pub(crate) metadata: Metadata,
+    /// What the row says beside the name of its file, and cannot be right: ignored, as if it were NULL.
+    pub(crate) ignored: Vec<Unfit>,
 }
 
 /// A value that is none of its column's role. Its text is kept out: rows may hold secrets.
@@ -46,14 +48,22 @@ pub(crate) fn selection(column: &Selected, expression: Expr, backend: DatabaseBa
     }
 }
 
-/// Reads the columns, the first of the statement first. NULL and the empty text are unknown.
+/// Reads the columns, the first of the statement first. NULL and the empty text are unknown. Which file it is must be right;
+/// what decorates it is left out where it is not: a type of `pdf`, a size of -1 or a date without a time keep no file back.
 pub(crate) fn describe(row: &QueryResult, columns: &[Selected]) -> Result<Described, Unfit> {
     let mut described = Described::default();
     for (index, column) in columns.iter().enumerate() {
-        read(row, index, column, &mut described).map_err(|why| Unfit {
+        let Err(why) = read(row, index, column, &mut described) else {
+            continue;
+        };
+        let unfit = Unfit {
             column: column.name.clone(),
             why,
-        })?;
+        };
+        match column.role {
+            Role::Lookup | Role::File => return Err(unfit),
+            _ => described.ignored.push(unfit),
+        }
     }
     Ok(described)
 }
@@ -61,7 +71,7 @@ pub(crate) fn describe(row: &QueryResult, columns: &[Selected]) -> Result<Descri
 type Read<T> = Result<T, &'static str>;
 
 fn read(row: &QueryResult, index: usize, column: &Selected, into: &mut Described) -> Read<()> {
-    let metadata = std::mem::take(&mut into.metadata);
+    let metadata = into.metadata.clone();
     into.metadata = match column.role {
         Role::Lookup => metadata,
         Role::File => {
@@ -73,12 +83,16 @@ fn read(row: &QueryResult, index: usize, column: &Selected, into: &mut Described
             metadata
         }
         Role::ContentType => match text(row, index, column)? {
-            Some(text) => metadata.with_content_type(media_type(&text).ok_or("is no media type")?),
+            Some(text) => {
+                let kind = media_type(text.trim());
+                metadata.with_content_type(kind.ok_or("is no media type")?)
+            }
             None => metadata,
         },
         Role::ContentEncoding => match text(row, index, column)? {
             Some(text) => {
-                metadata.with_content_encoding(content_coding(&text).ok_or("is no content coding")?)
+                let coding = content_coding(text.trim());
+                metadata.with_content_encoding(coding.ok_or("is no content coding")?)
             }
             None => metadata,
         },

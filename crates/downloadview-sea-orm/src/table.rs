@@ -134,6 +134,7 @@ impl Table {
             lookup: lookup.kind,
             columns,
             timeout: self.timeout,
+            complaints: Arc::default(),
         };
         Ok(TableRecords {
             plan,

@@ -6,7 +6,9 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{Counted, Log, NOT_FOUND, ask, bytes, database, document, nginx, request};
+use common::{
+    BADLY_DESCRIBED, Counted, Log, NOT_FOUND, ask, bytes, database, document, nginx, request,
+};
 use document::Column;
 use downloadview::view::{ObjectView, Permission};
 use downloadview::{DownloadView as _, Error, Optimizer};
@@ -104,6 +106,24 @@ async fn a_row_may_state_tag_and_coding() {
     let response = ask(view, Optimizer::none(), request("slug", "tagged")).await;
     assert_eq!(response.headers()["etag"], "\"v1\"");
     assert_eq!(response.headers()["content-encoding"], "gzip");
+}
+
+#[tokio::test]
+async fn what_decorates_a_file_badly_is_ignored_and_the_file_is_served() {
+    let ((db, _), storage) = (database().await, Counted::new());
+    let view = built(described(db), &storage);
+    for slug in BADLY_DESCRIBED {
+        let response = ask(view.clone(), Optimizer::none(), request("slug", slug)).await;
+        assert_eq!(response.status(), StatusCode::OK, "{slug}");
+        let headers = response.headers();
+        assert_eq!(
+            headers["content-type"], "text/plain; charset=utf-8",
+            "{slug}"
+        );
+        assert_eq!(headers["content-length"], "6", "{slug}");
+        assert!(!headers.contains_key("x-evil"), "{slug}");
+        assert_eq!(bytes(response).await, b"Hello\n", "{slug}");
+    }
 }
 
 #[tokio::test]

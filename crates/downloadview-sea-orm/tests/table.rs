@@ -4,7 +4,7 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{Counted, NOT_FOUND, ask, bytes, database, nginx, request};
+use common::{BADLY_DESCRIBED, Counted, NOT_FOUND, ask, bytes, database, nginx, request};
 use downloadview::Optimizer;
 use downloadview::view::ObjectView;
 use downloadview_sea_orm::{Role, Table, TableError};
@@ -39,6 +39,25 @@ async fn a_row_that_says_everything_is_delegated_with_one_statement_and_one_look
              WHERE \"document\".\"slug\" = ? LIMIT 2"
         ]
     );
+}
+
+#[tokio::test]
+async fn what_decorates_a_file_badly_is_ignored_and_the_file_is_served() {
+    let ((db, _), storage) = (database().await, Counted::new());
+    let records = described().records(db).await.expect("fitting");
+    let view = ObjectView::new(Arc::clone(&storage), records);
+    for slug in BADLY_DESCRIBED {
+        let response = ask(view.clone(), Optimizer::none(), request("slug", slug)).await;
+        assert_eq!(response.status(), StatusCode::OK, "{slug}");
+        let headers = response.headers();
+        assert_eq!(
+            headers["content-type"], "text/plain; charset=utf-8",
+            "{slug}"
+        );
+        assert_eq!(headers["content-length"], "6", "{slug}");
+        assert!(!headers.contains_key("x-evil"), "{slug}");
+        assert_eq!(bytes(response).await, b"Hello\n", "{slug}");
+    }
 }
 
 #[tokio::test]

@@ -43,10 +43,18 @@ fn a_row_that_cannot_be_right_is_logged_once_without_its_values() {
         for mode in [Mode::Nginx, Mode::Streamed] {
             let stand = Stand::over_table(start, mode);
             let gateway = stand.gateway.as_ref().expect("a gateway");
-            for slug in ["climbing", "absolute", "forging", "negative"] {
+            for (slug, status) in [
+                ("climbing", 404),
+                ("absolute", 404),
+                ("forging", 200),
+                ("negative", 200),
+            ] {
                 let before = gateway.output().lines().count();
-                let answer = stand.ask_application(&format!("/documents/{slug}"));
-                assert_eq!(answer.status, 404, "{}: {slug}", stand.name);
+                for _ in 0..3 {
+                    let answer = stand.ask_application(&format!("/documents/{slug}"));
+                    assert_eq!(answer.status, status, "{}: {slug}", stand.name);
+                    assert!(!answer.has("X-Evil"), "{}: {slug}", stand.name);
+                }
                 let output = gateway.output();
                 let lines: Vec<_> = output.lines().skip(before).collect();
                 assert_eq!(lines.len(), 1, "{}: {slug}: {lines:#?}", stand.name);

@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use http::request::Parts;
 
@@ -159,13 +161,28 @@ impl<F: FindRecord> ObjectView<F> {
     }
 }
 
-/// A stored name that could never have been stored is the store's fault, not the client's: said once
-/// in the log, and 404.
+/// A stored name that could never have been stored is the store's fault, not the client's: 404, and
+/// said in the log, of each kind of mistake once a minute, however often a client asks.
 fn stored_name(name: &str) -> Result<StorageName> {
     StorageName::parse(name).map_err(|error| {
-        tracing::warn!(%error, "a record names a file that cannot be");
+        if is_due(&error) {
+            tracing::warn!(%error, "a record names a file that cannot be; said once a minute");
+        }
         Error::NotFound
     })
+}
+
+fn is_due(error: &Error) -> bool {
+    static SAID: Mutex<Vec<(String, Instant)>> = Mutex::new(Vec::new());
+
+    let (kind, now) = (error.to_string(), Instant::now());
+    let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+    said.retain(|(_, then)| now.duration_since(*then) < Duration::from_secs(60));
+    let due = said.iter().all(|(it, _)| *it != kind);
+    if due {
+        said.push((kind, now));
+    }
+    due
 }
 
 impl<F: FindRecord> DownloadView for ObjectView<F> {
