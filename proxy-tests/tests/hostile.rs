@@ -161,6 +161,7 @@ fn no_connection_header_of_a_client_takes_the_announcement_away() {
         "X-Downloadview-Proxy",
         "close, x-downloadview-proxy",
         "x-DOWNLOADVIEW-proxy,x",
+        "X-Downloadviewx-downloadview--Proxy",
     ] {
         let request = Request::get("/files/large.txt").header("Connection", tokens);
         let answer = front.send(&request);

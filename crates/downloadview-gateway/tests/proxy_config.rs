@@ -516,7 +516,7 @@ fn prints_apache() {
         # What proxies and applications say to each other is not for clients to say. (A name in Connection would take the
         # header off the request again.)
         RequestHeader unset X-Downloadview-Proxy
-        RequestHeader edit* Connection (?i)x-downloadview-[a-z]* ""
+        RequestHeader edit* Connection (?i)x-downloadview-[a-z]* _
         RequestHeader unset X-Accel-Mapping
         RequestHeader unset X-Accel-Redirect
         RequestHeader unset X-Sendfile
@@ -606,7 +606,7 @@ fn prints_an_apache_snippet() {
         # What proxies and applications say to each other is not for clients to say. (A name in Connection would take the
         # header off the request again.)
         RequestHeader unset X-Downloadview-Proxy
-        RequestHeader edit* Connection (?i)x-downloadview-[a-z]* ""
+        RequestHeader edit* Connection (?i)x-downloadview-[a-z]* _
         RequestHeader unset X-Accel-Mapping
         RequestHeader unset X-Accel-Redirect
         RequestHeader unset X-Sendfile

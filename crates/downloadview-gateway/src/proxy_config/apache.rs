@@ -97,7 +97,7 @@ DocumentRoot .
             "\
 # What proxies and applications say to each other is not for clients to say. (A name in Connection would take the
 # header off the request again.)
-{announcement}RequestHeader edit* Connection (?i)x-downloadview-[a-z]* \"\"
+{announcement}RequestHeader edit* Connection (?i)x-downloadview-[a-z]* _
 {asked}
 # Files of these folders, sent where the gateway says X-Sendfile: none of them has a URL. XSendFilePath counts for the
 # whole server, wherever it stands; other applications of this host cannot use it, for them XSendFile is off. Symbolic
