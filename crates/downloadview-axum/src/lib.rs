@@ -44,7 +44,6 @@ mod view;
 
 use axum::body::Body;
 use axum::extract::MatchedPath;
-use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use downloadview::optimize::Front;
 use downloadview::{DownloadOptions, File, OptimizeLayer};
@@ -63,52 +62,16 @@ impl DownloadResponse {
         Self(downloadview::DownloadResponse::new(file))
     }
 
-    /// A file presented as `options` say.
+    /// Adds what `options` state; where something was said before, `options` count.
     #[must_use]
-    pub fn with_options(file: impl File, options: DownloadOptions) -> Self {
-        Self(downloadview::DownloadResponse::with_options(file, options))
+    pub fn options(self, options: DownloadOptions) -> Self {
+        Self(self.0.options(options))
     }
 
-    /// Shows the file in the browser, if that can. Default: saved as an attachment.
-    #[must_use]
-    pub fn inline(self) -> Self {
-        Self(self.0.inline())
-    }
+    downloadview::__option_setters!();
 
-    /// The name for the client. Any text is made safe. Default: the file's own.
-    #[must_use]
-    pub fn basename(self, basename: impl Into<String>) -> Self {
-        Self(self.0.basename(basename))
-    }
-
-    /// The media type. Default: the file's own, else by name, with `charset=utf-8` on text.
-    #[must_use]
-    pub fn content_type(self, content_type: HeaderValue) -> Self {
-        Self(self.0.content_type(content_type))
-    }
-
-    /// The coding that the stored bytes already have, such as `gzip`. Default: none.
-    #[must_use]
-    pub fn content_encoding(self, content_encoding: HeaderValue) -> Self {
-        Self(self.0.content_encoding(content_encoding))
-    }
-
-    /// Who may keep a copy, and how long. Default: `private, no-cache`.
-    #[must_use]
-    pub fn cache_control(self, cache_control: HeaderValue) -> Self {
-        Self(self.0.cache_control(cache_control))
-    }
-
-    /// A further header; it replaces a default of that name. Hand-off headers are dropped.
-    #[must_use]
-    pub fn header(self, name: HeaderName, value: HeaderValue) -> Self {
-        Self(self.0.header(name, value))
-    }
-
-    /// Always streams: no proxy is asked to send this file.
-    #[must_use]
-    pub fn without_optimization(self) -> Self {
-        Self(self.0.without_optimization())
+    fn options_mut(&mut self) -> &mut DownloadOptions {
+        self.0.options_mut()
     }
 }
 

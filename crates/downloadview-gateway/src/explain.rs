@@ -6,7 +6,7 @@
 use std::fmt::{self, Write as _};
 
 use anyhow::bail;
-use downloadview::optimize::{ANNOUNCEMENT, Outcome, Step, Trace};
+use downloadview::optimize::{Outcome, PROXY_HEADER, Step, Trace};
 use downloadview::{DownloadBody, DownloadResponse, Error};
 use http::{HeaderMap, Request, Response, Uri};
 
@@ -72,7 +72,7 @@ fn request(uri: &Uri, captured: Captured, proxy: Option<Named<'_>>) -> anyhow::R
     if let Some((name, proxy)) = proxy {
         let announcement = format!("{name} {}", proxy.secret.expose());
         let headers = request.headers_mut();
-        headers.insert(ANNOUNCEMENT, announcement.try_into()?);
+        headers.insert(PROXY_HEADER, announcement.try_into()?);
     }
     Ok(request)
 }
@@ -138,10 +138,11 @@ fn file(text: &mut String, found: &Result<DownloadResponse, Error>) -> fmt::Resu
     };
     let file = response.file();
     writeln!(text, "file      {}", file.name())?;
-    if let Some(path) = file.path() {
+    let places = file.places();
+    if let Some(path) = places.path() {
         writeln!(text, "  path    {}", path.display())?;
     }
-    match file.url() {
+    match places.url() {
         Some(url) => writeln!(text, "  url     {url}"),
         None => Ok(()),
     }
@@ -184,11 +185,14 @@ fn answer(text: &mut String, response: &Response<DownloadBody>) -> fmt::Result {
             let backend = backend.name();
             writeln!(text, "outcome   delegated to {backend} by rule {rule}")?;
         }
-        Some(Outcome::Streamed { reason }) => {
+        Some(Outcome::Streamed { reason, .. }) => {
             writeln!(text, "outcome   streamed by the gateway: {reason}")?;
         }
-        Some(Outcome::Refused { reason }) => writeln!(text, "outcome   refused: {reason}")?,
-        _ => writeln!(text, "outcome   an error")?,
+        Some(outcome) => match outcome.reason() {
+            Some(reason) => writeln!(text, "outcome   {}: {reason}", outcome.kind())?,
+            None => writeln!(text, "outcome   {}", outcome.kind())?,
+        },
+        None => writeln!(text, "outcome   an error")?,
     }
     writeln!(text, "answer    {}", response.status())?;
     headers(text, response.headers())

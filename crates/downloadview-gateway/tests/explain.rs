@@ -76,9 +76,9 @@ async fn tells_the_rule_and_the_header_of_a_delegated_file() {
       cache-control: private, no-cache
       x-content-type-options: nosniff
       content-type: text/plain; charset=utf-8
+      content-length: 0
       x-accel-redirect: /_internal/media/a%20b.txt
       x-accel-limit-rate: 1048576
-      content-length: 0
     "#);
 }
 
@@ -191,8 +191,8 @@ async fn explains_what_an_announced_proxy_would_get() {
       cache-control: private, no-cache
       x-content-type-options: nosniff
       content-type: text/plain; charset=utf-8
-      accept-ranges: bytes
       content-length: 4
+      accept-ranges: bytes
     ---
     GET /files/a%20b.txt
     through   the announced proxy front, which is nginx
@@ -209,8 +209,8 @@ async fn explains_what_an_announced_proxy_would_get() {
       cache-control: private, no-cache
       x-content-type-options: nosniff
       content-type: text/plain; charset=utf-8
-      x-accel-redirect: /_internal/media/a%20b.txt
       content-length: 0
+      x-accel-redirect: /_internal/media/a%20b.txt
     ---
     GET /files/a%20b.txt
     through   the announced proxy side, which is apache
@@ -227,8 +227,8 @@ async fn explains_what_an_announced_proxy_would_get() {
       cache-control: private, no-cache
       x-content-type-options: nosniff
       content-type: text/plain; charset=utf-8
-      accept-ranges: bytes
       content-length: 4
+      accept-ranges: bytes
     ---
     error: /downloadview.toml: there is no announced proxy `nobody`; use one of: front, side
     ---
@@ -251,8 +251,8 @@ async fn tells_why_a_file_is_streamed() {
       cache-control: private, no-cache
       x-content-type-options: nosniff
       content-type: text/plain; charset=utf-8
-      accept-ranges: bytes
       content-length: 6
+      accept-ranges: bytes
     "#);
 }
 
@@ -371,8 +371,8 @@ async fn an_object_is_looked_up_in_a_database_that_the_environment_names() {
       cache-control: private, no-cache
       x-content-type-options: nosniff
       content-type: text/plain; charset=utf-8
-      x-accel-redirect: /_internal/media/a%20b.txt
       content-length: 0
+      x-accel-redirect: /_internal/media/a%20b.txt
     "#);
 }
 

@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use bytes::Bytes;
-use downloadview::content::{Content, ETag};
+use downloadview::content::{Content, ETag, Want};
 use downloadview::file::{PathFile, VirtualFile};
 use downloadview::storage::{LocalStorage, MemoryStorage, StorageName};
 use downloadview::testing::conformance;
@@ -84,9 +84,12 @@ async fn virtual_files_of_every_kind() {
 #[tokio::test]
 async fn a_stream_can_be_taken_once() {
     let file = VirtualFile::from_chunks("a", ["x"]);
-    let first: Content = file.open().await.unwrap();
+    let first: Content = file.open(Want::whole()).await.unwrap();
     drop(first);
-    assert!(matches!(file.open().await, Err(Error::Consumed)));
+    assert!(matches!(
+        file.open(Want::whole()).await,
+        Err(Error::Consumed)
+    ));
 }
 
 #[tokio::test]
@@ -94,8 +97,9 @@ async fn the_first_chunk_does_not_wait_for_the_second() {
     // The second is only sent once the first has been taken.
     let (send, receive) = std::sync::mpsc::channel::<Bytes>();
     send.send(Bytes::from("first")).unwrap();
-    let content = VirtualFile::from_chunks("a", receive).open().await.unwrap();
-    let mut stream = content.into_stream();
+    let file = VirtualFile::from_chunks("a", receive);
+    let content = file.open(Want::whole()).await.unwrap();
+    let mut stream = content.into_stream().await.unwrap();
     assert_eq!(stream.next().await.unwrap().unwrap(), "first");
     send.send(Bytes::from("second")).unwrap();
     drop(send);
@@ -106,10 +110,11 @@ async fn the_first_chunk_does_not_wait_for_the_second() {
 async fn small_chunks_that_come_quickly_share_a_frame() {
     let chunks = (0..20_000).map(|row| format!("{row}\n"));
     let content = VirtualFile::from_chunks("a", chunks.clone())
-        .open()
+        .open(Want::whole())
         .await
         .unwrap();
-    let frames: Vec<_> = content.into_stream().map(Result::unwrap).collect().await;
+    let stream = content.into_stream().await.unwrap();
+    let frames: Vec<_> = stream.map(Result::unwrap).collect().await;
     assert_eq!(frames.concat(), chunks.collect::<String>().into_bytes());
     assert!(frames.len() < 2_000, "{} frames", frames.len());
 }

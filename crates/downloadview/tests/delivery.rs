@@ -5,19 +5,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use downloadview::content::{BoxFuture, Content, Metadata};
-use downloadview::file::{PathFile, StorageFile, VirtualFile};
+use downloadview::content::{BoxFuture, Content, Metadata, Want};
+use downloadview::file::{PathFile, Places, StorageFile, VirtualFile};
+use downloadview::headers::MediaTypes;
 use downloadview::optimize::{Outcome, Reason, Unmatched};
 use downloadview::storage::{
     LocalStorage, MemoryStorage, Storage, StorageName, Symlinks, Unreadable,
 };
 use downloadview::view::{PathView, StorageView, VirtualView};
 use downloadview::{
-    DownloadBody, DownloadResponse, DownloadView, Error, OptimizeLayer, Optimizer, Result, Rule,
-    backend::Nginx,
+    DownloadBody, DownloadOptions, DownloadResponse, DownloadView, Error, OptimizeLayer, Optimizer,
+    Result, Rule, backend::Nginx,
 };
 use futures_util::stream;
-use http::header::{CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use http::header::{
+    CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LAST_MODIFIED, LINK, SET_COOKIE,
+    X_CONTENT_TYPE_OPTIONS,
+};
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode, Version};
 use http_body::Body as _;
@@ -305,18 +309,18 @@ struct Guarded {
 }
 
 impl Storage for Guarded {
-    fn metadata<'a>(&'a self, _: &'a StorageName) -> BoxFuture<'a, Result<Metadata>> {
+    fn look<'a>(&'a self, _: &'a StorageName) -> BoxFuture<'a, Result<Metadata>> {
         self.looks.fetch_add(1, Ordering::Relaxed);
         Box::pin(std::future::ready(Err(Error::Forbidden)))
     }
 
-    fn open<'a>(&'a self, _: &'a StorageName) -> BoxFuture<'a, Result<Content>> {
+    fn open<'a>(&'a self, _: &'a StorageName, _: Want<'a>) -> BoxFuture<'a, Result<Content>> {
         self.opens.fetch_add(1, Ordering::Relaxed);
         Box::pin(std::future::ready(Err(Error::Forbidden)))
     }
 
-    fn path(&self, name: &StorageName) -> Option<std::path::PathBuf> {
-        Some(format!("/srv/{name}").into())
+    fn places(&self, name: &StorageName) -> Places {
+        Places::new().with_path(format!("/srv/{name}"))
     }
 }
 
@@ -396,7 +400,7 @@ async fn a_streamed_download_says_why() {
     let request = Request::get("/a.txt").body(()).unwrap();
     let response = service.oneshot(request).await.unwrap();
     let outcome = response.extensions().get::<Outcome>().unwrap();
-    let Outcome::Streamed { reason } = outcome else {
+    let Outcome::Streamed { reason, .. } = outcome else {
         panic!("{outcome:?}");
     };
     assert_eq!(reason.to_string(), "no rule takes this file's path or URL");
@@ -440,26 +444,21 @@ async fn inline_active_content_is_sandboxed() {
     }
 }
 
+fn text_view() -> VirtualView {
+    VirtualView::new(|_: &Parts| async { Ok(VirtualFile::from_text("a.txt", "x")) })
+}
+
 #[tokio::test]
-async fn options_are_values_or_closures() {
-    let view = VirtualView::new(|_: &Parts| async { Ok(VirtualFile::from_text("a.txt", "x")) })
-        .basename(|request: &Parts| Ok(request.uri.path().trim_matches('/').to_uppercase()))
-        .content_type(HeaderValue::from_static("text/x-own"))
-        .cache_control(|_: &Parts| Ok(HeaderValue::from_static("public, max-age=60")))
-        .header(http::header::VARY, HeaderValue::from_static("cookie"))
-        .header(
-            http::HeaderName::from_static("x-sendfile"),
-            HeaderValue::from_static("/etc/passwd"),
-        )
-        .was_modified_since(|_, _| false);
-    let request =
-        Request::get("/b.txt").header("if-modified-since", "Sun, 13 Sep 2020 12:26:40 GMT");
-    let service = view.into_service();
-    let response = service
-        .clone()
-        .oneshot(Request::get("/b.txt").body(()).unwrap())
-        .await
-        .unwrap();
+async fn options_are_fixed_or_follow_from_the_request() {
+    let view = text_view()
+        .content_type("text/x-own")
+        .header(http::header::VARY, "cookie")
+        .header(http::HeaderName::from_static("x-sendfile"), "/etc/passwd")
+        .options_with(|request, options| {
+            let name = request.uri.path().trim_matches('/').to_uppercase();
+            Ok(options.basename(name).cache_control("public, max-age=60"))
+        });
+    let response = get(view, "/b.txt").await;
     let headers = response.headers();
     assert_eq!(
         headers["content-disposition"],
@@ -469,15 +468,128 @@ async fn options_are_values_or_closures() {
     assert_eq!(headers["cache-control"], "public, max-age=60");
     assert_eq!(headers["vary"], "cookie");
     assert!(!headers.contains_key("x-sendfile"));
-    let response = service.oneshot(request.body(()).unwrap()).await.unwrap();
-    assert_eq!(response.status(), StatusCode::NOT_MODIFIED);
+}
+
+#[tokio::test]
+async fn of_two_settings_the_later_one_counts() {
+    let named = |name: &'static str| {
+        move |_: &Parts, options: DownloadOptions| Ok(options.basename(name).header(LINK, name))
+    };
+    let fixed = text_view().options_with(named("closure")).basename("fixed");
+    let closure = text_view().basename("fixed").options_with(named("closure"));
+    let again = text_view()
+        .options_with(named("first"))
+        .options(DownloadOptions::new().basename("fixed").inline())
+        .options_with(named("second"));
+    for (view, disposition) in [
+        (fixed, "attachment; filename=\"fixed\""),
+        (closure, "attachment; filename=\"closure\""),
+        (again, "inline; filename=\"second\""),
+    ] {
+        let response = get(view, "/").await;
+        assert_eq!(response.headers()["content-disposition"], disposition);
+        assert_eq!(response.headers().get_all(LINK).iter().count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_header_may_have_several_values_or_none() {
+    let view = text_view()
+        .append_header(SET_COOKIE, "a=1")
+        .append_header(SET_COOKIE, "b=2")
+        .without_header(X_CONTENT_TYPE_OPTIONS)
+        .without_header(http::header::CACHE_CONTROL)
+        .without_header(ETAG);
+    let response = get(view, "/").await;
+    let headers = response.headers();
+    let cookies: Vec<_> = headers.get_all(SET_COOKIE).iter().collect();
+    assert_eq!(cookies, ["a=1", "b=2"]);
+    for name in [X_CONTENT_TYPE_OPTIONS, http::header::CACHE_CONTROL, ETAG] {
+        assert!(!headers.contains_key(&name), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn stated_validators_are_what_conditions_are_judged_by() {
+    const DATE: &str = "Sun, 13 Sep 2020 12:26:40 GMT";
+    let since = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_600_000_000);
+    let by_header = || {
+        text_view()
+            .header(ETAG, "\"v1\"")
+            .header(LAST_MODIFIED, DATE)
+    };
+    let by_setter = || {
+        let etag = downloadview::content::ETag::strong("v1").unwrap();
+        text_view().etag(etag).last_modified(since)
+    };
+    for view in [&by_header as &dyn Fn() -> VirtualView, &by_setter] {
+        for (name, value, status) in [
+            ("if-none-match", "\"v1\"", 304),
+            ("if-none-match", "\"v2\"", 200),
+            ("if-match", "\"v2\"", 412),
+            ("if-modified-since", DATE, 304),
+            ("if-unmodified-since", "Sun, 13 Sep 2020 12:26:39 GMT", 412),
+        ] {
+            let request = Request::get("/").header(name, value).body(()).unwrap();
+            let response = view().into_service().oneshot(request).await.unwrap();
+            assert_eq!(response.status(), status, "{name}: {value}");
+            if response.status() != 412 {
+                assert_eq!(response.headers()[ETAG], "\"v1\"");
+                assert_eq!(response.headers()[LAST_MODIFIED], DATE);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_no_header_can_hold_is_a_500_and_never_sent() {
+    for view in [
+        text_view().header(LINK, "a\r\nSet-Cookie: b=1"),
+        text_view().content_type("text/plain\n"),
+        text_view().header(ETAG, "no quotes"),
+        text_view().header(LAST_MODIFIED, "yesterday"),
+    ] {
+        let response = get(view, "/").await;
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(!response.headers().contains_key(SET_COOKIE));
+    }
+}
+
+#[tokio::test]
+async fn a_disposition_written_by_hand_cannot_show_a_page_that_runs_scripts() {
+    for (value, sandboxed) in [("inline", true), ("Attachment; filename=a", false)] {
+        let page = |_: &Parts| async { Ok(VirtualFile::from_text("a.html", "x")) };
+        let view = VirtualView::new(page).header(http::header::CONTENT_DISPOSITION, value);
+        let response = get(view, "/").await;
+        let headers = response.headers();
+        assert_eq!(headers.contains_key(CONTENT_SECURITY_POLICY), sandboxed);
+    }
+}
+
+#[tokio::test]
+async fn own_media_types_and_charsets_are_stated() {
+    let types = MediaTypes::new().extension("own", "text/x-own").unwrap();
+    let types = types.charset("iso-8859-15").unwrap();
+    let view = VirtualView::new(|request: &Parts| {
+        let name = request.uri.path().trim_matches('/').to_owned();
+        std::future::ready(Ok(VirtualFile::from_text(name, "x")))
+    });
+    let view = view.media_types(types);
+    for (path, content_type) in [
+        ("/a.OWN", "text/x-own; charset=iso-8859-15"),
+        ("/a.txt", "text/plain; charset=iso-8859-15"),
+        ("/a.png", "image/png"),
+    ] {
+        let response = get(view.clone(), path).await;
+        assert_eq!(response.headers()[CONTENT_TYPE], content_type);
+    }
 }
 
 #[tokio::test]
 async fn a_missing_fixed_path_is_404() {
     let response = get(PathView::new("/nonexistent/file"), "/").await;
     assert_eq!(response.status(), StatusCode::NOT_FOUND);
-    let looked = downloadview::File::metadata(&PathFile::new("/nonexistent/file")).await;
+    let looked = downloadview::File::look(&PathFile::new("/nonexistent/file")).await;
     assert!(matches!(looked, Err(Error::NotFound)));
 }
 
@@ -492,22 +604,22 @@ impl Typed {
 }
 
 impl Storage for Typed {
-    fn metadata<'a>(&'a self, _: &'a StorageName) -> BoxFuture<'a, Result<Metadata>> {
+    fn look<'a>(&'a self, _: &'a StorageName) -> BoxFuture<'a, Result<Metadata>> {
         Box::pin(std::future::ready(Ok(self
             .stated()
             .with_size(1)
             .with_ranges())))
     }
 
-    fn open<'a>(&'a self, _: &'a StorageName) -> BoxFuture<'a, Result<Content>> {
+    fn open<'a>(&'a self, _: &'a StorageName, _: Want<'a>) -> BoxFuture<'a, Result<Content>> {
         Box::pin(std::future::ready(Ok(Content::from_bytes(
             self.stated(),
             "x",
         ))))
     }
 
-    fn path(&self, name: &StorageName) -> Option<std::path::PathBuf> {
-        Some(format!("/srv/{name}").into())
+    fn places(&self, name: &StorageName) -> Places {
+        Places::new().with_path(format!("/srv/{name}"))
     }
 }
 
@@ -643,7 +755,8 @@ async fn a_link_is_delegated_by_the_place_it_leads_to() {
         matches!(
             outcome,
             Outcome::Streamed {
-                reason: Reason::SymbolicLink
+                reason: Reason::SymbolicLink,
+                ..
             }
         ),
         "{outcome:?}"

@@ -1,15 +1,14 @@
 //! Files that belong to records, through rules and without.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use downloadview::backend::Nginx;
-use downloadview::content::{BoxFuture, Content, Metadata};
+use downloadview::content::{BoxFuture, Content, Metadata, Want};
 use downloadview::file::ObjectFile;
-use downloadview::storage::{MemoryStorage, Storage, StorageName};
+use downloadview::storage::{MemoryStorage, Places, Storage, StorageName};
 use downloadview::testing::conformance;
 use downloadview::view::{FileRecord, FindRecord, ObjectView, Permission};
 use downloadview::{
@@ -125,18 +124,18 @@ impl Counted {
 }
 
 impl Storage for Counted {
-    fn metadata<'a>(&'a self, name: &'a StorageName) -> BoxFuture<'a, Result<Metadata>> {
+    fn look<'a>(&'a self, name: &'a StorageName) -> BoxFuture<'a, Result<Metadata>> {
         self.looks.fetch_add(1, Ordering::Relaxed);
-        self.files.metadata(name)
+        self.files.look(name)
     }
 
-    fn open<'a>(&'a self, name: &'a StorageName) -> BoxFuture<'a, Result<Content>> {
+    fn open<'a>(&'a self, name: &'a StorageName, want: Want<'a>) -> BoxFuture<'a, Result<Content>> {
         self.opens.fetch_add(1, Ordering::Relaxed);
-        self.files.open(name)
+        self.files.open(name, want)
     }
 
-    fn path(&self, name: &StorageName) -> Option<PathBuf> {
-        Some(format!("/srv/{name}").into())
+    fn places(&self, name: &StorageName) -> Places {
+        Places::new().with_path(format!("/srv/{name}"))
     }
 }
 

@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use downloadview::content::BoxFuture;
 use downloadview::file::VirtualFile;
-use downloadview::headers::Disposition;
 use downloadview::optimize::{Asked, Front, answer};
 use downloadview::storage::{LocalStorage, StorageName};
 use downloadview::view::{ObjectView, PathView, StorageView, VirtualView};
-use downloadview::{DownloadBody, DownloadResponse, DownloadView, Error, Result};
+use downloadview::{DownloadBody, DownloadOptions, DownloadResponse, DownloadView, Error, Result};
 use http::request::Parts;
 use http::{Request, Response};
 
@@ -96,30 +95,34 @@ impl fmt::Debug for Mounted {
     }
 }
 
-/// The presentation settings, which every kind of view has.
-macro_rules! options {
-    ($built:expr, $view:expr) => {{
-        let (mut built, view) = ($built, $view);
-        if view.disposition == config::Disposition::Inline {
-            built = built.disposition(Disposition::Inline);
+/// How the files of a view are presented.
+fn options(config: &Config, view: &ViewConfig) -> DownloadOptions {
+    let mut options = DownloadOptions::new().media_types(Arc::clone(&config.media_types));
+    if view.disposition == config::Disposition::Inline {
+        options = options.inline();
+    }
+    if let Some(basename) = &view.basename {
+        options = options.basename(basename);
+    }
+    for header in config.headers.iter().chain(&view.headers) {
+        options = options.without_header(header.name.clone());
+        for value in &header.values {
+            options = options.append_header(header.name.clone(), value);
         }
-        if let Some(basename) = &view.basename {
-            built = built.basename(basename.clone());
-        }
-        if let Some(content_type) = &view.content_type {
-            built = built.content_type(content_type.clone());
-        }
-        if let Some(content_encoding) = &view.content_encoding {
-            built = built.content_encoding(content_encoding.clone());
-        }
-        if let Some(cache_control) = &view.cache_control {
-            built = built.cache_control(cache_control.clone());
-        }
-        if !view.optimize {
-            built = built.without_optimization();
-        }
-        built
-    }};
+    }
+    if let Some(content_type) = &view.content_type {
+        options = options.content_type(content_type);
+    }
+    if let Some(content_encoding) = &view.content_encoding {
+        options = options.content_encoding(content_encoding);
+    }
+    if let Some(cache_control) = &view.cache_control {
+        options = options.cache_control(cache_control);
+    }
+    match view.optimize {
+        true => options,
+        false => options.without_optimization(),
+    }
 }
 
 /// Builds the view. `records` are those of an object view, `of_all` the rules of `[optimize]`.
@@ -130,11 +133,12 @@ pub(super) fn mount(
     storages: &Storages,
     of_all: &Front,
 ) -> Result<Mounted> {
+    let options = options(config, view);
     let find = match &view.kind {
-        ViewKind::PathFile { path } => finding(options!(PathView::new(path), view)),
+        ViewKind::PathFile { path } => finding(PathView::new(path).options(options)),
         ViewKind::PathRoot { root, .. } => {
             let within = PathView::within(LocalStorage::new(root)?, captured_name);
-            finding(options!(within, view))
+            finding(within.options(options))
         }
         ViewKind::Storage { storage, name } => {
             let storage = storages.get(storage).ok_or(Error::NotFound)?;
@@ -143,20 +147,20 @@ pub(super) fn mount(
                 StorageFileName::Fixed(name) => of_storage.name(StorageName::parse(name)?),
                 StorageFileName::Parameter(_) => of_storage.name(captured_name),
             };
-            finding(options!(named, view))
+            finding(named.options(options))
         }
         ViewKind::Object(object) => {
             let storage = storages.get(&object.storage).ok_or(Error::NotFound)?;
             let records = records.ok_or(Error::NotFound)?;
             let of_rows = ObjectView::new(Arc::clone(storage), records);
-            finding(options!(of_rows, view))
+            finding(of_rows.options(options))
         }
         ViewKind::Virtual { text } => {
             let (name, text) = (view.basename.clone().unwrap_or_default(), text.clone());
             let made = VirtualView::new(move |_: &Parts| {
                 std::future::ready(Ok(VirtualFile::from_text(name.clone(), text.clone())))
             });
-            finding(options!(made, view))
+            finding(made.options(options))
         }
     };
     let of_view = match &view.rules[..] {

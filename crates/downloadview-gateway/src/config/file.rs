@@ -304,6 +304,14 @@ impl<'a> Value<'a> {
         self.value.is_table()
     }
 
+    pub(super) fn is_list(&self) -> bool {
+        self.value.is_array()
+    }
+
+    pub(super) fn is_boolean(&self) -> bool {
+        self.value.is_bool()
+    }
+
     /// Whether nothing was reported so far.
     pub(super) fn is_first_problem(&self) -> bool {
         self.source.problems.borrow().is_empty()

@@ -29,9 +29,11 @@ mod database;
 mod database_url;
 mod error;
 mod file;
+mod headers;
 mod listen;
 mod log;
 mod mask;
+mod media_types;
 mod object;
 mod optimize;
 mod paths;
@@ -50,6 +52,9 @@ use std::fmt;
 use std::fs;
 use std::ops::Range;
 use std::path::{self, Path, PathBuf};
+use std::sync::Arc;
+
+use downloadview::headers::MediaTypes;
 
 use toml::de::DeTable;
 
@@ -57,6 +62,7 @@ pub use self::backend::BackendKind;
 pub use self::database::DatabaseConfig;
 pub use self::database_url::{DatabaseKind, DatabaseUrl};
 pub use self::error::{Colours, ConfigError, Problem};
+pub use self::headers::HeaderConfig;
 pub use self::listen::{Listen, ListenError};
 pub use self::log::{LogFormat, LogSettings};
 pub use self::object::{Identifier, ObjectConfig, TableName};
@@ -90,6 +96,10 @@ pub struct Config {
     pub optimize: OptimizeConfig,
     /// The views, in the order of the file; at least one.
     pub views: Vec<ViewConfig>,
+    /// Headers of every download; those of its view count more. Default: none.
+    pub headers: Vec<HeaderConfig>,
+    /// The types of files by extension, and the charset of text. Default: the library's own.
+    pub media_types: Arc<MediaTypes>,
     /// Limits of the HTTP listener.
     pub server: ServerSettings,
     /// How much is logged, and in which form.
@@ -166,6 +176,8 @@ impl Config {
             databases: &databases,
         };
         let views = ViewConfig::read_all(&mut table, known, &optimize);
+        let headers = HeaderConfig::read_all(&mut table, "[headers]");
+        let media_types = media_types::read(&mut table);
         let server = ServerSettings::read(&mut table);
         let log = LogSettings::read(&mut table);
         storage::refuse_later_tables(&mut table);
@@ -182,6 +194,8 @@ impl Config {
             databases: databases.read,
             optimize,
             views: views.into_iter().map(|view| view.value).collect(),
+            headers,
+            media_types,
             server,
             log,
             text: MaskedText(source.masked()),
@@ -196,6 +210,14 @@ impl Config {
         let of_views = self.views.iter().flat_map(|view| &view.rules);
         let rules = of_proxies.chain(&self.optimize.rules).chain(of_views);
         rules.map(|rule| (rule, rule.backend_or(self.optimize.backend)))
+    }
+}
+
+impl Config {
+    /// The headers that the file sets on any download, those of all views first.
+    pub fn stated_headers(&self) -> impl Iterator<Item = &HeaderConfig> {
+        let of_views = self.views.iter().flat_map(|view| &view.headers);
+        self.headers.iter().chain(of_views)
     }
 }
 

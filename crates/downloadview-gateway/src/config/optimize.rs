@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use downloadview::headers::hand_off::is_hand_off;
+use http::HeaderName;
+
 use super::backend::BackendKind;
 use super::file::{Table, Value};
 use super::proxies::{self, AnnouncedProxy};
@@ -154,8 +157,7 @@ fn header_name(text: &str) -> Result<String, Fault> {
             "the proxy says {text} itself, of the file it sends"
         ));
     }
-    let hand_off = ["x-accel-", "x-sendfile", "x-lighttpd-"];
-    if hand_off.iter().any(|start| lower.starts_with(start)) {
+    if HeaderName::try_from(text).is_ok_and(|name| is_hand_off(&name)) {
         return fault(format!(
             "{text} is between the gateway and the proxy, no client may see it"
         ));

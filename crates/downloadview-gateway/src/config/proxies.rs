@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use downloadview::optimize::SHORTEST_SECRET;
+use downloadview::optimize::MIN_SECRET_LEN;
 
 use super::backend::BackendKind;
 use super::file::Table;
@@ -36,10 +36,10 @@ impl Secret {
 
     /// The message never holds the text, not even a part of it.
     fn read(text: &str) -> Result<Self, Fault> {
-        if text.len() < SHORTEST_SECRET {
+        if text.len() < MIN_SECRET_LEN {
             return Err(Fault::new(
                 format!("a secret of {} bytes can be guessed", text.len()),
-                format!("write at least {SHORTEST_SECRET}: openssl rand -hex 32"),
+                format!("write at least {MIN_SECRET_LEN}: openssl rand -hex 32"),
             ));
         }
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) {

@@ -109,7 +109,7 @@ impl RuleConfig {
 
     fn read(mut table: Table<'_>, storages: &Storages, owner: RuleOwner<'_>) -> Option<Self> {
         const ESCAPINGS: [(&str, Escaping); 2] =
-            [("raw", Escaping::Raw), ("strict", Escaping::Strict)];
+            [("raw", Escaping::Raw), ("strict", Escaping::Percent)];
 
         let line = table.source.line(&table.span);
         let stat = table.boolean("stat").unwrap_or(true);

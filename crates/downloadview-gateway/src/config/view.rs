@@ -6,6 +6,7 @@ use http::HeaderValue;
 
 use super::database::Databases;
 use super::file::{At, Table};
+use super::headers::HeaderConfig;
 use super::object::ObjectConfig;
 use super::optimize::OptimizeConfig;
 use super::paths;
@@ -32,6 +33,8 @@ pub struct ViewConfig {
     pub content_encoding: Option<HeaderValue>,
     /// The `Cache-Control`. Default: none.
     pub cache_control: Option<HeaderValue>,
+    /// Further headers; they count more than those of all views. Default: none.
+    pub headers: Vec<HeaderConfig>,
     /// Whether a proxy may deliver this view's files. Default: true.
     pub optimize: bool,
     /// Rules of this view alone. They come first; a file that none of them takes is left to those of `[optimize]`.
@@ -133,6 +136,7 @@ impl ViewConfig {
         let kind = read_kind(&mut table, route.as_ref(), known);
         let disposition = table.parsed("disposition", |text| one_of(text, &DISPOSITIONS, &[]));
         let options = Options::read(&mut table);
+        let headers = HeaderConfig::read_all(&mut table, "[views.headers]");
         let optimize = table.boolean("optimize").unwrap_or(true);
         let owner = RuleOwner::of(config.backend, &config.proxies);
         let rules = RuleConfig::read_all(&mut table, "[[views.rules]]", known.storages, owner);
@@ -149,6 +153,7 @@ impl ViewConfig {
             content_type: options.content_type,
             content_encoding: options.content_encoding,
             cache_control: options.cache_control,
+            headers,
             optimize,
             rules,
             line,

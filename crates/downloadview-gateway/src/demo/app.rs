@@ -97,8 +97,8 @@ fn path_views(files: &Files) -> Result<Router> {
 fn storage_views(files: &Files) -> Result<Router> {
     let media = media(files)?;
     let plain = StorageView::new(media.clone());
-    let renamed = StorageView::new(media).basename(|request: &Parts| -> Result<String> {
-        Ok(rest_of_path(request)?.basename().to_uppercase())
+    let renamed = StorageView::new(media).options_with(|request, options| {
+        Ok(options.basename(rest_of_path(request)?.basename().to_uppercase()))
     });
     Ok(Router::new()
         .nest_service("/storage/static-path", plain.into_service())

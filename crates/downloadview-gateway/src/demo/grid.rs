@@ -172,11 +172,12 @@ fn judge(
         }
         Some(Outcome::Streamed {
             reason: Reason::NotAnnounced,
+            ..
         }) => {
             ensure!(hop.proxy == DIRECT, "{} did not prove itself", hop.proxy);
             "no proxy in front".to_owned()
         }
-        Some(Outcome::Streamed { reason }) => reason.to_string(),
+        Some(Outcome::Streamed { reason, .. }) => reason.to_string(),
         _ => anyhow::bail!("the application took it for no download"),
     };
     Ok(format!("{sender}; {ranges}"))

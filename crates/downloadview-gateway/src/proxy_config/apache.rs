@@ -185,7 +185,7 @@ TraceEnable Off
                 "<IfDirective XSendFileUnescape>\n    XSendFileUnescape Off\n</IfDirective>\n"
             }
             // 0.12 refuses to start with it, and so never sends other files than are meant.
-            Escaping::Strict => "XSendFileUnescape On\n",
+            Escaping::Percent => "XSendFileUnescape On\n",
         }
         .to_owned();
         for docroot in docroots(self.front)? {

@@ -186,7 +186,7 @@ handle_errors {{
             None | Some(Escaping::Unstated) => self.front.installed,
             Some(stated) => stated,
         };
-        if escaping == Escaping::Strict {
+        if escaping == Escaping::Percent {
             // Before 2.7 the file server would overwrite it.
             names.push("ETag");
         }

@@ -108,7 +108,7 @@ impl<'a> Front<'a> {
         }
         let wanted = match (self.installed, self.backend) {
             (Escaping::Raw, _) => "What is installed here reads names as `escaping = \"raw\"`.",
-            (Escaping::Strict, _) => {
+            (Escaping::Percent, _) => {
                 "What is installed here reads names as `escaping = \"strict\"`."
             }
             (Escaping::Unstated, BackendKind::Caddy) => {

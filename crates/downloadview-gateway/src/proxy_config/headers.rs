@@ -49,10 +49,12 @@ pub(super) const ALWAYS_KEPT: [(&str, bool); 6] = [
     ("Content-Language", false),
 ];
 
-/// The `keep_headers` of the file that are not named anyway, each once, in its first spelling.
+/// The headers that the file sets itself, and its `keep_headers`, where they are not named anyway: each once, in its
+/// first spelling.
 pub(super) fn also_kept<'a>(config: &'a Config, named: &[&str]) -> Vec<&'a str> {
     let mut kept: Vec<&str> = Vec::new();
-    for name in &config.optimize.keep_headers {
+    let stated = config.stated_headers().map(|header| &header.spelling);
+    for name in config.optimize.keep_headers.iter().chain(stated) {
         let known = |other: &&str| other.eq_ignore_ascii_case(name);
         if !named.iter().any(known) && !kept.iter().any(known) {
             kept.push(name);

@@ -37,7 +37,7 @@ fn of_caddy(version: &str) -> Option<Escaping> {
     let (major, minor) = (next()?, next()?);
     Some(match (major, minor) < (2, 7) {
         true => Escaping::Raw,
-        false => Escaping::Strict,
+        false => Escaping::Percent,
     })
 }
 
@@ -49,7 +49,7 @@ fn apache() -> Option<Escaping> {
     let directive = b"XSendFileUnescape";
     let knows = module.windows(directive.len()).any(|it| it == directive);
     Some(match knows {
-        true => Escaping::Strict,
+        true => Escaping::Percent,
         false => Escaping::Raw,
     })
 }
@@ -63,9 +63,9 @@ mod tests {
         for (version, expected) in [
             ("2.6.2\n", Some(Escaping::Raw)),
             ("v2.6.4 h1:abc", Some(Escaping::Raw)),
-            ("v2.7.0", Some(Escaping::Strict)),
-            ("v2.11.7 h1:abc=\n", Some(Escaping::Strict)),
-            ("v3.0.0", Some(Escaping::Strict)),
+            ("v2.7.0", Some(Escaping::Percent)),
+            ("v2.11.7 h1:abc=\n", Some(Escaping::Percent)),
+            ("v3.0.0", Some(Escaping::Percent)),
             ("(devel)", None),
             ("", None),
         ] {

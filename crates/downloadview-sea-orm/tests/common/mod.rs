@@ -3,14 +3,13 @@
 // Each test file takes what it needs; SeaORM's macros make everything public.
 #![allow(dead_code, unreachable_pub)]
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use downloadview::backend::Nginx;
-use downloadview::content::{BoxFuture, Content, Metadata};
-use downloadview::storage::{MemoryStorage, Storage, StorageName};
+use downloadview::content::{BoxFuture, Content, Metadata, Want};
+use downloadview::storage::{MemoryStorage, Places, Storage, StorageName};
 use downloadview::view::RouteParameters;
 use downloadview::{DownloadBody, DownloadView, OptimizeLayer, Optimizer, Result, Rule};
 use http::{Request, Response};
@@ -140,18 +139,18 @@ impl Counted {
 }
 
 impl Storage for Counted {
-    fn metadata<'a>(&'a self, name: &'a StorageName) -> BoxFuture<'a, Result<Metadata>> {
+    fn look<'a>(&'a self, name: &'a StorageName) -> BoxFuture<'a, Result<Metadata>> {
         self.looks.fetch_add(1, Ordering::Relaxed);
-        self.files.metadata(name)
+        self.files.look(name)
     }
 
-    fn open<'a>(&'a self, name: &'a StorageName) -> BoxFuture<'a, Result<Content>> {
+    fn open<'a>(&'a self, name: &'a StorageName, want: Want<'a>) -> BoxFuture<'a, Result<Content>> {
         self.opens.fetch_add(1, Ordering::Relaxed);
-        self.files.open(name)
+        self.files.open(name, want)
     }
 
-    fn path(&self, name: &StorageName) -> Option<PathBuf> {
-        Some(format!("/srv/{name}").into())
+    fn places(&self, name: &StorageName) -> Places {
+        Places::new().with_path(format!("/srv/{name}"))
     }
 }
 

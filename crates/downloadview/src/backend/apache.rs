@@ -2,7 +2,7 @@
 //!
 //! - **Header:** `X-Sendfile`, an absolute path below an `XSendFilePath`. mod_xsendfile 0.12, which
 //!   distributions ship, takes the bytes as they are ([`Escaping::Raw`]); 1.0 percent-decodes them
-//!   unless told not to ([`Escaping::Strict`]). The wrong one serves another file.
+//!   unless told not to ([`Escaping::Percent`]). The wrong one serves another file.
 //! - **Cannot carry**, raw: control bytes, a blank at the end. Strict: nothing.
 //! - **What survives:** every header of the application but `Content-Length` and
 //!   `Content-Encoding`; so a file that is stored compressed cannot be announced and is streamed.
@@ -14,20 +14,18 @@
 //!
 //! <https://tn123.org/mod_xsendfile/>
 
-use http::{HeaderName, HeaderValue, header, response};
+use http::{HeaderMap, header};
 
-use super::{Backend, CannotCarry, Escaping, either, raw};
+use super::{Backend, CannotCarry, Escaping, HandOff, either, percent_encoded, raw_bytes};
+use crate::headers::hand_off::X_SENDFILE;
 use crate::rule::{Target, TargetKind};
-use crate::storage::strict;
-
-const SENDFILE: HeaderName = HeaderName::from_static("x-sendfile");
 
 /// Apache with `X-Sendfile`.
 ///
 /// ```
 /// use downloadview::backend::{Apache, Escaping};
 /// let debian = Apache::new().escaping(Escaping::Raw);
-/// let with_1_0 = Apache::new().escaping(Escaping::Strict);
+/// let with_1_0 = Apache::new().escaping(Escaping::Percent);
 /// ```
 #[derive(Debug, Clone, Default)]
 #[doc(alias = "XSendfileMiddleware")]
@@ -43,7 +41,7 @@ impl Apache {
     }
 
     /// How the module reads the path: [`Escaping::Raw`] for 0.12, which distributions ship,
-    /// [`Escaping::Strict`] for 1.0. Default: [`Escaping::Unstated`].
+    /// [`Escaping::Percent`] for 1.0. Default: [`Escaping::Unstated`].
     #[must_use]
     pub fn escaping(mut self, escaping: Escaping) -> Self {
         self.escaping = escaping;
@@ -60,8 +58,8 @@ impl Backend for Apache {
         TargetKind::Path
     }
 
-    fn delegate(&self, target: &Target, head: &mut response::Parts) -> Result<(), CannotCarry> {
-        if head.headers.contains_key(header::CONTENT_ENCODING) {
+    fn hand_off(&self, target: &Target, headers: &HeaderMap) -> Result<HandOff, CannotCarry> {
+        if headers.contains_key(header::CONTENT_ENCODING) {
             let why = "apache removes the Content-Encoding of a file that is stored compressed";
             return Err(CannotCarry { why });
         }
@@ -73,13 +71,10 @@ impl Backend for Apache {
                 "whether this apache decodes the name is not known: state its escaping, raw for \
                  mod_xsendfile 0.12, strict for 1.0",
             )?,
-            Escaping::Raw => raw(path)?,
-            Escaping::Strict => {
-                HeaderValue::try_from(strict(&path)).map_err(|_| CannotCarry { why })?
-            }
+            Escaping::Raw => raw_bytes(path)?,
+            Escaping::Percent => percent_encoded(&path),
         };
-        head.headers.insert(SENDFILE, value);
-        Ok(())
+        Ok(HandOff::new(X_SENDFILE, value))
     }
 }
 
@@ -93,7 +88,7 @@ mod tests {
     #[test]
     fn names_its_header() {
         let head = delegated(Apache::new().escaping(Escaping::Raw), local_file("a.txt"));
-        assert_eq!(head.headers[SENDFILE], "/srv/media/a.txt");
+        assert_eq!(head.headers[X_SENDFILE], "/srv/media/a.txt");
     }
 
     #[test]
@@ -104,11 +99,11 @@ mod tests {
             ("a%20b", "a%20b", "a%2520b"),
         ] {
             let head = delegated(Apache::new().escaping(Escaping::Raw), local_file(name));
-            let sent = head.headers[SENDFILE].as_bytes();
+            let sent = head.headers[X_SENDFILE].as_bytes();
             assert_eq!(sent, format!("/srv/media/{raw}").as_bytes());
-            let decoding = Apache::new().escaping(Escaping::Strict);
+            let decoding = Apache::new().escaping(Escaping::Percent);
             let head = delegated(decoding, local_file(name));
-            assert_eq!(head.headers[SENDFILE], format!("/srv/media/{strict}"));
+            assert_eq!(head.headers[X_SENDFILE], format!("/srv/media/{strict}"));
         }
     }
 
@@ -126,7 +121,7 @@ mod tests {
                 refusal(Apache::new().escaping(Escaping::Raw), local_file(name)).is_some(),
                 "{name:?}"
             );
-            let decoding = Apache::new().escaping(Escaping::Strict);
+            let decoding = Apache::new().escaping(Escaping::Percent);
             assert_eq!(refusal(decoding, local_file(name)), None, "{name:?}");
         }
     }
@@ -134,16 +129,14 @@ mod tests {
     #[test]
     fn a_file_that_is_stored_compressed_is_streamed() {
         let (mut head, ()) = Response::new(()).into_parts();
-        let gzip = HeaderValue::from_static("gzip");
+        let gzip = http::HeaderValue::from_static("gzip");
         head.headers.insert(header::CONTENT_ENCODING, gzip);
-        let target = Target::Path {
-            folder: std::path::Path::new("/srv").into(),
-            name: crate::storage::StorageName::parse("a").unwrap(),
-        };
+        let name = crate::storage::StorageName::parse("a").unwrap();
+        let target = Target::path("/srv".as_ref(), name);
         assert!(
             Apache::new()
                 .escaping(Escaping::Raw)
-                .delegate(&target, &mut head)
+                .hand_off(&target, &head.headers)
                 .is_err()
         );
     }

@@ -2,7 +2,7 @@
 //! `reverse_proxy` and `handle_response`.
 //!
 //! - **Header:** `X-Accel-Redirect`, a path below the `root` of the matching handler. Caddy 2.7 and
-//!   later percent-decode it ([`Escaping::Strict`]); 2.6, which Debian 12 ships, takes the bytes as they
+//!   later percent-decode it ([`Escaping::Percent`]); 2.6, which Debian 12 ships, takes the bytes as they
 //!   are ([`Escaping::Raw`]). The wrong one serves another file.
 //! - **Cannot carry**, raw: control bytes, a blank at the end, `?`, which would start a query.
 //!   Strict: nothing.
@@ -15,20 +15,18 @@
 //!
 //! <https://caddyserver.com/docs/caddyfile/directives/reverse_proxy#intercepting-responses>
 
-use http::{HeaderName, HeaderValue, response};
+use http::HeaderMap;
 
-use super::{Backend, CannotCarry, Escaping, either, raw};
+use super::{Backend, CannotCarry, Escaping, HandOff, either, percent_encoded, raw_bytes};
 use crate::content::{ETag, Metadata};
+use crate::headers::hand_off::X_ACCEL_REDIRECT;
 use crate::rule::{Target, TargetKind};
-use crate::storage::strict;
-
-const REDIRECT: HeaderName = HeaderName::from_static("x-accel-redirect");
 
 /// Caddy with `X-Accel-Redirect`.
 ///
 /// ```
 /// use downloadview::backend::{Caddy, Escaping};
-/// let current = Caddy::new().escaping(Escaping::Strict);
+/// let current = Caddy::new().escaping(Escaping::Percent);
 /// let debian_12 = Caddy::new().escaping(Escaping::Raw);
 /// ```
 #[derive(Debug, Clone, Default)]
@@ -43,7 +41,7 @@ impl Caddy {
         Self::default()
     }
 
-    /// How Caddy reads the path: [`Escaping::Raw`] before 2.7, [`Escaping::Strict`] from then on.
+    /// How Caddy reads the path: [`Escaping::Raw`] before 2.7, [`Escaping::Percent`] from then on.
     /// Default: [`Escaping::Unstated`].
     #[must_use]
     pub fn escaping(mut self, escaping: Escaping) -> Self {
@@ -67,11 +65,11 @@ impl Backend for Caddy {
                 let (modified, size) = metadata.seen_by_proxies()?;
                 ETag::of_file_in_base_36(modified, size)
             }
-            Escaping::Strict | Escaping::Unstated => None,
+            Escaping::Percent | Escaping::Unstated => None,
         }
     }
 
-    fn delegate(&self, target: &Target, head: &mut response::Parts) -> Result<(), CannotCarry> {
+    fn hand_off(&self, target: &Target, _: &HeaderMap) -> Result<HandOff, CannotCarry> {
         let why = "caddy takes a URI, not a path";
         let uri = target.to_uri().ok_or(CannotCarry { why })?;
         let value = match self.escaping {
@@ -84,13 +82,10 @@ impl Backend for Caddy {
                 let why = "caddy before 2.7 takes `?` for the start of a query";
                 return Err(CannotCarry { why });
             }
-            Escaping::Raw => raw(uri)?,
-            Escaping::Strict => {
-                HeaderValue::try_from(strict(&uri)).map_err(|_| CannotCarry { why })?
-            }
+            Escaping::Raw => raw_bytes(uri)?,
+            Escaping::Percent => percent_encoded(&uri),
         };
-        head.headers.insert(REDIRECT, value);
-        Ok(())
+        Ok(HandOff::new(X_ACCEL_REDIRECT, value))
     }
 }
 
@@ -107,8 +102,11 @@ mod tests {
 
     #[test]
     fn names_its_header() {
-        let head = delegated(Caddy::new().escaping(Escaping::Strict), local_file("a.txt"));
-        assert_eq!(head.headers[REDIRECT], "/_internal/media/a.txt");
+        let head = delegated(
+            Caddy::new().escaping(Escaping::Percent),
+            local_file("a.txt"),
+        );
+        assert_eq!(head.headers[X_ACCEL_REDIRECT], "/_internal/media/a.txt");
     }
 
     #[test]
@@ -120,10 +118,13 @@ mod tests {
             ("{path}#x", "{path}#x", "%7Bpath%7D%23x"),
         ] {
             let head = delegated(caddy_2_6(), local_file(name));
-            let sent = head.headers[REDIRECT].as_bytes();
+            let sent = head.headers[X_ACCEL_REDIRECT].as_bytes();
             assert_eq!(sent, format!("/_internal/media/{raw}").as_bytes());
-            let head = delegated(Caddy::new().escaping(Escaping::Strict), local_file(name));
-            assert_eq!(head.headers[REDIRECT], format!("/_internal/media/{strict}"));
+            let head = delegated(Caddy::new().escaping(Escaping::Percent), local_file(name));
+            assert_eq!(
+                head.headers[X_ACCEL_REDIRECT],
+                format!("/_internal/media/{strict}")
+            );
         }
     }
 
@@ -132,7 +133,7 @@ mod tests {
         for name in ["a?b", "a\nb", "a\u{7f}", "a "] {
             assert!(refusal(caddy_2_6(), local_file(name)).is_some(), "{name:?}");
             assert_eq!(
-                refusal(Caddy::new().escaping(Escaping::Strict), local_file(name)),
+                refusal(Caddy::new().escaping(Escaping::Percent), local_file(name)),
                 None,
                 "{name:?}"
             );
@@ -147,24 +148,24 @@ mod tests {
         let tag = caddy_2_6().own_etag(&metadata).unwrap();
         assert_eq!(tag.as_str(), "\"qgljwg2s\"");
         assert_eq!(
-            Caddy::new().escaping(Escaping::Strict).own_etag(&metadata),
+            Caddy::new().escaping(Escaping::Percent).own_etag(&metadata),
             None
         );
     }
 
     #[test]
     fn keeps_the_disposition() {
-        tests::assert_keeps_the_disposition(Caddy::new().escaping(Escaping::Strict));
+        tests::assert_keeps_the_disposition(Caddy::new().escaping(Escaping::Percent));
     }
 
     #[test]
     fn drops_the_body_length() {
-        tests::assert_drops_the_body_length(Caddy::new().escaping(Escaping::Strict));
+        tests::assert_drops_the_body_length(Caddy::new().escaping(Escaping::Percent));
     }
 
     #[test]
     fn leaves_ranges_to_the_proxy() {
-        tests::assert_leaves_ranges_to_the_proxy(Caddy::new().escaping(Escaping::Strict));
+        tests::assert_leaves_ranges_to_the_proxy(Caddy::new().escaping(Escaping::Percent));
     }
 
     #[test]
@@ -182,6 +183,6 @@ mod tests {
 
     #[test]
     fn refuses_the_wrong_target() {
-        tests::assert_refuses_the_wrong_target(&Caddy::new().escaping(Escaping::Strict));
+        tests::assert_refuses_the_wrong_target(&Caddy::new().escaping(Escaping::Percent));
     }
 }

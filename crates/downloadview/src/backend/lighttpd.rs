@@ -14,14 +14,11 @@
 //!
 //! <https://redmine.lighttpd.net/projects/lighttpd/wiki/X-LIGHTTPD-send-file>
 
-use http::{HeaderName, HeaderValue, response};
+use http::{HeaderMap, HeaderValue};
 
-use super::{Backend, CannotCarry};
+use super::{Backend, CannotCarry, HandOff, percent_encoded};
+use crate::headers::hand_off::{X_LIGHTTPD_KBYTES_PER_SECOND, X_SENDFILE};
 use crate::rule::{Target, TargetKind};
-use crate::storage::strict;
-
-const SENDFILE: HeaderName = HeaderName::from_static("x-sendfile");
-const RATE: HeaderName = HeaderName::from_static("x-lighttpd-kbytes-per-second");
 
 /// lighttpd with `X-Sendfile`.
 ///
@@ -59,13 +56,13 @@ impl Backend for Lighttpd {
         TargetKind::Path
     }
 
-    fn delegate(&self, target: &Target, head: &mut response::Parts) -> Result<(), CannotCarry> {
+    fn hand_off(&self, target: &Target, _: &HeaderMap) -> Result<HandOff, CannotCarry> {
         let value = escape(target).map_err(|why| CannotCarry { why })?;
-        head.headers.insert(SENDFILE, value);
-        if let Some(rate) = &self.rate {
-            head.headers.insert(RATE, rate.clone());
-        }
-        Ok(())
+        let hand_off = HandOff::new(X_SENDFILE, value);
+        Ok(match &self.rate {
+            Some(rate) => hand_off.with(X_LIGHTTPD_KBYTES_PER_SECOND, rate.clone()),
+            None => hand_off,
+        })
     }
 }
 
@@ -77,30 +74,28 @@ fn escape(target: &Target) -> Result<HeaderValue, &'static str> {
         return Err("lighttpd replaces control bytes in a name");
     }
     if std::str::from_utf8(&path).is_err() {
-        return Err("lighttpd refuses a name that is no UTF-8");
+        return Err("lighttpd refuses a name that is not valid UTF-8");
     }
-    HeaderValue::try_from(strict(&path)).map_err(|_| "the name cannot be encoded")
+    Ok(percent_encoded(&path))
 }
 
 #[cfg(test)]
 mod tests {
-    use http::Response;
-
     use super::*;
     use crate::optimize::tests::{self, delegated, local_file, refusal};
 
     #[test]
     fn names_its_header() {
         let head = delegated(Lighttpd::new(), local_file("a.txt"));
-        assert_eq!(head.headers[SENDFILE], "/srv/media/a.txt");
-        assert!(!head.headers.contains_key(RATE));
+        assert_eq!(head.headers[X_SENDFILE], "/srv/media/a.txt");
+        assert!(!head.headers.contains_key(X_LIGHTTPD_KBYTES_PER_SECOND));
     }
 
     #[test]
     fn rounds_a_rate_up_to_whole_kibibytes() {
         for (bytes, header) in [(0, "0"), (1, "1"), (1024, "1"), (1025, "2")] {
             let head = delegated(Lighttpd::new().limit_rate(bytes), local_file("a.txt"));
-            assert_eq!(head.headers[RATE], header);
+            assert_eq!(head.headers[X_LIGHTTPD_KBYTES_PER_SECOND], header);
         }
     }
 
@@ -112,7 +107,7 @@ mod tests {
             ("a%20b", "a%2520b"),
         ] {
             let head = delegated(Lighttpd::new(), local_file(name));
-            assert_eq!(head.headers[SENDFILE], format!("/srv/media/{value}"));
+            assert_eq!(head.headers[X_SENDFILE], format!("/srv/media/{value}"));
         }
     }
 
@@ -124,12 +119,10 @@ mod tests {
                 "{name:?}"
             );
         }
-        let target = Target::Path {
-            folder: std::path::Path::new("/srv").into(),
-            name: crate::storage::StorageName::parse(b"caf\xe9").unwrap(),
-        };
-        let (mut head, ()) = Response::new(()).into_parts();
-        assert!(Lighttpd::new().delegate(&target, &mut head).is_err());
+        let name = crate::storage::StorageName::parse(b"caf\xe9").unwrap();
+        let target = Target::path("/srv".as_ref(), name);
+        let refused = Lighttpd::new().hand_off(&target, &HeaderMap::new());
+        assert!(refused.is_err());
         assert_eq!(refusal(Lighttpd::new(), local_file("a ")), None);
     }
 

@@ -10,17 +10,45 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderValue, response};
+use http::{HeaderMap, HeaderValue};
 
 pub use self::apache::Apache;
 pub use self::caddy::Caddy;
 pub use self::lighttpd::Lighttpd;
 pub use self::nginx::{Buffering, Expires, Nginx};
 use crate::content::{ETag, Metadata};
+pub use crate::headers::hand_off::HandOff;
 use crate::rule::{Target, TargetKind};
 use crate::storage::strict;
 
 /// A reverse proxy that sends files on the application's word. Held as `Arc<dyn Backend>`.
+///
+/// ```
+/// use downloadview::backend::{Backend, CannotCarry, HandOff, percent_encoded};
+/// use downloadview::rule::{Target, TargetKind};
+/// use http::{HeaderMap, HeaderName};
+///
+/// /// A proxy that takes a percent-encoded path in a header of its own.
+/// #[derive(Debug)]
+/// struct Carrier;
+///
+/// impl Backend for Carrier {
+///     fn name(&self) -> &'static str {
+///         "carrier"
+///     }
+///
+///     fn accepts(&self) -> TargetKind {
+///         TargetKind::Path
+///     }
+///
+///     fn hand_off(&self, target: &Target, _: &HeaderMap) -> Result<HandOff, CannotCarry> {
+///         let why = "carrier takes a path";
+///         let path = target.to_path_bytes().ok_or(CannotCarry { why })?;
+///         let header = HeaderName::from_static("x-carrier-send");
+///         Ok(HandOff::new(header, percent_encoded(&path)))
+///     }
+/// }
+/// ```
 pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// The name in logs, configuration and errors: `nginx`.
     fn name(&self) -> &'static str;
@@ -35,13 +63,14 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
         None
     }
 
-    /// Writes the hand-off headers into a head that is otherwise ready.
+    /// The headers that hand `target` to the proxy. `headers` are those of the answer, with what is
+    /// known of the file: type and coding.
     ///
     /// # Errors
     ///
-    /// [`CannotCarry`] if the header cannot hold this target; the head is unchanged then, and the
-    /// file is streamed.
-    fn delegate(&self, target: &Target, head: &mut response::Parts) -> Result<(), CannotCarry>;
+    /// [`CannotCarry`] if the header cannot hold this target, or the proxy would not pass such a file
+    /// on as it is; the file is left to the next rule then, or streamed.
+    fn hand_off(&self, target: &Target, headers: &HeaderMap) -> Result<HandOff, CannotCarry>;
 }
 
 /// Why a proxy's header cannot hold a name.
@@ -62,23 +91,39 @@ pub enum Escaping {
     Unstated,
     /// The bytes as they are.
     Raw,
-    /// Percent-decoded: every byte but `A-Z a-z 0-9 - . _ ~ /` is sent as `%XX`.
-    Strict,
+    /// Percent-decoded by the proxy: every byte but `A-Z a-z 0-9 - . _ ~ /` is sent as `%XX`.
+    Percent,
+}
+
+/// A path as a header value, percent-encoded: every byte but `A-Z a-z 0-9 - . _ ~ /` as `%XX`. Any name
+/// can be written that way.
+///
+/// ```
+/// use downloadview::backend::percent_encoded;
+/// assert_eq!(percent_encoded(b"/a b/\xff.txt"), "/a%20b/%FF.txt");
+/// ```
+#[must_use]
+pub fn percent_encoded(path: &[u8]) -> HeaderValue {
+    HeaderValue::from_maybe_shared(Bytes::from(strict(path))).expect("visible ASCII")
 }
 
 /// A path that both ways spell alike.
 fn either(path: Vec<u8>, why: &'static str) -> Result<HeaderValue, CannotCarry> {
     match strict(&path).as_bytes() == path {
-        true => raw(path),
+        true => raw_bytes(path),
         false => Err(CannotCarry { why }),
     }
 }
 
-/// A path as a header value, byte for byte. A header can hold no control byte, and loses a blank at
-/// its end.
-fn raw(path: Vec<u8>) -> Result<HeaderValue, CannotCarry> {
+/// A path as a header value, byte for byte.
+///
+/// # Errors
+///
+/// [`CannotCarry`] for a control byte, which a header cannot hold, and for a space or tab at the end,
+/// which it loses.
+pub fn raw_bytes(path: Vec<u8>) -> Result<HeaderValue, CannotCarry> {
     if matches!(path.last(), Some(b' ' | b'\t')) {
-        let why = "a header loses the blank at the end of the name";
+        let why = "a header loses the space at the end of the name";
         return Err(CannotCarry { why });
     }
     let why = "a header cannot hold the control bytes of the name";
@@ -99,7 +144,7 @@ impl<B: Backend + ?Sized> Backend for Arc<B> {
         (**self).own_etag(metadata)
     }
 
-    fn delegate(&self, target: &Target, head: &mut response::Parts) -> Result<(), CannotCarry> {
-        (**self).delegate(target, head)
+    fn hand_off(&self, target: &Target, headers: &HeaderMap) -> Result<HandOff, CannotCarry> {
+        (**self).hand_off(target, headers)
     }
 }

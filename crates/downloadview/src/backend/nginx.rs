@@ -21,19 +21,14 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{HeaderName, HeaderValue, response};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{Backend, CannotCarry};
+use super::{Backend, CannotCarry, HandOff, percent_encoded};
 use crate::content::{ETag, Metadata};
+use crate::headers::hand_off::{
+    X_ACCEL_BUFFERING, X_ACCEL_CHARSET, X_ACCEL_EXPIRES, X_ACCEL_LIMIT_RATE, X_ACCEL_REDIRECT,
+};
 use crate::rule::{Target, TargetKind};
-use crate::storage::strict;
-
-const REDIRECT: HeaderName = HeaderName::from_static("x-accel-redirect");
-const LIMIT_RATE: HeaderName = HeaderName::from_static("x-accel-limit-rate");
-const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
-const EXPIRES: HeaderName = HeaderName::from_static("x-accel-expires");
-const CHARSET: HeaderName = HeaderName::from_static("x-accel-charset");
 
 /// Whether nginx buffers the answer: `X-Accel-Buffering`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -75,7 +70,7 @@ impl Nginx {
     /// The most bytes a second for one download; 0 for no limit. Default: nginx's own setting.
     #[must_use]
     pub fn limit_rate(self, bytes_per_second: u64) -> Self {
-        self.option(LIMIT_RATE, HeaderValue::from(bytes_per_second))
+        self.option(X_ACCEL_LIMIT_RATE, HeaderValue::from(bytes_per_second))
     }
 
     /// Whether nginx buffers. A file that it reads itself is not affected.
@@ -86,7 +81,7 @@ impl Nginx {
             Buffering::On => "yes",
             Buffering::Off => "no",
         };
-        self.option(BUFFERING, HeaderValue::from_static(value))
+        self.option(X_ACCEL_BUFFERING, HeaderValue::from_static(value))
     }
 
     /// How long nginx's cache may keep the answer. A delegated answer itself is never cached.
@@ -96,14 +91,14 @@ impl Nginx {
             Expires::Never => 0,
             Expires::After(duration) => duration.as_secs(),
         };
-        self.option(EXPIRES, HeaderValue::from(seconds))
+        self.option(X_ACCEL_EXPIRES, HeaderValue::from(seconds))
     }
 
     /// `X-Accel-Charset`. Better left alone: the charset belongs into the media type, and nginx logs
     /// an error on every download for a charset that its configuration does not name.
     #[must_use]
     pub fn charset(self, charset: HeaderValue) -> Self {
-        self.option(CHARSET, charset)
+        self.option(X_ACCEL_CHARSET, charset)
     }
 
     fn option(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -127,23 +122,17 @@ impl Backend for Nginx {
         ETag::of_file_in_seconds(modified, size)
     }
 
-    fn delegate(&self, target: &Target, head: &mut response::Parts) -> Result<(), CannotCarry> {
-        let value = escape(target)?;
-        head.headers.insert(REDIRECT, value);
-        for (name, value) in &self.options {
-            head.headers.insert(name, value.clone());
-        }
-        Ok(())
+    fn hand_off(&self, target: &Target, _: &HeaderMap) -> Result<HandOff, CannotCarry> {
+        let why = "nginx takes a URI, not a path";
+        let uri = target.to_uri().ok_or(CannotCarry { why })?;
+        let hand_off = HandOff::new(X_ACCEL_REDIRECT, percent_encoded(&uri));
+        Ok(self
+            .options
+            .iter()
+            .fold(hand_off, |hand_off, (name, value)| {
+                hand_off.with(name.clone(), value.clone())
+            }))
     }
-}
-
-fn escape(target: &Target) -> Result<HeaderValue, CannotCarry> {
-    const WRONG: CannotCarry = CannotCarry {
-        why: "nginx takes a URI, not a path",
-    };
-    let uri = target.to_uri().ok_or(WRONG)?;
-    let value = Bytes::from(strict(&uri));
-    HeaderValue::from_maybe_shared(value).map_err(|_| WRONG)
 }
 
 #[cfg(test)]
@@ -154,7 +143,7 @@ mod tests {
     #[test]
     fn names_its_header() {
         let head = delegated(Nginx::new(), local_file("a.txt"));
-        assert_eq!(head.headers[REDIRECT], "/_internal/media/a.txt");
+        assert_eq!(head.headers[X_ACCEL_REDIRECT], "/_internal/media/a.txt");
         let options = head
             .headers
             .keys()
@@ -170,12 +159,12 @@ mod tests {
             .expires(Expires::After(Duration::from_millis(60_900)))
             .charset(HeaderValue::from_static("utf-8"));
         let head = delegated(nginx, local_file("a.txt"));
-        assert_eq!(head.headers[LIMIT_RATE], "1024");
-        assert_eq!(head.headers[BUFFERING], "no");
-        assert_eq!(head.headers[EXPIRES], "60");
-        assert_eq!(head.headers[CHARSET], "utf-8");
+        assert_eq!(head.headers[X_ACCEL_LIMIT_RATE], "1024");
+        assert_eq!(head.headers[X_ACCEL_BUFFERING], "no");
+        assert_eq!(head.headers[X_ACCEL_EXPIRES], "60");
+        assert_eq!(head.headers[X_ACCEL_CHARSET], "utf-8");
         let head = delegated(Nginx::new().expires(Expires::Never), local_file("a.txt"));
-        assert_eq!(head.headers[EXPIRES], "0");
+        assert_eq!(head.headers[X_ACCEL_EXPIRES], "0");
     }
 
     #[test]
@@ -189,7 +178,10 @@ mod tests {
             ("$uri", "%24uri"),
         ] {
             let head = delegated(Nginx::new(), local_file(name));
-            assert_eq!(head.headers[REDIRECT], format!("/_internal/media/{value}"));
+            assert_eq!(
+                head.headers[X_ACCEL_REDIRECT],
+                format!("/_internal/media/{value}")
+            );
         }
     }
 

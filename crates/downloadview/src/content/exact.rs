@@ -1,5 +1,6 @@
 //! Holds a content to its word: exactly the promised bytes, or an error.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -33,6 +34,18 @@ impl Exact {
     /// Bytes still to come.
     pub(crate) fn left(&self) -> u64 {
         self.left + self.last.as_ref().map_or(0, Bytes::len) as u64
+    }
+
+    /// Reads to the end of what should be empty.
+    ///
+    /// # Errors
+    ///
+    /// That of the stream, and [`Error::Overlong`].
+    pub(crate) async fn expect_end(mut self) -> Result<()> {
+        match poll_fn(|cx| Pin::new(&mut self).poll_next(cx)).await {
+            Some(Err(error)) => Err(error),
+            _ => Ok(()),
+        }
     }
 
     fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {

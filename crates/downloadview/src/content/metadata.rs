@@ -115,7 +115,7 @@ impl Metadata {
     /// Whether parts can be read without reading the whole: then ranges are offered.
     #[must_use]
     #[doc(alias = "Accept-Ranges")]
-    pub fn ranges(&self) -> bool {
+    pub fn supports_ranges(&self) -> bool {
         self.ranges
     }
 

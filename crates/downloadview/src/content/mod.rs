@@ -16,6 +16,7 @@ mod metadata;
 mod open;
 mod range;
 mod stream;
+mod want;
 
 use std::fmt;
 use std::pin::Pin;
@@ -38,6 +39,7 @@ pub(crate) use self::metadata::whole_seconds;
 pub(crate) use self::open::{Purpose, look_at_path, on_blocking_pool, open_path};
 pub use self::range::ByteRange;
 pub use self::stream::ByteStream;
+pub use self::want::Want;
 use crate::error::{Error, Result};
 
 /// A boxed future, as the traits that live behind `dyn` return it.
@@ -53,9 +55,11 @@ enum Source {
     Bytes(Bytes),
     #[cfg(feature = "fs")]
     Local(Arc<std::fs::File>, local::Manner),
-    Ranged(Box<dyn Fn(ByteRange) -> ByteStream + Send + Sync>),
+    Ranged(Box<ReadPart>),
     Once(ByteStream),
 }
+
+type ReadPart = dyn Fn(ByteRange) -> BoxFuture<'static, Result<ByteStream>> + Send + Sync;
 
 impl Content {
     /// Bytes in memory. The size is theirs, whatever `metadata` states; ranges are offered.
@@ -92,13 +96,26 @@ impl Content {
 
     /// A content whose parts are fetched by `read`, called once for each part (a store that takes
     /// ranges). `metadata` must state the size, or no range is offered.
-    pub fn ranged(
-        metadata: Metadata,
-        read: impl Fn(ByteRange) -> ByteStream + Send + Sync + 'static,
-    ) -> Self {
+    ///
+    /// What `read` fails with before it has a stream becomes the status of the answer
+    /// ([`Error::Unavailable`]: 503); what the stream fails with later ends the connection.
+    ///
+    /// ```
+    /// use downloadview::content::{ByteRange, ByteStream, Content, Metadata};
+    ///
+    /// async fn fetch(part: ByteRange) -> downloadview::Result<ByteStream> {
+    ///     Ok(ByteStream::from_bytes(vec![b'x'; part.len() as usize]))
+    /// }
+    /// let content = Content::ranged(Metadata::new().with_size(1 << 40), fetch);
+    /// ```
+    pub fn ranged<F, Fut>(metadata: Metadata, read: F) -> Self
+    where
+        F: Fn(ByteRange) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<ByteStream>> + Send + 'static,
+    {
         Self {
             metadata: metadata.with_ranges(),
-            source: Source::Ranged(Box::new(read)),
+            source: Source::Ranged(Box::new(move |part| Box::pin(read(part)))),
         }
     }
 
@@ -123,14 +140,23 @@ impl Content {
     }
 
     /// All the bytes.
-    #[must_use]
-    pub fn into_stream(self) -> ByteStream {
-        if let Source::Once(stream) = self.source {
-            return stream;
-        }
-        match ByteRange::new(0, self.metadata.size.unwrap_or(u64::MAX)) {
-            Some(all) => self.stream_of(all),
-            None => ByteStream::from_bytes(Bytes::new()),
+    ///
+    /// # Errors
+    ///
+    /// What a store fails with before the first byte.
+    pub async fn into_stream(self) -> Result<ByteStream> {
+        let Self { metadata, source } = self;
+        let content = match source {
+            Source::Once(stream) => return Ok(stream),
+            source => Self { metadata, source },
+        };
+        match ByteRange::new(0, content.metadata.size.unwrap_or(u64::MAX)) {
+            Some(all) => {
+                let stream = content.stream(all);
+                drop(content);
+                stream.await
+            }
+            None => Ok(ByteStream::from_bytes(Bytes::new())),
         }
     }
 
@@ -138,31 +164,45 @@ impl Content {
     ///
     /// # Errors
     ///
-    /// [`Error::Consumed`] if the content can only be read as a whole.
-    pub fn stream(&self, range: ByteRange) -> Result<ByteStream> {
-        match self.source {
-            Source::Once(_) => Err(Error::Consumed),
-            _ => Ok(self.stream_of(range)),
+    /// [`Error::Consumed`] if the content can only be read as a whole; what a store fails with before
+    /// the first byte.
+    pub fn stream(
+        &self,
+        range: ByteRange,
+    ) -> impl Future<Output = Result<ByteStream>> + Send + use<> {
+        let part = self.part(range);
+        async move {
+            match part {
+                Part::Ready(stream) => stream,
+                Part::Fetched(stream) => stream.await,
+            }
         }
     }
 
-    fn stream_of(&self, range: ByteRange) -> ByteStream {
-        match &self.source {
+    /// As [`stream`](Self::stream), for who polls.
+    pub(crate) fn part(&self, range: ByteRange) -> Part {
+        Part::Ready(match &self.source {
             Source::Bytes(bytes) => {
                 let end =
                     usize::try_from(range.end()).map_or(bytes.len(), |end| end.min(bytes.len()));
                 let start = usize::try_from(range.start()).map_or(end, |start| start.min(end));
-                ByteStream::from_bytes(bytes.slice(start..end))
+                Ok(ByteStream::from_bytes(bytes.slice(start..end)))
             }
             #[cfg(feature = "fs")]
             Source::Local(file, manner) => {
                 let reader = local::LocalReader::new(Arc::clone(file), range);
-                ByteStream::from_local(reader.in_manner(manner))
+                Ok(ByteStream::from_local(reader.in_manner(manner)))
             }
-            Source::Ranged(read) => read(range),
-            Source::Once(_) => ByteStream::from_bytes(Bytes::new()),
-        }
+            Source::Ranged(read) => return Part::Fetched(read(range)),
+            Source::Once(_) => Err(Error::Consumed),
+        })
     }
+}
+
+/// The bytes of a part, or the promise of them.
+pub(crate) enum Part {
+    Ready(Result<ByteStream>),
+    Fetched(BoxFuture<'static, Result<ByteStream>>),
 }
 
 impl fmt::Debug for Content {

@@ -11,19 +11,15 @@
 
 mod multipart;
 
-use std::future::poll_fn;
-use std::pin::Pin;
-
-use futures_core::Stream as _;
 use http::{
-    Extensions, HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version, header,
-    response,
+    Extensions, HeaderMap, HeaderValue, Method, Response, StatusCode, Version, header, response,
 };
 
-use crate::content::{ByteRange, ByteStream, Content, ETag, Exact, Metadata};
+use crate::content::{ByteRange, Content, ETag, Exact, Metadata};
 use crate::error::{Error, Result};
 use crate::headers::{ConditionalRequest, Ranges, Verdict};
-use crate::response::{Download, DownloadBody, DownloadResponse, refusal, with_headers_of};
+use crate::response::head::{self, Facts, Kind};
+use crate::response::{Download, DownloadBody, DownloadResponse, refusal};
 
 /// Answers `request` with a download, streaming its file. Errors become responses.
 ///
@@ -42,8 +38,10 @@ pub async fn deliver(
     request: &ConditionalRequest,
     response: DownloadResponse,
 ) -> Response<DownloadBody> {
-    let (head, download) = response.into_parts();
-    deliver_parts(request, head, &download, |_| None).await
+    match response.into_parts() {
+        Ok((head, download)) => deliver_parts(request, head, &download, |_| None).await.0,
+        Err(error) => error.into_response(),
+    }
 }
 
 /// Whether middleware may compress a response: everything but downloads. For tower-http it is a
@@ -68,94 +66,99 @@ pub fn may_be_compressed(
 #[derive(Debug, Clone, Copy)]
 struct Delivered;
 
+/// What became of a download that the application answers itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Delivery {
+    Whole,
+    Part,
+    Parts,
+    NotModified,
+    PreconditionFailed,
+    RangeNotSatisfiable,
+    Failed(StatusCode),
+}
+
 /// As [`deliver`], for a head that has come through middleware. `own_etag` is the tag that a proxy
 /// would state for the file, if it insists on one.
 pub(crate) async fn deliver_parts(
     request: &ConditionalRequest,
-    head: response::Parts,
-    download: &Download,
-    own_etag: impl Fn(&Metadata) -> Option<ETag>,
-) -> Response<DownloadBody> {
-    let source = match Source::of(request, download).await {
-        Ok(source) => source,
-        Err(error) => return with_headers_of(head, error.into_response()),
-    };
-    answer(request, head, download, source, own_etag)
-        .await
-        .unwrap_or_else(Error::into_response)
-}
-
-/// Steps 2 to 5.
-async fn answer(
-    request: &ConditionalRequest,
     mut head: response::Parts,
     download: &Download,
-    mut source: Source,
     own_etag: impl Fn(&Metadata) -> Option<ETag>,
-) -> Result<Response<DownloadBody>> {
-    download.disown_body(&mut head.headers);
-    head.extensions.insert(Delivered);
-    if let Some(etag) = own_etag(source.metadata()) {
-        source.set_etag(etag);
-    }
-    let metadata = source.metadata();
-    let conditional = head.status == StatusCode::OK && is_retrieval(request.method());
-    let ranges = if conditional {
-        let changed = |since| download.was_modified_since(metadata, since);
-        match request.evaluate(metadata, changed) {
-            Verdict::NotModified => return Ok(not_modified(head, metadata)),
-            Verdict::Failed => {
-                let failed = refusal(StatusCode::PRECONDITION_FAILED);
-                return Ok(with_headers_of(head, failed));
-            }
-            Verdict::Proceed => {}
-        }
-        ranges(request, metadata)
-    } else {
-        Ranges::Whole
+) -> (Response<DownloadBody>, Delivery) {
+    let mut content = match download.file().open(request.want()).await {
+        Ok(content) => content,
+        Err(error) => return failed(head, download, error),
     };
-    state(&mut head.headers, metadata, download);
-    match (ranges, source) {
-        (Ranges::Unsatisfiable, source) => {
-            Ok(with_headers_of(head, unsatisfiable(source.metadata())))
+    if let Some(etag) = own_etag(content.metadata()) {
+        content.metadata_mut().etag = Some(etag);
+    }
+    head.extensions.insert(Delivered);
+    let metadata = content.metadata().clone();
+    let facts = Facts::of(download, &metadata);
+    let content_type = head::type_of_content(&head.headers, &facts);
+    let answered = match judge(request, head.status, &metadata) {
+        Judged::NotModified => Ok(Answer::not_modified()),
+        Judged::PreconditionFailed => {
+            let refusal = refusal(StatusCode::PRECONDITION_FAILED);
+            let response = head::refused(head, download, refusal);
+            return (response, Delivery::PreconditionFailed);
         }
-        (Ranges::Single(range), Source::Opened(content)) => single(head, content, range).await,
-        (Ranges::Multiple(ranges), Source::Opened(content)) => {
-            multipart::response(head, content, &ranges).await
+        Judged::RangeNotSatisfiable(size) => {
+            let response = head::refused(head, download, unsatisfiable(size));
+            return (response, Delivery::RangeNotSatisfiable);
         }
-        // Whole; or a HEAD, which has no ranges: see `ConditionalRequest::ranges`.
-        (_, source) => whole(head, source).await,
+        Judged::Answered(ranges) => answer(request, content, ranges, content_type).await,
+    };
+    match answered {
+        Ok(answer) => {
+            let facts = Facts {
+                length: answer.length,
+                range: answer.range,
+                content_type: answer.content_type,
+                ..facts
+            };
+            head::render(&mut head, answer.kind, &facts);
+            (Response::from_parts(head, answer.body), answer.delivery)
+        }
+        Err(error) => failed(head, download, error),
     }
 }
 
-/// What step 1 got hold of.
-enum Source {
-    Opened(Content),
-    LookedAt(Metadata),
+fn failed(
+    head: response::Parts,
+    download: &Download,
+    error: Error,
+) -> (Response<DownloadBody>, Delivery) {
+    let delivery = Delivery::Failed(error.status());
+    let response = head::refused(head, download, error.into_response());
+    (response, delivery)
 }
 
-impl Source {
-    async fn of(request: &ConditionalRequest, download: &Download) -> Result<Self> {
-        let file = download.file();
-        match *request.method() {
-            // Opened as for GET, so that both say the same; nothing is read.
-            Method::HEAD => Ok(Self::LookedAt(file.open().await?.metadata().clone())),
-            _ => Ok(Self::Opened(file.open().await?)),
-        }
-    }
+/// What steps 2 and 3 come to.
+enum Judged {
+    NotModified,
+    PreconditionFailed,
+    /// Of a content of this size.
+    RangeNotSatisfiable(u64),
+    Answered(Ranges),
+}
 
-    fn metadata(&self) -> &Metadata {
-        match self {
-            Self::Opened(content) => content.metadata(),
-            Self::LookedAt(metadata) => metadata,
-        }
+fn judge(request: &ConditionalRequest, status: StatusCode, metadata: &Metadata) -> Judged {
+    if status != StatusCode::OK || !is_retrieval(request.method()) {
+        return Judged::Answered(Ranges::Whole);
     }
-
-    fn set_etag(&mut self, etag: ETag) {
-        match self {
-            Self::Opened(content) => content.metadata_mut().etag = Some(etag),
-            Self::LookedAt(metadata) => metadata.etag = Some(etag),
-        }
+    match request.evaluate(metadata) {
+        Verdict::NotModified => return Judged::NotModified,
+        Verdict::Failed => return Judged::PreconditionFailed,
+        Verdict::Proceed => {}
+    }
+    match metadata.size() {
+        Some(size) if metadata.supports_ranges() => match request.ranges(metadata, size) {
+            Ranges::Unsatisfiable => Judged::RangeNotSatisfiable(size),
+            ranges => Judged::Answered(ranges),
+        },
+        _ => Judged::Answered(Ranges::Whole),
     }
 }
 
@@ -163,119 +166,88 @@ fn is_retrieval(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
 }
 
-fn ranges(request: &ConditionalRequest, metadata: &Metadata) -> Ranges {
-    match metadata.size() {
-        Some(size) if metadata.ranges() => request.ranges(metadata, size),
-        _ => Ranges::Whole,
-    }
-}
-
-/// Adds to the head what the content says of itself.
-fn state(headers: &mut HeaderMap, metadata: &Metadata, download: &Download) {
-    download.describe(headers, metadata);
-    if metadata.ranges() && metadata.size().is_some() {
-        headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    }
-    state_validators(headers, metadata);
-}
-
-fn state_validators(headers: &mut HeaderMap, metadata: &Metadata) {
-    if let Some(etag) = metadata.etag() {
-        headers.insert(header::ETAG, etag.to_header_value());
-    }
-    if let Some(modified) = metadata.last_modified() {
-        set(
-            headers,
-            header::LAST_MODIFIED,
-            httpdate::fmt_http_date(modified),
-        );
-    }
-}
-
-/// Replaces a header by a text made of digits, dates and constants, which is always a valid value.
-fn set(headers: &mut HeaderMap, name: HeaderName, value: String) {
-    if let Ok(value) = HeaderValue::try_from(value) {
-        headers.insert(name, value);
-    }
-}
-
-async fn whole(mut head: response::Parts, source: Source) -> Result<Response<DownloadBody>> {
-    let size = source.metadata().size();
-    if let Some(size) = size {
-        head.headers
-            .insert(header::CONTENT_LENGTH, HeaderValue::from(size));
-    }
-    let body = match (source, size) {
-        (Source::LookedAt(_), _) => DownloadBody::absent(),
-        (Source::Opened(content), Some(0)) => {
-            // No server asks for the bytes of an empty body: now or never.
-            expect_end(content.into_stream()).await?;
-            DownloadBody::empty()
-        }
-        // A failure before the first byte, a database that is down perhaps, is 500 or 503 and not a
-        // 200 that breaks off.
-        (Source::Opened(content), Some(size)) => {
-            DownloadBody::sized(content.into_stream().begun().await?, size)
-        }
-        (Source::Opened(content), None) => {
-            DownloadBody::unsized_stream(content.into_stream().begun().await?)
-        }
-    };
-    Ok(Response::from_parts(head, body))
-}
-
-async fn expect_end(stream: ByteStream) -> Result<()> {
-    let mut stream = Exact::new(stream, 0);
-    match poll_fn(|cx| Pin::new(&mut stream).poll_next(cx)).await {
-        Some(Err(error)) => Err(error),
-        _ => Ok(()),
-    }
-}
-
-async fn single(
-    mut head: response::Parts,
-    content: Content,
-    range: ByteRange,
-) -> Result<Response<DownloadBody>> {
-    let size = content.metadata().size();
-    let stream = content.stream(range)?;
-    drop(content);
-    let body = DownloadBody::sized(stream.begun().await?, range.len());
-    head.status = StatusCode::PARTIAL_CONTENT;
-    head.headers
-        .insert(header::CONTENT_LENGTH, HeaderValue::from(range.len()));
-    let value = content_range(range, size);
-    set(&mut head.headers, header::CONTENT_RANGE, value);
-    Ok(Response::from_parts(head, body))
-}
-
-/// `bytes 0-9/100` (RFC 9110, 14.4).
-fn content_range(range: ByteRange, size: Option<u64>) -> String {
-    let size = size.map_or_else(|| "*".to_owned(), |size| size.to_string());
-    format!("bytes {}-{}/{size}", range.start(), range.end() - 1)
-}
-
 /// 416 with the size, and nothing that would let a cache keep it.
-fn unsatisfiable(metadata: &Metadata) -> Response<DownloadBody> {
+fn unsatisfiable(size: u64) -> Response<DownloadBody> {
     let mut response = refusal(StatusCode::RANGE_NOT_SATISFIABLE);
-    if let Some(size) = metadata.size() {
-        let value = format!("bytes */{size}");
-        set(response.headers_mut(), header::CONTENT_RANGE, value);
-    }
+    let value = HeaderValue::try_from(format!("bytes */{size}"));
+    let headers = response.headers_mut();
+    headers.extend(value.map(|value| (header::CONTENT_RANGE, value)));
     response
 }
 
-/// 304: the validators and what governs caching, without the representation (RFC 9110, 15.4.5).
-fn not_modified(mut head: response::Parts, metadata: &Metadata) -> Response<DownloadBody> {
-    for name in [
-        header::CONTENT_TYPE,
-        header::CONTENT_DISPOSITION,
-        header::CONTENT_ENCODING,
-        header::CONTENT_LENGTH,
-    ] {
-        head.headers.remove(name);
+/// A body, and what its head follows from.
+struct Answer {
+    kind: Kind,
+    delivery: Delivery,
+    body: DownloadBody,
+    length: Option<u64>,
+    range: Option<ByteRange>,
+    content_type: Option<HeaderValue>,
+}
+
+impl Answer {
+    fn new(kind: Kind, delivery: Delivery, length: Option<u64>, body: DownloadBody) -> Self {
+        Self {
+            kind,
+            delivery,
+            body,
+            length,
+            range: None,
+            content_type: None,
+        }
     }
-    state_validators(&mut head.headers, metadata);
-    head.status = StatusCode::NOT_MODIFIED;
-    Response::from_parts(head, DownloadBody::absent())
+
+    fn not_modified() -> Self {
+        let body = DownloadBody::absent();
+        Self::new(Kind::NotModified, Delivery::NotModified, None, body)
+    }
+}
+
+/// Step 5. What fails here, before the first byte, is still an answer of its own: 500, 503.
+async fn answer(
+    request: &ConditionalRequest,
+    content: Content,
+    ranges: Ranges,
+    content_type: Option<HeaderValue>,
+) -> Result<Answer> {
+    match ranges {
+        Ranges::Single(range) => single(content, range).await,
+        Ranges::Multiple(ranges) => {
+            match multipart::answer(content, &ranges, content_type.as_ref()).await? {
+                Ok(answer) => Ok(answer),
+                // Longer than any length that can be stated.
+                Err(content) => whole(request, content).await,
+            }
+        }
+        Ranges::Whole | Ranges::Unsatisfiable => whole(request, content).await,
+    }
+}
+
+async fn whole(request: &ConditionalRequest, content: Content) -> Result<Answer> {
+    let length = content.metadata().size();
+    let body = if *request.method() == Method::HEAD {
+        // Opened as for GET, so that both say the same; nothing is read.
+        DownloadBody::absent()
+    } else {
+        let stream = content.into_stream().await?;
+        match length {
+            Some(0) => {
+                // No server asks for the bytes of an empty body: now or never.
+                Exact::new(stream, 0).expect_end().await?;
+                DownloadBody::empty()
+            }
+            Some(length) => DownloadBody::sized(stream.begun().await?, length),
+            None => DownloadBody::unsized_stream(stream.begun().await?),
+        }
+    };
+    Ok(Answer::new(Kind::Whole, Delivery::Whole, length, body))
+}
+
+async fn single(content: Content, range: ByteRange) -> Result<Answer> {
+    let stream = content.stream(range).await?;
+    drop(content);
+    let body = DownloadBody::sized(stream.begun().await?, range.len());
+    let mut answer = Answer::new(Kind::Partial, Delivery::Part, Some(range.len()), body);
+    answer.range = Some(range);
+    Ok(answer)
 }

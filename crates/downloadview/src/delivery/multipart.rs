@@ -5,40 +5,47 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures_core::Stream;
-use http::{HeaderValue, Response, StatusCode, header, response};
+use http::HeaderValue;
 
-use super::{Source, content_range, set, whole};
-use crate::content::{ByteRange, ByteStream, Content, Exact};
+use super::{Answer, Delivery};
+use crate::content::{self, BoxFuture, ByteRange, ByteStream, Content, Exact};
 use crate::error::{Error, Result};
 use crate::response::DownloadBody;
+use crate::response::head::{Kind, content_range_of};
 
-/// 206 with one part a range.
-pub(super) async fn response(
-    mut head: response::Parts,
+/// 206 with one part for each range; none if it would be longer than any length that can be stated.
+pub(super) async fn answer(
     content: Content,
     ranges: &[ByteRange],
-) -> Result<Response<DownloadBody>> {
+    content_type: Option<&HeaderValue>,
+) -> Result<Result<Answer, Content>> {
     let boundary = boundary()?;
-    let content_type = head.headers.get(header::CONTENT_TYPE);
     let parts = parts(content_type, &content, ranges, &boundary);
     let last = Bytes::from(format!("\r\n--{boundary}--\r\n"));
     let Some(length) = length(&parts, &last) else {
-        // Longer than any length that can be stated.
-        return whole(head, Source::Opened(content)).await;
+        return Ok(Err(content));
     };
-    head.status = StatusCode::PARTIAL_CONTENT;
-    head.headers
-        .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    let value = format!("multipart/byteranges; boundary={boundary}");
-    set(&mut head.headers, header::CONTENT_TYPE, value);
+    let mut parts = parts.into_iter();
+    let current = match parts.next() {
+        Some(part) => {
+            let stream = content.stream(part.range).await?.begun().await?;
+            Some((Some(part.head), Exact::new(stream, part.range.len())))
+        }
+        None => None,
+    };
     let stream = Multipart {
         content,
-        parts: parts.into_iter(),
-        current: None,
+        parts,
+        state: current.map_or(State::Between, |(head, stream)| {
+            State::Sending(head, stream)
+        }),
         last: Some(last),
     };
     let body = DownloadBody::sized(ByteStream::from_boxed(Box::pin(stream)), length);
-    Ok(Response::from_parts(head, body))
+    let mut answer = Answer::new(Kind::Partial, Delivery::Parts, Some(length), body);
+    let value = format!("multipart/byteranges; boundary={boundary}");
+    answer.content_type = HeaderValue::try_from(value).ok();
+    Ok(Ok(answer))
 }
 
 struct Part {
@@ -76,7 +83,7 @@ fn parts(
             head.extend_from_slice(content_type.as_bytes());
             head.extend_from_slice(b"\r\n");
         }
-        let range_line = format!("Content-Range: {}\r\n\r\n", content_range(range, size));
+        let range_line = format!("Content-Range: {}\r\n\r\n", content_range_of(range, size));
         head.extend_from_slice(range_line.as_bytes());
         Part {
             head: head.into(),
@@ -89,27 +96,53 @@ fn parts(
 struct Multipart {
     content: Content,
     parts: std::vec::IntoIter<Part>,
-    current: Option<Exact>,
+    state: State,
     last: Option<Bytes>,
+}
+
+enum State {
+    Between,
+    /// The bytes of a part are on their way to us.
+    Fetching(Option<Bytes>, u64, BoxFuture<'static, Result<ByteStream>>),
+    /// The head of a part, and its bytes.
+    Sending(Option<Bytes>, Exact),
 }
 
 impl Stream for Multipart {
     type Item = Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if let Some(current) = &mut self.current {
-            if let Some(frame) = ready!(Pin::new(current).poll_next(cx)) {
-                return Poll::Ready(Some(frame));
-            }
-            self.current = None;
+        loop {
+            self.state = match &mut self.state {
+                State::Sending(head, stream) => {
+                    if let Some(head) = head.take() {
+                        return Poll::Ready(Some(Ok(head)));
+                    }
+                    match ready!(Pin::new(stream).poll_next(cx)) {
+                        Some(frame) => return Poll::Ready(Some(frame)),
+                        None => State::Between,
+                    }
+                }
+                State::Fetching(head, length, stream) => match ready!(stream.as_mut().poll(cx)) {
+                    Ok(stream) => State::Sending(head.take(), Exact::new(stream, *length)),
+                    Err(error) => return Poll::Ready(Some(Err(error))),
+                },
+                State::Between => {
+                    let Some(part) = self.parts.next() else {
+                        return Poll::Ready(self.last.take().map(Ok));
+                    };
+                    let length = part.range.len();
+                    match self.content.part(part.range) {
+                        content::Part::Ready(Ok(stream)) => {
+                            State::Sending(Some(part.head), Exact::new(stream, length))
+                        }
+                        content::Part::Ready(Err(error)) => return Poll::Ready(Some(Err(error))),
+                        content::Part::Fetched(stream) => {
+                            State::Fetching(Some(part.head), length, stream)
+                        }
+                    }
+                }
+            };
         }
-        let Some(part) = self.parts.next() else {
-            return Poll::Ready(self.last.take().map(Ok));
-        };
-        match self.content.stream(part.range) {
-            Ok(stream) => self.current = Some(Exact::new(stream, part.range.len())),
-            Err(error) => return Poll::Ready(Some(Err(error))),
-        }
-        Poll::Ready(Some(Ok(part.head)))
     }
 }

@@ -3,50 +3,73 @@
 mod object;
 #[cfg(feature = "fs")]
 mod path;
+mod restated;
 mod storage;
 mod virt;
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
+
+use http::HeaderValue;
 
 pub use self::object::ObjectFile;
 #[cfg(feature = "fs")]
 pub use self::path::PathFile;
+pub(crate) use self::restated::Restated;
 pub use self::storage::StorageFile;
 pub use self::virt::VirtualFile;
-use crate::content::{BoxFuture, Content, Metadata};
+use crate::content::{BoxFuture, Content, Metadata, Want};
 use crate::error::Result;
+pub use crate::storage::Places;
 
 /// A file to download: it describes itself always and opens only when its bytes are wanted. Held
 /// as `Arc<dyn File>`.
 ///
-/// One that a proxy could send in our place says where it is ([`path`](Self::path),
-/// [`url`](Self::url)); then it is never opened here.
+/// One that a proxy could send in our place says where it is ([`places`](Self::places)); then it is
+/// never opened here.
+///
+/// ```
+/// use downloadview::content::{BoxFuture, Content, Metadata, Want};
+/// use downloadview::{File, Result};
+///
+/// /// The same line again and again.
+/// #[derive(Debug)]
+/// struct Lines(usize);
+///
+/// impl File for Lines {
+///     fn name(&self) -> &str {
+///         "lines.txt"
+///     }
+///
+///     fn look(&self) -> BoxFuture<'_, Result<Metadata>> {
+///         Box::pin(async { Ok(Metadata::new().with_size(self.0 as u64 * 5).with_ranges()) })
+///     }
+///
+///     fn open<'a>(&'a self, _want: Want<'a>) -> BoxFuture<'a, Result<Content>> {
+///         Box::pin(async { Ok(Content::from_bytes(Metadata::new(), "line\n".repeat(self.0))) })
+///     }
+/// }
+/// # use downloadview::testing::conformance;
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap()
+/// #     .block_on(conformance::file(|| Lines(2), b"line\nline\n"));
+/// ```
 pub trait File: fmt::Debug + Send + Sync + 'static {
     /// What a client calls it, unless the view says otherwise: one name, no folders.
     #[doc(alias = "basename")]
     fn name(&self) -> &str;
 
-    /// Where it lies on this machine's disk, absolute; `None` if it does not.
-    fn path(&self) -> Option<PathBuf> {
-        None
+    /// Where the media type comes from, before anything is looked at. Default: the
+    /// [name](Self::name).
+    #[doc(alias = "content_type")]
+    fn type_hint(&self) -> TypeHint<'_> {
+        TypeHint::ByName(self.name())
     }
 
-    /// Whether [`path`](Self::path) answers, for a file that knows without making one.
-    fn has_path(&self) -> bool {
-        self.path().is_some()
-    }
-
-    /// The URL that rules know it by, percent-encoded; `None` if it has none.
-    fn url(&self) -> Option<String> {
-        None
-    }
-
-    /// What is known without asking anyone: of a row in a database, of generated content.
-    /// Nothing, by default.
-    fn known(&self) -> Metadata {
-        Metadata::new()
+    /// Where a proxy finds it. Available without I/O; nothing is checked. Default: nowhere.
+    #[doc(alias = "path")]
+    #[doc(alias = "url")]
+    fn places(&self) -> Places {
+        Places::new()
     }
 
     /// What a look tells, without opening it for reading.
@@ -54,14 +77,25 @@ pub trait File: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// [`Error::NotFound`](crate::Error::NotFound) for anything that cannot be downloaded.
-    fn metadata(&self) -> BoxFuture<'_, Result<Metadata>>;
+    #[doc(alias = "size")]
+    fn look(&self) -> BoxFuture<'_, Result<Metadata>>;
 
-    /// Opens it: a snapshot, of which nothing is read yet.
+    /// Opens it: a snapshot, of which nothing is read yet. `want` says what will be asked of it, for
+    /// files that cost a request to a server; others ignore it.
     ///
     /// # Errors
     ///
-    /// As [`metadata`](Self::metadata).
-    fn open(&self) -> BoxFuture<'_, Result<Content>>;
+    /// As [`look`](Self::look).
+    fn open<'a>(&'a self, want: Want<'a>) -> BoxFuture<'a, Result<Content>>;
+}
+
+/// Where the media type of a file comes from. A view's own word counts more than either.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TypeHint<'a> {
+    /// From the name that the client gets, else from this one.
+    ByName(&'a str),
+    /// It is this.
+    Stated(&'a HeaderValue),
 }
 
 #[deny(clippy::missing_trait_methods)]
@@ -70,27 +104,19 @@ impl<F: File + ?Sized> File for Arc<F> {
         (**self).name()
     }
 
-    fn path(&self) -> Option<PathBuf> {
-        (**self).path()
+    fn type_hint(&self) -> TypeHint<'_> {
+        (**self).type_hint()
     }
 
-    fn has_path(&self) -> bool {
-        (**self).has_path()
+    fn places(&self) -> Places {
+        (**self).places()
     }
 
-    fn url(&self) -> Option<String> {
-        (**self).url()
+    fn look(&self) -> BoxFuture<'_, Result<Metadata>> {
+        (**self).look()
     }
 
-    fn known(&self) -> Metadata {
-        (**self).known()
-    }
-
-    fn metadata(&self) -> BoxFuture<'_, Result<Metadata>> {
-        (**self).metadata()
-    }
-
-    fn open(&self) -> BoxFuture<'_, Result<Content>> {
-        (**self).open()
+    fn open<'a>(&'a self, want: Want<'a>) -> BoxFuture<'a, Result<Content>> {
+        (**self).open(want)
     }
 }

@@ -1,12 +1,10 @@
 //! A file that a record names, with what the record says of it.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{File, StorageFile};
-use crate::content::{BoxFuture, Content, Metadata};
+use super::{File, Places, StorageFile, TypeHint};
+use crate::content::{BoxFuture, Content, Metadata, Want};
 use crate::error::Result;
-use crate::headers::guess;
 use crate::storage::{Storage, StorageName};
 
 /// An entry of a storage, described by a row of a database or another record.
@@ -24,10 +22,13 @@ pub struct ObjectFile {
 impl ObjectFile {
     /// The entry `name` of `storage`, of which a record states `stated`.
     #[must_use]
-    pub fn new(storage: Arc<dyn Storage>, name: StorageName, stated: Metadata) -> Self {
-        let file = StorageFile::new(storage, name);
+    pub fn new(storage: impl Storage, name: StorageName, stated: Metadata) -> Self {
+        Self::of(Arc::new(storage), name, stated)
+    }
+
+    pub(crate) fn of(storage: Arc<dyn Storage>, name: StorageName, stated: Metadata) -> Self {
         Self {
-            file,
+            file: StorageFile::of(storage, name),
             stated,
             basename: None,
         }
@@ -62,34 +63,25 @@ impl File for ObjectFile {
         self.basename.as_deref().unwrap_or(self.file.name())
     }
 
-    fn path(&self) -> Option<PathBuf> {
-        self.file.path()
-    }
-
-    fn has_path(&self) -> bool {
-        self.file.has_path()
-    }
-
-    fn url(&self) -> Option<String> {
-        self.file.url()
-    }
-
-    fn known(&self) -> Metadata {
-        let mut known = self.stated.clone();
-        // A title as the client's name says nothing of the type; the stored name does.
-        if known.content_type.is_none() && guess(self.name()).is_none() {
-            known.content_type = guess(self.file.name());
+    /// A title as the client's name may say nothing of the type; the stored name does.
+    fn type_hint(&self) -> TypeHint<'_> {
+        match &self.stated.content_type {
+            Some(stated) => TypeHint::Stated(stated),
+            None => TypeHint::ByName(self.file.name()),
         }
-        known
     }
 
-    fn metadata(&self) -> BoxFuture<'_, Result<Metadata>> {
-        Box::pin(async move { Ok(self.described(self.file.metadata().await?)) })
+    fn places(&self) -> Places {
+        self.file.places()
     }
 
-    fn open(&self) -> BoxFuture<'_, Result<Content>> {
+    fn look(&self) -> BoxFuture<'_, Result<Metadata>> {
+        Box::pin(async move { Ok(self.described(self.file.look().await?)) })
+    }
+
+    fn open<'a>(&'a self, want: Want<'a>) -> BoxFuture<'a, Result<Content>> {
         Box::pin(async move {
-            let mut content = self.file.open().await?;
+            let mut content = self.file.open(want).await?;
             let opened = content.metadata_mut();
             *opened = self.described(std::mem::take(opened));
             Ok(content)

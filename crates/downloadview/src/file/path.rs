@@ -1,10 +1,10 @@
 //! A file of this machine, by path.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use super::{File, StorageFile};
-use crate::content::{BoxFuture, Content, Metadata, Purpose, look_at_path, open_path};
+use super::{File, Places, StorageFile};
+use crate::content::{BoxFuture, Content, Metadata, Purpose, Want, look_at_path, open_path};
 use crate::error::Result;
 use crate::storage::{LocalStorage, StorageName};
 
@@ -18,7 +18,7 @@ pub struct PathFile(Place);
 #[derive(Debug, Clone)]
 enum Place {
     Fixed { path: Arc<Path>, name: String },
-    Within { file: StorageFile, path: PathBuf },
+    Within(StorageFile),
 }
 
 impl PathFile {
@@ -42,9 +42,7 @@ impl PathFile {
     /// The file `name` below the folder of `root`, confined to it.
     #[must_use]
     pub fn within(root: &LocalStorage, name: StorageName) -> Self {
-        let path = root.root().join(name.to_path());
-        let file = StorageFile::new(Arc::new(root.clone()), name);
-        Self(Place::Within { file, path })
+        Self(Place::Within(StorageFile::new(root.clone(), name)))
     }
 }
 
@@ -52,41 +50,30 @@ impl File for PathFile {
     fn name(&self) -> &str {
         match &self.0 {
             Place::Fixed { name, .. } => name,
-            Place::Within { file, .. } => file.name(),
+            Place::Within(file) => file.name(),
         }
     }
 
-    fn path(&self) -> Option<PathBuf> {
+    fn places(&self) -> Places {
         match &self.0 {
-            Place::Fixed { path, .. } => Some(path.to_path_buf()),
-            Place::Within { path, .. } => Some(path.clone()),
+            Place::Fixed { path, .. } => Places::new().with_path(&**path),
+            Place::Within(file) => file.places(),
         }
     }
 
-    fn has_path(&self) -> bool {
-        true
-    }
-
-    fn url(&self) -> Option<String> {
-        match &self.0 {
-            Place::Fixed { .. } => None,
-            Place::Within { file, .. } => file.url(),
-        }
-    }
-
-    fn metadata(&self) -> BoxFuture<'_, Result<Metadata>> {
+    fn look(&self) -> BoxFuture<'_, Result<Metadata>> {
         match &self.0 {
             Place::Fixed { path, .. } => Box::pin(look_at_path(path)),
-            Place::Within { file, .. } => file.metadata(),
+            Place::Within(file) => file.look(),
         }
     }
 
-    fn open(&self) -> BoxFuture<'_, Result<Content>> {
+    fn open<'a>(&'a self, want: Want<'a>) -> BoxFuture<'a, Result<Content>> {
         match &self.0 {
             Place::Fixed { path, .. } => {
                 Box::pin(async move { Content::from_file(open_path(path, Purpose::Read).await?) })
             }
-            Place::Within { file, .. } => file.open(),
+            Place::Within(file) => file.open(want),
         }
     }
 }

@@ -1,10 +1,9 @@
 //! An entry of a storage.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::File;
-use crate::content::{BoxFuture, Content, Metadata};
+use super::{File, Places};
+use crate::content::{BoxFuture, Content, Metadata, Want};
 use crate::error::Result;
 use crate::storage::{Storage, StorageName};
 
@@ -19,7 +18,11 @@ pub struct StorageFile {
 impl StorageFile {
     /// The entry `name` of `storage`; nothing is looked at.
     #[must_use]
-    pub fn new(storage: Arc<dyn Storage>, name: StorageName) -> Self {
+    pub fn new(storage: impl Storage, name: StorageName) -> Self {
+        Self::of(Arc::new(storage), name)
+    }
+
+    pub(crate) fn of(storage: Arc<dyn Storage>, name: StorageName) -> Self {
         let basename = name.basename().into_owned();
         Self {
             storage,
@@ -40,23 +43,15 @@ impl File for StorageFile {
         &self.basename
     }
 
-    fn path(&self) -> Option<PathBuf> {
-        self.storage.path(&self.name)
+    fn places(&self) -> Places {
+        self.storage.places(&self.name)
     }
 
-    fn has_path(&self) -> bool {
-        self.storage.has_path(&self.name)
+    fn look(&self) -> BoxFuture<'_, Result<Metadata>> {
+        self.storage.look(&self.name)
     }
 
-    fn url(&self) -> Option<String> {
-        self.storage.url(&self.name)
-    }
-
-    fn metadata(&self) -> BoxFuture<'_, Result<Metadata>> {
-        self.storage.metadata(&self.name)
-    }
-
-    fn open(&self) -> BoxFuture<'_, Result<Content>> {
-        self.storage.open(&self.name)
+    fn open<'a>(&'a self, want: Want<'a>) -> BoxFuture<'a, Result<Content>> {
+        self.storage.open(&self.name, want)
     }
 }

@@ -14,8 +14,8 @@ use tokio::io::AsyncRead;
 use tokio::task::JoinHandle;
 use tokio_util::io::ReaderStream;
 
-use super::File;
-use crate::content::{BoxFuture, ByteStream, Content, ETag, Metadata};
+use super::{File, TypeHint};
+use crate::content::{BoxFuture, ByteStream, Content, ETag, Metadata, Want};
 use crate::error::{Error, Result};
 
 /// How much of a reader or an iterator goes into one frame.
@@ -185,15 +185,18 @@ impl File for VirtualFile {
         &self.name
     }
 
-    fn known(&self) -> Metadata {
-        self.metadata.clone()
+    fn type_hint(&self) -> TypeHint<'_> {
+        match &self.metadata.content_type {
+            Some(stated) => TypeHint::Stated(stated),
+            None => TypeHint::ByName(&self.name),
+        }
     }
 
-    fn metadata(&self) -> BoxFuture<'_, Result<Metadata>> {
+    fn look(&self) -> BoxFuture<'_, Result<Metadata>> {
         Box::pin(std::future::ready(Ok(self.described())))
     }
 
-    fn open(&self) -> BoxFuture<'_, Result<Content>> {
+    fn open<'a>(&'a self, _: Want<'a>) -> BoxFuture<'a, Result<Content>> {
         Box::pin(std::future::ready(self.content()))
     }
 }

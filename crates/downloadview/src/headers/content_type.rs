@@ -7,9 +7,143 @@
 use http::HeaderValue;
 
 use super::media_types::MEDIA_TYPES;
+use crate::error::{Error, Result};
 
 /// The longest extension that is looked up.
 const LONGEST: usize = 16;
+
+/// By which table names get their media types: this crate's own, with extensions that one adds or
+/// states otherwise, and the charset that text is said to be in.
+///
+/// ```
+/// use downloadview::headers::MediaTypes;
+/// let types = MediaTypes::new()
+///     .extension("gcode", "text/x-gcode")?
+///     .extension("tar.zst", "application/x-zstd-compressed-tar")?
+///     .charset("iso-8859-15")?;
+/// assert_eq!(types.of("part.GCODE"), "text/x-gcode; charset=iso-8859-15");
+/// assert_eq!(types.of("a.tar.zst"), "application/x-zstd-compressed-tar");
+/// assert_eq!(types.of("a.txt"), "text/plain; charset=iso-8859-15");
+/// assert_eq!(types.of("a.png"), "image/png");
+/// # Ok::<(), downloadview::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MediaTypes {
+    /// Extensions in lower case without the first dot, the longest first.
+    own: Vec<(String, String)>,
+    charset: Option<String>,
+}
+
+impl MediaTypes {
+    /// The table of this crate, and text in UTF-8.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            own: Vec::new(),
+            charset: Some("utf-8".to_owned()),
+        }
+    }
+
+    /// States the type of files with this extension, upper or lower case, which may have several
+    /// parts: `"log"`, `"tar.zst"`. Of two for one extension the later counts.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Misconfigured`] for an extension that no name can have, and for a text that is not a
+    /// [media type](media_type).
+    pub fn extension(mut self, extension: &str, media_type: &str) -> Result<Self> {
+        let plain = extension.strip_prefix('.').unwrap_or(extension);
+        if plain.is_empty() || plain.starts_with('.') || plain.contains(['/', '\0']) {
+            let extension = extension.escape_debug();
+            let what = format!("media types: `{extension}` is not a file extension");
+            return Err(Error::misconfigured(what));
+        }
+        if self::media_type(media_type).is_none() {
+            let media_type = media_type.escape_debug();
+            let what =
+                format!("media types: `{media_type}` is not a media type, such as `text/csv`");
+            return Err(Error::misconfigured(what));
+        }
+        let plain = plain.to_ascii_lowercase();
+        self.own.retain(|(known, _)| *known != plain);
+        self.own.push((plain, media_type.to_owned()));
+        self.own
+            .sort_by_key(|(known, _)| std::cmp::Reverse(known.len()));
+        Ok(self)
+    }
+
+    /// States the charset of text by its IANA name, `"iso-8859-15"`. Default: `utf-8`.
+    ///
+    /// It is added to types of text that do not state one themselves.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Misconfigured`] for a text that no charset is named.
+    pub fn charset(mut self, charset: &str) -> Result<Self> {
+        if !is_token(charset) {
+            let charset = charset.escape_debug();
+            let what = format!("media types: `{charset}` is not the name of a charset");
+            return Err(Error::misconfigured(what));
+        }
+        self.charset = Some(charset.to_owned());
+        Ok(self)
+    }
+
+    /// States no charset: clients guess.
+    #[must_use]
+    pub fn without_charset(mut self) -> Self {
+        self.charset = None;
+        self
+    }
+
+    /// The media type for a file of this name; unknown is `application/octet-stream`.
+    #[must_use]
+    pub fn of(&self, name: &str) -> HeaderValue {
+        self.guess(name).unwrap_or(UNKNOWN)
+    }
+
+    /// As [`of`](Self::of), `None` where the name says nothing.
+    pub(crate) fn guess(&self, name: &str) -> Option<HeaderValue> {
+        if self.own.is_empty() && self.charset.as_deref() == Some("utf-8") {
+            return guess(name);
+        }
+        let own = self
+            .own
+            .iter()
+            .find(|(extension, _)| ends_in(name, extension));
+        let essence = match own {
+            Some((_, stated)) => stated,
+            None => essence(name)?,
+        };
+        match &self.charset {
+            Some(charset) if is_text_without_charset(essence) => {
+                HeaderValue::try_from(format!("{essence}; charset={charset}")).ok()
+            }
+            _ => HeaderValue::from_str(essence).ok(),
+        }
+    }
+}
+
+impl Default for MediaTypes {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+const UNKNOWN: HeaderValue = HeaderValue::from_static("application/octet-stream");
+
+/// Whether a name has this extension, and something before it.
+fn ends_in(name: &str, extension: &str) -> bool {
+    let Some(at) = name.len().checked_sub(extension.len() + 1) else {
+        return false;
+    };
+    let (stem, end) = name.as_bytes().split_at(at);
+    !stem.is_empty() && end[0] == b'.' && end[1..].eq_ignore_ascii_case(extension.as_bytes())
+}
+
+fn is_text_without_charset(essence: &str) -> bool {
+    essence.starts_with("text/") && !essence.to_ascii_lowercase().contains("charset=")
+}
 
 /// The media type for a file of this name; `text/…` with `charset=utf-8`, unknown
 /// `application/octet-stream`.
@@ -24,26 +158,30 @@ const LONGEST: usize = 16;
 #[must_use]
 #[doc(alias = "mimetype")]
 pub fn content_type_of(name: &str) -> HeaderValue {
-    guess(name).unwrap_or(HeaderValue::from_static("application/octet-stream"))
+    guess(name).unwrap_or(UNKNOWN)
 }
 
 /// As [`content_type_of`], `None` where the name says nothing.
 pub(crate) fn guess(name: &str) -> Option<HeaderValue> {
-    let (stem, extension) = name.rsplit_once('.')?;
-    if stem.is_empty() || extension.len() > LONGEST {
-        return None;
-    }
-    let essence = match overridden(extension) {
-        Some(essence) => essence,
-        None => mime_guess::from_ext(extension).first_raw()?,
-    };
-    Some(match essence {
+    Some(match essence(name)? {
         "text/plain" => HeaderValue::from_static("text/plain; charset=utf-8"),
         text if text.starts_with("text/") => {
             HeaderValue::from_str(&format!("{text}; charset=utf-8")).ok()?
         }
         other => HeaderValue::from_static(other),
     })
+}
+
+/// What the tables know of a name, without a charset.
+fn essence(name: &str) -> Option<&'static str> {
+    let (stem, extension) = name.rsplit_once('.')?;
+    if stem.is_empty() || extension.len() > LONGEST {
+        return None;
+    }
+    match overridden(extension) {
+        Some(essence) => Some(essence),
+        None => mime_guess::from_ext(extension).first_raw(),
+    }
 }
 
 /// Where the table underneath is silent, outdated or wrong.
@@ -145,6 +283,28 @@ mod tests {
         let stated = "text/plain; charset=utf-8";
         assert_eq!(media_type(stated).unwrap(), stated);
         assert_eq!(content_coding("gzip").unwrap(), "gzip");
+    }
+
+    #[test]
+    fn own_types_are_of_whole_extensions() {
+        let types = MediaTypes::new().extension(".Bar", "text/x-bar; charset=ascii");
+        let types = types.unwrap().extension("foo.bar", "a/foobar").unwrap();
+        for (name, expected) in [
+            ("a.BAR", "text/x-bar; charset=ascii"),
+            ("a.foo.bar", "a/foobar"),
+            ("foo.bar", "text/x-bar; charset=ascii"),
+            (".bar", "application/octet-stream"),
+            ("bar", "application/octet-stream"),
+            ("a.rebar", "application/octet-stream"),
+            ("\u{e9}.bar", "text/x-bar; charset=ascii"),
+        ] {
+            assert_eq!(types.of(name), expected, "{name}");
+        }
+        assert_eq!(types.clone().without_charset().of("a.txt"), "text/plain");
+        for (extension, media_type) in [("", "a/b"), ("..", "a/b"), ("a/b", "a/b"), ("a", "a")] {
+            assert!(types.clone().extension(extension, media_type).is_err());
+        }
+        assert!(types.charset("utf-8\r\nX: y").is_err());
     }
 
     #[test]

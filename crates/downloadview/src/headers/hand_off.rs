@@ -1,12 +1,74 @@
 //! The response headers that tell a proxy which file to send, and who may set them: only this
 //! crate's own conversion. From a handler or a remote server they would be a forged hand-off.
 
-use http::{HeaderMap, HeaderName};
+use std::iter;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+/// nginx and Caddy: a URI of the server.
+pub const X_ACCEL_REDIRECT: HeaderName = HeaderName::from_static("x-accel-redirect");
+/// nginx: the most bytes a second for one download.
+pub const X_ACCEL_LIMIT_RATE: HeaderName = HeaderName::from_static("x-accel-limit-rate");
+/// nginx: whether it buffers the answer, `yes` or `no`.
+pub const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+/// nginx: how many seconds its cache may keep the answer.
+pub const X_ACCEL_EXPIRES: HeaderName = HeaderName::from_static("x-accel-expires");
+/// nginx: the charset of the answer.
+pub const X_ACCEL_CHARSET: HeaderName = HeaderName::from_static("x-accel-charset");
+/// Apache and lighttpd: a path.
+pub const X_SENDFILE: HeaderName = HeaderName::from_static("x-sendfile");
+/// lighttpd: the most kilobytes a second for one download.
+pub const X_LIGHTTPD_KBYTES_PER_SECOND: HeaderName =
+    HeaderName::from_static("x-lighttpd-kbytes-per-second");
+
+/// The headers by which an answer hands a file to a proxy: what a
+/// [`Backend`](crate::backend::Backend) makes of a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HandOff {
+    first: (HeaderName, HeaderValue),
+    further: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl HandOff {
+    /// The header that names the file.
+    #[must_use]
+    pub fn new(name: HeaderName, value: HeaderValue) -> Self {
+        Self {
+            first: (name, value),
+            further: Vec::new(),
+        }
+    }
+
+    /// A further header: an option of the proxy.
+    #[must_use]
+    pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.further.push((name, value));
+        self
+    }
+
+    /// The header that names the file, and its value.
+    #[must_use]
+    pub fn header(&self) -> (&HeaderName, &HeaderValue) {
+        (&self.first.0, &self.first.1)
+    }
+}
+
+impl IntoIterator for HandOff {
+    type Item = (HeaderName, HeaderValue);
+    type IntoIter = iter::Chain<
+        iter::Once<(HeaderName, HeaderValue)>,
+        std::vec::IntoIter<(HeaderName, HeaderValue)>,
+    >;
+
+    fn into_iter(self) -> Self::IntoIter {
+        iter::once(self.first).chain(self.further)
+    }
+}
 
 /// Whether a proxy would take this response header as an order to send a file, or as an option of
 /// one: the families of nginx, Apache, lighttpd, H2O, LiteSpeed and GitLab Workhorse.
 #[must_use]
-pub(crate) fn is_hand_off(name: &HeaderName) -> bool {
+pub fn is_hand_off(name: &HeaderName) -> bool {
     let name = name.as_str();
     // Most names are ruled out by their first letter.
     if !name.starts_with(['x', 'g']) {

@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
 use super::date::http_date;
 use super::range::{Ranges, resolve_range};
-use crate::content::{ETag, Metadata, whole_seconds};
+use crate::content::{ETag, Metadata, Want, whole_seconds};
 
 const CAPTURED: [HeaderName; 6] = [
     header::IF_MATCH,
@@ -66,19 +66,26 @@ impl ConditionalRequest {
         &self.method
     }
 
-    /// Steps 1 to 4; with methods other than GET and HEAD there are no conditions. `was_modified_since` decides step 4 when there is a date.
-    pub fn evaluate(
-        &self,
-        metadata: &Metadata,
-        was_modified_since: impl FnOnce(SystemTime) -> bool,
-    ) -> Verdict {
+    /// What the request will ask of a content.
+    #[must_use]
+    pub fn want(&self) -> Want<'_> {
+        match self.method {
+            Method::HEAD => Want::head(&self.headers),
+            Method::GET => Want::get(&self.headers),
+            _ => Want::whole(),
+        }
+    }
+
+    /// Steps 1 to 4; with methods other than GET and HEAD there are no conditions.
+    #[must_use]
+    pub fn evaluate(&self, metadata: &Metadata) -> Verdict {
         if self.headers.is_empty() || !matches!(self.method, Method::GET | Method::HEAD) {
             return Verdict::Proceed;
         }
         if self.is_contradicted(metadata) {
             return Verdict::Failed;
         }
-        if self.is_current(metadata, was_modified_since) {
+        if self.is_current(metadata) {
             return Verdict::NotModified;
         }
         Verdict::Proceed
@@ -107,16 +114,12 @@ impl ConditionalRequest {
         matches!((modified, since), (Some(modified), Some(since)) if whole_seconds(modified) > whole_seconds(since))
     }
 
-    fn is_current(
-        &self,
-        metadata: &Metadata,
-        was_modified_since: impl FnOnce(SystemTime) -> bool,
-    ) -> bool {
+    fn is_current(&self, metadata: &Metadata) -> bool {
         if self.headers.contains_key(header::IF_NONE_MATCH) {
             return self.any_tag_matches(metadata, header::IF_NONE_MATCH, Comparison::Weak);
         }
         self.date(header::IF_MODIFIED_SINCE)
-            .is_some_and(|since| !was_modified_since(since))
+            .is_some_and(|since| !metadata.changed_after(since))
     }
 
     fn any_tag_matches(

@@ -14,16 +14,16 @@ use std::sync::Arc;
 use http::{HeaderName, HeaderValue};
 use subtle::ConstantTimeEq as _;
 
+use super::decide::Candidate;
 use super::{Optimizer, Reason};
 use crate::content::{ETag, Metadata};
 use crate::error::{Error, Result};
-use crate::response::Download;
 
 /// The request header by which a proxy announces itself.
-pub const ANNOUNCEMENT: HeaderName = HeaderName::from_static("x-downloadview-proxy");
+pub const PROXY_HEADER: HeaderName = HeaderName::from_static("x-downloadview-proxy");
 
 /// The shortest secret that is accepted, in bytes.
-pub const SHORTEST_SECRET: usize = 16;
+pub const MIN_SECRET_LEN: usize = 16;
 
 /// Proxies that prove who they are, each with its own rules.
 ///
@@ -65,7 +65,7 @@ impl Announced {
     /// # Errors
     ///
     /// [`Error::Misconfigured`] for a name twice, a name or secret that is not visible ASCII without
-    /// blanks, and a secret of fewer than [`SHORTEST_SECRET`] bytes.
+    /// blanks, and a secret of fewer than [`MIN_SECRET_LEN`] bytes.
     pub fn proxy(
         mut self,
         name: &str,
@@ -77,7 +77,7 @@ impl Announced {
             Some("the name must be visible ASCII without blanks")
         } else if self.proxies.iter().any(|proxy| &*proxy.name == name) {
             Some("the name is taken by another proxy")
-        } else if secret.len() < SHORTEST_SECRET {
+        } else if secret.len() < MIN_SECRET_LEN {
             Some("the secret must have at least 16 bytes")
         } else if !visible(secret) {
             Some("the secret must be visible ASCII without blanks")
@@ -114,10 +114,10 @@ impl Announced {
 
     /// The tag that the first proxy with a tag of its own states for the file. All others, and the
     /// application, state the same, so that a download moves between them.
-    pub(super) fn own_etag(&self, download: &Download, metadata: &Metadata) -> Option<ETag> {
+    pub(super) fn own_etag(&self, candidate: &Candidate<'_>, metadata: &Metadata) -> Option<ETag> {
         self.proxies
             .iter()
-            .find_map(|proxy| proxy.optimizer.own_etag(download, metadata))
+            .find_map(|proxy| proxy.optimizer.own_etag(candidate, metadata))
     }
 }
 
@@ -156,11 +156,11 @@ mod tests {
     fn proven(values: &[&str]) -> Option<Arc<str>> {
         let mut request = http::Request::get("/");
         for value in values {
-            request = request.header(ANNOUNCEMENT, *value);
+            request = request.header(PROXY_HEADER, *value);
         }
         let mut request = request.body(()).unwrap();
         let asked = Asked::of(&mut request);
-        assert!(!request.headers().contains_key(ANNOUNCEMENT));
+        assert!(!request.headers().contains_key(PROXY_HEADER));
         let front = front();
         let proven = front.proven(asked.announcement.as_ref()?)?;
         Some(Arc::clone(&proven.name))

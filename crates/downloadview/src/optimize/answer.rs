@@ -1,15 +1,16 @@
 //! From a download to its response: the one way, whatever brought the request here.
 //!
 //! 1. decide: which rule of which front hands the file to its proxy (`decide`)
-//! 2. hand off, or stream: [`delivery`](crate::delivery)
+//! 2. hand off, refuse, or stream: [`delivery`](crate::delivery)
 
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header, response};
 
-use super::decide::{decide, own_etag};
-use super::{ANNOUNCEMENT, Asked, Front, Optimizer, Outcome, Trace};
+use super::decide::{Candidate, Plan, decide, own_etag};
+use super::{Asked, Front, Optimizer, Outcome, PROXY_HEADER, Trace};
 use crate::content::Metadata;
 use crate::delivery::deliver_parts;
-use crate::response::{Download, DownloadBody, DownloadResponse, refusal, with_headers_of};
+use crate::response::head::refused;
+use crate::response::{Download, DownloadBody, DownloadResponse, refusal};
 
 /// Answers a request with a download: hands it to a proxy by the first of `fronts` with a rule that
 /// takes it, or streams it. The [`Outcome`] is in the response's extensions. Errors become responses.
@@ -31,8 +32,10 @@ pub async fn answer(
     fronts: &[Front],
     response: DownloadResponse,
 ) -> Response<DownloadBody> {
-    let (head, download) = response.into_parts();
-    answer_parts(asked, fronts, head, download).await
+    match response.into_parts() {
+        Ok((head, download)) => answer_parts(asked, fronts, head, download).await,
+        Err(error) => error.into_response(),
+    }
 }
 
 /// As [`answer`], for a head that has come through middleware.
@@ -44,25 +47,46 @@ pub(super) async fn answer_parts(
 ) -> Response<DownloadBody> {
     vary(fronts, &mut head.headers);
     let status = head.status;
-    let decision = decide(asked, fronts, &mut head, &download).await;
+    let candidate = Candidate::new(&download);
+    let decision = decide(asked, fronts, &mut head, &candidate).await;
     if asked.traced {
-        let trace = Trace::of(&decision, asked, fronts, status, &download);
+        let trace = Trace::of(&decision, asked, fronts, status, &candidate);
         head.extensions.insert(trace);
     }
-    let (outcome, optimizer) = match decision.outcome {
-        Ok(outcome) => (outcome, decision.optimizer),
-        Err(error) => return with_headers_of(head, error.into_response()),
-    };
-    log(asked, optimizer, &outcome);
-    let mut response = match &outcome {
-        Outcome::Delegated { .. } => Response::from_parts(head, DownloadBody::handed_off(download)),
-        Outcome::Streamed { .. } => {
-            let own_etag = |metadata: &Metadata| own_etag(fronts, &download, metadata);
-            // Boxed apart, or every delegated answer would carry the room that streaming needs.
-            Box::pin(deliver_parts(&asked.conditional, head, &download, own_etag)).await
+    let (mut response, outcome) = match decision.plan {
+        Ok(Plan::HandOff {
+            rule,
+            backend,
+            target,
+        }) => {
+            let outcome = Outcome::Delegated {
+                rule,
+                backend,
+                target,
+            };
+            let body = DownloadBody::handed_off(download);
+            (Response::from_parts(head, body), outcome)
         }
-        Outcome::Refused { .. } => with_headers_of(head, refusal(StatusCode::SERVICE_UNAVAILABLE)),
+        Ok(Plan::Stream(reason)) => {
+            let own_etag = |metadata: &Metadata| own_etag(fronts, &candidate, metadata);
+            let delivering = deliver_parts(&asked.conditional, head, &download, own_etag);
+            // Boxed apart, or every delegated answer would carry the room that streaming needs.
+            let (response, delivery) = Box::pin(delivering).await;
+            (response, Outcome::of(delivery, reason))
+        }
+        Ok(Plan::Refuse(reason)) => {
+            let refusal = refusal(StatusCode::SERVICE_UNAVAILABLE);
+            (
+                refused(head, &download, refusal),
+                Outcome::Refused { reason },
+            )
+        }
+        Err(error) => {
+            let outcome = Outcome::without_file(error.status());
+            (refused(head, &download, error.into_response()), outcome)
+        }
     };
+    log(asked, decision.optimizer, &outcome);
     response.extensions_mut().insert(outcome);
     response
 }
@@ -79,28 +103,27 @@ fn vary(fronts: &[Front], headers: &mut HeaderMap) {
         has(b"private") || has(b"no-store")
     };
     if announced && !governed.any(private) {
-        headers.append(header::VARY, HeaderValue::from_name(ANNOUNCEMENT));
+        headers.append(header::VARY, HeaderValue::from_name(PROXY_HEADER));
     }
 }
 
 /// One event for one outcome. Without the query, which may hold a signature, and without the target.
 fn log(asked: &Asked, optimizer: Option<&Optimizer>, outcome: &Outcome) {
-    let path = asked.uri.path();
-    let route = asked.route.as_deref();
-    let warns = |outcome| optimizer.is_some_and(|optimizer| optimizer.warns(outcome, route));
-    match outcome {
-        Outcome::Delegated { rule, backend, .. } => {
+    let (path, route) = (asked.uri.path(), asked.route.as_deref());
+    let (kind, reason) = (outcome.kind(), outcome.reason());
+    let is_news = |reason| optimizer.is_some_and(|optimizer| optimizer.warns(reason, route));
+    match (outcome, reason) {
+        (Outcome::Delegated { rule, backend, .. }, _) => {
             let backend = backend.name();
-            tracing::debug!(outcome = "delegated", %rule, backend, path, route, "download");
+            tracing::debug!(outcome = kind, %rule, backend, path, route, "download");
         }
-        Outcome::Refused { reason } => {
-            tracing::warn!(outcome = "refused", %reason, path, route, "download");
+        (Outcome::Refused { .. }, Some(reason)) => {
+            tracing::warn!(outcome = kind, %reason, path, route, "download");
         }
-        Outcome::Streamed { reason } if warns(outcome) => {
-            tracing::warn!(outcome = "streamed", %reason, path, route, "download; said once for this route");
+        (_, Some(reason)) if is_news(reason) => {
+            tracing::warn!(outcome = kind, %reason, path, route, "download; said once for this route");
         }
-        Outcome::Streamed { reason } => {
-            tracing::debug!(outcome = "streamed", %reason, path, route, "download");
-        }
+        (_, Some(reason)) => tracing::debug!(outcome = kind, %reason, path, route, "download"),
+        (_, None) => tracing::debug!(outcome = kind, path, route, "download"),
     }
 }

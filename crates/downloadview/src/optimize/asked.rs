@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::header::Entry;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 
-use super::ANNOUNCEMENT;
+use super::PROXY_HEADER;
 use crate::headers::ConditionalRequest;
 
 /// What must be remembered of a request until its download is answered: method, conditions, range,
@@ -58,7 +58,7 @@ impl Asked {
 
 /// The announcement, taken out. Two of them are none: one is the client's.
 fn announcement(headers: &mut HeaderMap) -> Option<HeaderValue> {
-    let Entry::Occupied(entry) = headers.entry(ANNOUNCEMENT) else {
+    let Entry::Occupied(entry) = headers.entry(PROXY_HEADER) else {
         return None;
     };
     let (_, mut values) = entry.remove_entry_mult();

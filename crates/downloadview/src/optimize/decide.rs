@@ -10,19 +10,54 @@
 
 use std::sync::Arc;
 
-use http::{header, response};
+use http::response;
 
-use super::{Asked, Front, Optimizer, Outcome, Reason};
-use crate::backend::{Backend, CannotCarry};
+use super::{Asked, Front, Optimizer, Reason};
+use crate::backend::Backend;
 use crate::content::{ETag, Metadata};
 use crate::error::Error;
-use crate::response::{Download, ProxiedDownloadResponse};
+use crate::file::Places;
+use crate::response::Download;
+use crate::response::head::{self, Facts};
 use crate::rule::{Mismatch, Rule, Target};
+
+/// A download, and where a proxy may find its file.
+pub(super) struct Candidate<'a> {
+    pub(super) download: &'a Download,
+    pub(super) places: Places,
+}
+
+impl<'a> Candidate<'a> {
+    pub(super) fn new(download: &'a Download) -> Self {
+        let places = download.file().places();
+        Self { download, places }
+    }
+
+    /// Why it is not delegated when no rule takes it.
+    fn unmatched(&self) -> Reason {
+        match self.places.is_empty() {
+            true => Reason::NoPathAndNoUrl,
+            false => Reason::NoRuleMatched,
+        }
+    }
+}
+
+/// What is to become of a download.
+pub(super) enum Plan {
+    /// The head is that of a hand-off to this backend.
+    HandOff {
+        rule: Arc<str>,
+        backend: Arc<dyn Backend>,
+        target: Target,
+    },
+    Stream(Reason),
+    Refuse(Reason),
+}
 
 /// A decision, and what it took.
 pub(super) struct Decision<'a> {
     /// What becomes of the download, or why it cannot be looked at.
-    pub(super) outcome: Result<Outcome, Error>,
+    pub(super) plan: Result<Plan, Error>,
     /// Whose settings that follows; without fronts nobody's.
     pub(super) optimizer: Option<&'a Optimizer>,
     /// The rule that decided.
@@ -35,9 +70,8 @@ pub(super) struct Decision<'a> {
 
 impl<'a> Decision<'a> {
     fn new() -> Self {
-        let reason = Reason::NoBackend;
         Self {
-            outcome: Ok(Outcome::Streamed { reason }),
+            plan: Ok(Plan::Stream(Reason::NoBackend)),
             optimizer: None,
             decided: None,
             cannot: Vec::new(),
@@ -47,12 +81,12 @@ impl<'a> Decision<'a> {
 
     /// The file stays with the application, for this reason, unless a more telling one is known.
     fn is_left(&mut self, optimizer: &'a Optimizer, reason: Reason) {
-        let before = match &self.outcome {
-            Ok(Outcome::Streamed { reason } | Outcome::Refused { reason }) => *reason,
+        let before = match &self.plan {
+            Ok(Plan::Stream(reason) | Plan::Refuse(reason)) => *reason,
             _ => return,
         };
         if reason.telling() >= before.telling() {
-            self.outcome = Ok(optimizer.without_delegation(reason));
+            self.plan = Ok(optimizer.without_delegation(reason));
             self.optimizer = Some(optimizer);
         }
     }
@@ -63,33 +97,32 @@ pub(super) async fn decide<'a>(
     asked: &Asked,
     fronts: &'a [Front],
     head: &mut response::Parts,
-    download: &Download,
+    candidate: &Candidate<'_>,
 ) -> Decision<'a> {
     let mut decision = Decision::new();
-    let file = &**download.file();
     for front in fronts {
         let optimizer = front.optimizer(asked.announcement.as_ref());
-        if let Some(reason) = optimizer.passes_by(head.status, download) {
+        if let Some(reason) = optimizer.passes_by(head.status, candidate.download) {
             decision.is_left(optimizer, reason);
             continue;
         }
         for (rule, backend) in optimizer.rules() {
-            let Ok(target) = rule.resolve(file, None) else {
+            let Ok(target) = rule.resolve(&candidate.places, None) else {
                 continue;
             };
-            if rule.looks() && file.has_path() && decision.looked.is_none() {
-                match file.metadata().await {
+            if rule.looks() && candidate.places.path().is_some() && decision.looked.is_none() {
+                match candidate.download.file().look().await {
                     Ok(metadata) => decision.looked = Some(metadata),
                     Err(error) => {
-                        decision.outcome = Err(error);
+                        decision.plan = Err(error);
                         return decision;
                     }
                 }
             }
-            let metadata = decision.looked.as_ref().filter(|_| rule.looks());
-            match hand_off((rule, backend), target, metadata, fronts, download, head) {
-                Ok(outcome) => {
-                    decision.outcome = Ok(outcome);
+            let looked = decision.looked.as_ref().filter(|_| rule.looks());
+            match hand_off((rule, backend), target, looked, fronts, candidate, head) {
+                Ok(plan) => {
+                    decision.plan = Ok(plan);
                     decision.optimizer = Some(optimizer);
                     decision.decided = Some(rule);
                     return decision;
@@ -100,47 +133,37 @@ pub(super) async fn decide<'a>(
                 }
             }
         }
-        decision.is_left(optimizer, unmatched(download));
+        decision.is_left(optimizer, candidate.unmatched());
     }
     decision
-}
-
-/// Why a download is not delegated when no rule takes it.
-fn unmatched(download: &Download) -> Reason {
-    match download.file().has_path() || download.file().url().is_some() {
-        true => Reason::NoRuleMatched,
-        false => Reason::NoPathAndNoUrl,
-    }
 }
 
 /// Turns the head into the answer for the rule's proxy.
 fn hand_off(
     (rule, backend): (&Rule, &Arc<dyn Backend>),
     target: Target,
-    metadata: Option<&Metadata>,
+    looked: Option<&Metadata>,
     fronts: &[Front],
-    download: &Download,
+    candidate: &Candidate<'_>,
     head: &mut response::Parts,
-) -> Result<Outcome, Reason> {
-    let target = match metadata {
+) -> Result<Plan, Reason> {
+    let target = match looked {
         Some(found) if found.location().is_some() => rule
-            .resolve(&**download.file(), metadata)
+            .resolve(&candidate.places, looked)
             .map_err(|_: Mismatch| Reason::SymbolicLink)?,
         _ => target,
     };
-    let etag = metadata.and_then(|metadata| {
+    let mut metadata = looked.cloned().unwrap_or_default();
+    if looked.is_some() {
         // What the client will see, whatever is said here.
-        let own = backend.own_etag(metadata);
-        own.or_else(|| own_etag(fronts, download, metadata))
-            .or_else(|| metadata.etag())
-    });
-    let nothing = Metadata::new();
-    download.describe(&mut head.headers, metadata.unwrap_or(&nothing));
-    issue(&**backend, &target, head).map_err(|cannot| Reason::CannotCarry(cannot.why))?;
-    if let Some(etag) = etag {
-        head.headers.insert(header::ETAG, etag.to_header_value());
+        let own = backend.own_etag(&metadata);
+        let own = own.or_else(|| own_etag(fronts, candidate, &metadata));
+        metadata.etag = own.or_else(|| metadata.etag());
     }
-    Ok(Outcome::Delegated {
+    let facts = Facts::of(candidate.download, &metadata);
+    head::delegate(head, &facts, |headers| backend.hand_off(&target, headers))
+        .map_err(|cannot| Reason::CannotCarry(cannot.why))?;
+    Ok(Plan::HandOff {
         rule: Arc::clone(rule.name()),
         backend: Arc::clone(backend),
         target,
@@ -149,21 +172,14 @@ fn hand_off(
 
 /// The tag that any proxy which may serve the file insists on, where it can be trusted to tell this
 /// state of the file from others: a download then moves between that proxy and whoever else sends it.
-pub(super) fn own_etag(fronts: &[Front], download: &Download, metadata: &Metadata) -> Option<ETag> {
+pub(super) fn own_etag(
+    fronts: &[Front],
+    candidate: &Candidate<'_>,
+    metadata: &Metadata,
+) -> Option<ETag> {
     if !metadata.is_told_by_seconds() {
         return None;
     }
     let mut fronts = fronts.iter();
-    fronts.find_map(|front| front.own_etag(download, metadata))
-}
-
-/// Writes a backend's hand-off over a head. The one place where hand-off headers come from.
-fn issue(
-    backend: &dyn Backend,
-    target: &Target,
-    head: &mut response::Parts,
-) -> Result<(), CannotCarry> {
-    backend.delegate(target, head)?;
-    ProxiedDownloadResponse::prepare(head);
-    Ok(())
+    fronts.find_map(|front| front.own_etag(candidate, metadata))
 }

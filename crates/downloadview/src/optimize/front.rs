@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 
+use super::decide::Candidate;
 use super::{Announced, Optimizer};
 use crate::content::{ETag, Metadata};
-use crate::response::Download;
 
 /// Which optimizer a request gets: always the same one, or that of the proxy which it proves.
 ///
@@ -30,10 +30,10 @@ impl Front {
     }
 
     /// The tag that any proxy which may serve the file insists on.
-    pub(super) fn own_etag(&self, download: &Download, metadata: &Metadata) -> Option<ETag> {
+    pub(super) fn own_etag(&self, candidate: &Candidate<'_>, metadata: &Metadata) -> Option<ETag> {
         match self {
-            Self::Fixed(optimizer) => optimizer.own_etag(download, metadata),
-            Self::Announced(announced) => announced.own_etag(download, metadata),
+            Self::Fixed(optimizer) => optimizer.own_etag(candidate, metadata),
+            Self::Announced(announced) => announced.own_etag(candidate, metadata),
         }
     }
 }

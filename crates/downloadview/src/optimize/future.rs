@@ -176,7 +176,6 @@ async fn answer(
     mut head: response::Parts,
     download: Download,
 ) -> Response<DownloadBody> {
-    download.disown_body(&mut head.headers);
     // For a layer further out that this one does not know of.
     let kept = download.clone();
     let mut response = match head.extensions.remove::<Added>() {

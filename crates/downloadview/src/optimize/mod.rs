@@ -27,7 +27,7 @@ mod service;
 pub(crate) mod tests;
 mod trace;
 
-pub use self::announced::{ANNOUNCEMENT, Announced, SHORTEST_SECRET};
+pub use self::announced::{Announced, MIN_SECRET_LEN, PROXY_HEADER};
 pub use self::answer::answer;
 pub use self::asked::Asked;
 pub use self::body::ResponseBody;
@@ -35,6 +35,6 @@ pub use self::front::Front;
 pub use self::future::ResponseFuture;
 pub use self::layer::OptimizeLayer;
 pub use self::optimizer::{Optimizer, OptimizerBuilder, Unmatched};
-pub use self::outcome::{Outcome, Reason};
+pub use self::outcome::{Extent, Outcome, Reason};
 pub use self::service::Optimize;
 pub use self::trace::{Step, Trace, Verdict};

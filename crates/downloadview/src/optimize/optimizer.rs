@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
+use super::Reason;
+use super::decide::{Candidate, Plan};
 use super::once::OncePerRoute;
-use super::{Outcome, Reason};
 use crate::backend::Backend;
 use crate::content::{ETag, Metadata};
 use crate::error::Result;
@@ -84,8 +85,8 @@ impl OptimizerBuilder {
     ///
     /// # Errors
     ///
-    /// [`Error::Misconfigured`](crate::Error::Misconfigured) naming the rule, what is wrong and the
-    /// mend.
+    /// [`Error::Misconfigured`](crate::Error::Misconfigured) naming the rule, what is wrong and
+    /// how to fix it.
     pub fn build(self) -> Result<Optimizer> {
         for (rule, backend) in &self.rules {
             rule.check(backend.name(), backend.accepts())?;
@@ -127,13 +128,12 @@ impl Optimizer {
     }
 
     /// The tag that the proxy for this download insists on.
-    pub(super) fn own_etag(&self, download: &Download, metadata: &Metadata) -> Option<ETag> {
-        if self.passes_by(StatusCode::OK, download).is_some() {
+    pub(super) fn own_etag(&self, candidate: &Candidate<'_>, metadata: &Metadata) -> Option<ETag> {
+        if self.passes_by(StatusCode::OK, candidate.download).is_some() {
             return None;
         }
-        let file = &**download.file();
         let mut rules = self.rules.iter();
-        let (_, backend) = rules.find(|(rule, _)| rule.resolve(file, None).is_ok())?;
+        let (_, backend) = rules.find(|(rule, _)| rule.resolve(&candidate.places, None).is_ok())?;
         backend.own_etag(metadata)
     }
 
@@ -156,19 +156,16 @@ impl Optimizer {
     }
 
     /// What happens to a download that was not delegated.
-    pub(super) fn without_delegation(&self, reason: Reason) -> Outcome {
+    pub(super) fn without_delegation(&self, reason: Reason) -> Plan {
         match (self.unmatched, reason) {
-            (Unmatched::Refuse, Reason::NoRuleMatched) => Outcome::Refused { reason },
-            _ => Outcome::Streamed { reason },
+            (Unmatched::Refuse, Reason::NoRuleMatched) => Plan::Refuse(reason),
+            _ => Plan::Stream(reason),
         }
     }
 
-    /// Whether this outcome is news worth a warning: unmatched, or a name that the proxy's header cannot
+    /// Whether this reason is news worth a warning: unmatched, or a name that the proxy's header cannot
     /// hold, and the first time for the route.
-    pub(super) fn warns(&self, outcome: &Outcome, route: Option<&str>) -> bool {
-        let Outcome::Streamed { reason } = outcome else {
-            return false;
-        };
+    pub(super) fn warns(&self, reason: Reason, route: Option<&str>) -> bool {
         let warned = match reason {
             Reason::NoRuleMatched => &self.warned.unmatched,
             Reason::CannotCarry(_) => &self.warned.cannot_carry,

@@ -3,14 +3,20 @@
 use std::fmt;
 use std::sync::Arc;
 
+use http::StatusCode;
+
 use crate::backend::Backend;
+use crate::delivery::Delivery;
 use crate::rule::Target;
 
-/// What an optimizer did; in the response's extensions after [`OptimizeLayer`](super::OptimizeLayer).
+/// What became of a download; in the extensions of every response that
+/// [`OptimizeLayer`](super::OptimizeLayer) or [`answer`](super::answer) makes of one. The same behind
+/// every proxy and none.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
+#[doc(alias = "ProxiedDownloadResponse")]
 pub enum Outcome {
-    /// A proxy sends the file.
+    /// A proxy sends the file, and answers conditions and ranges.
     #[non_exhaustive]
     Delegated {
         /// The rule's name.
@@ -20,16 +26,110 @@ pub enum Outcome {
         /// What the proxy was told.
         target: Target,
     },
-    /// The application sends the file.
+    /// The application sends the file: 200, or 206.
+    #[non_exhaustive]
     Streamed {
         /// Why no proxy does.
         reason: Reason,
+        /// How much of it.
+        extent: Extent,
     },
-    /// Nobody sends the file: [`Unmatched::Refuse`](super::Unmatched::Refuse).
+    /// The application answered that the client's copy is good: 304.
+    #[non_exhaustive]
+    NotModified {
+        /// Why no proxy answered.
+        reason: Reason,
+    },
+    /// The application answered that the state which the client wanted is gone: 412.
+    #[non_exhaustive]
+    PreconditionFailed {
+        /// Why no proxy answered.
+        reason: Reason,
+    },
+    /// The application answered that the file has no such part: 416.
+    #[non_exhaustive]
+    RangeNotSatisfiable {
+        /// Why no proxy answered.
+        reason: Reason,
+    },
+    /// Nobody sends the file: [`Unmatched::Refuse`](super::Unmatched::Refuse). 503.
+    #[non_exhaustive]
     Refused {
         /// Why no proxy does.
         reason: Reason,
     },
+    /// There is no such file: 404.
+    NotFound,
+    /// The file could not be had.
+    #[non_exhaustive]
+    Failed {
+        /// The status of the answer: 403, 500, 503.
+        status: StatusCode,
+    },
+}
+
+/// How much of a file was streamed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Extent {
+    /// All of it; or, for HEAD, what would be.
+    Whole,
+    /// One range.
+    Range,
+    /// Several ranges.
+    Ranges,
+}
+
+impl Outcome {
+    /// Why no proxy was asked to send the file; `None` where one was, and where there is no file.
+    #[must_use]
+    pub fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Streamed { reason, .. }
+            | Self::NotModified { reason }
+            | Self::PreconditionFailed { reason }
+            | Self::RangeNotSatisfiable { reason }
+            | Self::Refused { reason } => Some(*reason),
+            Self::Delegated { .. } | Self::NotFound | Self::Failed { .. } => None,
+        }
+    }
+
+    /// The word for it in logs: `delegated`, `streamed`, `not modified`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Delegated { .. } => "delegated",
+            Self::Streamed { .. } => "streamed",
+            Self::NotModified { .. } => "not modified",
+            Self::PreconditionFailed { .. } => "precondition failed",
+            Self::RangeNotSatisfiable { .. } => "range not satisfiable",
+            Self::Refused { .. } => "refused",
+            Self::NotFound => "not found",
+            Self::Failed { .. } => "failed",
+        }
+    }
+
+    /// What the application's own answer came to, with the reason why it had to answer.
+    pub(super) fn of(delivery: Delivery, reason: Reason) -> Self {
+        let streamed = |extent| Self::Streamed { reason, extent };
+        match delivery {
+            Delivery::Whole => streamed(Extent::Whole),
+            Delivery::Part => streamed(Extent::Range),
+            Delivery::Parts => streamed(Extent::Ranges),
+            Delivery::NotModified => Self::NotModified { reason },
+            Delivery::PreconditionFailed => Self::PreconditionFailed { reason },
+            Delivery::RangeNotSatisfiable => Self::RangeNotSatisfiable { reason },
+            Delivery::Failed(status) => Self::without_file(status),
+        }
+    }
+
+    /// Of a file that cannot be had.
+    pub(super) fn without_file(status: StatusCode) -> Self {
+        match status {
+            StatusCode::NOT_FOUND => Self::NotFound,
+            status => Self::Failed { status },
+        }
+    }
 }
 
 /// Why a download was not delegated.

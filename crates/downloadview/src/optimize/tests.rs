@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use futures_util::FutureExt as _;
 use http::{StatusCode, header, response};
 
-use super::decide::decide;
+use super::decide::{Candidate, Plan, decide};
 use super::*;
 use crate::backend::{Apache, Backend, CannotCarry, Escaping, Nginx};
-use crate::content::{BoxFuture, Content, Metadata};
+use crate::content::{BoxFuture, Content, Metadata, Want};
 use crate::error::{Error, Result};
-use crate::file::{File, VirtualFile};
+use crate::file::{File, Places, VirtualFile};
 use crate::response::{Download, DownloadResponse};
 use crate::rule::{Mismatch, Rule, Target, TargetKind};
 use crate::storage::StorageName;
@@ -28,19 +28,17 @@ impl File for Claimed {
         self.0.as_str().unwrap()
     }
 
-    fn path(&self) -> Option<PathBuf> {
-        Some(PathBuf::from("/srv/media").join(self.0.to_path()))
+    fn places(&self) -> Places {
+        Places::new()
+            .with_path(PathBuf::from("/srv/media").join(self.0.to_path()))
+            .with_url(format!("/media/{}", self.0.to_url_path()))
     }
 
-    fn url(&self) -> Option<String> {
-        Some(format!("/media/{}", self.0.to_url_path()))
-    }
-
-    fn metadata(&self) -> BoxFuture<'_, Result<Metadata>> {
+    fn look(&self) -> BoxFuture<'_, Result<Metadata>> {
         panic!("looked at")
     }
 
-    fn open(&self) -> BoxFuture<'_, Result<Content>> {
+    fn open<'a>(&'a self, _: Want<'a>) -> BoxFuture<'a, Result<Content>> {
         panic!("opened")
     }
 }
@@ -75,7 +73,7 @@ pub(crate) fn assert_leaves_ranges_to_the_proxy(backend: impl Backend) {
     assert!(!head.headers.contains_key(header::CONTENT_RANGE));
 }
 
-/// The other kind of target is refused, and leaves no trace.
+/// The other kind of target is refused.
 pub(crate) fn assert_refuses_the_wrong_target(backend: &dyn Backend) {
     let name = StorageName::parse("a").unwrap();
     let target = match backend.accepts() {
@@ -88,9 +86,7 @@ pub(crate) fn assert_refuses_the_wrong_target(backend: &dyn Backend) {
             name,
         },
     };
-    let (mut head, ()) = http::Response::new(()).into_parts();
-    assert!(backend.delegate(&target, &mut head).is_err());
-    assert!(head.headers.is_empty());
+    assert!(backend.hand_off(&target, &http::HeaderMap::new()).is_err());
 }
 
 /// Why `backend` does not take `file`.
@@ -110,7 +106,7 @@ fn attempted(backend: impl Backend, file: impl File) -> (response::Parts, Result
     let optimizer = Optimizer::builder(backend)
         .rule(rule.without_stat())
         .build();
-    let (mut head, download) = DownloadResponse::new(file).into_parts();
+    let (mut head, download) = DownloadResponse::new(file).into_parts().unwrap();
     // What a handler must not be able to add to a delegated head.
     for name in [
         header::CONTENT_LENGTH,
@@ -121,8 +117,8 @@ fn attempted(backend: impl Backend, file: impl File) -> (response::Parts, Result
     }
     let (head, outcome) = decided(optimizer.unwrap(), head, &download);
     let outcome = match outcome {
-        Outcome::Delegated { .. } => Ok(()),
-        Outcome::Streamed { reason } | Outcome::Refused { reason } => Err(reason),
+        Plan::HandOff { .. } => Ok(()),
+        Plan::Stream(reason) | Plan::Refuse(reason) => Err(reason),
     };
     (head, outcome)
 }
@@ -132,23 +128,24 @@ fn decided(
     optimizer: Optimizer,
     mut head: response::Parts,
     download: &Download,
-) -> (response::Parts, Outcome) {
+) -> (response::Parts, Plan) {
     let asked = Asked::of(&mut http::Request::new(()));
     let fronts = [optimizer.into()];
-    let decision = decide(&asked, &fronts, &mut head, download).now_or_never();
-    let outcome = decision.expect("without waiting").outcome;
+    let candidate = Candidate::new(download);
+    let decision = decide(&asked, &fronts, &mut head, &candidate).now_or_never();
+    let outcome = decision.expect("without waiting").plan;
     (head, outcome.expect("no look, no error"))
 }
 
-fn outcome(optimizer: Optimizer, response: DownloadResponse) -> (response::Parts, Outcome) {
-    let (head, download) = response.into_parts();
+fn outcome(optimizer: Optimizer, response: DownloadResponse) -> (response::Parts, Plan) {
+    let (head, download) = response.into_parts().unwrap();
     decided(optimizer, head, &download)
 }
 
 fn reason(optimizer: Optimizer, response: DownloadResponse) -> Option<Reason> {
     match outcome(optimizer, response).1 {
-        Outcome::Delegated { .. } => None,
-        Outcome::Streamed { reason } | Outcome::Refused { reason } => Some(reason),
+        Plan::HandOff { .. } => None,
+        Plan::Stream(reason) | Plan::Refuse(reason) => Some(reason),
     }
 }
 
@@ -221,11 +218,11 @@ fn says_why_a_download_is_not_delegated() {
 fn an_answer_that_is_not_200_is_never_delegated() {
     let rule = Rule::url("/media/").to_uri("/x/");
     let optimizer = nginx().rule(rule).build().unwrap();
-    let (mut head, download) = DownloadResponse::new(local_file("a")).into_parts();
+    let (mut head, download) = DownloadResponse::new(local_file("a")).into_parts().unwrap();
     head.status = StatusCode::FORBIDDEN;
     let (_, outcome) = decided(optimizer, head, &download);
     let reason = Reason::Status;
-    assert!(matches!(outcome, Outcome::Streamed { reason: it } if it == reason));
+    assert!(matches!(outcome, Plan::Stream(it) if it == reason));
 }
 
 #[test]
@@ -240,12 +237,18 @@ fn a_trace_tells_what_each_rule_made_of_the_file() {
         .rule(Rule::dir("/srv").to_uri("/x/"))
         .build()
         .unwrap();
-    let (mut head, download) = DownloadResponse::new(local_file("a")).into_parts();
+    let (mut head, download) = DownloadResponse::new(local_file("a")).into_parts().unwrap();
     let asked = Asked::of(&mut http::Request::new(()));
     let fronts = [Optimizer::none().into(), optimizer.into()];
-    let decision = decide(&asked, &fronts, &mut head, &download).now_or_never();
+    let decision = decide(&asked, &fronts, &mut head, &Candidate::new(&download)).now_or_never();
     let decision = decision.expect("without waiting");
-    let trace = Trace::of(&decision, &asked, &fronts, StatusCode::OK, &download);
+    let trace = Trace::of(
+        &decision,
+        &asked,
+        &fronts,
+        StatusCode::OK,
+        &Candidate::new(&download),
+    );
     let rule = |name: &str, backend, verdict| Step::Rule {
         name: name.into(),
         backend,
@@ -281,19 +284,18 @@ fn unmatched_refuses_only_what_rules_should_have_taken() {
         .build()
         .unwrap();
     let outcome = refusing.without_delegation(Reason::NoRuleMatched);
-    assert!(matches!(outcome, Outcome::Refused { .. }));
+    assert!(matches!(outcome, Plan::Refuse(_)));
     let outcome = refusing.without_delegation(Reason::NoPathAndNoUrl);
-    assert!(matches!(outcome, Outcome::Streamed { .. }));
+    assert!(matches!(outcome, Plan::Stream(_)));
 }
 
 #[test]
 fn warns_once_for_each_route() {
     let optimizer = nginx().build().unwrap();
-    let outcome = optimizer.without_delegation(Reason::NoRuleMatched);
-    let warned = ["/a", "/a", "/b", "/a"].map(|route| optimizer.warns(&outcome, Some(route)));
+    let reason = Reason::NoRuleMatched;
+    let warned = ["/a", "/a", "/b", "/a"].map(|route| optimizer.warns(reason, Some(route)));
     assert_eq!(warned, [true, false, true, false]);
-    let expected = optimizer.without_delegation(Reason::NotOptimized);
-    assert!(!optimizer.warns(&expected, Some("/c")));
+    assert!(!optimizer.warns(Reason::NotOptimized, Some("/c")));
 }
 
 #[test]

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
-use super::decide::Decision;
+use super::decide::{Candidate, Decision};
 use super::{Asked, Front, Reason};
-use crate::response::Download;
+use crate::file::Places;
 use crate::rule::{Mismatch, Rule};
 
 /// The steps of a decision, in order; in the response's extensions when
@@ -66,29 +66,29 @@ impl Trace {
         &self.steps
     }
 
-    /// The steps of `decision` on `download`, and what further rules would have made of it.
+    /// The steps of `decision` on a download, and what further rules would have made of it.
     pub(super) fn of(
         decision: &Decision<'_>,
         asked: &Asked,
         fronts: &[Front],
         status: StatusCode,
-        download: &Download,
+        candidate: &Candidate<'_>,
     ) -> Self {
         let mut steps = Vec::new();
-        let look = match (&decision.outcome, &decision.looked) {
+        let look = match (&decision.plan, &decision.looked) {
             (Err(error), _) => Some(Err(error.to_string())),
             (Ok(_), looked) => looked.as_ref().map(|found| Ok(found.size())),
         };
         steps.extend(look.map(|found| Step::Look { found }));
         for front in fronts {
             let optimizer = front.optimizer(asked.announcement.as_ref());
-            let passed_by = optimizer.passes_by(status, download);
+            let passed_by = optimizer.passes_by(status, candidate.download);
             steps.extend(passed_by.map(|reason| Step::PassedBy { reason }));
             for (rule, backend) in optimizer.rules() {
                 steps.push(Step::Rule {
                     name: Arc::clone(rule.name()),
                     backend: backend.name(),
-                    verdict: Verdict::of(decision, rule, download),
+                    verdict: Verdict::of(decision, rule, &candidate.places),
                 });
             }
         }
@@ -97,13 +97,13 @@ impl Trace {
 }
 
 impl Verdict {
-    fn of(decision: &Decision<'_>, rule: &Rule, download: &Download) -> Self {
+    fn of(decision: &Decision<'_>, rule: &Rule, places: &Places) -> Self {
         let mut cannot = decision.cannot.iter();
         if decision.decided.is_some_and(|it| std::ptr::eq(it, rule)) {
             Self::Decides
         } else if let Some((_, reason)) = cannot.find(|(it, _)| std::ptr::eq(*it, rule)) {
             Self::Cannot(*reason)
-        } else if let Err(mismatch) = rule.resolve(&**download.file(), None) {
+        } else if let Err(mismatch) = rule.resolve(places, None) {
             Self::IsForOthers(mismatch)
         } else {
             Self::Would

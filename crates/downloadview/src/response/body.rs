@@ -10,7 +10,7 @@ use futures_core::Stream as _;
 use http_body::{Body, Frame, SizeHint};
 
 use super::Download;
-use crate::content::{BoxFuture, ByteStream, Exact};
+use crate::content::{BoxFuture, ByteStream, Exact, Want};
 use crate::error::{Error, Result};
 
 /// Body of every response of this crate.
@@ -109,10 +109,12 @@ impl DownloadBody {
 }
 
 async fn open(download: Download) -> Result<Inner> {
-    let content = download.file().open().await?;
-    Ok(match content.metadata().size() {
-        Some(size) => Inner::Sized(Exact::new(content.into_stream(), size)),
-        None => Inner::Unsized(content.into_stream()),
+    let content = download.file().open(Want::whole()).await?;
+    let size = content.metadata().size();
+    let stream = content.into_stream().await?;
+    Ok(match size {
+        Some(size) => Inner::Sized(Exact::new(stream, size)),
+        None => Inner::Unsized(stream),
     })
 }
 

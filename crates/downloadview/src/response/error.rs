@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 
-use http::{HeaderValue, Response, StatusCode, header, response};
+use http::{HeaderValue, Response, StatusCode, header};
 
 use super::DownloadBody;
 use crate::error::Error;
@@ -58,32 +58,6 @@ impl Error {
 /// The status and its reason phrase as a page.
 pub(crate) fn refusal(status: StatusCode) -> Response<DownloadBody> {
     plain_text(status, status.canonical_reason().unwrap_or("error"))
-}
-
-/// A refusal with what middleware said of the answer, without what was said of the file.
-pub(crate) fn with_headers_of(
-    mut head: response::Parts,
-    refusal: Response<DownloadBody>,
-) -> Response<DownloadBody> {
-    for name in [
-        header::CONTENT_DISPOSITION,
-        header::CONTENT_ENCODING,
-        header::CONTENT_SECURITY_POLICY,
-        header::CONTENT_RANGE,
-        header::ACCEPT_RANGES,
-        header::ETAG,
-        header::LAST_MODIFIED,
-        header::EXPIRES,
-        header::TRANSFER_ENCODING,
-    ] {
-        head.headers.remove(name);
-    }
-    let (refused, body) = refusal.into_parts();
-    head.status = refused.status;
-    for (name, value) in &refused.headers {
-        head.headers.insert(name, value.clone());
-    }
-    Response::from_parts(head, body)
 }
 
 /// A line of text that no browser takes for anything else.

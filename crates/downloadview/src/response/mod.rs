@@ -2,26 +2,21 @@
 
 mod body;
 mod error;
+pub(crate) mod head;
 mod options;
-mod proxied;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::SystemTime;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Response, header, response};
+use http::{HeaderName, HeaderValue, Response, header, response};
 
 pub use self::body::DownloadBody;
 pub(crate) use self::body::carries;
-pub(crate) use self::error::{refusal, with_headers_of};
+pub(crate) use self::error::refusal;
 pub use self::options::DownloadOptions;
 pub(crate) use self::options::option_setters;
-pub(crate) use self::proxied::ProxiedDownloadResponse;
-use crate::content::Metadata;
-use crate::file::File;
-use crate::headers::{
-    ContentDisposition, content_type_of, guess, hand_off, is_active_content, remove_all,
-};
+use crate::error::Result;
+use crate::file::{File, Restated};
 
 /// A file to download and how to present it.
 ///
@@ -41,27 +36,31 @@ use crate::headers::{
 pub struct DownloadResponse {
     file: Arc<dyn File>,
     options: DownloadOptions,
-    modified_since: Option<Arc<dyn ModifiedSince>>,
 }
 
 impl DownloadResponse {
     /// An attachment named as the file is.
     #[must_use]
     pub fn new(file: impl File) -> Self {
-        Self::with_options(file, DownloadOptions::new())
-    }
-
-    /// A file presented as `options` say.
-    #[must_use]
-    pub fn with_options(file: impl File, options: DownloadOptions) -> Self {
         Self {
             file: Arc::new(file),
-            options,
-            modified_since: None,
+            options: DownloadOptions::new(),
         }
     }
 
-    option_setters!(options);
+    /// Adds what `options` state; where something was said before, `options` count.
+    #[must_use]
+    pub fn options(mut self, options: DownloadOptions) -> Self {
+        self.options.extend(options);
+        self
+    }
+
+    option_setters!();
+
+    #[doc(hidden)]
+    pub fn options_mut(&mut self) -> &mut DownloadOptions {
+        &mut self.options
+    }
 
     /// The file.
     #[must_use]
@@ -69,32 +68,33 @@ impl DownloadResponse {
         &self.file
     }
 
-    pub(crate) fn with_modified_since(mut self, hook: Arc<dyn ModifiedSince>) -> Self {
-        self.modified_since = Some(hook);
-        self
-    }
-
-    /// The head, with the file riding along in its extensions.
-    pub(crate) fn into_parts(self) -> (response::Parts, Download) {
+    /// The head, and the file that rides along with it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Misconfigured`](crate::Error::Misconfigured) for a header value that is not valid.
+    pub(crate) fn into_parts(self) -> Result<(response::Parts, Download)> {
+        self.options.check()?;
         let (mut head, ()) = Response::new(()).into_parts();
-        head.headers = headers_of(&*self.file, &self.options);
+        head.headers = head::initial(&*self.file, &self.options);
         let download = Download(Arc::new(Riding {
-            file: self.file,
-            inline: self.options.is_inline(),
-            type_is_stated: self.options.states(&header::CONTENT_TYPE),
-            content_encoding: head.headers.get(header::CONTENT_ENCODING).cloned(),
-            optimize: self.options.optimize,
-            modified_since: self.modified_since,
+            optimize: self.options.optimizes(),
+            stated: Stated::by(&self.options, &head),
+            file: Restated::around(self.file, self.options.etag, self.options.modified),
         }));
-        (head, download)
+        Ok((head, download))
     }
 
     /// The response as every tower stack knows it: head, [`Download`] in the extensions, and a body
     /// that opens the file when it is first polled.
+    ///
+    /// Options with a header value that is not valid become the answer 500, and an ERROR in the log.
     #[must_use]
     pub fn into_http(self) -> Response<DownloadBody> {
-        let (mut head, download) = self.into_parts();
-        download.sandbox(&mut head.headers);
+        let (mut head, download) = match self.into_parts() {
+            Ok(parts) => parts,
+            Err(error) => return error.into_response(),
+        };
         let body = DownloadBody::lazy(download.clone());
         head.extensions.insert(download);
         Response::from_parts(head, body)
@@ -127,16 +127,32 @@ pub struct Download(Arc<Riding>);
 
 struct Riding {
     file: Arc<dyn File>,
-    inline: bool,
-    type_is_stated: bool,
-    content_encoding: Option<HeaderValue>,
     optimize: bool,
-    modified_since: Option<Arc<dyn ModifiedSince>>,
+    stated: Stated,
 }
 
-/// The hook of a view that decides `If-Modified-Since`.
-pub(crate) trait ModifiedSince: Send + Sync {
-    fn modified_since(&self, metadata: &Metadata, since: SystemTime) -> bool;
+/// The headers of which the options said something, so that nothing the file says takes their place.
+#[derive(Default)]
+struct Stated {
+    names: Vec<HeaderName>,
+    content_encoding: Option<HeaderValue>,
+}
+
+impl Stated {
+    fn by(options: &DownloadOptions, head: &response::Parts) -> Self {
+        const OF_THE_FILE: [HeaderName; 5] = [
+            header::CONTENT_TYPE,
+            header::CONTENT_ENCODING,
+            header::CONTENT_SECURITY_POLICY,
+            header::ETAG,
+            header::LAST_MODIFIED,
+        ];
+        let stated = OF_THE_FILE.into_iter();
+        Self {
+            names: stated.filter(|name| options.mentions(name)).collect(),
+            content_encoding: head.headers.get(header::CONTENT_ENCODING).cloned(),
+        }
+    }
 }
 
 impl Download {
@@ -163,51 +179,14 @@ impl Download {
         Arc::as_ptr(&self.0).addr()
     }
 
-    /// Takes back what middleware between view and layer said of a body that is not sent: its
-    /// coding, length and framing.
-    pub(crate) fn disown_body(&self, headers: &mut HeaderMap) {
-        const SAID_OF_A_BODY: [HeaderName; 5] = [
-            header::CONTENT_ENCODING,
-            header::CONTENT_LENGTH,
-            header::CONTENT_RANGE,
-            header::ACCEPT_RANGES,
-            header::TRANSFER_ENCODING,
-        ];
-        remove_all(headers, &SAID_OF_A_BODY);
-        if let Some(stated) = &self.0.content_encoding {
-            headers.insert(header::CONTENT_ENCODING, stated.clone());
-        }
+    /// Whether the options said something of this header.
+    fn states(&self, name: &HeaderName) -> bool {
+        self.0.stated.names.contains(name)
     }
 
-    /// Adds to a head what the content says of itself: type and coding, unless the view stated them.
-    pub(crate) fn describe(&self, headers: &mut HeaderMap, metadata: &Metadata) {
-        if let (Some(stated), false) = (metadata.content_type(), self.0.type_is_stated) {
-            headers.insert(header::CONTENT_TYPE, stated.clone());
-        }
-        if let Some(stated) = metadata.content_encoding() {
-            headers
-                .entry(header::CONTENT_ENCODING)
-                .or_insert_with(|| stated.clone());
-        }
-        self.sandbox(headers);
-    }
-
-    /// Takes scripts away from what a browser would show and run, judged by the type that is sent.
-    fn sandbox(&self, headers: &mut HeaderMap) {
-        let content_type = headers.get(header::CONTENT_TYPE);
-        if self.0.inline && content_type.is_none_or(is_active_content) {
-            headers
-                .entry(header::CONTENT_SECURITY_POLICY)
-                .or_insert(HeaderValue::from_static(SANDBOX));
-        }
-    }
-
-    /// Whether the content changed after `since`, in whole seconds unless a view says otherwise.
-    pub(crate) fn was_modified_since(&self, metadata: &Metadata, since: SystemTime) -> bool {
-        match &self.0.modified_since {
-            Some(hook) => hook.modified_since(metadata, since),
-            None => metadata.changed_after(since),
-        }
+    /// The coding that the options state.
+    fn content_encoding(&self) -> Option<&HeaderValue> {
+        self.0.stated.content_encoding.as_ref()
     }
 }
 
@@ -217,53 +196,7 @@ impl fmt::Debug for Download {
     }
 }
 
-/// What a document of strangers may do in a browser: show itself, with the styles, pictures and fonts
-/// that it brings along. No scripts, no forms, nothing from elsewhere, and an origin of its own.
-const SANDBOX: &str =
-    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:";
-
 /// Put into a request's extensions by a layer that will deliver what the view answers: views leave
 /// preconditions, ranges and bytes to it, and layers further in the decision.
 #[derive(Debug, Clone)]
 pub(crate) struct Deferred;
-
-/// The headers that do not depend on the state of the file.
-fn headers_of(file: &dyn File, options: &DownloadOptions) -> HeaderMap {
-    let name = options.basename.as_deref().unwrap_or(file.name());
-    let content_type = match &options.content_type {
-        Some(stated) => stated.clone(),
-        None => file
-            .known()
-            .content_type
-            .or_else(|| guess(name))
-            .unwrap_or_else(|| content_type_of(file.name())),
-    };
-    let mut headers = HeaderMap::with_capacity(14);
-    if let Some(content_encoding) = &options.content_encoding {
-        headers.insert(header::CONTENT_ENCODING, content_encoding.clone());
-    }
-    headers.insert(
-        header::CONTENT_DISPOSITION,
-        ContentDisposition::new(options.disposition, name).into_header_value(),
-    );
-    let cache_control = options.cache_control.clone();
-    headers.insert(
-        header::CACHE_CONTROL,
-        cache_control.unwrap_or(HeaderValue::from_static("private, no-cache")),
-    );
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    headers.insert(header::CONTENT_TYPE, content_type);
-    for (name, value) in &options.headers {
-        headers.insert(name, value.clone());
-    }
-    if let Some(name) = hand_off::strip(&mut headers) {
-        static TOLD: std::sync::Once = std::sync::Once::new();
-        TOLD.call_once(|| {
-            tracing::warn!(%name, "a download's options hold a hand-off header, which is not sent: a rule names the destination; said once");
-        });
-    }
-    headers
-}

@@ -15,7 +15,7 @@ use self::source::Source;
 pub use self::target::{Target, TargetKind};
 use crate::content::Metadata;
 use crate::error::{Error, Result};
-use crate::file::File;
+use crate::file::Places;
 
 /// One mapping; [`Optimizer`](crate::optimize::Optimizer) holds them in order.
 ///
@@ -45,13 +45,13 @@ enum Destination {
 pub struct RuleFrom(Source);
 
 impl Rule {
-    /// Files whose [`url`](File::url) lies below `prefix`, such as `/media/`.
+    /// Files whose [URL](Places::url) lies below `prefix`, such as `/media/`.
     #[doc(alias = "source_url")]
     pub fn url(prefix: impl AsRef<str>) -> RuleFrom {
         RuleFrom(Source::Url(prefix.as_ref().into()))
     }
 
-    /// Files whose [`path`](File::path) lies below `folder`.
+    /// Files whose [path](Places::path) lies below `folder`.
     #[doc(alias = "source_dir")]
     pub fn dir(folder: impl AsRef<Path>) -> RuleFrom {
         RuleFrom(Source::Dir(folder.as_ref().into()))
@@ -80,7 +80,8 @@ impl Rule {
         self.look
     }
 
-    /// Where the proxy finds `file`, if this rule takes it. `metadata` is what a look told.
+    /// Where the proxy finds a file that has these places, if this rule takes it. `metadata` is what a
+    /// look told.
     ///
     /// # Errors
     ///
@@ -88,11 +89,11 @@ impl Rule {
     #[doc(alias = "get_redirect_url")]
     pub fn resolve(
         &self,
-        file: &dyn File,
+        places: &Places,
         metadata: Option<&Metadata>,
     ) -> Result<Target, Mismatch> {
         let location = metadata.and_then(Metadata::location);
-        let name = self.source.name_of(file, location)?;
+        let name = self.source.name_of(places, location)?;
         Ok(match &self.destination {
             Destination::Uri(prefix) => Target::Uri {
                 prefix: Arc::clone(prefix),
@@ -106,7 +107,7 @@ impl Rule {
     }
 
     /// Fails if the rule cannot work with a `proxy` that takes targets of a kind, in words that name rule
-    /// and mend.
+    /// and remedy.
     pub(crate) fn check(&self, proxy: &str, accepts: TargetKind) -> Result<()> {
         let name = &self.name;
         self.source

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::file::File;
+use crate::file::Places;
 use crate::storage::StorageName;
 
 /// Why a rule does not take a file.
@@ -40,17 +40,17 @@ impl Source {
     /// path, and no URL that a proxy which refuses links could serve.
     pub(super) fn name_of(
         &self,
-        file: &dyn File,
+        places: &Places,
         location: Option<&Path>,
     ) -> Result<StorageName, Mismatch> {
         match (self, location) {
             (Self::Url(prefix), None) => {
-                let url = file.url().ok_or(Mismatch::NoUrl)?;
-                below_url(prefix, &url).ok_or(Mismatch::OtherUrl)
+                let url = places.url().ok_or(Mismatch::NoUrl)?;
+                below_url(prefix, url).ok_or(Mismatch::OtherUrl)
             }
             (Self::Dir(folder), None) => {
-                let path = file.path().ok_or(Mismatch::NoPath)?;
-                below_folder(folder, &path).ok_or(Mismatch::OtherPath)
+                let path = places.path().ok_or(Mismatch::NoPath)?;
+                below_folder(folder, path).ok_or(Mismatch::OtherPath)
             }
             (Self::Url(_), Some(_)) => Err(Mismatch::LinkLedElsewhere),
             (Self::Dir(folder), Some(location)) => below_folder(folder, location)

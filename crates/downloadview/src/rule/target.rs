@@ -39,6 +39,24 @@ pub enum Target {
 }
 
 impl Target {
+    /// A file below a URI prefix of the proxy, plain text.
+    #[must_use]
+    pub fn uri(prefix: &str, name: StorageName) -> Self {
+        Self::Uri {
+            prefix: prefix.into(),
+            name,
+        }
+    }
+
+    /// A file below a folder that the proxy can read, absolute.
+    #[must_use]
+    pub fn path(folder: &Path, name: StorageName) -> Self {
+        Self::Path {
+            folder: folder.into(),
+            name,
+        }
+    }
+
     /// The URI as bytes, prefix and name joined by one slash; `None` for a path.
     #[must_use]
     pub fn to_uri(&self) -> Option<Vec<u8>> {

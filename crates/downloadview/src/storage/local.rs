@@ -1,12 +1,12 @@
 //! A folder of this machine, confined by descriptor.
 
 use std::future::ready;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::confined::{Current, Symlinks, Wait};
-use super::{Storage, StorageName, url_below};
-use crate::content::{BoxFuture, Bulkhead, Content, Metadata, on_blocking_pool};
+use super::{Places, Storage, StorageName, url_below};
+use crate::content::{BoxFuture, Bulkhead, Content, Metadata, Want, on_blocking_pool};
 use crate::error::{Error, Result};
 
 /// What a file that the process may not read looks like to clients.
@@ -143,14 +143,14 @@ impl LocalStorage {
 
 impl Storage for LocalStorage {
     // What the kernel has at hand is answered without a future that could wait.
-    fn metadata<'a>(&'a self, name: &'a StorageName) -> BoxFuture<'a, Result<Metadata>> {
+    fn look<'a>(&'a self, name: &'a StorageName) -> BoxFuture<'a, Result<Metadata>> {
         match self.root.get().look(name, self.symlinks, Wait::Never) {
             Err(error) if would_block(&error) => Box::pin(self.look_waiting(name)),
             looked => Box::pin(ready(looked.map_err(|error| self.veil(error)))),
         }
     }
 
-    fn open<'a>(&'a self, name: &'a StorageName) -> BoxFuture<'a, Result<Content>> {
+    fn open<'a>(&'a self, name: &'a StorageName, _: Want<'a>) -> BoxFuture<'a, Result<Content>> {
         let opened = self.root.get().read(name, self.symlinks, Wait::Never);
         let opened = opened.map_err(Error::from).and_then(Content::from_file);
         match opened {
@@ -159,16 +159,12 @@ impl Storage for LocalStorage {
         }
     }
 
-    fn path(&self, name: &StorageName) -> Option<PathBuf> {
-        Some(self.root.path().join(name.to_path()))
-    }
-
-    fn has_path(&self, _name: &StorageName) -> bool {
-        true
-    }
-
-    fn url(&self, name: &StorageName) -> Option<String> {
-        self.base_url.as_ref().map(|base| url_below(base, name))
+    fn places(&self, name: &StorageName) -> Places {
+        let places = Places::new().with_path(self.root.path().join(name.to_path()));
+        match &self.base_url {
+            Some(base) => places.with_url(url_below(base, name)),
+            None => places,
+        }
     }
 }
 

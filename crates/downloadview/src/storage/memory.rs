@@ -8,8 +8,8 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 
-use super::{Storage, StorageName, url_below};
-use crate::content::{BoxFuture, Content, ETag, Metadata};
+use super::{Places, Storage, StorageName, url_below};
+use crate::content::{BoxFuture, Content, ETag, Metadata, Want};
 use crate::error::{Error, Result};
 
 /// A map from names to bytes; the modification time is that of [`insert`](Self::insert).
@@ -79,20 +79,23 @@ fn tag_of(inserted: SystemTime) -> Option<ETag> {
 }
 
 impl Storage for MemoryStorage {
-    fn metadata<'a>(&'a self, name: &'a StorageName) -> BoxFuture<'a, Result<Metadata>> {
+    fn look<'a>(&'a self, name: &'a StorageName) -> BoxFuture<'a, Result<Metadata>> {
         let metadata = self.get(name).map(|stored| stored.metadata);
         Box::pin(std::future::ready(metadata))
     }
 
-    fn open<'a>(&'a self, name: &'a StorageName) -> BoxFuture<'a, Result<Content>> {
+    fn open<'a>(&'a self, name: &'a StorageName, _: Want<'a>) -> BoxFuture<'a, Result<Content>> {
         let content = self
             .get(name)
             .map(|stored| Content::from_bytes(stored.metadata, stored.bytes));
         Box::pin(std::future::ready(content))
     }
 
-    fn url(&self, name: &StorageName) -> Option<String> {
-        self.base_url.as_ref().map(|base| url_below(base, name))
+    fn places(&self, name: &StorageName) -> Places {
+        match &self.base_url {
+            Some(base) => Places::new().with_url(url_below(base, name)),
+            None => Places::new(),
+        }
     }
 }
 

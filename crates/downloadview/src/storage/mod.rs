@@ -6,9 +6,9 @@ mod confined;
 mod local;
 mod memory;
 mod name;
+mod places;
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 #[cfg(feature = "fs")]
@@ -18,64 +18,84 @@ pub use self::local::{LocalStorage, Unreadable};
 pub use self::memory::MemoryStorage;
 pub use self::name::StorageName;
 pub(crate) use self::name::strict;
-use crate::content::{BoxFuture, Content, Metadata};
+pub use self::places::Places;
+use crate::content::{BoxFuture, Content, Metadata, Want};
 use crate::error::Result;
 
 /// Gives files by name. Held as `Arc<dyn Storage>`.
 ///
-/// A storage that a proxy can reach states where: a path on disk, a URL, or both. One that answers
+/// A storage that a proxy can reach states where: a path on disk, a URL, or both. One that states
 /// neither is streamed.
+///
+/// ```
+/// use downloadview::content::{BoxFuture, Content, Metadata, Want};
+/// use downloadview::storage::{Storage, StorageName};
+/// use downloadview::{Error, Result};
+///
+/// /// What was compiled into the program.
+/// #[derive(Debug)]
+/// struct Embedded(&'static [(&'static str, &'static [u8])]);
+///
+/// impl Embedded {
+///     fn get(&self, name: &StorageName) -> Result<Content> {
+///         let found = self.0.iter().find(|(it, _)| it.as_bytes() == name.as_bytes());
+///         let (_, bytes) = found.ok_or(Error::NotFound)?;
+///         Ok(Content::from_bytes(Metadata::new(), *bytes))
+///     }
+/// }
+///
+/// impl Storage for Embedded {
+///     fn look<'a>(&'a self, name: &'a StorageName) -> BoxFuture<'a, Result<Metadata>> {
+///         Box::pin(async { Ok(self.get(name)?.metadata().clone()) })
+///     }
+///
+///     fn open<'a>(&'a self, name: &'a StorageName, _: Want<'a>) -> BoxFuture<'a, Result<Content>> {
+///         Box::pin(async { self.get(name) })
+///     }
+/// }
+/// # use downloadview::testing::conformance;
+/// # let name = |text| StorageName::parse(text).unwrap();
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(
+/// #     conformance::storage(Embedded(&[("a", b"bytes")]), &name("a"), b"bytes", &name("b")));
+/// ```
 pub trait Storage: fmt::Debug + Send + Sync + 'static {
     /// What is known of the file, without opening it for reading.
     ///
     /// # Errors
     ///
     /// [`Error::NotFound`](crate::Error::NotFound) for anything that cannot be downloaded.
-    fn metadata<'a>(&'a self, name: &'a StorageName) -> BoxFuture<'a, Result<Metadata>>;
+    #[doc(alias = "size")]
+    #[doc(alias = "get_modified_time")]
+    fn look<'a>(&'a self, name: &'a StorageName) -> BoxFuture<'a, Result<Metadata>>;
 
-    /// Opens the file: a snapshot, of which nothing is read yet.
+    /// Opens the file: a snapshot, of which nothing is read yet. `want` says what will be asked of
+    /// it, for storages that cost a request to a server; others ignore it.
     ///
     /// # Errors
     ///
-    /// As [`metadata`](Self::metadata).
-    fn open<'a>(&'a self, name: &'a StorageName) -> BoxFuture<'a, Result<Content>>;
+    /// As [`look`](Self::look).
+    fn open<'a>(&'a self, name: &'a StorageName, want: Want<'a>) -> BoxFuture<'a, Result<Content>>;
 
-    /// Where the file lies on this machine's disk, if it does. Nothing is checked.
-    fn path(&self, _name: &StorageName) -> Option<PathBuf> {
-        None
-    }
-
-    /// Whether [`path`](Self::path) answers, for a storage that knows without making one.
-    fn has_path(&self, name: &StorageName) -> bool {
-        self.path(name).is_some()
-    }
-
-    /// The URL that rules are matched against, if the storage has one: percent-encoded.
-    fn url(&self, _name: &StorageName) -> Option<String> {
-        None
+    /// Where a proxy finds the file. Available without I/O; nothing is checked. Default: nowhere.
+    #[doc(alias = "path")]
+    #[doc(alias = "url")]
+    fn places(&self, _name: &StorageName) -> Places {
+        Places::new()
     }
 }
 
 #[deny(clippy::missing_trait_methods)]
 impl<S: Storage + ?Sized> Storage for Arc<S> {
-    fn metadata<'a>(&'a self, name: &'a StorageName) -> BoxFuture<'a, Result<Metadata>> {
-        (**self).metadata(name)
+    fn look<'a>(&'a self, name: &'a StorageName) -> BoxFuture<'a, Result<Metadata>> {
+        (**self).look(name)
     }
 
-    fn open<'a>(&'a self, name: &'a StorageName) -> BoxFuture<'a, Result<Content>> {
-        (**self).open(name)
+    fn open<'a>(&'a self, name: &'a StorageName, want: Want<'a>) -> BoxFuture<'a, Result<Content>> {
+        (**self).open(name, want)
     }
 
-    fn path(&self, name: &StorageName) -> Option<PathBuf> {
-        (**self).path(name)
-    }
-
-    fn has_path(&self, name: &StorageName) -> bool {
-        (**self).has_path(name)
-    }
-
-    fn url(&self, name: &StorageName) -> Option<String> {
-        (**self).url(name)
+    fn places(&self, name: &StorageName) -> Places {
+        (**self).places(name)
     }
 }
 

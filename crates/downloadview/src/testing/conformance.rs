@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use futures_core::Stream as _;
 
-use crate::content::{ByteRange, ByteStream, Content};
+use crate::content::{ByteRange, ByteStream, Content, Want};
 use crate::error::{Error, Result};
 use crate::file::{File, StorageFile};
 use crate::storage::{Storage, StorageName};
@@ -46,61 +46,46 @@ pub async fn storage(
 ) {
     let storage: Arc<dyn Storage> = Arc::new(storage);
     file(
-        || StorageFile::new(Arc::clone(&storage), name.clone()),
+        || StorageFile::of(Arc::clone(&storage), name.clone()),
         expected,
     )
     .await;
-    let looked = storage.metadata(missing).await;
+    let looked = storage.look(missing).await;
     assert!(
         matches!(looked, Err(Error::NotFound)),
-        "metadata of a missing name is `NotFound`: {looked:?}"
+        "a look at a missing name is `NotFound`: {looked:?}"
     );
-    let opened = storage.open(missing).await;
+    let opened = storage.open(missing, Want::whole()).await;
     assert!(
         matches!(opened, Err(Error::NotFound)),
         "opening a missing name is `NotFound`: {opened:?}"
     );
-    if let Some(url) = storage.url(name) {
+    if let Some(url) = storage.places(name).url() {
         let encoded = name.to_url_path();
         assert!(
             url.ends_with(&encoded),
             "the URL {url} ends in the encoded name {encoded}"
         );
     }
-    if let Some(path) = storage.path(name) {
+}
+
+async fn describes_itself(file: &impl File) {
+    let name = file.name();
+    assert!(!name.is_empty(), "a file has a name");
+    assert!(!name.contains('/'), "the name {name} is one segment");
+    if let Some(path) = file.places().path() {
         assert!(
             path.is_absolute(),
             "the path {} is absolute",
             path.display()
         );
     }
-}
-
-async fn describes_itself(file: &impl File) {
-    let name = file.name();
-    let has_path = file.path().is_some();
-    assert_eq!(
-        file.has_path(),
-        has_path,
-        "`has_path` says whether there is a path"
-    );
-    assert!(!name.is_empty(), "a file has a name");
-    assert!(!name.contains('/'), "the name {name} is one segment");
-    let known = file.known();
-    let looked = file
-        .metadata()
-        .await
-        .expect("metadata can be had without opening");
-    let agrees = known.size().is_none() || known.size() == looked.size();
-    assert!(
-        agrees,
-        "what is known ({known:?}) agrees with a look ({looked:?})"
-    );
+    file.look().await.expect("a look needs no opening");
 }
 
 async fn reads_whole(file: &impl File, expected: &[u8]) {
-    let looked = file.metadata().await.expect("metadata can be had");
-    let content = file.open().await.expect("the file opens");
+    let looked = file.look().await.expect("a look needs no opening");
+    let content = file.open(Want::whole()).await.expect("the file opens");
     let opened = content.metadata();
     assert_eq!(
         looked.size(),
@@ -113,8 +98,8 @@ async fn reads_whole(file: &impl File, expected: &[u8]) {
         "a look and an open file state the same tag"
     );
     assert_eq!(
-        looked.ranges(),
-        opened.ranges(),
+        looked.supports_ranges(),
+        opened.supports_ranges(),
         "a look and an open file agree on ranges"
     );
     if let Some(size) = opened.size() {
@@ -124,9 +109,7 @@ async fn reads_whole(file: &impl File, expected: &[u8]) {
             "the stated size is the true one"
         );
     }
-    let read = collect(content.into_stream())
-        .await
-        .expect("the content reads to its end");
+    let read = read(content).await.expect("the content reads to its end");
     assert!(
         read == expected,
         "the bytes are the expected ones, all of them, in order"
@@ -134,10 +117,10 @@ async fn reads_whole(file: &impl File, expected: &[u8]) {
 }
 
 async fn reads_ranges(file: &impl File, expected: &[u8]) {
-    let content = file.open().await.expect("the file opens");
-    if !content.metadata().ranges() {
+    let content = file.open(Want::whole()).await.expect("the file opens");
+    if !content.metadata().supports_ranges() {
         let all = ByteRange::new(0, 1).expect("not empty");
-        let part = content.stream(all);
+        let part = content.stream(all).await;
         assert!(part.is_err(), "a content without ranges gives no part");
         return;
     }
@@ -166,17 +149,25 @@ async fn reads_ranges(file: &impl File, expected: &[u8]) {
 
 async fn repeats_itself<F: File>(make: &impl Fn() -> F, expected: &[u8]) {
     let (first, second) = (make(), make());
-    let tags = [&first, &second].map(|file| file.known().etag());
+    let mut tags = Vec::new();
+    for file in [&first, &second] {
+        tags.push(file.look().await.expect("a look needs no opening").etag());
+    }
     assert_eq!(tags[0], tags[1], "an unchanged file keeps its tag");
-    let content = second.open().await.expect("the file opens a second time");
-    let read = collect(content.into_stream())
+    let content = second
+        .open(Want::whole())
         .await
-        .expect("and reads to its end");
+        .expect("the file opens a second time");
+    let read = read(content).await.expect("and reads to its end");
     assert!(read == expected, "an unchanged file keeps its bytes");
 }
 
+async fn read(content: Content) -> Result<Vec<u8>> {
+    collect(content.into_stream().await?).await
+}
+
 async fn part(content: &Content, range: ByteRange) -> Result<Vec<u8>> {
-    collect(content.stream(range)?).await
+    collect(content.stream(range).await?).await
 }
 
 async fn collect(stream: ByteStream) -> Result<Vec<u8>> {

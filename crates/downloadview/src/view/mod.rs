@@ -9,12 +9,10 @@ mod service;
 mod storage;
 mod virt;
 
-use std::time::SystemTime;
-
 use http::request::Parts;
 
 pub use self::object::{FileRecord, FindRecord, ObjectView, Permission};
-pub use self::options::Resolve;
+pub use self::options::ResolveName;
 pub(crate) use self::options::{ViewOptions, view_setters};
 pub use self::parameters::RouteParameters;
 #[cfg(feature = "fs")]
@@ -22,7 +20,6 @@ pub use self::path::PathView;
 pub use self::service::{DownloadFuture, DownloadService};
 pub use self::storage::StorageView;
 pub use self::virt::VirtualView;
-use crate::content::Metadata;
 use crate::error::Result;
 use crate::file::File;
 use crate::response::DownloadOptions;
@@ -72,12 +69,6 @@ pub trait DownloadView: Send + Sync + 'static {
     #[doc(alias = "get_mimetype")]
     fn options(&self, _request: &Parts, _file: &Self::File) -> Result<DownloadOptions> {
         Ok(DownloadOptions::new())
-    }
-
-    /// Whether the content changed after `since`, for `If-Modified-Since`. Default: compares the
-    /// modification time in whole seconds; unknown counts as changed.
-    fn was_modified_since(&self, metadata: &Metadata, since: SystemTime) -> bool {
-        metadata.changed_after(since)
     }
 
     /// This view as a tower service: mount it in a router, or call it.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use http::request::Parts;
 
-use super::options::view_hooks;
+use super::options::view_options;
 use super::{DownloadView, ViewOptions, view_setters};
 use crate::content::Metadata;
 use crate::error::{Error, Result};
@@ -193,7 +193,7 @@ impl<F: FindRecord> DownloadView for ObjectView<F> {
         self.check(request, &record)?;
         let name = record.file().filter(|name| !name.is_empty());
         let name = stored_name(name.ok_or(Error::NotFound)?)?;
-        let file = ObjectFile::new(Arc::clone(&self.storage), name, record.metadata());
+        let file = ObjectFile::of(Arc::clone(&self.storage), name, record.metadata());
         Ok(
             match record.basename().filter(|basename| !basename.is_empty()) {
                 Some(basename) => file.basename(basename),
@@ -202,7 +202,7 @@ impl<F: FindRecord> DownloadView for ObjectView<F> {
         )
     }
 
-    view_hooks!();
+    view_options!();
 }
 
 impl<F: FindRecord + Clone> Clone for ObjectView<F> {

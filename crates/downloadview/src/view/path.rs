@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use http::request::Parts;
 
-use super::options::view_hooks;
-use super::{DownloadView, Resolve, ViewOptions, view_setters};
+use super::options::view_options;
+use super::{DownloadView, ResolveName, ViewOptions, view_setters};
 use crate::error::Result;
 use crate::file::PathFile;
-use crate::storage::{LocalStorage, StorageName};
+use crate::storage::LocalStorage;
 
 /// Use this when the file is simply there on disk.
 ///
@@ -43,7 +43,7 @@ enum Place {
     Fixed(PathFile),
     Within {
         root: LocalStorage,
-        name: Arc<dyn Resolve<StorageName>>,
+        name: Arc<dyn ResolveName>,
     },
 }
 
@@ -57,7 +57,7 @@ impl PathView {
     /// The file that `name` finds for a request, below `root` and never outside it.
     #[must_use]
     #[doc(alias = "path_url_kwarg")]
-    pub fn within(root: LocalStorage, name: impl Resolve<StorageName>) -> Self {
+    pub fn within(root: LocalStorage, name: impl ResolveName) -> Self {
         Self::at(Place::Within {
             root,
             name: Arc::new(name),
@@ -84,7 +84,7 @@ impl DownloadView for PathView {
         }
     }
 
-    view_hooks!();
+    view_options!();
 }
 
 impl fmt::Debug for PathView {

@@ -6,18 +6,17 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::SystemTime;
 
 use http::request::Parts;
 use http::{Method, Request, Response};
 use tower_service::Service;
 
 use super::DownloadView;
-use crate::content::{BoxFuture, Metadata};
+use crate::content::BoxFuture;
 use crate::delivery::deliver;
 use crate::error::{Error, Result};
 use crate::headers::ConditionalRequest;
-use crate::response::{Deferred, DownloadBody, DownloadResponse, ModifiedSince};
+use crate::response::{Deferred, DownloadBody, DownloadResponse};
 
 /// The tower service of a [`DownloadView`]. It answers GET and HEAD, and 405 to the rest; it never
 /// fails, errors become responses.
@@ -42,8 +41,7 @@ impl<V: DownloadView> DownloadService<V> {
         }
         let file = self.view.file(request).await?;
         let options = self.view.options(request, &file)?;
-        let hook: Arc<V> = Arc::clone(&self.view);
-        Ok(DownloadResponse::with_options(file, options).with_modified_since(hook))
+        Ok(DownloadResponse::new(file).options(options))
     }
 
     /// Answers a request, of which only the head matters.
@@ -60,12 +58,6 @@ impl<V: DownloadView> DownloadService<V> {
             let request = ConditionalRequest::of(&request.method, &request.headers);
             Box::pin(deliver(&request, response)).await
         })
-    }
-}
-
-impl<V: DownloadView> ModifiedSince for V {
-    fn modified_since(&self, metadata: &Metadata, since: SystemTime) -> bool {
-        self.was_modified_since(metadata, since)
     }
 }
 

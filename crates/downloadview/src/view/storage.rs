@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use http::request::Parts;
 
-use super::options::view_hooks;
-use super::{DownloadView, Resolve, ViewOptions, view_setters};
+use super::options::view_options;
+use super::{DownloadView, ResolveName, ViewOptions, view_setters};
 use crate::error::Result;
 use crate::file::StorageFile;
 use crate::storage::{Storage, StorageName};
@@ -31,7 +31,7 @@ use crate::storage::{Storage, StorageName};
 #[doc(alias = "StorageDownloadView")]
 pub struct StorageView {
     storage: Arc<dyn Storage>,
-    name: Arc<dyn Resolve<StorageName>>,
+    name: Arc<dyn ResolveName>,
     options: ViewOptions,
 }
 
@@ -48,7 +48,7 @@ impl StorageView {
     /// Which file: one name for all requests, or a closure that finds it.
     #[must_use]
     #[doc(alias = "get_path")]
-    pub fn name(mut self, name: impl Resolve<StorageName>) -> Self {
+    pub fn name(mut self, name: impl ResolveName) -> Self {
         self.name = Arc::new(name);
         self
     }
@@ -61,10 +61,10 @@ impl DownloadView for StorageView {
 
     async fn file(&self, request: &Parts) -> Result<StorageFile> {
         let name = self.name.resolve(request)?;
-        Ok(StorageFile::new(Arc::clone(&self.storage), name))
+        Ok(StorageFile::of(Arc::clone(&self.storage), name))
     }
 
-    view_hooks!();
+    view_options!();
 }
 
 impl fmt::Debug for StorageView {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::request::Parts;
 
-use super::options::view_hooks;
+use super::options::view_options;
 use super::{DownloadView, ViewOptions, view_setters};
 use crate::content::BoxFuture;
 use crate::error::Result;
@@ -54,7 +54,7 @@ impl DownloadView for VirtualView {
         (self.make)(request).await
     }
 
-    view_hooks!();
+    view_options!();
 }
 
 impl fmt::Debug for VirtualView {

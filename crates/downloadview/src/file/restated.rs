@@ -1,0 +1,71 @@
+//! A file of which somebody knows the validators better than the file itself.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::{File, Places, TypeHint};
+use crate::content::{BoxFuture, Content, ETag, Metadata, Want};
+use crate::error::Result;
+
+/// A file with another tag or another date than its own.
+#[derive(Debug)]
+pub(crate) struct Restated {
+    file: Arc<dyn File>,
+    etag: Option<ETag>,
+    modified: Option<SystemTime>,
+}
+
+impl Restated {
+    /// The file itself, where nothing is stated.
+    pub(crate) fn around(
+        file: Arc<dyn File>,
+        etag: Option<ETag>,
+        modified: Option<SystemTime>,
+    ) -> Arc<dyn File> {
+        match (&etag, modified) {
+            (None, None) => file,
+            _ => Arc::new(Self {
+                file,
+                etag,
+                modified,
+            }),
+        }
+    }
+
+    /// A tag that is not stated stays that of the content, whatever date is stated.
+    fn restate(&self, metadata: &mut Metadata) {
+        metadata.etag = self.etag.clone().or_else(|| metadata.etag());
+        metadata.modified = self.modified.or(metadata.modified);
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl File for Restated {
+    fn name(&self) -> &str {
+        self.file.name()
+    }
+
+    fn type_hint(&self) -> TypeHint<'_> {
+        self.file.type_hint()
+    }
+
+    fn places(&self) -> Places {
+        self.file.places()
+    }
+
+    fn look(&self) -> BoxFuture<'_, Result<Metadata>> {
+        Box::pin(async move {
+            let mut metadata = self.file.look().await?;
+            self.restate(&mut metadata);
+            Ok(metadata)
+        })
+    }
+
+    fn open<'a>(&'a self, want: Want<'a>) -> BoxFuture<'a, Result<Content>> {
+        Box::pin(async move {
+            let mut content = self.file.open(want).await?;
+            self.restate(content.metadata_mut());
+            Ok(content)
+        })
+    }
+}
