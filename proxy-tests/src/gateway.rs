@@ -21,6 +21,23 @@ pub(crate) fn serve(config: &Path, address: SocketAddr, folder: &Path) -> Result
     Server::start("gateway", &mut command, address, folder)
 }
 
+/// As [`serve`], through lines of sh that end in `exec "$@"` and say in which surroundings.
+pub(crate) fn serve_through(
+    shell: &str,
+    config: &Path,
+    address: SocketAddr,
+    folder: &Path,
+) -> Result<Server> {
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", shell, "sh"])
+        .arg(binary(folder)?)
+        .arg("serve")
+        .arg("--config")
+        .arg(config);
+    Server::start("gateway", &mut command, address, folder)
+}
+
 /// What `downloadview proxy-config` prints for a whole server of its own on `address`.
 pub(crate) fn proxy_config(
     backend: &str,

@@ -75,6 +75,22 @@ impl Server {
         self.address
     }
 
+    /// The id of its process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Asks it to read its configuration anew (SIGHUP).
+    ///
+    /// # Panics
+    /// When it is not there any more.
+    #[track_caller]
+    pub fn hang_up(&self) {
+        let asked = kill_process(Pid::from_child(&self.child), Signal::HUP);
+        asked.expect("the server is there");
+    }
+
     /// Downloads `target`, percent-encoded as it shall cross the wire.
     ///
     /// # Panics
