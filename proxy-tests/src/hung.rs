@@ -21,7 +21,8 @@ const FORGOTTEN: Duration = Duration::ZERO;
 /// A mounted folder. In it `ready.txt` is read at once, and what begins with `lost` hangs until it is let go; what
 /// hangs wholly does not even tell what its root is.
 ///
-/// The mount goes when dropped, whoever still waits for it.
+/// It lets go and is unmounted when dropped. Drop it before a server that waits for it: the kernel lets nobody end
+/// whose request a file system has taken and not answered.
 pub struct HungMount {
     path: PathBuf,
     state: Arc<Mutex<State>>,
@@ -103,6 +104,7 @@ impl fmt::Debug for HungMount {
 
 impl Drop for HungMount {
     fn drop(&mut self) {
+        self.let_go();
         // The session itself would wait until nobody uses it; its thread ends with the process.
         let detached = Command::new("umount").arg("-l").arg(&self.path).status();
         if !detached.is_ok_and(|status| status.success()) {

@@ -60,9 +60,10 @@ fn soak(minutes: f64) -> Result<bool> {
     let time = Duration::from_secs_f64(minutes * 60.0);
     let site = Site::new(&reloads::valid(0));
     site.make_folder("slow");
-    let mount = HungMount::over(&site.path("slow"));
     clients::write_files(&site);
-    let mut gateway = site.start_gateway_through(SURROUNDINGS);
+    // Mounted before the gateway starts, dropped before it is.
+    let mount = HungMount::over(&site.path("slow"));
+    let (mut gateway, mount) = (site.start_gateway_through(SURROUNDINGS), mount);
     let (tally, mut verdict) = (Tally::default(), Verdict(true));
 
     clients::first_downloads(gateway.address(), &tally);
@@ -89,8 +90,7 @@ fn soak(minutes: f64) -> Result<bool> {
         "descriptors end where they began",
         end.descriptors <= start.descriptors,
     );
-    stops_in_time(&mut gateway, &mut verdict);
-    mount.let_go();
+    stops_in_time(&mut gateway, &mount, &mut verdict);
     Ok(verdict.0)
 }
 
@@ -131,18 +131,21 @@ fn at_rest(process: u32, calm: impl Fn(&Figures) -> bool) -> Result<Figures> {
 }
 
 /// With downloads that nobody reads, and requests to the mount that hangs.
-fn stops_in_time(gateway: &mut Server, verdict: &mut Verdict) {
+fn stops_in_time(gateway: &mut Server, mount: &HungMount, verdict: &mut Verdict) {
     let _busy = clients::stalled(gateway.address());
     let started = Instant::now();
-    let status = gateway.terminate();
+    let ended = gateway.ends_within(2 * (SHUTDOWN_TIMEOUT + GRACE));
     let took = started.elapsed();
+    // Its last threads wait for the mount.
+    mount.let_go();
+    let status = gateway.terminate();
     verdict.of(
         &format!(
             "SIGTERM ends it in time: {:.1} s of {:.1} s, {status}",
             took.as_secs_f32(),
             (SHUTDOWN_TIMEOUT + GRACE).as_secs_f32()
         ),
-        took <= SHUTDOWN_TIMEOUT + GRACE && status.success(),
+        ended && took <= SHUTDOWN_TIMEOUT + GRACE && status.success(),
     );
 }
 
