@@ -54,6 +54,13 @@ pub(crate) fn proxy_config(
     printed(&mut command)
 }
 
+/// What `downloadview proxy-config` prints for a server that is there already.
+pub(crate) fn proxy_snippet(backend: &str, config: &Path, folder: &Path) -> Result<String> {
+    let mut command = Command::new(binary(folder)?);
+    command.args(["proxy-config", backend, "--config"]);
+    printed(command.arg(config))
+}
+
 /// What `downloadview explain` says of a GET of `target`.
 pub(crate) fn explain(config: &Path, target: &str, folder: &Path) -> Result<String> {
     let mut command = Command::new(binary(folder)?);

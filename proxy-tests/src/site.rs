@@ -234,6 +234,17 @@ impl Site {
         self.start_proxy_with(proxy, &surroundings(must(printed)), address)
     }
 
+    /// What `downloadview proxy-config` prints of this site for a proxy that is there already.
+    ///
+    /// # Panics
+    /// When it refuses.
+    #[must_use]
+    #[track_caller]
+    pub fn snippet(&self, proxy: Proxy) -> String {
+        let folder = self.folder.path();
+        must(gateway::proxy_snippet(proxy.name(), &self.config(), folder))
+    }
+
     /// Starts a proxy with a configuration of one's own, which must make it listen on `address`.
     ///
     /// # Panics

@@ -1,6 +1,9 @@
 //! The printed configuration inside sites that have things of their own: other backends, handlers by extension, includes,
 //! freshness and compression for everything.
 
+mod caddy;
+mod lighttpd;
+
 use proxy_tests::{
     ANNOUNCEMENT, Proxy, Request, Server, Site, announced, announcement, configuration,
 };
