@@ -96,8 +96,10 @@ server.stat-cache-engine = \"disable\"
 # What proxies and applications say to each other is not for clients to say; nor to hear: lighttpd itself takes only
 # X-Sendfile and X-LIGHTTPD-* out of answers.
 # (+= keeps what the site sets beside it.)
+# Nor is anything compressed on the way: that would change the ETag, and the ranges with it.
 setenv.set-request-header += (
-{announcement}{asked})
+{announcement}{asked}    \"Accept-Encoding\" => \"\",
+)
 setenv.set-response-header += (
 {answered})
 
