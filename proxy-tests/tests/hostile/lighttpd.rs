@@ -10,7 +10,7 @@ use super::{SECRET, assert_untouched, site};
 fn start(site: &Site, other: SocketAddr) -> Server {
     let address = site.free_address();
     let snippet = site.snippet(Proxy::Lighttpd);
-    let narrowed = snippet.replacen("=~ \"^/\" {", "=~ \"^/(files|inline|packed)/\" {", 1);
+    let narrowed = snippet.replacen("=~ \"^/\" {", "=~ \"^/(files|inline)/\" {", 1);
     assert_ne!(narrowed, snippet);
     let media = site.path("media").display().to_string();
     let before = format!(
