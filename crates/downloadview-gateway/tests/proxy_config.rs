@@ -542,8 +542,10 @@ fn prints_apache() {
         Header set Accept-Ranges bytes "expr=-n %{resp:X-Sendfile}"
 
         # Files as they are: no server-side includes in what others uploaded, no compression, which would change the ETag and
-        # end ranges, and no dates of freshness but the gateway's.
-        Options None
+        # end ranges, and no dates of freshness but the gateway's. (<If> counts after every <Location> of the site.)
+        <If "true">
+            Options None
+        </If>
         RequestHeader unset Accept-Encoding
         <IfModule mod_expires.c>
             ExpiresActive Off
@@ -632,8 +634,10 @@ fn prints_an_apache_snippet() {
         Header set Accept-Ranges bytes "expr=-n %{resp:X-Sendfile}"
 
         # Files as they are: no server-side includes in what others uploaded, no compression, which would change the ETag and
-        # end ranges, and no dates of freshness but the gateway's.
-        Options None
+        # end ranges, and no dates of freshness but the gateway's. (<If> counts after every <Location> of the site.)
+        <If "true">
+            Options None
+        </If>
         RequestHeader unset Accept-Encoding
         <IfModule mod_expires.c>
             ExpiresActive Off
@@ -763,7 +767,8 @@ fn prints_a_lighttpd_snippet() {
         "url-invalid-utf8-reject" => "disable",
     )
 
-    # 2. For the routes of the gateway: all paths, unless this is narrowed.
+    # 2. For the routes of the gateway: all paths, unless this is narrowed. After the other blocks of the site: of two that
+    #    set the same for one URL, the later counts alone.
     $HTTP["url"] =~ "^/" {
         # What proxies and applications say to each other is not for clients to say; nor to hear: lighttpd itself takes only
         # X-Sendfile and X-LIGHTTPD-* out of answers.

@@ -51,7 +51,8 @@ server.modules += ( \"mod_setenv\", \"mod_proxy\" )
 server.stat-cache-engine = \"disable\"
 {NAMES}
 
-# 2. For the routes of the gateway: all paths, unless this is narrowed.
+# 2. For the routes of the gateway: all paths, unless this is narrowed. After the other blocks of the site: of two that
+#    set the same for one URL, the later counts alone.
 $HTTP[\"url\"] =~ \"^/\" {{
 {site}}}
 "
