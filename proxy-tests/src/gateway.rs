@@ -21,6 +21,23 @@ pub(crate) fn serve(config: &Path, address: SocketAddr, folder: &Path) -> Result
     Server::start("gateway", &mut command, address, folder)
 }
 
+/// As [`serve`], through lines of sh that end in `exec "$@"` and say in which surroundings.
+pub(crate) fn serve_through(
+    shell: &str,
+    config: &Path,
+    address: SocketAddr,
+    folder: &Path,
+) -> Result<Server> {
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", shell, "sh"])
+        .arg(binary(folder)?)
+        .arg("serve")
+        .arg("--config")
+        .arg(config);
+    Server::start("gateway", &mut command, address, folder)
+}
+
 /// What `downloadview proxy-config` prints for a whole server of its own on `address`.
 pub(crate) fn proxy_config(
     backend: &str,
@@ -35,6 +52,13 @@ pub(crate) fn proxy_config(
         .arg("--config")
         .arg(config);
     printed(&mut command)
+}
+
+/// What `downloadview proxy-config` prints for a server that is there already.
+pub(crate) fn proxy_snippet(backend: &str, config: &Path, folder: &Path) -> Result<String> {
+    let mut command = Command::new(binary(folder)?);
+    command.args(["proxy-config", backend, "--config"]);
+    printed(command.arg(config))
 }
 
 /// What `downloadview explain` says of a GET of `target`.

@@ -75,6 +75,22 @@ impl Server {
         self.address
     }
 
+    /// The id of its process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Asks it to read its configuration anew (SIGHUP).
+    ///
+    /// # Panics
+    /// When it is not there any more.
+    #[track_caller]
+    pub fn hang_up(&self) {
+        let asked = kill_process(Pid::from_child(&self.child), Signal::HUP);
+        asked.expect("the server is there");
+    }
+
     /// Downloads `target`, percent-encoded as it shall cross the wire.
     ///
     /// # Panics
@@ -132,6 +148,28 @@ impl Server {
             Some(status) => status,
             None => panic!("{} ignores {:?}\n{}", self.name, self.end, self.output()),
         }
+    }
+
+    /// Asks it to end, and tells whether it has within `patience`, as far as it can: threads that the kernel holds in
+    /// a file system that does not answer do not count.
+    pub fn ends_within(&self, patience: Duration) -> bool {
+        self.ask_to_end();
+        let deadline = Instant::now() + patience;
+        while !self.has_exited() {
+            if Instant::now() > deadline {
+                return false;
+            }
+            std::thread::sleep(POLL);
+        }
+        true
+    }
+
+    /// The state after the name in parentheses (proc(5)) is that of the first thread, which ends with the process.
+    fn has_exited(&self) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()));
+        let stat = stat.unwrap_or_default();
+        let state = stat.rsplit_once(") ").map(|(_, state)| state);
+        state.is_none_or(|state| state.starts_with('Z'))
     }
 
     /// Stops it and its children where they stand (SIGSTOP), and waits until every thread of theirs has.

@@ -18,6 +18,8 @@ use crate::proxy::Proxy;
 use crate::server::{Server, hand_over};
 use crate::{gateway, port};
 
+const CONFIGURATION: &str = "downloadview.toml";
+
 /// One test's world. Its folder goes with it.
 ///
 /// ```text
@@ -61,11 +63,19 @@ impl Site {
         for name in ["media", "outside"] {
             make_folder(&site.path(name));
         }
-        let text = configuration
-            .replace("@LISTEN@", &site.app.to_string())
-            .replace("@MEDIA@", &site.path("media").to_string_lossy());
-        write(&site.config(), text.as_bytes());
+        site.configure(configuration);
         site
+    }
+
+    /// Puts another configuration in the place of the one that is there, for a gateway that reads it anew.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn configure(&self, configuration: &str) {
+        let text = configuration
+            .replace("@LISTEN@", &self.app.to_string())
+            .replace("@MEDIA@", &self.path("media").to_string_lossy());
+        self.replace(CONFIGURATION, text);
     }
 
     /// Where something of the site stands; `name` is relative to its folder and may hold any byte.
@@ -173,6 +183,17 @@ impl Site {
         must(gateway::serve(&self.config(), self.app, self.folder.path()))
     }
 
+    /// Starts the gateway in other surroundings: through lines of sh that end in `exec "$@"`.
+    ///
+    /// # Panics
+    /// When it cannot be built or does not start; the message holds its output.
+    #[must_use]
+    #[track_caller]
+    pub fn start_gateway_through(&self, shell: &str) -> Server {
+        let (config, folder) = (self.config(), self.folder.path());
+        must(gateway::serve_through(shell, &config, self.app, folder))
+    }
+
     /// What `downloadview serve` complains of when it refuses to start.
     ///
     /// # Panics
@@ -211,6 +232,17 @@ impl Site {
         let folder = self.folder.path();
         let printed = gateway::proxy_config(proxy.name(), &self.config(), address, folder);
         self.start_proxy_with(proxy, &surroundings(must(printed)), address)
+    }
+
+    /// What `downloadview proxy-config` prints of this site for a proxy that is there already.
+    ///
+    /// # Panics
+    /// When it refuses.
+    #[must_use]
+    #[track_caller]
+    pub fn snippet(&self, proxy: Proxy) -> String {
+        let folder = self.folder.path();
+        must(gateway::proxy_snippet(proxy.name(), &self.config(), folder))
     }
 
     /// Starts a proxy with a configuration of one's own, which must make it listen on `address`.
@@ -272,7 +304,7 @@ impl Site {
     }
 
     fn config(&self) -> PathBuf {
-        self.path("downloadview.toml")
+        self.path(CONFIGURATION)
     }
 }
 

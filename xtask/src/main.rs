@@ -19,6 +19,8 @@ cargo xtask <command>
   tidy                 house rules alone: floors, backend rooms, habits, links
   proxies [NAME...]    the tests against real proxies, then a table of who carries which file name;
                        or the suite of nginx, apache, lighttpd, caddy, announced, or the table alone
+  soak [--minutes N]   one gateway for N minutes (15) on a full disk, with few descriptors, a mount that
+                       hangs, reloads and bad clients; takes root, and ends with a verdict
   bench [ARGS...]      release builds, then the benchmarks with ARGS (--quick, --help, ...)
 ";
 
@@ -40,6 +42,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         "test" => steps::run(rest),
         "tidy" => tidy::run(),
         "proxies" => proxies(rest),
+        "soak" => soak(rest),
         "bench" => bench(rest),
         "help" | "-h" | "--help" => dispatch(&[]),
         unknown => bail!("`{unknown}` is no command; `cargo xtask` alone lists them"),
@@ -53,6 +56,13 @@ fn proxies(names: &[String]) -> Result<()> {
     for name in names {
         arguments.extend(["--test", name]);
     }
+    cargo(&arguments)
+}
+
+/// Not a step of `test`: it takes minutes, and what it shows, it shows after minutes.
+fn soak(rest: &[String]) -> Result<()> {
+    let mut arguments = vec!["run", "--package", "proxy-tests", "--example", "soak", "--"];
+    arguments.extend(rest.iter().map(String::as_str));
     cargo(&arguments)
 }
 

@@ -50,6 +50,10 @@ const PACKAGES: &[Package] = &[
         evidence: Evidence::Program("lighttpd"),
     },
     Package {
+        debian: "lighttpd-mod-deflate",
+        evidence: Evidence::File("/usr/lib/lighttpd/mod_deflate.so"),
+    },
+    Package {
         debian: "caddy",
         evidence: Evidence::Program("caddy"),
     },

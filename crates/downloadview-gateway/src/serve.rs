@@ -1,10 +1,12 @@
 //! `downloadview serve`: the gateway from start to stop.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use anyhow::Context as _;
+use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
 
-use crate::app::{self, Reloadable};
+use crate::app::{self, App, Reloadable};
 use crate::config::{Colours, Config, ConfigError, Listen};
 use crate::logging;
 use crate::server::{self, Listener};
@@ -47,7 +49,7 @@ pub fn serve(config: &Config, listen: Option<Listen>) -> anyhow::Result<()> {
 
 /// Reads the file anew. Mistakes are logged as at start, and leave everything as it was.
 async fn reload(current: &mut Config, app: &Reloadable) {
-    match read_anew(&current.file).await {
+    match read_anew(current.file.clone(), app.current()).await {
         Ok((config, built)) => {
             for restart in needs_restart(current, &config) {
                 tracing::warn!("{restart} changed in the file: that takes a restart");
@@ -66,10 +68,15 @@ async fn reload(current: &mut Config, app: &Reloadable) {
     }
 }
 
-async fn read_anew(file: &Path) -> anyhow::Result<(Config, app::App)> {
-    let config = Config::load(file)?;
-    let built = app::build(&config).await?;
-    Ok((config, built))
+/// On a thread of its own: who looks at the folders of the file may meet a mount that hangs.
+async fn read_anew(file: PathBuf, before: App) -> anyhow::Result<(Config, App)> {
+    let runtime = Handle::current();
+    let read = move || {
+        let config = Config::load(&file)?;
+        let built = runtime.block_on(before.rebuild(&config))?;
+        anyhow::Ok((config, built))
+    };
+    spawn_blocking(read).await?
 }
 
 /// What was decided when the process started.

@@ -542,8 +542,10 @@ fn prints_apache() {
         Header set Accept-Ranges bytes "expr=-n %{resp:X-Sendfile}"
 
         # Files as they are: no server-side includes in what others uploaded, no compression, which would change the ETag and
-        # end ranges, and no dates of freshness but the gateway's.
-        Options None
+        # end ranges, and no dates of freshness but the gateway's. (<If> counts after every <Location> of the site.)
+        <If "true">
+            Options None
+        </If>
         RequestHeader unset Accept-Encoding
         <IfModule mod_expires.c>
             ExpiresActive Off
@@ -632,8 +634,10 @@ fn prints_an_apache_snippet() {
         Header set Accept-Ranges bytes "expr=-n %{resp:X-Sendfile}"
 
         # Files as they are: no server-side includes in what others uploaded, no compression, which would change the ETag and
-        # end ranges, and no dates of freshness but the gateway's.
-        Options None
+        # end ranges, and no dates of freshness but the gateway's. (<If> counts after every <Location> of the site.)
+        <If "true">
+            Options None
+        </If>
         RequestHeader unset Accept-Encoding
         <IfModule mod_expires.c>
             ExpiresActive Off
@@ -700,6 +704,7 @@ fn prints_lighttpd() {
     # What proxies and applications say to each other is not for clients to say; nor to hear: lighttpd itself takes only
     # X-Sendfile and X-LIGHTTPD-* out of answers.
     # (+= keeps what the site sets beside it.)
+    # Nor is anything compressed on the way: that would change the ETag, and the ranges with it.
     setenv.set-request-header += (
         "X-Downloadview-Proxy" => "",
         "X-Accel-Mapping" => "",
@@ -709,6 +714,7 @@ fn prints_lighttpd() {
         "X-Sendfile2" => "",
         "X-LIGHTTPD-send-file" => "",
         "X-Reproxy-URL" => "",
+        "Accept-Encoding" => "",
     )
     setenv.set-response-header += (
         "X-Sendfile2" => "",
@@ -761,11 +767,13 @@ fn prints_a_lighttpd_snippet() {
         "url-invalid-utf8-reject" => "disable",
     )
 
-    # 2. For the routes of the gateway: all paths, unless this is narrowed.
+    # 2. For the routes of the gateway: all paths, unless this is narrowed. After the other blocks of the site: of two that
+    #    set the same for one URL, the later counts alone.
     $HTTP["url"] =~ "^/" {
         # What proxies and applications say to each other is not for clients to say; nor to hear: lighttpd itself takes only
         # X-Sendfile and X-LIGHTTPD-* out of answers.
         # (+= keeps what the site sets beside it.)
+        # Nor is anything compressed on the way: that would change the ETag, and the ranges with it.
         setenv.set-request-header += (
             "X-Downloadview-Proxy" => "",
             "X-Accel-Mapping" => "",
@@ -775,6 +783,7 @@ fn prints_a_lighttpd_snippet() {
             "X-Sendfile2" => "",
             "X-LIGHTTPD-send-file" => "",
             "X-Reproxy-URL" => "",
+            "Accept-Encoding" => "",
         )
         setenv.set-response-header += (
             "X-Sendfile2" => "",
@@ -921,72 +930,81 @@ fn prints_a_caddy_snippet() {
         app: Some(Listen::Unix("/run/down load.sock".into())),
         ..Options::default()
     };
-    insta::assert_snapshot!(printed_for(BackendKind::Caddy, &["media"], &tables, &options), @r#"
+    insta::assert_snapshot!(printed_for(BackendKind::Caddy, &["media"], &tables, &options), @"
     # Caddy in front of downloadview, printed by `downloadview proxy-config caddy`. Into the site block that clients
-    # reach. If the site has other things too, narrow `reverse_proxy` to the routes of the gateway: with a path
-    # matcher right after the word. `handle_errors` clears the error pages of the whole site.
+    # reach. If the site has other things too, narrow the first line to the routes of the gateway. `templates`,
+    # `try_files`, `rewrite` and `header` of the site count for these routes too, unless a matcher keeps them away.
+    # `handle_errors` clears the error pages of the whole site.
 
-    # The gateway. It answers itself, or names a file with X-Accel-Redirect. Connections to it stay open; it closes them
-    # after 75 s without a request, Caddy after 60.
-    reverse_proxy `unix//run/down load.sock` {
-    	transport http {
-    		keepalive 60s
-    		keepalive_idle_conns_per_host 32
-    		compression off
-    	}
+    @downloadview path /*
 
-    	# What proxies and applications say to each other is not for clients to say, nor to hear.
-    	header_up -X-Downloadview-Proxy
-    	header_up -X-Accel-Mapping
-    	header_up -X-Accel-Redirect
-    	header_up -X-Sendfile
-    	header_up -X-Sendfile-Type
-    	header_up -X-Sendfile2
-    	header_up -X-LIGHTTPD-send-file
-    	header_up -X-Reproxy-URL
-    	header_down -X-Accel-Redirect
-    	header_down -X-Accel-Buffering
-    	header_down -X-Accel-Charset
-    	header_down -X-Accel-Expires
-    	header_down -X-Accel-Limit-Rate
-    	header_down -X-Sendfile
-    	header_down -X-Sendfile2
-    	header_down -X-LIGHTTPD-send-file
-    	header_down -X-LIGHTTPD-KBytes-per-second
-    	header_down -X-Reproxy-URL
-    	header_down -X-LiteSpeed-Location
+    # Files as they are: compressing them would end ranges, and keep the ETag of what they were.
+    request_header @downloadview -Accept-Encoding
 
-    	# Files of the rule in line 9. On 200 only, so that a 404 of the gateway stays one.
-    	@downloadview_1 {
-    		status 200
-    		header X-Accel-Redirect /_internal/media/*
-    	}
-    	handle_response @downloadview_1 {
-    		# Nothing of the gateway's answer is kept unless it is named.
-    		copy_response_headers {
-    			include Content-Type Content-Disposition Content-Encoding Set-Cookie Cache-Control Expires Content-Security-Policy X-Content-Type-Options X-Frame-Options Vary Link Content-Language X-Robots-Tag
+    # Before every `php_fastcgi` and `reverse_proxy` of the site, whatever the file is called.
+    handle @downloadview {
+    	# The gateway. It answers itself, or names a file with X-Accel-Redirect. Connections to it stay open; it closes them
+    	# after 75 s without a request, Caddy after 60.
+    	reverse_proxy `unix//run/down load.sock` {
+    		transport http {
+    			keepalive 60s
+    			keepalive_idle_conns_per_host 32
+    			compression off
     		}
-    		root * FOLDER/media
-    		# The file server answers nothing else.
-    		@downloadview_method not method GET HEAD
-    		method @downloadview_method GET
-    		rewrite * {rp.header.X-Accel-Redirect}
-    		uri strip_prefix /_internal/media
-    		# A directory is neither redirected to nor listed. Symbolic links are followed, there is no switch: the gateway
-    		# hands out names without them.
-    		file_server {
-    			disable_canonical_uris
-    			index _none_
-    		}
-    	}
 
-    	# A file of no rule: nothing is sent.
-    	@downloadview_elsewhere {
-    		status 200
-    		header X-Accel-Redirect *
-    	}
-    	handle_response @downloadview_elsewhere {
-    		error 404
+    		# What proxies and applications say to each other is not for clients to say, nor to hear.
+    		header_up -X-Downloadview-Proxy
+    		header_up -X-Accel-Mapping
+    		header_up -X-Accel-Redirect
+    		header_up -X-Sendfile
+    		header_up -X-Sendfile-Type
+    		header_up -X-Sendfile2
+    		header_up -X-LIGHTTPD-send-file
+    		header_up -X-Reproxy-URL
+    		header_down -X-Accel-Redirect
+    		header_down -X-Accel-Buffering
+    		header_down -X-Accel-Charset
+    		header_down -X-Accel-Expires
+    		header_down -X-Accel-Limit-Rate
+    		header_down -X-Sendfile
+    		header_down -X-Sendfile2
+    		header_down -X-LIGHTTPD-send-file
+    		header_down -X-LIGHTTPD-KBytes-per-second
+    		header_down -X-Reproxy-URL
+    		header_down -X-LiteSpeed-Location
+
+    		# Files of the rule in line 9. On 200 only, so that a 404 of the gateway stays one.
+    		@downloadview_1 {
+    			status 200
+    			header X-Accel-Redirect /_internal/media/*
+    		}
+    		handle_response @downloadview_1 {
+    			# Nothing of the gateway's answer is kept unless it is named.
+    			copy_response_headers {
+    				include Content-Type Content-Disposition Content-Encoding Set-Cookie Cache-Control Expires Content-Security-Policy X-Content-Type-Options X-Frame-Options Vary Link Content-Language X-Robots-Tag
+    			}
+    			root * FOLDER/media
+    			# The file server answers nothing else.
+    			@downloadview_method not method GET HEAD
+    			method @downloadview_method GET
+    			rewrite * {rp.header.X-Accel-Redirect}
+    			uri strip_prefix /_internal/media
+    			# A directory is neither redirected to nor listed. Symbolic links are followed, there is no switch: the gateway
+    			# hands out names without them.
+    			file_server {
+    				disable_canonical_uris
+    				index _none_
+    			}
+    		}
+
+    		# A file of no rule: nothing is sent.
+    		@downloadview_elsewhere {
+    			status 200
+    			header X-Accel-Redirect *
+    		}
+    		handle_response @downloadview_elsewhere {
+    			error 404
+    		}
     	}
     }
 
@@ -1004,7 +1022,7 @@ fn prints_a_caddy_snippet() {
     		-Link
     	}
     }
-    "#);
+    ");
 }
 
 #[test]

@@ -25,12 +25,14 @@ use tower_service::Service;
 
 pub use self::mount::{Captured, Mounted};
 pub use self::reloadable::Reloadable;
+use self::storage::Folders;
 use crate::config::Config;
 
 /// The gateway as a tower service. Cloning shares everything.
 #[derive(Clone)]
 pub struct App {
     routes: Arc<matchit::Router<Arc<Mounted>>>,
+    folders: Arc<Folders>,
 }
 
 /// Builds storages, databases, optimizers and views.
@@ -43,20 +45,34 @@ pub struct App {
 /// What the check of the file could not see: a folder that vanished since, a rule that its backend refuses; and, as a
 /// [`ConfigError`](crate::config::ConfigError), tables and columns that a database does not have.
 pub async fn build(config: &Config) -> anyhow::Result<App> {
-    let storages = storage::build(config)?;
+    build_with(config, Folders::default()).await
+}
+
+async fn build_with(config: &Config, mut folders: Folders) -> anyhow::Result<App> {
+    let storages = storage::build(config, &mut folders)?;
     let of_all = optimizer::of_config(config)?;
     let records = database::records(config).await?;
     let mut routes = matchit::Router::new();
     for (view, records) in config.views.iter().zip(records) {
-        let mounted = mount::mount(config, view, records, &storages, &of_all)?;
+        let mounted = mount::mount(config, view, records, &storages, &mut folders, &of_all)?;
         routes.insert(view.route.pattern(), Arc::new(mounted))?;
     }
     Ok(App {
         routes: Arc::new(routes),
+        folders: Arc::new(folders.settled()),
     })
 }
 
 impl App {
+    /// As [`build`], with the folders of this one where both have them.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn rebuild(&self, config: &Config) -> anyhow::Result<Self> {
+        build_with(config, Folders::after(&self.folders)).await
+    }
+
     /// The view that a path leads to, and the value of the route's parameter that it needs.
     #[must_use]
     pub fn route(&self, path: &str) -> Option<(&Arc<Mounted>, Captured)> {

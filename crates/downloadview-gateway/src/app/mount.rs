@@ -6,7 +6,7 @@ use std::sync::Arc;
 use downloadview::content::BoxFuture;
 use downloadview::file::VirtualFile;
 use downloadview::optimize::{Asked, Front, answer};
-use downloadview::storage::{LocalStorage, StorageName};
+use downloadview::storage::StorageName;
 use downloadview::view::{ObjectView, PathView, StorageView, VirtualView};
 use downloadview::{DownloadBody, DownloadOptions, DownloadResponse, DownloadView, Error, Result};
 use http::request::Parts;
@@ -14,7 +14,7 @@ use http::{Request, Response};
 
 use super::database::Records;
 use super::optimizer;
-use super::storage::Storages;
+use super::storage::{Folders, Storages};
 use crate::config::{self, Config, StorageFileName, ViewConfig, ViewKind};
 
 /// The value of the route's parameter, as it stands in the URL; in the request's extensions.
@@ -131,13 +131,14 @@ pub(super) fn mount(
     view: &ViewConfig,
     records: Option<Records>,
     storages: &Storages,
+    folders: &mut Folders,
     of_all: &Front,
 ) -> Result<Mounted> {
     let options = options(config, view);
     let find = match &view.kind {
         ViewKind::PathFile { path } => finding(PathView::new(path).options(options)),
         ViewKind::PathRoot { root, .. } => {
-            let within = PathView::within(LocalStorage::new(root)?, captured_name);
+            let within = PathView::within(folders.open(root)?, captured_name);
             finding(within.options(options))
         }
         ViewKind::Storage { storage, name } => {

@@ -21,6 +21,13 @@ impl Reloadable {
         Self(Arc::new(RwLock::new(app)))
     }
 
+    /// What requests are answered by now.
+    #[must_use]
+    pub fn current(&self) -> App {
+        let app = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        app.clone()
+    }
+
     /// Answers all further requests by `app`.
     pub fn replace(&self, app: App) {
         let before = std::mem::replace(
@@ -45,8 +52,6 @@ impl<B> Service<Request<B>> for Reloadable {
         if let Err(error) = host::check(&request) {
             return Answer::known(error);
         }
-        let app = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let mut app = app.clone();
-        app.call(request)
+        self.current().call(request)
     }
 }

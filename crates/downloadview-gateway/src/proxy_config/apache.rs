@@ -112,8 +112,10 @@ FileETag None
 Header set Accept-Ranges bytes \"expr=-n %{{resp:X-Sendfile}}\"
 
 # Files as they are: no server-side includes in what others uploaded, no compression, which would change the ETag and
-# end ranges, and no dates of freshness but the gateway's.
-Options None
+# end ranges, and no dates of freshness but the gateway's. (<If> counts after every <Location> of the site.)
+<If \"true\">
+    Options None
+</If>
 RequestHeader unset Accept-Encoding
 <IfModule mod_expires.c>
     ExpiresActive Off

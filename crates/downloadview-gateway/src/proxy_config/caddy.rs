@@ -43,10 +43,10 @@ const NOT_ON_ERRORS: [&str; 9] = [
 
 pub(super) fn print(front: &Front<'_>) -> Result<String, ProxyConfigError> {
     let writer = Writer { front };
-    let site = writer.site()?;
+    let (gateway, errors) = (writer.gateway()?, Writer::errors());
     match front.form {
-        Form::Snippet => Ok(writer.snippet(&site)),
-        Form::Standalone(listen) => writer.standalone(&site, listen),
+        Form::Snippet => Ok(writer.snippet((&gateway, &errors))),
+        Form::Standalone(listen) => writer.standalone(&format!("{gateway}\n{errors}"), listen),
     }
 }
 
@@ -55,13 +55,29 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn snippet(&self, site: &str) -> String {
+    fn snippet(&self, site: (&str, &str)) -> String {
         let title = self.front.comment(&[
             "Caddy in front of downloadview, printed by `downloadview proxy-config caddy`. Into the site block that clients",
-            "reach. If the site has other things too, narrow `reverse_proxy` to the routes of the gateway: with a path",
-            "matcher right after the word. `handle_errors` clears the error pages of the whole site.",
+            "reach. If the site has other things too, narrow the first line to the routes of the gateway. `templates`,",
+            "`try_files`, `rewrite` and `header` of the site count for these routes too, unless a matcher keeps them away.",
+            "`handle_errors` clears the error pages of the whole site.",
         ]);
-        format!("{title}\n{site}")
+        let (gateway, errors) = site;
+        let gateway = indented(gateway, "\t");
+        format!(
+            "\
+{title}
+@downloadview path /*
+
+# Files as they are: compressing them would end ranges, and keep the ETag of what they were.
+request_header @downloadview -Accept-Encoding
+
+# Before every `php_fastcgi` and `reverse_proxy` of the site, whatever the file is called.
+handle @downloadview {{
+{gateway}}}
+
+{errors}"
+        )
     }
 
     fn standalone(&self, site: &str, listen: &Listen) -> Result<String, ProxyConfigError> {
@@ -98,7 +114,7 @@ impl Writer<'_> {
         ))
     }
 
-    fn site(&self) -> Result<String, ProxyConfigError> {
+    fn gateway(&self) -> Result<String, ProxyConfigError> {
         let (upstream, announcement) = (self.upstream()?, self.announcement()?);
         let asked = lines("\t", "header_up -", HAND_OFF_REQUEST, "");
         let leaks = ACCEL.into_iter().chain(SENDFILE).chain(ELSEWHERE);
@@ -107,7 +123,6 @@ impl Writer<'_> {
         for (index, location) in locations(self.front)?.iter().enumerate() {
             handlers.push_str(&self.handler(index + 1, location)?);
         }
-        let cleared = lines("\t\t", "-", NOT_ON_ERRORS, "");
         let (keepalive, closes) = (
             self.front.keepalive(),
             self.front.config.server.idle_timeout.as_secs(),
@@ -134,14 +149,21 @@ reverse_proxy {upstream} {{
 \t\terror 404
 \t}}
 }}
+"
+        ))
+    }
 
+    fn errors() -> String {
+        let cleared = lines("\t\t", "-", NOT_ON_ERRORS, "");
+        format!(
+            "\
 # The error page for a file that vanished since is not the file.
 handle_errors {{
 \theader {{
 {cleared}\t}}
 }}
 "
-        ))
+        )
     }
 
     /// The folder of one internal location: reached by X-Accel-Redirect only, it has no route.

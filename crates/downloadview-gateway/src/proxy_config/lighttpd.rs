@@ -51,7 +51,8 @@ server.modules += ( \"mod_setenv\", \"mod_proxy\" )
 server.stat-cache-engine = \"disable\"
 {NAMES}
 
-# 2. For the routes of the gateway: all paths, unless this is narrowed.
+# 2. For the routes of the gateway: all paths, unless this is narrowed. After the other blocks of the site: of two that
+#    set the same for one URL, the later counts alone.
 $HTTP[\"url\"] =~ \"^/\" {{
 {site}}}
 "
@@ -96,8 +97,10 @@ server.stat-cache-engine = \"disable\"
 # What proxies and applications say to each other is not for clients to say; nor to hear: lighttpd itself takes only
 # X-Sendfile and X-LIGHTTPD-* out of answers.
 # (+= keeps what the site sets beside it.)
+# Nor is anything compressed on the way: that would change the ETag, and the ranges with it.
 setenv.set-request-header += (
-{announcement}{asked})
+{announcement}{asked}    \"Accept-Encoding\" => \"\",
+)
 setenv.set-response-header += (
 {answered})
 

@@ -32,7 +32,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::runtime;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time;
 use tower_service::Service;
@@ -81,7 +81,7 @@ pub async fn serve_until_signal<S, B>(
     listener: Listener,
     service: S,
     settings: &ServerSettings,
-    mut reload: impl AsyncFnMut(),
+    reload: impl AsyncFnMut(),
 ) -> io::Result<Option<Summary>>
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
@@ -93,16 +93,17 @@ where
     let mut signals = Signals::listen()?;
     watchdog::start(settings.shutdown_timeout)?;
     let (stop, mut stopped) = watch::channel(());
+    let wanted = Notify::new();
     let first = async move {
         // The sender lives as long as this function, so an error cannot come before a signal.
         let _ = stopped.changed().await;
     };
-    let second = async move {
+    let second = async {
         let mut stopping = false;
         loop {
             match signals.next().await {
                 Wish::Reload if stopping => {}
-                Wish::Reload => reload().await,
+                Wish::Reload => wanted.notify_one(),
                 Wish::Stop if stopping => return,
                 Wish::Stop => {
                     stopping = true;
@@ -117,6 +118,15 @@ where
             tracing::warn!("second signal: every connection is cut");
             Ok(None)
         }
+        never = reload_when(&wanted, reload) => match never {},
+    }
+}
+
+/// Beside the signals, which do not wait for it. However often it is wanted meanwhile, it is done once more.
+async fn reload_when(wanted: &Notify, mut reload: impl AsyncFnMut()) -> Infallible {
+    loop {
+        wanted.notified().await;
+        reload().await;
     }
 }
 
