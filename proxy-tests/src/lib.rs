@@ -31,7 +31,7 @@ pub use configuration::{ANNOUNCEMENT, announced, announcement, configuration};
 pub use database::Database;
 pub use http::{Exchange, Request, Response};
 pub use names::{CLIENT_NAMES, NAMES, shown, strict};
-pub use proxy::Proxy;
+pub use proxy::{Backend, Proxy};
 pub use relay::Relay;
 pub use server::Server;
 pub use site::Site;
