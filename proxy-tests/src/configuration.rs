@@ -41,7 +41,7 @@ content_encoding = "gzip"
 pub fn configuration(proxy: Proxy) -> String {
     format!(
         "{HEAD}\n[optimize]\nbackend = \"{}\"\nkeep_headers = [\"X-Case\"]\n\n[[optimize.rules]]\n{}{VIEWS}",
-        proxy.name(),
+        proxy.backend().name(),
         rule(proxy)
     )
 }
@@ -50,9 +50,9 @@ pub fn configuration(proxy: Proxy) -> String {
 #[must_use]
 pub fn announced(proxies: &[Proxy]) -> String {
     let entry = |proxy: &Proxy| {
-        let name = proxy.name();
+        let (name, backend) = (proxy.name(), proxy.backend().name());
         format!(
-            "\n[optimize.proxies.{name}]\nbackend = \"{name}\"\nsecret = \"{}\"\n\n\
+            "\n[optimize.proxies.{name}]\nbackend = \"{backend}\"\nsecret = \"{}\"\n\n\
              [[optimize.proxies.{name}.rules]]\n{}",
             secret(*proxy),
             rule(*proxy)
@@ -77,9 +77,14 @@ fn secret(proxy: Proxy) -> String {
 /// Debian 12 ships mod_xsendfile 0.12 and Caddy 2.6, neither of which decodes.
 fn rule(proxy: Proxy) -> &'static str {
     match proxy {
-        Proxy::Nginx => "source_url = \"/media/\"\ndestination_url = \"/_internal/media/\"\n",
+        Proxy::Nginx | Proxy::NewestNginx => {
+            "source_url = \"/media/\"\ndestination_url = \"/_internal/media/\"\n"
+        }
         Proxy::Caddy => {
             "source_url = \"/media/\"\ndestination_url = \"/_internal/media/\"\nescaping = \"raw\"\n"
+        }
+        Proxy::NewestCaddy => {
+            "source_url = \"/media/\"\ndestination_url = \"/_internal/media/\"\nescaping = \"strict\"\n"
         }
         Proxy::Apache => {
             "source_url = \"/media/\"\ndestination_dir = \"@MEDIA@\"\nescaping = \"raw\"\n"

@@ -1,15 +1,14 @@
 //! The gateway as its real binary: built once a test process, found beside the test, run unprivileged.
 
-use std::fs;
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
-use crate::server::{Server, is_root, unprivileged};
+use crate::proxy::{Backend, Proxy};
+use crate::server::{Server, unprivileged, within_reach};
 
 const PACKAGE: &str = "downloadview-gateway";
 const BINARY: &str = "downloadview";
@@ -38,19 +37,26 @@ pub(crate) fn serve_through(
     Server::start("gateway", &mut command, address, folder)
 }
 
-/// What `downloadview proxy-config` prints for a whole server of its own on `address`.
+/// What `downloadview proxy-config` prints for a whole server of its own on `address`, which announces itself or not.
 pub(crate) fn proxy_config(
-    backend: &str,
+    proxy: Proxy,
+    announced: bool,
     config: &Path,
     address: SocketAddr,
     folder: &Path,
 ) -> Result<String> {
     let mut command = Command::new(binary(folder)?);
     command
-        .args(["proxy-config", backend, "--standalone"])
+        .args(["proxy-config", proxy.backend().name(), "--standalone"])
         .args(["--listen", &address.to_string()])
         .arg("--config")
         .arg(config);
+    if announced {
+        command.args(["--proxy", proxy.name()]);
+    }
+    if matches!(proxy.backend(), Backend::Nginx | Backend::Caddy) {
+        command.arg("--program").arg(proxy.program(folder)?);
+    }
     printed(&mut command)
 }
 
@@ -82,28 +88,7 @@ fn binary(folder: &Path) -> Result<PathBuf> {
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let built = BUILT.get_or_init(|| build().map_err(|error| format!("{error:#}")));
     let path = built.as_ref().map_err(|message| anyhow!("{message}"))?;
-    if !is_root() || open_to_all(path) {
-        return Ok(path.clone());
-    }
-    // A checkout below root's home: the servers' user cannot get there.
-    let copy = folder.join(BINARY);
-    if !copy.is_file() {
-        install(path, &copy)?;
-    }
-    Ok(copy)
-}
-
-/// By another process: a file that this one had open for writing could not be started ("text file busy")
-/// while another thread's new child still holds the descriptor.
-fn install(from: &Path, to: &Path) -> Result<()> {
-    let mut command = Command::new("install");
-    command.args(["-m", "755"]).arg(from).arg(to);
-    let status = command.status().context("cannot start `install`")?;
-    ensure!(
-        status.success(),
-        "cannot copy the gateway's binary: {status}"
-    );
-    Ok(())
+    within_reach(path, &folder.join(BINARY))
 }
 
 /// Other packages' binaries are not built for a test, so a plain `cargo test` must do it here.
@@ -135,10 +120,4 @@ fn cargo_profile(folder: &Path) -> Result<&str> {
         "debug" => Ok("dev"),
         name => Ok(name),
     }
-}
-
-fn open_to_all(path: &Path) -> bool {
-    path.ancestors().all(|part| {
-        fs::metadata(part).is_ok_and(|metadata| metadata.permissions().mode() & 0o001 != 0)
-    })
 }

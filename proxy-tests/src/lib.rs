@@ -33,7 +33,7 @@ pub use database::Database;
 pub use http::{Exchange, Request, Response};
 pub use hung::HungMount;
 pub use names::{CLIENT_NAMES, NAMES, shown, strict};
-pub use proxy::Proxy;
+pub use proxy::{Backend, Proxy};
 pub use relay::Relay;
 pub use server::Server;
 pub use site::Site;

@@ -1,4 +1,4 @@
-//! The proxies, as Debian 12 packages them: how each is started, and what is known of it.
+//! The proxies, as Debian 12 packages them, and the newest nginx and Caddy: how each is started, and what is known of it.
 
 use std::ffi::OsStr;
 use std::net::SocketAddr;
@@ -9,7 +9,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::names::strict;
-use crate::server::Server;
+use crate::server::{Server, within_reach};
 
 /// A proxy that the gateway can hand files to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,13 +22,27 @@ pub enum Proxy {
     Lighttpd,
     /// Caddy 2.6.
     Caddy,
+    /// nginx 1.31, built without many a module.
+    NewestNginx,
+    /// Caddy 2.11.
+    NewestCaddy,
 }
 
-impl Proxy {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Nginx, Self::Apache, Self::Lighttpd, Self::Caddy];
+/// What a proxy is, whichever version of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// nginx.
+    Nginx,
+    /// Apache.
+    Apache,
+    /// lighttpd.
+    Lighttpd,
+    /// Caddy.
+    Caddy,
+}
 
-    /// The name of the backend.
+impl Backend {
+    /// Its name in `downloadview.toml` and for `downloadview proxy-config`, and that of its program but for Apache.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -38,13 +52,46 @@ impl Proxy {
             Self::Caddy => "caddy",
         }
     }
+}
+
+impl Proxy {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Nginx,
+        Self::Apache,
+        Self::Lighttpd,
+        Self::Caddy,
+        Self::NewestNginx,
+        Self::NewestCaddy,
+    ];
+
+    /// What it is.
+    #[must_use]
+    pub fn backend(self) -> Backend {
+        match self {
+            Self::Nginx | Self::NewestNginx => Backend::Nginx,
+            Self::Apache => Backend::Apache,
+            Self::Lighttpd => Backend::Lighttpd,
+            Self::Caddy | Self::NewestCaddy => Backend::Caddy,
+        }
+    }
+
+    /// The name by which it is known here, and announces itself.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NewestNginx => "newest-nginx",
+            Self::NewestCaddy => "newest-caddy",
+            Self::Nginx | Self::Apache | Self::Lighttpd | Self::Caddy => self.backend().name(),
+        }
+    }
 
     /// The header that names the file to send.
     #[must_use]
     pub fn header(self) -> &'static str {
-        match self {
-            Self::Nginx | Self::Caddy => "X-Accel-Redirect",
-            Self::Apache | Self::Lighttpd => "X-Sendfile",
+        match self.backend() {
+            Backend::Nginx | Backend::Caddy => "X-Accel-Redirect",
+            Backend::Apache | Backend::Lighttpd => "X-Sendfile",
         }
     }
 
@@ -54,7 +101,7 @@ impl Proxy {
         let path = [media.as_os_str().as_bytes(), b"/", name].concat();
         let uri = [b"/_internal/media/", name].concat();
         match self {
-            Self::Nginx => strict(&uri).into_bytes(),
+            Self::Nginx | Self::NewestNginx | Self::NewestCaddy => strict(&uri).into_bytes(),
             Self::Apache => path,
             Self::Lighttpd => strict(&path).into_bytes(),
             Self::Caddy => uri,
@@ -73,39 +120,64 @@ impl Proxy {
             Self::Apache | Self::Caddy if name.iter().any(unfit_for_headers) => Some("control"),
             Self::Lighttpd if name.iter().any(u8::is_ascii_control) => Some("control"),
             Self::Lighttpd if std::str::from_utf8(name).is_err() => Some("UTF-8"),
-            Self::Nginx | Self::Apache | Self::Lighttpd | Self::Caddy => None,
+            _ => None,
         }
-    }
-
-    /// Whether the proxy states an `ETag` of its own making, whatever the application says.
-    #[must_use]
-    pub fn states_its_own_etag(self) -> bool {
-        matches!(self, Self::Nginx | Self::Caddy)
     }
 
     /// Whether every header of the application reaches the client, named in `keep_headers` or not.
     #[must_use]
     pub fn keeps_every_header(self) -> bool {
-        matches!(self, Self::Apache | Self::Lighttpd)
+        matches!(self.backend(), Backend::Apache | Backend::Lighttpd)
     }
 
-    /// The Debian packages that it needs.
-    fn packages(self) -> &'static str {
-        match self {
+    /// What the proxy itself adds to `Vary`, whatever the application says.
+    #[must_use]
+    pub fn varies_by(self) -> Option<&'static str> {
+        (self == Self::NewestCaddy).then_some("Accept-Encoding")
+    }
+
+    /// Whether a slash after a file's name makes no difference to the proxy.
+    #[must_use]
+    pub fn ignores_a_slash_at_the_end(self) -> bool {
+        self == Self::NewestCaddy
+    }
+
+    /// How its program is installed.
+    fn installation(self) -> String {
+        let packages = match self {
             Self::Nginx => "nginx",
             Self::Apache => "apache2-bin libapache2-mod-xsendfile",
             Self::Lighttpd => "lighttpd",
             Self::Caddy => "caddy",
-        }
+            Self::NewestNginx | Self::NewestCaddy => {
+                return "`cargo xtask test --only newest`".to_owned();
+            }
+        };
+        format!(
+            "`apt-get install --no-install-recommends {packages}`, which `cargo xtask test` does"
+        )
     }
 
-    fn program(self) -> &'static str {
-        match self {
-            Self::Nginx => "nginx",
-            Self::Apache => "apache2",
-            Self::Lighttpd => "lighttpd",
-            Self::Caddy => "caddy",
-        }
+    /// Where its program stands, in a place from which the servers' user may start it.
+    pub(crate) fn program(self, folder: &Path) -> Result<PathBuf> {
+        let name = match self.backend() {
+            Backend::Apache => "apache2",
+            backend => backend.name(),
+        };
+        let found = match self {
+            Self::NewestNginx | Self::NewestCaddy => newest(name)?,
+            _ => find(name),
+        };
+        let program = found.with_context(|| self.does_not_run())?;
+        within_reach(&program, &folder.join(format!("{}.program", self.name())))
+    }
+
+    fn does_not_run(self) -> String {
+        format!(
+            "{} does not run; it takes {}",
+            self.name(),
+            self.installation()
+        )
     }
 
     /// Starts it on a configuration, with `prefix` as the folder for what it writes.
@@ -116,32 +188,23 @@ impl Proxy {
         address: SocketAddr,
         folder: &Path,
     ) -> Result<Server> {
-        let install = || {
-            format!(
-                "{} does not run; it takes `apt-get install --no-install-recommends {}`, which `cargo xtask test` does",
-                self.name(),
-                self.packages()
-            )
-        };
-        let program = find(self.program())
-            .with_context(|| format!("there is no program {}", self.program()))
-            .with_context(install)?;
-        let mut command = Command::new(program);
+        let mut command = Command::new(self.program(folder)?);
         self.arguments(&mut command, prefix, file);
-        Server::start(self.name(), &mut command, address, folder).with_context(install)
+        let server = Server::start(self.name(), &mut command, address, folder);
+        server.with_context(|| self.does_not_run())
     }
 
     /// As the first lines of the printed configuration say.
     fn arguments(self, command: &mut Command, prefix: &Path, file: &Path) {
-        match self {
+        match self.backend() {
             // `-e` keeps it from complaining, before it reads any file, that /var/log/nginx is not ours.
-            Self::Nginx => command.args(["-e", "stderr", "-p"]).arg(prefix).arg("-c"),
-            Self::Apache => command
+            Backend::Nginx => command.args(["-e", "stderr", "-p"]).arg(prefix).arg("-c"),
+            Backend::Apache => command
                 .args(["-D", "FOREGROUND", "-d"])
                 .arg(prefix)
                 .arg("-f"),
-            Self::Lighttpd => command.args(["-D", "-f"]),
-            Self::Caddy => {
+            Backend::Lighttpd => command.args(["-D", "-f"]),
+            Backend::Caddy => {
                 for variable in ["HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"] {
                     command.env(variable, prefix);
                 }
@@ -150,6 +213,15 @@ impl Proxy {
         };
         command.arg(file).current_dir(prefix);
     }
+}
+
+/// Beside the folder of our own profile, as `cargo xtask` installs it: `<target>/<profile>/deps/<test>`.
+fn newest(program: &str) -> Result<Option<PathBuf>> {
+    let test = std::env::current_exe().context("cannot tell which program this is")?;
+    let target = test.ancestors().nth(3).context("no target folder")?;
+    let program = target.join("newest/bin").join(program);
+    // A link leads into a folder of another name.
+    Ok(program.canonicalize().ok())
 }
 
 /// Daemons live in folders that a user's `PATH` often lacks.

@@ -3,12 +3,13 @@
 use std::fs::{self, File};
 use std::io;
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::http::{Request, Response};
@@ -309,6 +310,34 @@ pub(crate) fn unprivileged(command: &mut Command) -> &mut Command {
         command.uid(NOBODY).gid(NOBODY);
     }
     command
+}
+
+/// A program where the servers' user may start it: where it stands, or else a copy.
+pub(crate) fn within_reach(program: &Path, copy: &Path) -> Result<PathBuf> {
+    if !is_root() || open_to_all(program) {
+        return Ok(program.to_owned());
+    }
+    // A checkout below root's home: the servers' user cannot get there.
+    if !copy.is_file() {
+        install(program, copy)?;
+    }
+    Ok(copy.to_owned())
+}
+
+fn open_to_all(path: &Path) -> bool {
+    path.ancestors().all(|part| {
+        fs::metadata(part).is_ok_and(|metadata| metadata.permissions().mode() & 0o001 != 0)
+    })
+}
+
+/// By another process: a file that this one had open for writing could not be started ("text file busy")
+/// while another thread's new child still holds the descriptor.
+fn install(from: &Path, to: &Path) -> Result<()> {
+    let mut command = Command::new("install");
+    command.args(["-m", "755"]).arg(from).arg(to);
+    let status = command.status().context("cannot start `install`")?;
+    ensure!(status.success(), "cannot copy {}: {status}", from.display());
+    Ok(())
 }
 
 pub(crate) fn is_root() -> bool {

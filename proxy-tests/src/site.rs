@@ -31,6 +31,8 @@ const CONFIGURATION: &str = "downloadview.toml";
 pub struct Site {
     folder: TempDir,
     app: SocketAddr,
+    /// Whether the proxies say who they are.
+    announced: bool,
 }
 
 impl Site {
@@ -58,7 +60,12 @@ impl Site {
             .prefix("downloadview-")
             .tempdir()
             .expect("a temporary folder can be made");
-        let site = Self { folder, app };
+        let announced = configuration.contains("backend = \"announced\"");
+        let site = Self {
+            folder,
+            app,
+            announced,
+        };
         set_mode(site.folder.path(), 0o755);
         for name in ["media", "outside"] {
             make_folder(&site.path(name));
@@ -230,7 +237,7 @@ impl Site {
     ) -> Server {
         let address = port::free();
         let folder = self.folder.path();
-        let printed = gateway::proxy_config(proxy.name(), &self.config(), address, folder);
+        let printed = gateway::proxy_config(proxy, self.announced, &self.config(), address, folder);
         self.start_proxy_with(proxy, &surroundings(must(printed)), address)
     }
 

@@ -1,4 +1,4 @@
-//! One gateway behind four proxies at once, and with none: each request says through which it came, and proves it.
+//! One gateway behind six proxies at once, and with none: each request says through which it came, and proves it.
 
 use proxy_tests::{
     ANNOUNCEMENT, NAMES, Proxy, Request, Response, Server, Site, World, announced, announcement,
@@ -130,12 +130,15 @@ fn the_announcement_says_name_and_secret_once() {
     }
 }
 
-/// nginx and Caddy 2.6 insist on tags of their own making, so a gateway that knows both can agree with one of them.
+/// nginx and Caddy 2.6 insist on tags of their own making, so a gateway that knows both can agree with one of them. The
+/// newest Caddy keeps what it is told.
 #[test]
 fn a_download_moves_between_a_proxy_and_the_gateway_where_their_tags_agree() {
     for proxies in [
         [Proxy::Nginx, Proxy::Apache, Proxy::Lighttpd],
         [Proxy::Apache, Proxy::Lighttpd, Proxy::Caddy],
+        [Proxy::Nginx, Proxy::NewestNginx, Proxy::NewestCaddy],
+        [Proxy::NewestCaddy, Proxy::Lighttpd, Proxy::Caddy],
     ] {
         let world = everywhere(&proxies);
         world.site.let_settle("media/plain.txt");
@@ -178,7 +181,7 @@ fn where_tags_disagree_a_download_starts_over() {
     }
 }
 
-/// Four proxies with four escapings, one gateway: each gets names in its own.
+/// Six proxies with four escapings, one gateway: each gets names in its own.
 #[test]
 fn every_name_arrives_through_every_proxy() {
     let world = everywhere(&Proxy::ALL);

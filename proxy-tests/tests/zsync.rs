@@ -109,7 +109,7 @@ fn assert_fetches_the_changed_places(what: &str, site: &Site, server: &Server) {
 
 #[test]
 fn zsync_fetches_forty_changed_places_from_the_gateway_and_through_nginx_and_apache() {
-    for proxy in [Proxy::Nginx, Proxy::Apache] {
+    for proxy in [Proxy::Nginx, Proxy::NewestNginx, Proxy::Apache] {
         let world = World::new(proxy);
         assert_fetches_the_changed_places(proxy.name(), &world.site, &world.front);
     }

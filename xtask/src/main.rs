@@ -1,6 +1,7 @@
 //! The project's commands, the same by hand and in continuous integration: `cargo xtask <command>`.
 
 mod command;
+mod newest;
 mod packages;
 mod steps;
 mod tidy;
@@ -15,10 +16,12 @@ const HELP: &str = "\
 cargo xtask <command>
 
   test [--only STEP]   everything: packages, format, lints, house rules, docs, features, tests
-                       against the real proxies (installs what is missing when root on Debian)
+                       against the real proxies (installs what is missing when root on Debian, and the
+                       newest nginx and Caddy below target)
   tidy                 house rules alone: floors, backend rooms, habits, links
   proxies [NAME...]    the tests against real proxies, then a table of who carries which file name;
-                       or the suite of nginx, apache, lighttpd, caddy, announced, or the table alone
+                       or the suite of nginx, apache, lighttpd, caddy, newest_nginx, newest_caddy, announced,
+                       or the table alone
   soak [--minutes N]   one gateway for N minutes (15) on a full disk, with few descriptors, a mount that
                        hangs, reloads and bad clients; takes root, and ends with a verdict
   bench [ARGS...]      release builds, then the benchmarks with ARGS (--quick, --help, ...)
@@ -52,6 +55,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
 /// The table is the last of the package's tests, and prints itself.
 fn proxies(names: &[String]) -> Result<()> {
     packages::ensure()?;
+    newest::ensure()?;
     let mut arguments = vec!["test", "--package", "proxy-tests", "--no-fail-fast"];
     for name in names {
         arguments.extend(["--test", name]);

@@ -10,6 +10,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::command::{find_program, run};
+use crate::newest;
 
 /// One package and what tells that it is there.
 struct Package {
@@ -26,6 +27,8 @@ enum Evidence {
         program: &'static str,
         folder: &'static str,
     },
+    /// A Python that can make environments, for the proxies that Debian does not have.
+    PythonEnvironments,
 }
 
 /// `apache2-bin` has the server and its own modules; `apache2` would add a site and a daemon.
@@ -72,6 +75,10 @@ const PACKAGES: &[Package] = &[
         debian: "zsync",
         evidence: Evidence::Program("zsync"),
     },
+    Package {
+        debian: "python3-venv",
+        evidence: Evidence::PythonEnvironments,
+    },
 ];
 
 /// Nothing is removed: a MySQL server, with which MariaDB cannot live, is for the machine's owner to decide on.
@@ -86,6 +93,7 @@ impl Evidence {
                 find_program(program).is_some()
                     || find_version(program, Path::new(folder)).is_some()
             }
+            Self::PythonEnvironments => newest::python().is_some(),
         }
     }
 }
@@ -96,6 +104,7 @@ impl fmt::Display for Evidence {
             Self::Program(name) => write!(f, "program {name}"),
             Self::File(path) => write!(f, "file {path}"),
             Self::Versioned { program, folder } => write!(f, "program {folder}/*/bin/{program}"),
+            Self::PythonEnvironments => write!(f, "python3 with the modules venv and ensurepip"),
         }
     }
 }

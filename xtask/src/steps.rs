@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::command::{cargo, cargo_command, run as run_command, succeeds};
-use crate::{packages, tidy};
+use crate::{newest, packages, tidy};
 
 struct Step {
     name: &'static str,
@@ -18,6 +18,11 @@ const STEPS: &[Step] = &[
         name: "packages",
         what: "the Debian packages that the tests need",
         run: packages::ensure,
+    },
+    Step {
+        name: "newest",
+        what: "the newest nginx and Caddy, as Python packages below target",
+        run: newest::ensure,
     },
     Step {
         name: "fmt",

@@ -109,6 +109,10 @@ pub struct ProxyConfigArgs {
     /// Which of several announced proxies: the NAME of [optimize.proxies.NAME]
     #[arg(long, value_name = "NAME")]
     pub proxy: Option<String>,
+    /// The nginx or caddy that will read it: what is printed depends on its version and its modules
+    /// [default: the one on PATH]
+    #[arg(long, value_name = "FILE")]
+    pub program: Option<PathBuf>,
     /// Where that proxy listens [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR", requires = "standalone")]
     pub listen: Option<Listen>,

@@ -3,10 +3,10 @@
 use std::io::{self, IsTerminal, Write as _};
 use std::process::ExitCode;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use clap::Parser;
 use downloadview_gateway::cli::{Cli, Command, ExplainArgs, ProxyConfigArgs};
-use downloadview_gateway::config::{Colours, Config, ConfigError, Listen};
+use downloadview_gateway::config::{BackendKind, Colours, Config, ConfigError, Listen};
 use downloadview_gateway::demo;
 use downloadview_gateway::explain::explain;
 use downloadview_gateway::logging;
@@ -47,6 +47,11 @@ fn print_explanation(args: &ExplainArgs) -> anyhow::Result<()> {
 
 fn print_proxy_config(args: ProxyConfigArgs) -> anyhow::Result<()> {
     let config = Config::load(&args.config.file)?;
+    let backend = args.backend.backend();
+    let differs = matches!(backend, BackendKind::Nginx | BackendKind::Caddy);
+    if args.program.is_some() && !differs {
+        bail!("--program is for nginx and caddy: nothing that is printed depends on another");
+    }
     let form = match args.standalone {
         true => Form::Standalone(args.listen.unwrap_or(Listen::Tcp(PROXY_ADDRESS.into()))),
         false => Form::Snippet,
@@ -55,9 +60,9 @@ fn print_proxy_config(args: ProxyConfigArgs) -> anyhow::Result<()> {
         app: args.app,
         form,
         proxy: args.proxy,
-        installed: proxy_config::installed_escaping(args.backend.backend()),
+        installed: proxy_config::look(backend, args.program.as_deref()).context("--program")?,
     };
-    let text = proxy_config::print(args.backend.backend(), &config, &options)?;
+    let text = proxy_config::print(backend, &config, &options)?;
     print(&text)
 }
 

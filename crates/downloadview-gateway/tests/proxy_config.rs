@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use downloadview_gateway::config::{BackendKind, Config, Listen};
-use downloadview_gateway::proxy_config::{Form, Options, ProxyConfigError, print};
+use downloadview_gateway::proxy_config::{Form, Installed, Options, ProxyConfigError, print};
 
 /// A file with the tables given, whose relative paths start in `folder`.
 fn config(folder: &Path, tables: &str) -> Config {
@@ -463,6 +463,61 @@ fn bare(backend: BackendKind, folders: &[&str], tables: &str, options: &Options)
     let text = printed_for(backend, folders, tables, options);
     let telling = |line: &&str| !line.trim_start().starts_with('#') && !line.is_empty();
     text.lines().filter(telling).collect::<Vec<_>>().join("\n")
+}
+
+/// nginx does not start on a directive that it does not know; lines of its own core, alike or not, stay.
+#[test]
+fn what_this_nginx_is_built_without_is_left_out_with_the_reason() {
+    let everything = bare(
+        BackendKind::Nginx,
+        &["media"],
+        &simple(BackendKind::Nginx),
+        &standalone(),
+    );
+    for (module, directives) in [
+        ("http_gzip_static_module", &["gzip_static off;"][..]),
+        ("http_gzip_module", &["gzip off;", "gzip off;"]),
+        ("http_ssi_module", &["ssi off;", "ssi off;"]),
+        ("http_charset_module", &["charset off;"]),
+        ("http_autoindex_module", &["autoindex off;"]),
+        ("http-cache", &["proxy_cache off;"]),
+        (
+            "http_upstream_keepalive_module",
+            &[
+                "keepalive 32;",
+                "keepalive_requests 100000;",
+                "keepalive_timeout 60s;",
+            ],
+        ),
+        (
+            "http_fastcgi_module",
+            &["fastcgi_temp_path     fastcgi_temp;"],
+        ),
+        ("http_uwsgi_module", &["uwsgi_temp_path       uwsgi_temp;"]),
+        ("http_scgi_module", &["scgi_temp_path        scgi_temp;"]),
+    ] {
+        let options = Options {
+            installed: Installed {
+                missing_modules: vec![module],
+                ..Installed::default()
+            },
+            ..standalone()
+        };
+        let text = printed(&["media"], &simple(BackendKind::Nginx), &options);
+        let reason = format!("# Left out, since this nginx is built without {module}: ");
+        let left_out: Vec<_> = text
+            .lines()
+            .filter_map(|line| line.trim_start().strip_prefix(&reason))
+            .collect();
+        assert_eq!(left_out, directives, "{module}");
+        let telling = |line: &&str| !line.trim_start().starts_with('#') && !line.is_empty();
+        let kept = text.lines().filter(telling).count();
+        assert_eq!(
+            kept + directives.len(),
+            everything.lines().count(),
+            "{module}"
+        );
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::os::unix::ffi::OsStrExt;
 
-use proxy_tests::{Proxy, Request, Response, Site, World, configuration, strict};
+use proxy_tests::{Backend, Proxy, Request, Response, Site, World, configuration, strict};
 
 pub(crate) fn what_is_no_readable_file_of_the_storage_is_404_without_a_trace_of_the_download(
     proxy: Proxy,
@@ -142,6 +142,10 @@ pub(crate) fn a_hand_off_of_what_is_no_file_shows_nothing_internal(proxy: Proxy)
         site.write("media/unreadable.txt", "unreadable");
         site.make_unreadable("media/unreadable.txt");
         let answer = answer_to_hand_off(&site, proxy, name);
+        if name == "plain.txt/" && proxy.ignores_a_slash_at_the_end() {
+            assert_eq!((answer.status, &*answer.text()), (200, World::PLAIN));
+            continue;
+        }
         let refused = matches!(answer.status, 403 | 404);
         assert!(refused, "{name}: {}", answer.head());
         assert!(!answer.has("Location"), "{name}: {}", answer.head());
@@ -157,7 +161,7 @@ pub(crate) fn a_hand_off_out_of_the_storage_is_refused(proxy: Proxy) {
     site.make_link("media/link.txt", "../outside/secret.txt");
     let mut names = vec!["../outside/secret.txt", "../media-sibling/secret.txt"];
     // mod_xsendfile and Caddy follow links, and have no switch.
-    if matches!(proxy, Proxy::Nginx | Proxy::Lighttpd) {
+    if matches!(proxy.backend(), Backend::Nginx | Backend::Lighttpd) {
         names.push("link.txt");
     }
     for name in names {

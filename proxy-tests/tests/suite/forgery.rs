@@ -1,6 +1,6 @@
 //! Clients that speak as proxies do, and applications that say too much.
 
-use proxy_tests::{ANNOUNCEMENT, Proxy, Request, Response, Site, World, configuration};
+use proxy_tests::{ANNOUNCEMENT, Backend, Proxy, Request, Response, Site, World, configuration};
 
 /// Requests that made other systems serve any internal location: the client chose mapping or mode.
 const FORGED: &[(&str, &str)] = &[
@@ -74,7 +74,7 @@ pub(crate) fn a_hand_off_with_another_status_reaches_no_client(proxy: Proxy) {
         }
         let delivered = answer.text() == World::PLAIN;
         // nginx and lighttpd have no condition on the status.
-        let obeys_any = matches!(proxy, Proxy::Nginx | Proxy::Lighttpd);
+        let obeys_any = matches!(proxy.backend(), Backend::Nginx | Backend::Lighttpd);
         assert_eq!(delivered, obeys_any, "{status}: {}", answer.head());
     }
 }

@@ -3,20 +3,20 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use proxy_tests::{Proxy, Request, Server, Site, World, announced, configuration};
+use proxy_tests::{Backend, Proxy, Request, Server, Site, World, announced, configuration};
 
 /// Nothing but a reverse proxy: what stands in front when nobody has read a manual.
 fn bare(proxy: Proxy, listen: SocketAddr, app: SocketAddr, folder: &Path) -> String {
     let (folder, port) = (folder.display(), listen.port());
-    match proxy {
-        Proxy::Nginx => format!(
+    match proxy.backend() {
+        Backend::Nginx => format!(
             "daemon off; pid nginx.pid; error_log stderr; events {{ }}
              http {{ access_log off;
                client_body_temp_path a; proxy_temp_path b; fastcgi_temp_path c;
                uwsgi_temp_path d; scgi_temp_path e;
                server {{ listen {listen}; location / {{ proxy_pass http://{app}; }} }} }}"
         ),
-        Proxy::Apache => {
+        Backend::Apache => {
             let modules = ["mpm_event", "authz_core", "proxy", "proxy_http"].map(|name| {
                 format!("LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n")
             });
@@ -26,13 +26,13 @@ fn bare(proxy: Proxy, listen: SocketAddr, app: SocketAddr, folder: &Path) -> Str
                 modules.concat()
             )
         }
-        Proxy::Lighttpd => format!(
+        Backend::Lighttpd => format!(
             "server.modules = ( \"mod_proxy\" )\nserver.bind = \"127.0.0.1\"\nserver.port = {port}\n\
              server.document-root = \"{folder}\"\nserver.upload-dirs = ( \"{folder}\" )\n\
              proxy.server = ( \"\" => (( \"host\" => \"127.0.0.1\", \"port\" => {} )) )\n",
             app.port()
         ),
-        Proxy::Caddy => format!(
+        Backend::Caddy => format!(
             "{{\n admin off\n auto_https off\n}}\nhttp://:{port} {{\n bind 127.0.0.1\n reverse_proxy {app}\n}}\n"
         ),
     }
@@ -47,9 +47,9 @@ fn start_bare(site: &Site, proxy: Proxy) -> Server {
 
 /// One proxy whose header this one does not know.
 fn stranger(proxy: Proxy) -> Proxy {
-    match proxy {
-        Proxy::Nginx | Proxy::Caddy => Proxy::Apache,
-        Proxy::Apache | Proxy::Lighttpd => Proxy::Nginx,
+    match proxy.backend() {
+        Backend::Nginx | Backend::Caddy => Proxy::Apache,
+        Backend::Apache | Backend::Lighttpd => Proxy::Nginx,
     }
 }
 

@@ -1,6 +1,5 @@
 //! The proxies as programs: which are to be started, where they are installed, how to get them, how they are called.
 
-use std::env;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
@@ -8,6 +7,7 @@ use clap::ValueEnum as _;
 use tokio::process::Command;
 
 use crate::cli::{Proxies, Proxy};
+use crate::proxy_config::find_program;
 
 /// Where the configuration of Apache looks for its modules.
 const XSENDFILE: &str = "/usr/lib/apache2/modules/mod_xsendfile.so";
@@ -78,11 +78,7 @@ pub(super) fn find(proxy: Proxy) -> Option<PathBuf> {
     if proxy == Proxy::Apache && !Path::new(XSENDFILE).is_file() {
         return None;
     }
-    let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path)
-        .chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from))
-        .map(|folder| folder.join(program(proxy)))
-        .find(|candidate| candidate.is_file())
+    find_program(program(proxy))
 }
 
 impl Program {

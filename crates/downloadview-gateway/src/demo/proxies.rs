@@ -81,7 +81,7 @@ impl Running {
         let name = name(program.proxy);
         let folder = surroundings.files.path(name);
         let configuration = folder.join("front.conf");
-        let text = configuration_for(program.proxy, address, surroundings)?;
+        let text = configuration_for(program, address, surroundings)?;
         write_for_proxy(&configuration, &text)?;
         let log = folder.join("output.log");
         let output = File::create(&log)?;
@@ -161,10 +161,11 @@ impl Drop for Running {
 
 /// The rules of [`app`](super::app::app), as this proxy needs them, and the secret that proves it.
 fn configuration_for(
-    proxy: Proxy,
+    program: &Program,
     address: SocketAddr,
     surroundings: &Surroundings<'_>,
 ) -> anyhow::Result<String> {
+    let backend = program.proxy.backend();
     let mut text = include_str!("proxy.toml").to_owned();
     // All of them, since each rule needs the proxy that it is for.
     for &announced in Proxy::value_variants() {
@@ -178,7 +179,8 @@ fn configuration_for(
         app: Some(Listen::Tcp(surroundings.app)),
         form: Form::Standalone(Listen::Tcp(address)),
         proxy: None,
-        installed: proxy_config::installed_escaping(proxy.backend()),
+        // The very program that will read it. One that says nothing of itself may yet start.
+        installed: proxy_config::look(backend, Some(&program.path)).unwrap_or_default(),
     };
-    Ok(proxy_config::print(proxy.backend(), &config, &options)?)
+    Ok(proxy_config::print(backend, &config, &options)?)
 }

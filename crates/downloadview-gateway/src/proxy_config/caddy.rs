@@ -205,7 +205,7 @@ handle_errors {{
         let always = ALWAYS_KEPT.iter().map(|(name, _)| *name);
         let mut names: Vec<_> = NAMED_FOR_CADDY.into_iter().chain(always).collect();
         let escaping = match location.escaping {
-            None | Some(Escaping::Unstated) => self.front.installed,
+            None | Some(Escaping::Unstated) => self.front.installed.escaping,
             Some(stated) => stated,
         };
         if escaping == Escaping::Percent {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use downloadview::backend::Escaping;
 
-use super::{Form, Options, ProxyConfigError};
+use super::{Form, Installed, Options, ProxyConfigError};
 use crate::config::{AnnouncedProxy, BackendKind, Config, Listen, RuleConfig};
 
 /// One proxy in front of the gateway.
@@ -17,8 +17,8 @@ pub(super) struct Front<'a> {
     /// The name and the secret by which it announces itself, if it does.
     pub(super) announced: Option<(&'a str, &'a AnnouncedProxy)>,
     pub(super) form: &'a Form,
-    /// How the proxy that is installed here reads names.
-    pub(super) installed: Escaping,
+    /// What is known of the proxy.
+    pub(super) installed: &'a Installed,
     app: &'a Listen,
 }
 
@@ -56,7 +56,7 @@ impl<'a> Front<'a> {
             rules,
             announced,
             form: &options.form,
-            installed: options.installed,
+            installed: &options.installed,
             app: options.app.as_ref().unwrap_or(&config.listen),
         })
     }
@@ -106,7 +106,7 @@ impl<'a> Front<'a> {
         if !self.rules.iter().any(unstated) {
             return String::new();
         }
-        let wanted = match (self.installed, self.backend) {
+        let wanted = match (self.installed.escaping, self.backend) {
             (Escaping::Raw, _) => "What is installed here reads names as `escaping = \"raw\"`.",
             (Escaping::Percent, _) => {
                 "What is installed here reads names as `escaping = \"strict\"`."

@@ -13,13 +13,14 @@ mod headers;
 mod installed;
 mod lighttpd;
 mod locations;
+mod modules;
 mod nginx;
 mod words;
 
 pub use self::error::ProxyConfigError;
 use self::front::Front;
-pub use self::installed::escaping as installed_escaping;
-use downloadview::backend::Escaping;
+pub(crate) use self::installed::find as find_program;
+pub use self::installed::{Installed, look};
 
 use crate::config::{BackendKind, Config, Listen};
 
@@ -32,8 +33,9 @@ pub struct Options {
     pub form: Form,
     /// Which announced proxy, where several have the backend. Default: the only one.
     pub proxy: Option<String>,
-    /// How the proxy that is installed here reads names, for rules that do not state it. Default: not known.
-    pub installed: Escaping,
+    /// What is known of the proxy: how it reads names, for rules that do not state it, and what it was built without.
+    /// Default: nothing.
+    pub installed: Installed,
 }
 
 /// How much is printed.
@@ -51,7 +53,7 @@ impl Default for Options {
             app: None,
             form: Form::Snippet,
             proxy: None,
-            installed: Escaping::Unstated,
+            installed: Installed::default(),
         }
     }
 }

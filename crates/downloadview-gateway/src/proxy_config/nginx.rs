@@ -1,7 +1,8 @@
 //! Writes nginx's language: an upstream, the location of the gateway, and one internal location for each folder.
 //!
 //! nginx has no way to write a `$` in a path that may hold variables (`alias`, `disable_symlinks`), so such paths
-//! are refused; everything else can be quoted. Needs nginx 1.15.3 or later (`keepalive_requests` in an upstream).
+//! are refused; everything else can be quoted. Needs nginx 1.15.3 or later (`keepalive_requests` in an upstream); what an
+//! nginx that was looked at is built without is left out.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -9,21 +10,31 @@ use std::path::Path;
 use super::front::{Front, Upstream};
 use super::headers::{ALWAYS_KEPT, ANNOUNCEMENT, ELSEWHERE, HAND_OFF_REQUEST, SENDFILE, also_kept};
 use super::locations::{Location, locations};
+use super::modules::left_out;
 use super::words::{escaped, indented, lines};
 use super::{Form, ProxyConfigError};
 use crate::config::Listen;
 
 const LANGUAGE: &str = "nginx's language";
 
+/// The folders of a whole server.
+const TEMPORARY: &str = "    client_body_temp_path client_body_temp;
+    proxy_temp_path       proxy_temp;
+    fastcgi_temp_path     fastcgi_temp;
+    uwsgi_temp_path       uwsgi_temp;
+    scgi_temp_path        scgi_temp;
+";
+
 pub(super) fn print(front: &Front<'_>) -> Result<String, ProxyConfigError> {
     let writer = Writer { front };
     let locations = locations(front)?;
-    let upstream = writer.upstream()?;
+    let upstream = writer.known(&writer.upstream()?);
     let mut server = writer.app_location()?;
     for location in &locations {
         server.push('\n');
         server.push_str(&writer.internal_location(location)?);
     }
+    let server = writer.known(&server);
     match front.form {
         Form::Snippet => Ok(writer.snippet(&upstream, &server)),
         Form::Standalone(listen) => {
@@ -37,6 +48,11 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
+    /// The text without what this nginx does not know.
+    fn known(&self, text: &str) -> String {
+        left_out(text, &self.front.installed.missing_modules)
+    }
+
     fn snippet(&self, upstream: &str, server: &str) -> String {
         let title = self.front.comment(&[
             "nginx in front of downloadview, printed by `downloadview proxy-config nginx`.",
@@ -61,6 +77,7 @@ impl Writer<'_> {
             "    mkdir -p FOLDER && nginx -e stderr -p FOLDER -c THIS_FILE",
             "(THIS_FILE with its full path: nginx looks for a relative one in FOLDER.)",
         ]);
+        let temporary = self.known(TEMPORARY);
         format!(
             "\
 {title}
@@ -79,12 +96,7 @@ http {{
     default_type application/octet-stream;
 
     # Relative to FOLDER; nginx makes these folders itself.
-    client_body_temp_path client_body_temp;
-    proxy_temp_path       proxy_temp;
-    fastcgi_temp_path     fastcgi_temp;
-    uwsgi_temp_path       uwsgi_temp;
-    scgi_temp_path        scgi_temp;
-
+{temporary}
 {upstream}
     server {{
         listen {listen};
