@@ -19,7 +19,8 @@ fn start() -> (Site, Server, HungMount) {
 
 fn with_slow() -> String {
     let more = "\n[storages.slow]\nkind = \"local\"\nroot = \"slow\"\n\n[[views]]\nroute = \"/slow/{*path}\"\n\
-        kind = \"storage\"\nstorage = \"slow\"\n\n[server]\nthreads = 1\nshutdown_timeout = \"1s\"\n";
+        kind = \"storage\"\nstorage = \"slow\"\n\n[[views]]\nroute = \"/fixed\"\n\
+        kind = \"path\"\npath = \"slow/lost.txt\"\n\n[server]\nthreads = 1\nshutdown_timeout = \"1s\"\n";
     configuration(Proxy::Nginx) + more
 }
 
@@ -36,9 +37,17 @@ fn wait(what: &str, mut is_so: impl FnMut() -> bool) {
 
 /// More requests than there are threads for the storage, each on a thread of its own.
 fn ask_what_hangs(gateway: &Server, ended: &Arc<AtomicUsize>) -> Vec<JoinHandle<Response>> {
+    ask(gateway, ended, |number| format!("/slow/lost-{number}.txt"))
+}
+
+fn ask(
+    gateway: &Server,
+    ended: &Arc<AtomicUsize>,
+    target: impl Fn(usize) -> String,
+) -> Vec<JoinHandle<Response>> {
     let ask = |number| {
         let (ended, address) = (Arc::clone(ended), gateway.address());
-        let target = format!("/slow/lost-{number}.txt");
+        let target = target(number);
         std::thread::spawn(move || {
             let answer = Request::get(&target).send(address).expect("an answer");
             ended.fetch_add(1, Ordering::Relaxed);
@@ -83,6 +92,19 @@ fn a_hung_mount_delays_no_other_storage_and_is_503() {
     wait("it answers again", || {
         gateway.get("/slow/ready.txt").status == 200
     });
+}
+
+#[test]
+fn a_fixed_file_on_a_hung_mount_delays_nothing_else_and_is_503() {
+    let (_site, gateway, mount) = start();
+    let ended = Arc::new(AtomicUsize::new(0));
+    let hung = ask(&gateway, &ended, |_| "/fixed".to_owned());
+    wait("the first requests hang", || mount.held() > 0);
+    for _ in 0..50 {
+        assert_eq!(gateway.get("/files/a.txt").status, 200);
+    }
+    assert_eq!(ended.load(Ordering::Relaxed), 0, "they hang still");
+    assert_unavailable(hung);
 }
 
 #[test]

@@ -201,3 +201,25 @@ async fn an_announced_proxy_gets_its_own_rules_and_nobody_else_any() {
     ["front 0123456789abcdef", "side fedcba9876543210"] /other/a%20b.txt: 200
     "#);
 }
+
+#[tokio::test]
+async fn headers_of_a_view_count_more_than_those_of_all_and_false_leaves_them_out() {
+    let tables = format!(
+        "[headers]\nX-Robots-Tag = \"noindex\"\nX-Content-Type-Options = false\n\
+         Link = [\"</a>; rel=preload\", \"</b>; rel=preload\"]\n\
+         [media_types]\ncharset = \"iso-8859-15\"\n[media_types.extensions]\n\"b.txt\" = \"text/x-b\"\n\
+         {STORAGES}[views.headers]\nX-Robots-Tag = \"none\"\nLink = false\n"
+    );
+    let site = Site::new(&tables).await;
+    let other = site.get("/other/a%20b.txt", &[]).await;
+    assert_eq!(other.headers()["x-robots-tag"], "noindex");
+    assert_eq!(other.headers().get_all("link").iter().count(), 2);
+    assert!(!other.headers().contains_key("x-content-type-options"));
+    let files = site.get("/files/a%20b.txt", &[]).await;
+    assert_eq!(files.headers()["x-robots-tag"], "none");
+    assert!(!files.headers().contains_key("link"));
+    assert_eq!(
+        files.headers()["content-type"],
+        "text/plain; charset=iso-8859-15"
+    );
+}

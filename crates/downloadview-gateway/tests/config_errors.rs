@@ -647,6 +647,64 @@ fn reports_single_values() {
 }
 
 #[test]
+fn reports_headers_and_media_types() {
+    let headers = [
+        "X-Accel-Redirect = \"/secret\"",
+        "Content-Length = \"5\"",
+        "ETag = \"v1\"",
+        "Content-Type = \"text/html\"",
+        "\"a b\" = \"c\"",
+        "Link = \"a\\nSet-Cookie: b\"",
+        "Link = true",
+        "Link = 5",
+        "Link = [\"a\", 5]",
+    ];
+    let headers = headers.map(|line| format!("[headers]\n{line}\n{VIEW}"));
+    let types = [
+        "charset = \"utf 8\"",
+        "charset = true",
+        "extension = {}",
+        "extensions = { gcode = \"gcode\" }",
+        "extensions = { \"\" = \"a/b\" }",
+        "extensions = { a = 5 }",
+    ];
+    let types = types.map(|line| format!("[media_types]\n{line}\n{VIEW}"));
+    let texts = headers.iter().chain(&types).map(String::as_str);
+    insta::assert_snapshot!(tables(texts), @r#"
+    2:20 `X-Accel-Redirect`: X-Accel-Redirect is between the gateway and the proxy, no client may see it
+        -> take it out; a rule says which file the proxy sends
+    2:18 `Content-Length`: Content-Length follows from the file and the request
+        -> take it out
+    2:8 `ETag`: ETag follows from the file and the request
+        -> take it out
+    2:16 `Content-Type`: Content-Type has a key of its own
+        -> use the view's `content_type`
+    2:9 `a b`: "a b" is not a header name
+        -> use letters, digits and `-`: X-Robots-Tag = "noindex"
+    2:8 `Link`: "a\nSet-Cookie: b" is no header value
+        -> use visible ASCII characters, without blanks at the ends
+    2:8 `Link`: `true` is not a header value
+        -> write the header's value, or false to leave the header out
+    2:8 `Link`: expected a string, found an integer
+        -> write it in quotes, a duration with its unit: "60s"
+    2:14 `Link`: expected a string, found an integer
+        -> write it in quotes, a duration with its unit: "60s"
+    2:11 `charset`: media types: `utf 8` is not the name of a charset
+        -> write its name: "utf-8", "iso-8859-15"
+    2:11 `charset`: `true` is not the name of a charset
+        -> write charset = "utf-8", or false for none
+    2:1 unknown key `extension` in [media_types]
+        -> did you mean `extensions`?
+    2:24 `gcode`: media types: `gcode` is not a media type, such as `text/csv`
+        -> write the extension without a dot, and a type: gcode = "text/x-gcode"
+    2:21 ``: media types: `` is not a file extension
+        -> write the extension without a dot, and a type: gcode = "text/x-gcode"
+    2:20 `a`: expected a string, found an integer
+        -> write it in quotes, a duration with its unit: "60s"
+    "#);
+}
+
+#[test]
 fn reports_routes() {
     let routes = [
         "files/{*path}",

@@ -23,10 +23,14 @@ const DENIAL: &str = "quota exceeded";
 fn files()
 -> impl Service<Request<()>, Response = Response<DownloadBody>, Error = Infallible, Future: Send> + Clone
 {
+    view().into_service()
+}
+
+fn view() -> StorageView {
     let storage = MemoryStorage::new().base_url("/media/");
     let name = StorageName::parse("a.txt").expect("a name");
     storage.insert(name, SECRET);
-    StorageView::new(storage).into_service()
+    StorageView::new(storage)
 }
 
 fn nginx(source: &str, destination: &str) -> Optimizer {
@@ -273,6 +277,34 @@ async fn an_inner_announced_layer_asks_for_its_own_secret() {
         matches!(outcome, Some(Outcome::Streamed { .. })),
         "{outcome:?}"
     );
+}
+
+/// What one proxy gets for a header that it announces itself by, no other may get from a cache.
+#[tokio::test]
+async fn an_announced_answer_that_caches_may_share_varies_by_the_announcement() {
+    for (cache_control, varies) in [
+        ("public, max-age=60", true),
+        ("max-age=60", true),
+        ("private, no-cache", false),
+        ("no-store", false),
+    ] {
+        let fronts = announced("front", "0123456789abcdef", nginx("/media/", "/x/"));
+        for (announcement, front) in [
+            ("front 0123456789abcdef", Front::from(fronts)),
+            ("nobody", nginx("/media/", "/x/").into()),
+        ] {
+            let is_announced = matches!(front, Front::Announced(_));
+            let view = view().cache_control(cache_control).into_service();
+            let service = OptimizeLayer::new(front).layer(view);
+            let request = Request::get("/a.txt").header("x-downloadview-proxy", announcement);
+            let response = service.oneshot(request.body(()).expect("a request")).await;
+            let headers = response.expect("infallible").headers().clone();
+            let vary = headers
+                .get("vary")
+                .is_some_and(|vary| vary == "x-downloadview-proxy");
+            assert_eq!(vary, varies && is_announced, "{cache_control}: {headers:?}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -36,7 +36,7 @@ pub(crate) use self::local::metadata_of_stat;
 pub use self::metadata::Metadata;
 pub(crate) use self::metadata::whole_seconds;
 #[cfg(feature = "fs")]
-pub(crate) use self::open::{Purpose, look_at_path, on_blocking_pool, open_path};
+pub(crate) use self::open::{FixedPath, Purpose, is_local, on_blocking_pool};
 pub use self::range::ByteRange;
 pub use self::stream::ByteStream;
 pub use self::want::Want;

@@ -3,9 +3,10 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use super::{Metadata, metadata_of};
+use super::{Bulkhead, Content, Metadata, metadata_of};
 use crate::error::{Error, Result};
 
 /// What an opened file is for.
@@ -17,40 +18,139 @@ pub(crate) enum Purpose {
     Look,
 }
 
-/// Opens the program's own `path`; links in it are followed.
-pub(crate) async fn open_path(path: &Arc<Path>, purpose: Purpose) -> Result<File> {
-    match open_cached(path, purpose) {
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-        opened => return Ok(opened?),
-    }
-    let path = Arc::clone(path);
-    on_blocking_pool(move || Ok(open_waiting(&path, purpose)?)).await
+/// A path that the program itself chose; links in it are followed.
+///
+/// Until it is known that the file lies on this machine's own disk, which is asked once a second,
+/// everything waits behind a bulkhead: a mount that hangs delays nobody else.
+#[derive(Debug)]
+pub(crate) struct FixedPath {
+    path: Box<Path>,
+    bulkhead: Arc<Bulkhead>,
+    /// When the file was last seen on a local file system.
+    local: Mutex<Option<Instant>>,
 }
 
-/// Looks at the program's own `path`. Where links lead elsewhere, [`Metadata::location`] says where: a
-/// proxy may refuse to follow them.
-pub(crate) async fn look_at_path(path: &Arc<Path>) -> Result<Metadata> {
-    let found = open_path(path, Purpose::Look).await?;
-    let mut metadata = metadata_of(&found, Purpose::Look)?;
-    if let Some(real) = location_of(&found, path).await? {
-        metadata.location = (real != **path).then_some(real);
+const SURE_FOR: Duration = Duration::from_secs(1);
+
+impl FixedPath {
+    pub(crate) fn new(path: &Path) -> Self {
+        Self {
+            path: path.into(),
+            bulkhead: Arc::new(Bulkhead::new()),
+            local: Mutex::new(None),
+        }
     }
-    Ok(metadata)
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Looks at the file. Where links lead elsewhere, [`Metadata::location`] says where: a proxy may
+    /// refuse to follow them.
+    pub(crate) async fn look(self: &Arc<Self>) -> Result<Metadata> {
+        if self.is_known_to_be_local() {
+            match find(&self.path, Wait::Never) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                found => return self.metadata(&found?),
+            }
+        }
+        let this = Arc::clone(self);
+        let look = move || this.metadata(&this.find_waiting()?.0);
+        self.bulkhead.run(look).await
+    }
+
+    /// Opens the file.
+    pub(crate) async fn open(self: &Arc<Self>) -> Result<Content> {
+        if self.is_known_to_be_local() {
+            let opened = find(&self.path, Wait::Never).and_then(|found| read(&found, Wait::Never));
+            match opened {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                opened => return Content::from_file(opened?),
+            }
+        }
+        let this = Arc::clone(self);
+        let open = move || {
+            let (found, local) = this.find_waiting()?;
+            let bulkhead = (!local).then(|| Arc::clone(&this.bulkhead));
+            Content::of_file(read(&found, Wait::ForDisk)?, bulkhead)
+        };
+        self.bulkhead.run(open).await
+    }
+
+    fn is_known_to_be_local(&self) -> bool {
+        let seen = *self.local.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.is_some_and(|seen| seen.elapsed() < SURE_FOR)
+    }
+
+    /// The file, and whether it lies on a local file system.
+    fn find_waiting(&self) -> io::Result<(File, bool)> {
+        let found = find(&self.path, Wait::ForDisk)?;
+        let local = is_local(&found);
+        let seen = local.then(Instant::now);
+        *self.local.lock().unwrap_or_else(PoisonError::into_inner) = seen;
+        Ok((found, local))
+    }
+
+    fn metadata(&self, found: &File) -> Result<Metadata> {
+        let mut metadata = metadata_of(found, Purpose::Look)?;
+        let real = location_of(found, &self.path);
+        metadata.location = real.filter(|real| **real != *self.path);
+        Ok(metadata)
+    }
+}
+
+/// Whether an answer from the disk, or from another machine, may be waited for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    Never,
+    ForDisk,
+}
+
+/// Whether a file lies on a file system that is known to be this machine's own. One that is not known
+/// (FUSE, NFS, SMB, Ceph …) may wait for somebody else, for as long as that takes; so may this question.
+#[cfg(target_os = "linux")]
+pub(crate) fn is_local(file: impl std::os::fd::AsFd) -> bool {
+    /// `statfs(2)`: ext, XFS, Btrfs, tmpfs, ramfs, overlay, F2FS, ZFS, SquashFS, EROFS, ISO 9660,
+    /// FAT, exFAT, NTFS3, JFS, bcachefs, UBIFS, UDF.
+    const LOCAL: [u32; 18] = [
+        0xef53,
+        0x5846_5342,
+        0x9123_683e,
+        0x0102_1994,
+        0x8584_58f6,
+        0x794c_7630,
+        0xf2f5_2010,
+        0x2fc1_2fc1,
+        0x7371_7368,
+        0xe0f5_e1e2,
+        0x9660,
+        0x4d44,
+        0x2011_bab0,
+        0x7366_746e,
+        0x3153_464a,
+        0xca45_1a4e,
+        0x2405_1905,
+        0x1501_3346,
+    ];
+    let found = rustix::fs::fstatfs(file);
+    found.is_ok_and(|found| LOCAL.contains(&(found.f_type as u32)))
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn is_local<F>(_file: F) -> bool {
+    true
 }
 
 /// Where an open file lies, without links; `None` where the system does not tell.
 #[cfg(target_os = "linux")]
-async fn location_of(found: &File, _: &Arc<Path>) -> Result<Option<PathBuf>> {
-    use std::os::fd::AsRawFd as _;
-
+fn location_of(found: &File, _: &Path) -> Option<PathBuf> {
     // Answered from memory.
-    Ok(std::fs::read_link(format!("/proc/self/fd/{}", found.as_raw_fd())).ok())
+    std::fs::read_link(by_descriptor(found)).ok()
 }
 
 #[cfg(not(target_os = "linux"))]
-async fn location_of(_: &File, path: &Arc<Path>) -> Result<Option<PathBuf>> {
-    let path = Arc::clone(path);
-    on_blocking_pool(move || Ok(std::fs::canonicalize(path).ok())).await
+fn location_of(_: &File, path: &Path) -> Option<PathBuf> {
+    std::fs::canonicalize(path).ok()
 }
 
 /// Runs `work` where it may wait for the disk; in place where there is no runtime.
@@ -79,18 +179,22 @@ impl Purpose {
     }
 }
 
+/// Finds the file without opening it for reading.
 #[cfg(target_os = "linux")]
-fn open_cached(path: &Path, purpose: Purpose) -> io::Result<File> {
+fn find(path: &Path, wait: Wait) -> io::Result<File> {
     use rustix::fs::{CWD, Mode, ResolveFlags, openat2};
     use rustix::io::Errno;
 
-    match openat2(
-        CWD,
-        path,
-        purpose.flags(),
-        Mode::empty(),
-        ResolveFlags::CACHED,
-    ) {
+    let flags = Purpose::Look.flags();
+    if wait == Wait::ForDisk {
+        let open = || rustix::fs::open(path, flags, Mode::empty());
+        return match open() {
+            // A network file system knew the path by a handle that the server has dropped.
+            Err(Errno::STALE) => Ok(open()?.into()),
+            found => Ok(found?.into()),
+        };
+    }
+    match openat2(CWD, path, flags, Mode::empty(), ResolveFlags::CACHED) {
         Ok(file) => Ok(file.into()),
         // Not in the kernel's caches; or a kernel or sandbox that does not know the call or flag.
         Err(Errno::AGAIN | Errno::INTR | Errno::NOSYS | Errno::INVAL | Errno::PERM) => {
@@ -100,17 +204,43 @@ fn open_cached(path: &Path, purpose: Purpose) -> io::Result<File> {
     }
 }
 
+/// Opens a file that was found, for reading; never the read end of a FIFO, for which its writer waits.
+#[cfg(target_os = "linux")]
+fn read(found: &File, wait: Wait) -> io::Result<File> {
+    use rustix::fs::{FileType, Mode, OFlags};
+    use rustix::io::Errno;
+
+    if FileType::from_raw_mode(rustix::fs::fstat(found)?.st_mode) != FileType::RegularFile {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    let open = |flags| rustix::fs::open(by_descriptor(found), flags, Mode::empty());
+    let flags = Purpose::Read.flags();
+    match open(flags) {
+        // Somebody holds a lease on it, and is asked by this very opening to give it back.
+        Err(Errno::AGAIN) if wait == Wait::ForDisk => Ok(open(flags - OFlags::NONBLOCK)?.into()),
+        opened => Ok(opened?.into()),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn by_descriptor(found: &File) -> String {
+    use std::os::fd::AsRawFd as _;
+
+    format!("/proc/self/fd/{}", found.as_raw_fd())
+}
+
 #[cfg(not(target_os = "linux"))]
-fn open_cached(_: &Path, _: Purpose) -> io::Result<File> {
-    Err(io::ErrorKind::WouldBlock.into())
+fn find(path: &Path, wait: Wait) -> io::Result<File> {
+    if wait == Wait::Never {
+        return Err(io::ErrorKind::WouldBlock.into());
+    }
+    #[cfg(unix)]
+    return Ok(rustix::fs::open(path, Purpose::Read.flags(), rustix::fs::Mode::empty())?.into());
+    #[cfg(not(unix))]
+    return File::open(path);
 }
 
-#[cfg(unix)]
-fn open_waiting(path: &Path, purpose: Purpose) -> io::Result<File> {
-    Ok(rustix::fs::open(path, purpose.flags(), rustix::fs::Mode::empty())?.into())
-}
-
-#[cfg(not(unix))]
-fn open_waiting(path: &Path, _: Purpose) -> io::Result<File> {
-    File::open(path)
+#[cfg(not(target_os = "linux"))]
+fn read(found: &File, _: Wait) -> io::Result<File> {
+    found.try_clone()
 }

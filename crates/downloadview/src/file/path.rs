@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{File, Places, StorageFile};
-use crate::content::{BoxFuture, Content, Metadata, Purpose, Want, look_at_path, open_path};
+use crate::content::{BoxFuture, Content, FixedPath, Metadata, Want};
 use crate::error::Result;
 use crate::storage::{LocalStorage, StorageName};
 
@@ -17,7 +17,7 @@ pub struct PathFile(Place);
 
 #[derive(Debug, Clone)]
 enum Place {
-    Fixed { path: Arc<Path>, name: String },
+    Fixed { path: Arc<FixedPath>, name: String },
     Within(StorageFile),
 }
 
@@ -34,7 +34,7 @@ impl PathFile {
             .to_string_lossy()
             .into_owned();
         Self(Place::Fixed {
-            path: path.into(),
+            path: Arc::new(FixedPath::new(&path)),
             name,
         })
     }
@@ -56,23 +56,21 @@ impl File for PathFile {
 
     fn places(&self) -> Places {
         match &self.0 {
-            Place::Fixed { path, .. } => Places::new().with_path(&**path),
+            Place::Fixed { path, .. } => Places::new().with_path(path.path()),
             Place::Within(file) => file.places(),
         }
     }
 
     fn look(&self) -> BoxFuture<'_, Result<Metadata>> {
         match &self.0 {
-            Place::Fixed { path, .. } => Box::pin(look_at_path(path)),
+            Place::Fixed { path, .. } => Box::pin(path.look()),
             Place::Within(file) => file.look(),
         }
     }
 
     fn open<'a>(&'a self, want: Want<'a>) -> BoxFuture<'a, Result<Content>> {
         match &self.0 {
-            Place::Fixed { path, .. } => {
-                Box::pin(async move { Content::from_file(open_path(path, Purpose::Read).await?) })
-            }
+            Place::Fixed { path, .. } => Box::pin(path.open()),
             Place::Within(file) => file.open(want),
         }
     }

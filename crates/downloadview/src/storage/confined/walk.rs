@@ -9,7 +9,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions};
 
 use super::Symlinks;
-use crate::content::Metadata;
+use crate::content::{Metadata, is_local};
 use crate::error::{Error, Result};
 use crate::storage::StorageName;
 
@@ -37,39 +37,9 @@ impl Walk {
         Ok(None)
     }
 
-    /// Whether the folder lies on a file system that is known to be this machine's own. One that is
-    /// not known (FUSE, NFS, SMB, Ceph …) may wait for somebody else, for as long as that takes.
-    #[cfg(target_os = "linux")]
+    /// Whether the folder lies on a file system that is known to be this machine's own.
     pub(super) fn is_local(&self) -> bool {
-        /// `statfs(2)`: ext, XFS, Btrfs, tmpfs, ramfs, overlay, F2FS, ZFS, SquashFS, EROFS, ISO 9660,
-        /// FAT, exFAT, NTFS3, JFS, bcachefs, UBIFS, UDF.
-        const LOCAL: [u32; 18] = [
-            0xef53,
-            0x5846_5342,
-            0x9123_683e,
-            0x0102_1994,
-            0x8584_58f6,
-            0x794c_7630,
-            0xf2f5_2010,
-            0x2fc1_2fc1,
-            0x7371_7368,
-            0xe0f5_e1e2,
-            0x9660,
-            0x4d44,
-            0x2011_bab0,
-            0x7366_746e,
-            0x3153_464a,
-            0xca45_1a4e,
-            0x2405_1905,
-            0x1501_3346,
-        ];
-        let found = rustix::fs::fstatfs(&self.root);
-        found.is_ok_and(|found| LOCAL.contains(&(found.f_type as u32)))
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    pub(super) fn is_local(&self) -> bool {
-        true
+        is_local(&self.root)
     }
 
     pub(super) fn read(&self, name: &StorageName, symlinks: Symlinks) -> io::Result<File> {
