@@ -1,6 +1,7 @@
 //! What can go wrong between a request and its file, and the HTTP status that says so.
 
 use std::io;
+use std::time::Duration;
 
 use http::StatusCode;
 
@@ -37,15 +38,19 @@ pub enum Error {
         /// What is wrong with it.
         reason: NameError,
     },
-    /// The server is out of a resource (file descriptors, a database) for now. 503.
-    ///
-    /// Logged at ERROR, but at DEBUG if the source is of the kind [`NotConnected`](io::ErrorKind::NotConnected): that says
-    /// that somebody logged the outage when it began, and that this request was merely refused.
+    /// The server is out of a resource (file descriptors, a database) for now. 503 with `Retry-After`.
+    /// Made by [`Error::unavailable`].
     #[error("temporarily out of resources")]
+    #[non_exhaustive]
     Unavailable {
         /// What the operating system said.
         #[source]
         source: io::Error,
+        /// When a client should ask again. Default: after 5 s.
+        retry_after: Duration,
+        /// Whether somebody logged the outage when it began: then this request, which is merely refused,
+        /// is logged at DEBUG and not at ERROR. Default: no.
+        already_logged: bool,
     },
     /// Opening or reading failed for another reason. 500.
     #[error("reading the file failed")]
@@ -69,12 +74,9 @@ pub enum Error {
     /// A one-shot content (a reader, an iterator, a stream) was opened a second time. 500.
     #[error("the content of this file can be read only once and was already taken")]
     Consumed,
-    /// A setting that cannot work, found while building. 500 where it surfaces in a request.
-    #[error("{what}")]
-    Misconfigured {
-        /// The setting, what is wrong with it, and the mend.
-        what: String,
-    },
+    /// A setting that cannot work, found only when a request needed it. 500.
+    #[error(transparent)]
+    Misconfigured(#[from] BuildError),
     /// A failure of the application's own view, storage or file. 500.
     #[error("the application failed to provide the file")]
     Other {
@@ -84,7 +86,26 @@ pub enum Error {
     },
 }
 
-/// Why a text is no [`StorageName`](crate::storage::StorageName).
+/// A setting that cannot work, found while something was built: a folder that is not there, a rule that
+/// its proxy cannot take.
+///
+/// Its text names the setting, what is wrong with it and how to fix it. It may hold paths of the server,
+/// and is meant for those who start it, not for clients.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what}")]
+pub struct BuildError {
+    what: String,
+}
+
+impl BuildError {
+    /// With this text.
+    #[must_use]
+    pub fn new(what: impl Into<String>) -> Self {
+        Self { what: what.into() }
+    }
+}
+
+/// Why a text is not a [`StorageName`](crate::storage::StorageName).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NameError {
@@ -142,8 +163,25 @@ impl Error {
         }
     }
 
-    pub(crate) fn misconfigured(what: impl Into<String>) -> Self {
-        Self::Misconfigured { what: what.into() }
+    /// An [`Error::Unavailable`]: clients should ask again after 5 s, and the outage is logged.
+    #[must_use]
+    pub fn unavailable(source: io::Error) -> Self {
+        Self::Unavailable {
+            source,
+            retry_after: Duration::from_secs(5),
+            already_logged: false,
+        }
+    }
+
+    /// As [`unavailable`](Self::unavailable), for an outage that was logged when it began: this request
+    /// is merely refused.
+    #[must_use]
+    pub fn known_outage(source: io::Error) -> Self {
+        Self::Unavailable {
+            source,
+            retry_after: Duration::from_secs(5),
+            already_logged: true,
+        }
     }
 }
 
@@ -153,10 +191,21 @@ impl From<NameError> for Error {
     }
 }
 
-/// Kinds that a client can provoke by choosing a name become 403 and 404; running out of
-/// descriptors becomes 503, because many clients can cause that together.
-impl From<io::Error> for Error {
-    fn from(source: io::Error) -> Self {
+impl Error {
+    /// What became of looking up, opening or reading a file that a request named.
+    ///
+    /// What a client can provoke by choosing a name becomes [`NotFound`](Self::NotFound) or
+    /// [`Forbidden`](Self::Forbidden); running out of descriptors becomes
+    /// [`Unavailable`](Self::Unavailable), because many clients can cause that together. There is no
+    /// `From<io::Error>`: of any other work, a missing file is not a 404.
+    ///
+    /// ```
+    /// use downloadview::Error;
+    /// let missing = std::fs::File::open("/no/such/file").map_err(Error::of_file);
+    /// assert!(matches!(missing, Err(Error::NotFound)));
+    /// ```
+    #[must_use]
+    pub fn of_file(source: io::Error) -> Self {
         use io::ErrorKind as Kind;
         match source.kind() {
             Kind::NotFound
@@ -166,14 +215,12 @@ impl From<io::Error> for Error {
             | Kind::CrossesDevices => Self::NotFound,
             Kind::PermissionDenied => Self::Forbidden,
             Kind::WouldBlock | Kind::StaleNetworkFileHandle | Kind::TimedOut => {
-                Self::Unavailable { source }
+                Self::unavailable(source)
             }
             _ => Self::of_errno(source),
         }
     }
-}
 
-impl Error {
     #[cfg(all(unix, feature = "fs"))]
     fn of_errno(source: io::Error) -> Self {
         use rustix::io::Errno;
@@ -188,7 +235,7 @@ impl Error {
                 // casefolded folder, one that wants UTF-8).
                 | Errno::NAMETOOLONG | Errno::INVAL | Errno::ILSEQ | Errno::NOTSUP,
             ) => Self::NotFound,
-            Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM) => Self::Unavailable { source },
+            Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM) => Self::unavailable(source),
             _ => Self::Io { source },
         }
     }
@@ -199,34 +246,36 @@ impl Error {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix, feature = "fs"))]
 mod tests {
     use super::*;
 
     #[test]
     fn what_a_client_can_cause_is_never_a_500() {
-        // ENOENT, EACCES, ENOTDIR, EISDIR, EMFILE, ENFILE, ENAMETOOLONG, ELOOP, ENXIO, EXDEV, ENOMEM
+        use rustix::io::Errno;
+
         for (errno, status) in [
-            (2, 404),
-            (13, 403),
-            (20, 404),
-            (21, 404),
-            (24, 503),
-            (23, 503),
-            (36, 404),
-            (40, 404),
-            (6, 404),
-            (18, 404),
-            (12, 503),
-            // EINVAL, EILSEQ, ENOTSUP: names that a file system cannot have; ESTALE, ETIMEDOUT
-            (22, 404),
-            (84, 404),
-            (95, 404),
-            (116, 503),
-            (110, 503),
+            (Errno::NOENT, 404),
+            (Errno::ACCESS, 403),
+            (Errno::NOTDIR, 404),
+            (Errno::ISDIR, 404),
+            (Errno::MFILE, 503),
+            (Errno::NFILE, 503),
+            (Errno::NAMETOOLONG, 404),
+            (Errno::LOOP, 404),
+            (Errno::NXIO, 404),
+            (Errno::XDEV, 404),
+            (Errno::NOMEM, 503),
+            // Names that a file system cannot have.
+            (Errno::INVAL, 404),
+            (Errno::ILSEQ, 404),
+            (Errno::NOTSUP, 404),
+            (Errno::STALE, 503),
+            (Errno::TIMEDOUT, 503),
+            (Errno::IO, 500),
         ] {
-            let error = Error::from(io::Error::from_raw_os_error(errno));
-            assert_eq!(error.status(), status, "errno {errno}: {error:?}");
+            let error = Error::of_file(errno.into());
+            assert_eq!(error.status(), status, "{errno:?}: {error:?}");
         }
     }
 }

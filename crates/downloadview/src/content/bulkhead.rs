@@ -64,8 +64,7 @@ async fn on_thread<T: Send + 'static>(
 }
 
 fn unavailable(why: &'static str) -> Error {
-    let source = io::Error::new(io::ErrorKind::TimedOut, why);
-    Error::Unavailable { source }
+    Error::unavailable(io::Error::new(io::ErrorKind::TimedOut, why))
 }
 
 /// A place in the queue, given back when dropped.

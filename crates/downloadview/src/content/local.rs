@@ -35,7 +35,7 @@ const DISK_READ: usize = 512 * 1024;
 /// must be readable for somebody, or a proxy would find out that it is not.
 #[cfg(unix)]
 pub(crate) fn metadata_of(file: &File, purpose: Purpose) -> Result<Metadata> {
-    let found = rustix::fs::fstat(file).map_err(io::Error::from)?;
+    let found = rustix::fs::fstat(file).map_err(|errno| Error::of_file(errno.into()))?;
     metadata_of_stat(&found, purpose)
 }
 
@@ -127,7 +127,7 @@ impl Waiting {
         match self {
             Self::Pool(read) => Pin::new(read).poll(cx).map(|read| {
                 let read = read.unwrap_or_else(|stopped| Err(io::Error::other(stopped)));
-                Ok(read?)
+                read.map_err(Error::of_file)
             }),
             Self::Bulkhead(read) => read.as_mut().poll(cx),
         }
@@ -184,7 +184,7 @@ impl LocalReader {
             match read_cached(&self.file, self.position, self.wanted(LARGE)) {
                 Ok(Some(frame)) => return Poll::Ready(Some(self.take(frame))),
                 Ok(None) => self.start_waiting(),
-                Err(error) => return Poll::Ready(Some(Err(self.fail(error.into())))),
+                Err(error) => return Poll::Ready(Some(Err(self.fail(Error::of_file(error))))),
             }
         }
         let Some(read) = &mut self.waiting else {
@@ -235,11 +235,9 @@ impl LocalReader {
         let read = move || read_from_disk(&file, position, wanted);
         self.waiting = Some(match self.bulkhead.clone() {
             None => Waiting::Pool(runtime.spawn_blocking(read)),
-            Some(bulkhead) => {
-                Waiting::Bulkhead(Box::pin(
-                    async move { bulkhead.run(move || Ok(read()?)).await },
-                ))
-            }
+            Some(bulkhead) => Waiting::Bulkhead(Box::pin(async move {
+                bulkhead.run(move || read().map_err(Error::of_file)).await
+            })),
         });
     }
 
@@ -259,7 +257,7 @@ impl LocalReader {
     fn take_result(&mut self, read: io::Result<Bytes>) -> Result<Bytes> {
         match read {
             Ok(frame) => self.take(frame),
-            Err(error) => Err(self.fail(error.into())),
+            Err(error) => Err(self.fail(Error::of_file(error))),
         }
     }
 

@@ -51,11 +51,14 @@ impl FixedPath {
         if self.is_known_to_be_local() {
             match find(&self.path, Wait::Never) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                found => return self.metadata(&found?),
+                found => return self.metadata(&found.map_err(Error::of_file)?),
             }
         }
         let this = Arc::clone(self);
-        let look = move || this.metadata(&this.find_waiting()?.0);
+        let look = move || {
+            let (found, _) = this.find_waiting().map_err(Error::of_file)?;
+            this.metadata(&found)
+        };
         self.bulkhead.run(look).await
     }
 
@@ -65,14 +68,15 @@ impl FixedPath {
             let opened = find(&self.path, Wait::Never).and_then(|found| read(&found, Wait::Never));
             match opened {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                opened => return Content::from_file(opened?),
+                opened => return Content::from_file(opened.map_err(Error::of_file)?),
             }
         }
         let this = Arc::clone(self);
         let open = move || {
-            let (found, local) = this.find_waiting()?;
+            let (found, local) = this.find_waiting().map_err(Error::of_file)?;
             let bulkhead = (!local).then(|| Arc::clone(&this.bulkhead));
-            Content::of_file(read(&found, Wait::ForDisk)?, bulkhead)
+            let file = read(&found, Wait::ForDisk).map_err(Error::of_file)?;
+            Content::of_file(file, bulkhead)
         };
         self.bulkhead.run(open).await
     }

@@ -7,7 +7,7 @@
 use http::HeaderValue;
 
 use super::media_types::MEDIA_TYPES;
-use crate::error::{Error, Result};
+use crate::error::BuildError;
 
 /// The longest extension that is looked up.
 const LONGEST: usize = 16;
@@ -25,7 +25,7 @@ const LONGEST: usize = 16;
 /// assert_eq!(types.of("a.tar.zst"), "application/x-zstd-compressed-tar");
 /// assert_eq!(types.of("a.txt"), "text/plain; charset=iso-8859-15");
 /// assert_eq!(types.of("a.png"), "image/png");
-/// # Ok::<(), downloadview::Error>(())
+/// # Ok::<(), downloadview::BuildError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MediaTypes {
@@ -49,20 +49,20 @@ impl MediaTypes {
     ///
     /// # Errors
     ///
-    /// [`Error::Misconfigured`] for an extension that no name can have, and for a text that is not a
+    /// For an extension that no name can have, and for a text that is not a
     /// [media type](media_type).
-    pub fn extension(mut self, extension: &str, media_type: &str) -> Result<Self> {
+    pub fn extension(mut self, extension: &str, media_type: &str) -> Result<Self, BuildError> {
         let plain = extension.strip_prefix('.').unwrap_or(extension);
         if plain.is_empty() || plain.starts_with('.') || plain.contains(['/', '\0']) {
             let extension = extension.escape_debug();
             let what = format!("media types: `{extension}` is not a file extension");
-            return Err(Error::misconfigured(what));
+            return Err(BuildError::new(what));
         }
         if self::media_type(media_type).is_none() {
             let media_type = media_type.escape_debug();
             let what =
                 format!("media types: `{media_type}` is not a media type, such as `text/csv`");
-            return Err(Error::misconfigured(what));
+            return Err(BuildError::new(what));
         }
         let plain = plain.to_ascii_lowercase();
         self.own.retain(|(known, _)| *known != plain);
@@ -78,12 +78,12 @@ impl MediaTypes {
     ///
     /// # Errors
     ///
-    /// [`Error::Misconfigured`] for a text that no charset is named.
-    pub fn charset(mut self, charset: &str) -> Result<Self> {
+    /// For a text that cannot name a charset.
+    pub fn charset(mut self, charset: &str) -> Result<Self, BuildError> {
         if !is_token(charset) {
             let charset = charset.escape_debug();
             let what = format!("media types: `{charset}` is not the name of a charset");
-            return Err(Error::misconfigured(what));
+            return Err(BuildError::new(what));
         }
         self.charset = Some(charset.to_owned());
         Ok(self)

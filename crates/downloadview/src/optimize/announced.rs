@@ -17,7 +17,7 @@ use subtle::ConstantTimeEq as _;
 use super::decide::Candidate;
 use super::{Optimizer, Reason};
 use crate::content::{ETag, Metadata};
-use crate::error::{Error, Result};
+use crate::error::BuildError;
 
 /// The request header by which a proxy announces itself.
 pub const PROXY_HEADER: HeaderName = HeaderName::from_static("x-downloadview-proxy");
@@ -64,29 +64,29 @@ impl Announced {
     ///
     /// # Errors
     ///
-    /// [`Error::Misconfigured`] for a name twice, a name or secret that is not visible ASCII without
-    /// blanks, and a secret of fewer than [`MIN_SECRET_LEN`] bytes.
+    /// For a name twice, a name or secret that is not visible ASCII without
+    /// spaces, and a secret of fewer than [`MIN_SECRET_LEN`] bytes.
     pub fn proxy(
         mut self,
         name: &str,
         secret: &str,
         optimizer: impl Into<Arc<Optimizer>>,
-    ) -> Result<Self> {
+    ) -> Result<Self, BuildError> {
         let visible = |text: &str| text.bytes().all(|b| b.is_ascii_graphic());
         let complaint = if name.is_empty() || !visible(name) {
-            Some("the name must be visible ASCII without blanks")
+            Some("the name must be visible ASCII without spaces")
         } else if self.proxies.iter().any(|proxy| &*proxy.name == name) {
             Some("the name is taken by another proxy")
         } else if secret.len() < MIN_SECRET_LEN {
             Some("the secret must have at least 16 bytes")
         } else if !visible(secret) {
-            Some("the secret must be visible ASCII without blanks")
+            Some("the secret must be visible ASCII without spaces")
         } else {
             None
         };
         if let Some(complaint) = complaint {
             let what = format!("announced proxy `{}`: {complaint}", name.escape_debug());
-            return Err(Error::misconfigured(what));
+            return Err(BuildError::new(what));
         }
         self.proxies.push(Proxy {
             name: name.into(),
@@ -201,10 +201,7 @@ mod tests {
             ("front", SECRET),
         ] {
             let refused = front().proxy(name, secret, Optimizer::none());
-            assert!(
-                matches!(refused, Err(Error::Misconfigured { .. })),
-                "{name} {secret}"
-            );
+            assert!(refused.is_err(), "{name} {secret}");
         }
     }
 

@@ -9,7 +9,7 @@ use super::decide::{Candidate, Plan};
 use super::once::OncePerRoute;
 use crate::backend::Backend;
 use crate::content::{ETag, Metadata};
-use crate::error::Result;
+use crate::error::BuildError;
 use crate::response::Download;
 use crate::rule::Rule;
 
@@ -33,7 +33,7 @@ pub enum Unmatched {
 /// let optimizer = Optimizer::builder(Nginx::new())
 ///     .rule(Rule::url("/media/").to_uri("/_internal/media/"))
 ///     .build()?;
-/// # Ok::<(), downloadview::Error>(())
+/// # Ok::<(), downloadview::BuildError>(())
 /// ```
 #[derive(Debug)]
 #[doc(alias = "SmartDownloadMiddleware")]
@@ -85,9 +85,9 @@ impl OptimizerBuilder {
     ///
     /// # Errors
     ///
-    /// [`Error::Misconfigured`](crate::Error::Misconfigured) naming the rule, what is wrong and
+    /// One that names the rule, what is wrong and
     /// how to fix it.
-    pub fn build(self) -> Result<Optimizer> {
+    pub fn build(self) -> Result<Optimizer, BuildError> {
         for (rule, backend) in &self.rules {
             rule.check(backend.name(), backend.accepts())?;
         }

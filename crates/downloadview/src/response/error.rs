@@ -1,7 +1,5 @@
 //! Turns errors into responses that say what happened and nothing about the server.
 
-use std::io::ErrorKind;
-
 use http::{HeaderValue, Response, StatusCode, header};
 
 use super::DownloadBody;
@@ -16,21 +14,21 @@ impl Error {
         if status.is_server_error() {
             self.log();
         }
+        let further = match &self {
+            Self::Unavailable { retry_after, .. } => {
+                let seconds = retry_after.as_secs().max(1);
+                Some((header::RETRY_AFTER, HeaderValue::from(seconds)))
+            }
+            Self::MethodNotAllowed => Some((header::ALLOW, HeaderValue::from_static("GET, HEAD"))),
+            _ => None,
+        };
         let mut response = match self {
             Self::InvalidName { .. } | Self::BadRequest { .. } => {
                 plain_text(status, &self.to_string())
             }
             _ => refusal(status),
         };
-        let further = match status {
-            StatusCode::SERVICE_UNAVAILABLE => Some((header::RETRY_AFTER, "5")),
-            StatusCode::METHOD_NOT_ALLOWED => Some((header::ALLOW, "GET, HEAD")),
-            _ => None,
-        };
-        if let Some((name, value)) = further {
-            let value = HeaderValue::from_static(value);
-            response.headers_mut().insert(name, value);
-        }
+        response.headers_mut().extend(further);
         response
     }
 }
@@ -48,10 +46,13 @@ impl Error {
     }
 
     fn is_known_outage(&self) -> bool {
-        match self {
-            Self::Unavailable { source } => source.kind() == ErrorKind::NotConnected,
-            _ => false,
-        }
+        matches!(
+            self,
+            Self::Unavailable {
+                already_logged: true,
+                ..
+            }
+        )
     }
 }
 

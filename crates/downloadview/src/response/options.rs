@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::content::ETag;
-use crate::error::{Error, Result};
+use crate::error::BuildError;
 use crate::headers::{Disposition, MediaTypes};
 
 /// How a file is presented to the client.
@@ -18,7 +18,7 @@ use crate::headers::{Disposition, MediaTypes};
 /// its own, and nothing else; [`header`](Self::header) states another policy.
 ///
 /// Of two settings of the same thing the later one counts. A header value that is not valid (a line
-/// break, a control character) is [`Error::Misconfigured`] when the download is answered.
+/// break, a control character) is [`Error::Misconfigured`](crate::Error::Misconfigured) when the download is answered.
 ///
 /// ```
 /// use downloadview::DownloadOptions;
@@ -276,10 +276,10 @@ impl DownloadOptions {
     }
 
     /// Fails where a value was given that no header can hold.
-    pub(crate) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<(), BuildError> {
         match &self.invalid {
             None => Ok(()),
-            Some(name) => Err(Error::misconfigured(format!(
+            Some(name) => Err(BuildError::new(format!(
                 "download options: the value given for `{name}` is not valid in that header"
             ))),
         }

@@ -14,7 +14,7 @@ pub use self::source::Mismatch;
 use self::source::Source;
 pub use self::target::{Target, TargetKind};
 use crate::content::Metadata;
-use crate::error::{Error, Result};
+use crate::error::BuildError;
 use crate::file::Places;
 
 /// One mapping; [`Optimizer`](crate::optimize::Optimizer) holds them in order.
@@ -108,22 +108,22 @@ impl Rule {
 
     /// Fails if the rule cannot work with a `proxy` that takes targets of a kind, in words that name rule
     /// and remedy.
-    pub(crate) fn check(&self, proxy: &str, accepts: TargetKind) -> Result<()> {
+    pub(crate) fn check(&self, proxy: &str, accepts: TargetKind) -> Result<(), BuildError> {
         let name = &self.name;
         self.source
             .check()
-            .map_err(|what| Error::misconfigured(format!("rule `{name}`: {what}")))?;
+            .map_err(|what| BuildError::new(format!("rule `{name}`: {what}")))?;
         let (kind, wants) = match &self.destination {
             Destination::Uri(_) => (TargetKind::Uri, "a file path: use `to_path`"),
             Destination::Path(_) => (TargetKind::Path, "a URI: use `to_uri`"),
         };
         if accepts != kind {
-            return Err(Error::misconfigured(format!(
+            return Err(BuildError::new(format!(
                 "rule `{name}`: {proxy} takes {wants}"
             )));
         }
         self.check_destination()
-            .map_err(|what| Error::misconfigured(format!("rule `{name}`: {what}")))
+            .map_err(|what| BuildError::new(format!("rule `{name}`: {what}")))
     }
 
     fn check_destination(&self) -> Result<(), String> {

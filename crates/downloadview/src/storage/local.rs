@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::confined::{Current, Symlinks, Wait};
 use super::{Places, Storage, StorageName, url_below};
 use crate::content::{BoxFuture, Bulkhead, Content, Metadata, Want, on_blocking_pool};
-use crate::error::{Error, Result};
+use crate::error::{BuildError, Error, Result};
 
 /// What a file that the process may not read looks like to clients.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -61,11 +61,11 @@ impl LocalStorage {
     ///
     /// # Errors
     ///
-    /// [`Error::Misconfigured`] if `root` cannot be opened as a folder.
-    pub fn new(root: impl AsRef<Path>) -> Result<Self> {
+    /// If `root` cannot be opened as a folder.
+    pub fn new(root: impl AsRef<Path>) -> Result<Self, BuildError> {
         let root = root.as_ref();
         let opened = Current::open(root).map_err(|error| {
-            Error::misconfigured(format!(
+            BuildError::new(format!(
                 "the storage folder {} cannot be opened: {error}",
                 root.display()
             ))
@@ -130,7 +130,8 @@ impl LocalStorage {
         let local = self.root.get().is_local();
         let bulkhead = (!local).then(|| Arc::clone(&self.bulkhead));
         let open = move || {
-            let file = root.get_waiting().read(&name, symlinks, Wait::ForDisk)?;
+            let file = root.get_waiting().read(&name, symlinks, Wait::ForDisk);
+            let file = file.map_err(Error::of_file)?;
             Content::of_file(file, bulkhead)
         };
         let opened = match local {
@@ -152,7 +153,7 @@ impl Storage for LocalStorage {
 
     fn open<'a>(&'a self, name: &'a StorageName, _: Want<'a>) -> BoxFuture<'a, Result<Content>> {
         let opened = self.root.get().read(name, self.symlinks, Wait::Never);
-        let opened = opened.map_err(Error::from).and_then(Content::from_file);
+        let opened = opened.map_err(Error::of_file).and_then(Content::from_file);
         match opened {
             Err(error) if would_block(&error) => Box::pin(self.read_waiting(name)),
             opened => Box::pin(ready(opened.map_err(|error| self.veil(error)))),
@@ -169,5 +170,5 @@ impl Storage for LocalStorage {
 }
 
 fn would_block(error: &Error) -> bool {
-    matches!(error, Error::Unavailable { source } if source.kind() == std::io::ErrorKind::WouldBlock)
+    matches!(error, Error::Unavailable { source, .. } if source.kind() == std::io::ErrorKind::WouldBlock)
 }

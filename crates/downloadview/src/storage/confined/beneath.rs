@@ -81,13 +81,13 @@ impl Beneath {
         match (found, symlinks) {
             (Err(Errno::LOOP), Symlinks::Within) => {
                 let found = self.open_at(name, Purpose::Look, ResolveFlags::empty(), wait);
-                let found = found.map_err(io::Error::from)?;
+                let found = found.map_err(of_errno)?;
                 let location = self.location(&found, root)?;
                 let mut metadata = metadata_of(found)?;
                 metadata.location = Some(location);
                 Ok(metadata)
             }
-            (found, _) => metadata_of(found.map_err(io::Error::from)?),
+            (found, _) => metadata_of(found.map_err(of_errno)?),
         }
     }
 
@@ -146,8 +146,8 @@ impl Beneath {
 
     /// Where an open file lies, as a path below `root`.
     fn location(&self, found: &OwnedFd, root: &Path) -> Result<PathBuf> {
-        let real_root = path_of(&self.root)?;
-        let real = path_of(found)?;
+        let real_root = path_of(&self.root).map_err(Error::of_file)?;
+        let real = path_of(found).map_err(Error::of_file)?;
         let below = real.strip_prefix(&real_root).map_err(|_| Error::NotFound)?;
         Ok(root.join(below))
     }
@@ -168,6 +168,10 @@ fn is_one_segment(name: &StorageName) -> bool {
 
 fn path_of(fd: &OwnedFd) -> io::Result<PathBuf> {
     std::fs::read_link(format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd()))
+}
+
+fn of_errno(errno: Errno) -> Error {
+    Error::of_file(errno.into())
 }
 
 fn metadata_of(found: OwnedFd) -> Result<Metadata> {

@@ -116,7 +116,7 @@ impl Root {
             return beneath.look(name, symlinks, wait, &self.path);
         }
         if wait == Wait::Never {
-            return Err(Error::from(io::Error::from(io::ErrorKind::WouldBlock)));
+            return Err(Error::of_file(io::ErrorKind::WouldBlock.into()));
         }
         self.walk.look(name, symlinks, &self.path)
     }

@@ -72,13 +72,7 @@ impl Walk {
         symlinks: Symlinks,
         root: &Path,
     ) -> Result<Metadata> {
-        let found = match symlinks {
-            Symlinks::Within => self.root.metadata(name.to_path()).map_err(outside)?,
-            Symlinks::Refuse => {
-                let (parent, last) = self.parent_of(name)?;
-                parent.symlink_metadata(last)?
-            }
-        };
+        let found = self.metadata(name, symlinks).map_err(Error::of_file)?;
         if !found.is_file() {
             return Err(Error::NotFound);
         }
@@ -92,10 +86,25 @@ impl Walk {
             .ok()
             .map(cap_std::time::SystemTime::into_std);
         if symlinks == Symlinks::Within {
-            let real = self.root.canonicalize(name.to_path())?;
+            let real = self.root.canonicalize(name.to_path());
+            let real = real.map_err(Error::of_file)?;
             metadata.location = (real != name.to_path()).then(|| root.join(real));
         }
         Ok(metadata)
+    }
+
+    fn metadata(
+        &self,
+        name: &StorageName,
+        symlinks: Symlinks,
+    ) -> io::Result<cap_std::fs::Metadata> {
+        match symlinks {
+            Symlinks::Within => self.root.metadata(name.to_path()).map_err(outside),
+            Symlinks::Refuse => {
+                let (parent, last) = self.parent_of(name)?;
+                parent.symlink_metadata(last)
+            }
+        }
     }
 
     /// The folder of the last segment, reached without following a link.
