@@ -80,7 +80,7 @@ fn printed(command: &mut Command) -> Result<String> {
         .context("cannot start the gateway's binary")?;
     let complaint = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{command:?} failed:\n{complaint}");
-    String::from_utf8(output.stdout).context("what was printed is no UTF-8")
+    String::from_utf8(output.stdout).context("what was printed is not valid UTF-8")
 }
 
 /// The binary, in a place from which the servers' user may start it.

@@ -123,7 +123,7 @@ impl Exchange {
 pub struct Response {
     /// The status code.
     pub status: u16,
-    /// Header lines in the order of the wire; bytes that are no UTF-8 are replaced.
+    /// Header lines in the order of the wire; bytes that are not valid UTF-8 are replaced.
     pub headers: Vec<(String, String)>,
     /// The body, freed of its framing. For an answer that must not have one: whatever came after the head.
     pub body: Vec<u8>,
@@ -169,7 +169,7 @@ impl Response {
             .collect()
     }
 
-    /// The body as text; bytes that are no UTF-8 are replaced.
+    /// The body as text; bytes that are not valid UTF-8 are replaced.
     #[must_use]
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
@@ -220,7 +220,7 @@ fn parse_line(line: &str) -> Result<(String, String)> {
     let (name, value) = line
         .split_once(':')
         .with_context(|| format!("no header line: {line:?}"))?;
-    // Optional whitespace (RFC 9110, 5.6.3); other blanks belong to the value.
+    // Optional whitespace (RFC 9110, 5.6.3); other spaces belong to the value.
     let value = value.trim_matches([' ', '\t']);
     Ok((name.to_owned(), value.to_owned()))
 }

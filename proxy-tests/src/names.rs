@@ -2,7 +2,7 @@
 
 /// Names as their bytes: every sort of character that a Linux file name may hold and a header or URI may not.
 pub const NAMES: &[&[u8]] = &[
-    // blanks
+    // spaces
     b"a b.txt",
     b" a.txt",
     b"a.txt ",
@@ -64,7 +64,7 @@ pub const NAMES: &[&[u8]] = &[
     b"a%00b.txt",
     b"a%2fb.txt",
     b"100%.txt",
-    // nothing but blanks, and blanks of other sorts at the end
+    // nothing but spaces, and spaces of other sorts at the end
     b" ",
     b"a.txt\t",
     b"a.txt\xc2\xa0",
@@ -86,7 +86,7 @@ pub const NAMES: &[&[u8]] = &[
     b"a.txt\n",
     b"a\x1b[31mb.txt",
     b"a\x1fb.txt",
-    // more that is no UTF-8: cut short, overlong, half of a pair
+    // more that is not valid UTF-8: cut short, overlong, half of a pair
     b"a\xe6\x97.txt",
     b"a\xc0\xafb.txt",
     b"a\xed\xa0\x80b.txt",

@@ -111,12 +111,12 @@ impl Proxy {
     /// Why the header cannot hold a name, in a word that the gateway's reason has; `None` if it can.
     #[must_use]
     pub fn cannot_carry(self, name: &[u8]) -> Option<&'static str> {
-        let blank_at_the_end = matches!(name.last(), Some(b' ' | b'\t'));
+        let space_at_the_end = matches!(name.last(), Some(b' ' | b'\t'));
         // A TAB in the middle of a header value is allowed (RFC 9110, 5.5).
         let unfit_for_headers = |byte: &u8| byte.is_ascii_control() && *byte != b'\t';
         match self {
             Self::Caddy if name.contains(&b'?') => Some("query"),
-            Self::Apache | Self::Caddy if blank_at_the_end => Some("blank at the end"),
+            Self::Apache | Self::Caddy if space_at_the_end => Some("space at the end"),
             Self::Apache | Self::Caddy if name.iter().any(unfit_for_headers) => Some("control"),
             Self::Lighttpd if name.iter().any(u8::is_ascii_control) => Some("control"),
             Self::Lighttpd if std::str::from_utf8(name).is_err() => Some("UTF-8"),

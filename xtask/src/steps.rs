@@ -94,7 +94,7 @@ fn named(name: &str) -> Result<&'static [Step]> {
     let index = STEPS
         .iter()
         .position(|step| step.name == name)
-        .with_context(|| format!("`{name}` is no step; they are\n{}", list()))?;
+        .with_context(|| format!("`{name}` is not a step; they are\n{}", list()))?;
     Ok(&STEPS[index..=index])
 }
 

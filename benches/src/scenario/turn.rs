@@ -46,7 +46,7 @@ impl Turn {
 
         let nanos = after.server.since(&before.server);
         let client = after.client.since(&before.client);
-        // The cores' clocks are coarse, so a little is no sign of anybody.
+        // The cores' clocks are coarse, so a little is not a sign of anybody.
         let others = (after.server_core - before.server_core).saturating_sub(nanos)
             + (after.client_core - before.client_core).saturating_sub(client);
         let micros = |nanos: u64| nanos as f64 / 1000.0 / answered as f64;

@@ -17,7 +17,7 @@ use tower_service::Service;
 /// A view as a service for `route_service`, with axum's path parameters as its [`RouteParameters`].
 ///
 /// Views that ask for none may be mounted with
-/// [`into_service`](downloadview::DownloadView::into_service) as well. A parameter that is no UTF-8 is 404.
+/// [`into_service`](downloadview::DownloadView::into_service) as well. A parameter that is not valid UTF-8 is 404.
 ///
 /// ```
 /// use axum::Router;

@@ -33,7 +33,7 @@ Examples:
 
 Exit codes:
   0  done, or stopped when asked to
-  1  the configuration, or something on this machine, stands in the way; stderr says what and how to mend it
+  1  the configuration, or something on this machine, stands in the way; stderr says what and how to fix it
   2  the command line is wrong";
 
 /// What to do.
@@ -204,5 +204,5 @@ fn request_uri(text: &str) -> Result<Uri, String> {
         return Err(format!("a path starts with a slash: /{text}"));
     }
     text.parse()
-        .map_err(|error| format!("{error}; percent-encode it as a client would: %20 for a blank"))
+        .map_err(|error| format!("{error}; percent-encode it as a client would: %20 for a space"))
 }

@@ -1,4 +1,4 @@
-//! Every mistake that a configuration file can hold, with the place and the mend that are shown for it.
+//! Every mistake that a configuration file can hold, with the place and how to fix it that are shown for it.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -24,7 +24,7 @@ fn refusal(text: &str) -> ConfigError {
     }
 }
 
-/// One line for each problem: place, message, mend.
+/// One line for each problem: place, message, help.
 fn table(text: &str) -> String {
     let mut table = String::new();
     for problem in refusal(text).problems() {
@@ -441,9 +441,9 @@ fn reports_single_values() {
     );
     report += &each_with("[log]", &["format = \"text\"", "level = \"loud\""]);
     insta::assert_snapshot!(report, @r#"
-    2:10 `listen`: `localhost` is no address to listen on
+    2:10 `listen`: `localhost` is not an address to listen on
         -> write an IP address and a port, "127.0.0.1:8000", or "unix:/run/downloadview.sock"
-    2:10 `listen`: "" is no path
+    2:10 `listen`: "" is not a path
         -> write a path: "/srv/media"
     5:8 `kind`: unknown value `lokal`
         -> did you mean "local"?
@@ -451,9 +451,9 @@ fn reports_single_values() {
         -> use `local` or `memory`
     6:8 `root`: there is no folder /nowhere/missing
         -> create it (mkdir -p /nowhere/missing) or correct the path
-    6:8 `root`: /dev/null is no folder
+    6:8 `root`: /dev/null is not a folder
         -> name the folder that holds the files
-    6:8 `root`: "" is no path
+    6:8 `root`: "" is not a path
         -> write a path: "/srv/media"
     7:12 `base_url`: `media/` does not start with `/`
         -> write "/media/"
@@ -472,16 +472,16 @@ fn reports_single_values() {
     7:12 `base_url`: `/a#b/` holds `#`, which ends the path of a URL
         -> write only the path, and `%3F` or `%23` for the character itself
     7:12 `base_url`: "/a b/" holds a character that no URL holds bare
-        -> percent-encode it: `%20` for a blank
+        -> percent-encode it: `%20` for a space
     7:12 `base_url`: "/a\u{1}b/" holds a character that no URL holds bare
-        -> percent-encode it: `%20` for a blank
+        -> percent-encode it: `%20` for a space
     7:12 `base_url`: `https://cdn.example/media/` names a server
         -> write only the path, from the slash after the host on
     8:12 `symlinks`: unknown value `follow`
         -> use `refuse` or `within`
-    9:14 `unreadable`: 500 is no answer to an unreadable file
+    9:14 `unreadable`: 500 is not an answer to an unreadable file
         -> use 404, as if it did not exist, or 403
-    14:24 `../a.txt`: "../a.txt" is no name in a storage
+    14:24 `../a.txt`: "../a.txt" is not a name in a storage
         -> write it relative to the storage, without `..` and empty segments: "reports/may.pdf"
     14:42 `b.txt`: expected a string, found an integer
         -> write it in quotes, a duration with its unit: "60s"
@@ -491,7 +491,7 @@ fn reports_single_values() {
         -> write that, or take these tables out
     27:13 `unmatched`: unknown value `ignore`
         -> use `stream`, `warn` or `refuse`
-    28:17 `keep_headers`: "X Robots" is no header name that a proxy can carry over
+    28:17 `keep_headers`: "X Robots" is not a header name that a proxy can carry over
         -> use letters, digits, `-` and `_`: "X-Robots-Tag"
     28:29 `keep_headers`: the proxy keeps Content-Type by itself
         -> take it out of the list
@@ -501,7 +501,7 @@ fn reports_single_values() {
         -> take it out of the list
     28:73 `keep_headers`: expected a string, found an integer
         -> write it in quotes, a duration with its unit: "60s"
-    31:14 `source_url`: `ftp://` is no HTTP
+    31:14 `source_url`: `ftp://` is not HTTP
         -> start with `/`, `http://` or `https://`
     31:14 `source_url`: `https://` names no host
         -> write "https://origin.example/"
@@ -521,17 +521,17 @@ fn reports_single_values() {
         -> name one of them: "nginx", "apache", "lighttpd" or "caddy"
     33:11 `backend`: no announced proxy is caddy, so nothing would use this rule
         -> add a table [optimize.proxies.NAME] with backend = "caddy"
-    34:14 `limit_rate`: `1MB` is no size
+    34:14 `limit_rate`: `1MB` is not a size
         -> write a number of bytes, or a whole number of KiB, MiB or GiB: "64KiB"
     34:14 `limit_rate`: `-1` is negative
         -> write a number from 0 upwards
-    34:14 `limit_rate`: `99999999999GiB` is no size
+    34:14 `limit_rate`: `99999999999GiB` is not a size
         -> write a number of bytes, or a whole number of KiB, MiB or GiB: "64KiB"
-    36:11 `expires`: `1 hour` is no duration
+    36:11 `expires`: `1 hour` is not a duration
         -> write a whole number with its unit, ms, s, m, h or d: "60s"
     36:11 `expires`: expected a string, found an integer
         -> write it in quotes, a duration with its unit: "60s"
-    37:11 `charset`: "" is no charset
+    37:11 `charset`: "" is not a charset
         -> write its name: "utf-8"
     41:19 `destination_dir`: the proxy may send every file below this folder, and this is every file
         -> name the folder that holds the files: "/srv/media"
@@ -559,25 +559,25 @@ fn reports_single_values() {
         -> did you mean "media"?
     67:15 `disposition`: unknown value `attachement`
         -> did you mean "attachment"?
-    68:12 `basename`: "../report.pdf" is no file name
+    68:12 `basename`: "../report.pdf" is not a file name
         -> write a name without slashes and control characters: "report.pdf"
-    69:16 `content_type`: "pdf" is no media type
+    69:16 `content_type`: "pdf" is not a media type
         -> write type/subtype: "application/pdf", "text/plain; charset=utf-8"
-    69:16 `content_type`: "text/plain; a=\u{7}" is no media type
+    69:16 `content_type`: "text/plain; a=\u{7}" is not a media type
         -> write type/subtype: "application/pdf", "text/plain; charset=utf-8"
-    70:20 `content_encoding`: "gzip, br" is no content coding
+    70:20 `content_encoding`: "gzip, br" is not a content coding
         -> write one word: "gzip", "br", "zstd"
-    71:17 `cache_control`: "private\r\nX-Evil: 1" is no header value
-        -> use visible ASCII characters, without blanks at the ends
+    71:17 `cache_control`: "private\r\nX-Evil: 1" is not a header value
+        -> use visible ASCII characters, without spaces at the ends
     82:11 `storage`: there is no storage `archive`
         -> add a table [storages.archive], or use `media` or `notes`
-    83:8 `name`: "/a.txt" is no name in a storage
+    83:8 `name`: "/a.txt" is not a name in a storage
         -> write it relative to the storage, without `..` and empty segments: "reports/may.pdf"
     88:8 `path`: / is a folder
         -> name one file, or use `root` with a route parameter to serve a folder
-    18:19 `max_connections`: 0 is no number of connections
+    18:19 `max_connections`: 0 is not a number of connections
         -> write a number from 1 upwards: 10
-    18:19 `max_connections`: -1 is no number of connections
+    18:19 `max_connections`: -1 is not a number of connections
         -> write a number from 1 upwards: 10
     18:19 `max_connections`: expected an integer, found a string
         -> give `max_connections` an integer
@@ -587,7 +587,7 @@ fn reports_single_values() {
         -> write it in quotes, a duration with its unit: "60s"
     20:17 `query_timeout`: with no time at all nothing could ever succeed
         -> write at least "1ms"
-    20:17 `query_timeout`: `off` is no duration
+    20:17 `query_timeout`: `off` is not a duration
         -> write a whole number with its unit, ms, s, m, h or d: "60s"
     98:12 `database`: there is no database `mian`
         -> did you mean "main"?
@@ -597,39 +597,39 @@ fn reports_single_values() {
         -> write database = "main", and the URL into a table [databases.main]
     99:9 `table`: "a.b.document" holds more than one dot
         -> write "table" or "schema.table"; `url` names the database
-    99:9 `table`: "" is no name of a schema
+    99:9 `table`: "" is not a name of a schema
         -> write the name as it is, without quotes, backslashes and control characters
-    99:9 `table`: "my\"table" is no name of a table
+    99:9 `table`: "my\"table" is not a name of a table
         -> write the name as it is, without quotes, backslashes and control characters
     99:9 `table`: expected a string, found a list
         -> give `table` a string
-    100:10 `lookup`: "sl'ug" is no name of a column
+    100:10 `lookup`: "sl'ug" is not a name of a column
         -> write the name as it is, without quotes, backslashes and control characters
     100:10 `lookup`: "document.slug" holds a dot, which no column's name may
         -> write the column alone, without its table: "slug"
     101:11 `storage`: there is no storage `archive`
         -> add a table [storages.archive], or use `media` or `notes`
-    102:14 `file_field`: "" is no name of a column
+    102:14 `file_field`: "" is not a name of a column
         -> write the name as it is, without quotes, backslashes and control characters
     102:14 `file_field`: expected a string, found an integer
         -> write it in quotes, a duration with its unit: "60s"
-    103:18 `basename_field`: "a`b" is no name of a column
+    103:18 `basename_field`: "a`b" is not a name of a column
         -> write the name as it is, without quotes, backslashes and control characters
-    104:22 `content_type_field`: "a\\b" is no name of a column
+    104:22 `content_type_field`: "a\\b" is not a name of a column
         -> write the name as it is, without quotes, backslashes and control characters
-    106:14 `size_field`: "a\0b" is no name of a column
+    106:14 `size_field`: "a\0b" is not a name of a column
         -> write the name as it is, without quotes, backslashes and control characters
     108:14 `etag_field`: a name of 129 characters is longer than that of any column
         -> write at most 128 characters
     126:19 `max_connections`: 0 is too few
         -> write a number from 1 upwards
-    127:20 `shutdown_timeout`: `30` is no duration
+    127:20 `shutdown_timeout`: `30` is not a duration
         -> write a whole number with its unit, ms, s, m, h or d: "60s"
     128:18 `header_timeout`: with no time at all nothing could ever succeed
         -> write at least "1ms"
-    129:16 `idle_timeout`: `off` is no duration
+    129:16 `idle_timeout`: `off` is not a duration
         -> write a whole number with its unit, ms, s, m, h or d: "60s"
-    130:17 `write_timeout`: `none` is no duration
+    130:17 `write_timeout`: `none` is not a duration
         -> write a whole number with its unit, ms, s, m, h or d: "60s"
     131:20 `download_timeout`: with no time at all nothing could ever succeed
         -> write at least "1ms"
@@ -641,7 +641,7 @@ fn reports_single_values() {
         -> write a number from 1 upwards
     137:10 `format`: unknown value `text`
         -> use `auto`, `human` or `json`
-    138:9 `level`: `loud` is no log level
+    138:9 `level`: `loud` is not a log level
         -> write off, error, warn, info, debug or trace, or directives such as "info,downloadview=debug"
     "#);
 }
@@ -681,8 +681,8 @@ fn reports_headers_and_media_types() {
         -> use the view's `content_type`
     2:9 `a b`: "a b" is not a header name
         -> use letters, digits and `-`: X-Robots-Tag = "noindex"
-    2:8 `Link`: "a\nSet-Cookie: b" is no header value
-        -> use visible ASCII characters, without blanks at the ends
+    2:8 `Link`: "a\nSet-Cookie: b" is not a header value
+        -> use visible ASCII characters, without spaces at the ends
     2:8 `Link`: `true` is not a header value
         -> write the header's value, or false to leave the header out
     2:8 `Link`: expected a string, found an integer
@@ -728,15 +728,15 @@ fn reports_routes() {
     insta::assert_snapshot!(tables(texts.iter().map(String::as_str)), @r#"
     2:9 `route`: `files/{*path}` does not start with `/`
         -> write "/files/{*path}"
-    2:9 `route`: `/files/{*path}/more` is no route: Catch-all parameters are only allowed at the end of a route
+    2:9 `route`: `/files/{*path}/more` is not a route: Catch-all parameters are only allowed at the end of a route
         -> put `{*name}` last, after a slash: "/files/{*path}"
-    2:9 `route`: `/files/{path` is no route: Parameters must be registered with a valid name
+    2:9 `route`: `/files/{path` is not a route: Parameters must be registered with a valid name
         -> close each `{name}`, and write `{{` for the brace itself
-    2:9 `route`: `/files/{}` is no route: Parameters must be registered with a valid name
+    2:9 `route`: `/files/{}` is not a route: Parameters must be registered with a valid name
         -> close each `{name}`, and write `{{` for the brace itself
-    2:9 `route`: `/files/{a}{b}` is no route: Only one parameter is allowed per path segment
+    2:9 `route`: `/files/{a}{b}` is not a route: Only one parameter is allowed per path segment
         -> let one parameter end its segment: "/files/{name}", "/v-{version}"
-    2:9 `route`: `/files/{a}-{b}` is no route: Only one parameter is allowed per path segment
+    2:9 `route`: `/files/{a}-{b}` is not a route: Only one parameter is allowed per path segment
         -> let one parameter end its segment: "/files/{name}", "/v-{version}"
     2:9 `route`: `/files/{a}/{a}` has two parameters `a`
         -> give each parameter a name of its own
@@ -745,11 +745,11 @@ fn reports_routes() {
     2:9 `route`: `/files/*path` has a segment that starts with `:` or `*`
         -> write a parameter as `{name}`, the rest of the path as `{*name}`
     2:9 `route`: "/my files" holds a character that no URL's path holds bare
-        -> percent-encode it: `%20` for a blank, `%3F` for `?`, `%23` for `#`
+        -> percent-encode it: `%20` for a space, `%3F` for `?`, `%23` for `#`
     2:9 `route`: "/files?x" holds a character that no URL's path holds bare
-        -> percent-encode it: `%20` for a blank, `%3F` for `?`, `%23` for `#`
+        -> percent-encode it: `%20` for a space, `%3F` for `?`, `%23` for `#`
     2:9 `route`: "/fichiers/été" holds a character that no URL's path holds bare
-        -> percent-encode it: `%20` for a blank, `%3F` for `?`, `%23` for `#`
+        -> percent-encode it: `%20` for a space, `%3F` for `?`, `%23` for `#`
     "#);
 }
 
@@ -927,7 +927,7 @@ fn reports_urls_of_databases() {
         -> use `ro`, `rw` or `rwc`
     2:7 `url`: the URL holds an unknown option after the `?`
         -> did you mean `cache`?
-    2:7 `url`: the URL's percent-encoding or its folder is no UTF-8
+    2:7 `url`: the URL's percent-encoding or its folder is not valid UTF-8
         -> write each character as the `%XX` of its bytes in UTF-8: `%C3%A9` for `é`
     2:7 `url`: the URL names no host
         -> write "postgres://user:password@localhost/app", or by its socket "postgres://%2Frun%2Fpostgresql/app"
@@ -937,7 +937,7 @@ fn reports_urls_of_databases() {
         -> end it in the name of the database: "postgres://user:password@localhost/app"
     2:7 `url`: the URL names more than a database after the host
         -> end it in the name of the database: "mysql://user:password@localhost/app"
-    2:7 `url`: this is no URL: invalid port number
+    2:7 `url`: this is not a URL: invalid port number
         -> percent-encode what is special in user and password: `%40` for `@`, `%2F` for `/`, `%3F` for `?`, `%23` for `#`
     2:7 `url`: the URL holds an unknown option after the `?`
         -> did you mean `ssl-mode`?
@@ -952,7 +952,7 @@ fn reports_urls_of_databases() {
     2:7 `url`: the URL holds a `%` without two hexadecimal digits after it
         -> write `%25` for the character itself
     2:7 `url`: the URL holds a character that no URL holds bare
-        -> percent-encode it: `%20` for a blank, `%C3%A9` for `é`
+        -> percent-encode it: `%20` for a space, `%C3%A9` for `é`
     2:7 `url`: the URL holds a `#`, and what follows it would be ignored
         -> write `%23` for the character itself
     "#);
@@ -1016,7 +1016,7 @@ fn reports_databases_and_objects_that_lack_something() {
         -> set it, to the same value wherever this file is used
     2:11 `url_env`: in the environment variable `CARGO_PKG_REPOSITORY`: the URL names no kind of database that is known
         -> use sqlite://, postgres:// or mysql://
-    2:11 `url_env`: this is no name of an environment variable
+    2:11 `url_env`: this is not a name of an environment variable
         -> write url_env = "DATABASE_URL", and the URL itself into that variable
     6:1 missing key `database` in [[views]]
         -> add it: database = "main"
@@ -1235,7 +1235,7 @@ fn reports_announced_proxies_that_cannot_work() {
         -> give `proxies` a table
     3:11 `proxies`: announced proxies need `backend = "announced"` in [optimize]
         -> write that, or take these tables out
-    3:1 `a b`: "a b" is no name of a proxy
+    3:1 `a b`: "a b" is not a name of a proxy
         -> use letters, digits, `-`, `.` and `_`: [optimize.proxies.front]
     3:1 missing key `backend` in [optimize.proxies.front]
         -> add it: backend = "nginx"
@@ -1361,7 +1361,7 @@ basename = \"a.txt\"
 dispositon = \"inline\"
 ";
     insta::assert_snapshot!(refusal(text), @r#"
-    error: `listen`: `127.0.0.1` is no address to listen on
+    error: `listen`: `127.0.0.1` is not an address to listen on
      --> /nowhere/downloadview.toml:1:10
       |
     1 | listen = "127.0.0.1"

@@ -430,7 +430,7 @@ fn refuses_rules_without_one_certain_folder() {
     insta::assert_snapshot!(errors.join("\n"), @r#"
     error: FOLDER/downloadview.toml:8: no local storage has a `base_url` for `source_url = "/elsewhere/"`, so its folder is unknown; give the storage that base_url, or write `storage` or `source_dir` in the rule
     error: FOLDER/downloadview.toml:8: `source_url = "https://origin.example/"`: files of other servers cannot be delegated in this version; take the rule out: the gateway streams them
-    error: FOLDER/downloadview.toml:8: `%FF/` is no UTF-8 when it is decoded; write `storage` or `source_dir` in the rule
+    error: FOLDER/downloadview.toml:8: `%FF/` is not valid UTF-8 when it is decoded; write `storage` or `source_dir` in the rule
     error: FOLDER/downloadview.toml:12: `source_url = "/media/"` means two storages, with base_url "/media/" and "/media/other/"; write `storage` in the rule
     error: FOLDER/downloadview.toml:11: `/_i/` already means FOLDER/media in the rule of line 8; give each folder a `destination_url` of its own
     error: FOLDER/downloadview.toml:11: `/_i/other/` and `/_i/` of line 8 lie one below the other, in unrelated folders; give each folder a `destination_url` of its own
@@ -748,7 +748,7 @@ fn prints_lighttpd() {
 
     # An open stat cache would send files that were replaced or deleted since.
     server.stat-cache-engine = "disable"
-    # An encoded slash is part of a name, not the end of a folder; control bytes and bytes that are no UTF-8 may be
+    # An encoded slash is part of a name, not the end of a folder; control bytes and bytes that are not valid UTF-8 may be
     # in a name too. The gateway judges names itself.
     server.http-parseopts = (
         "url-path-2f-decode" => "disable",
@@ -814,7 +814,7 @@ fn prints_a_lighttpd_snippet() {
     # 1. For the whole server, once. An open stat cache would send files that were replaced or deleted since.
     server.modules += ( "mod_setenv", "mod_proxy" )
     server.stat-cache-engine = "disable"
-    # An encoded slash is part of a name, not the end of a folder; control bytes and bytes that are no UTF-8 may be
+    # An encoded slash is part of a name, not the end of a folder; control bytes and bytes that are not valid UTF-8 may be
     # in a name too. The gateway judges names itself.
     server.http-parseopts = (
         "url-path-2f-decode" => "disable",

@@ -8,7 +8,7 @@ use std::time::Duration;
 use downloadview::content::Metadata;
 use downloadview::storage::Storage;
 use downloadview::view::{FileRecord, FindRecord, ObjectView};
-use downloadview::{Error, Result};
+use downloadview::{BuildError, Error, Result};
 use http::request::Parts;
 use sea_orm::sea_query::{Expr, IntoCondition};
 use sea_orm::{
@@ -89,8 +89,8 @@ impl<E: EntityTrait> EntityView<E> {
     /// The column that finds the row, which should be unique, and the route's parameter that it is compared with, or a
     /// closure. Default: the primary key, and the parameter of its name.
     ///
-    /// A text that is no value of the column, such as letters for a number, is 404. So is one that several rows have.
-    /// Which texts are equal is the database's business: to MySQL, by default, upper and lower case are, with blanks at the
+    /// A text that is not a value of the column, such as letters for a number, is 404. So is one that several rows have.
+    /// Which texts are equal is the database's business: to MySQL, by default, upper and lower case are, with spaces at the
     /// end or without.
     #[doc(alias = "slug_field")]
     #[doc(alias = "slug_url_kwarg")]
@@ -176,9 +176,12 @@ impl<E: EntityTrait> EntityView<E> {
     ///
     /// # Errors
     ///
-    /// [`Error::Misconfigured`] if there is no [`file`](Self::file), no [`lookup`](Self::lookup) although the primary key
+    /// If there is no [`file`](Self::file), no [`lookup`](Self::lookup) although the primary key
     /// has several columns, or a column has a type that its role cannot take.
-    pub fn storage(self, storage: impl Storage) -> Result<ObjectView<EntityRecords<E>>> {
+    pub fn storage(
+        self,
+        storage: impl Storage,
+    ) -> Result<ObjectView<EntityRecords<E>>, BuildError> {
         Ok(ObjectView::new(storage, self.records()?))
     }
 
@@ -188,7 +191,7 @@ impl<E: EntityTrait> EntityView<E> {
         self
     }
 
-    fn records(self) -> Result<EntityRecords<E>> {
+    fn records(self) -> Result<EntityRecords<E>, BuildError> {
         let (column, parameter) = match self.lookup {
             Some(lookup) => lookup,
             None => primary_key::<E>()?,
@@ -203,7 +206,7 @@ impl<E: EntityTrait> EntityView<E> {
         let selected = selected.map(|(role, column)| fitting::<E>(&self.db, *role, *column));
         let plan = Plan {
             lookup,
-            columns: selected.collect::<Result<_>>()?,
+            columns: selected.collect::<Result<_, BuildError>>()?,
             table: E::default().table_name().to_owned(),
             timeout: self.timeout,
             db: self.db,
@@ -230,7 +233,7 @@ impl<E: EntityTrait> EntityView<E> {
 }
 
 /// The primary key and the parameter of its name.
-fn primary_key<E: EntityTrait>() -> Result<(E::Column, Arc<dyn Parameter>)> {
+fn primary_key<E: EntityTrait>() -> Result<(E::Column, Arc<dyn Parameter>), BuildError> {
     let mut keys = E::PrimaryKey::iter();
     let (Some(key), None) = (keys.next(), keys.next()) else {
         return Err(misconfigured::<E>(
@@ -246,7 +249,7 @@ fn fitting<E: EntityTrait>(
     db: &DatabaseConnection,
     role: Role,
     column: E::Column,
-) -> Result<Selected> {
+) -> Result<Selected, BuildError> {
     let name = column.as_str().to_owned();
     let kind = Kind::of(column.def().get_column_type(), db.get_database_backend());
     if kind.fits(role, db.get_database_backend()) {
@@ -258,11 +261,9 @@ fn fitting<E: EntityTrait>(
     )))
 }
 
-fn misconfigured<E: EntityTrait>(what: &str) -> Error {
+fn misconfigured<E: EntityTrait>(what: &str) -> BuildError {
     let table = E::default().table_name().to_owned();
-    Error::Misconfigured {
-        what: format!("object view over `{table}`: {what}"),
-    }
+    BuildError::new(format!("object view over `{table}`: {what}"))
 }
 
 /// The rows of an entity, found with one statement that selects the columns in use.

@@ -10,9 +10,7 @@ use sea_orm::{DbErr, RuntimeErr};
 /// column could hold, 500 otherwise.
 pub(crate) fn error(failure: DbErr) -> Error {
     match meaning(&failure) {
-        Meaning::Temporary | Meaning::Stale => Error::Unavailable {
-            source: io::Error::other(failure),
-        },
+        Meaning::Temporary | Meaning::Stale => Error::unavailable(io::Error::other(failure)),
         Meaning::UnfitValue => {
             tracing::debug!("the database refused the value looked for: no row can have it");
             Error::NotFound
@@ -23,12 +21,8 @@ pub(crate) fn error(failure: DbErr) -> Error {
 
 /// The database did not answer in time.
 pub(crate) fn timed_out() -> Error {
-    Error::Unavailable {
-        source: io::Error::new(
-            io::ErrorKind::TimedOut,
-            "the database did not answer in time",
-        ),
-    }
+    let late = "the database did not answer in time";
+    Error::unavailable(io::Error::new(io::ErrorKind::TimedOut, late))
 }
 
 /// Whether the same request may succeed later, with nothing changed but the database's state.
@@ -39,7 +33,7 @@ pub(crate) fn is_temporary(failure: &DbErr) -> bool {
 /// Whether a connection remembers a statement as it was before the table was altered. New connections do not.
 #[must_use]
 pub fn is_stale(error: &Error) -> bool {
-    let Error::Unavailable { source } = error else {
+    let Error::Unavailable { source, .. } = error else {
         return false;
     };
     let failure = source.get_ref().and_then(|inner| inner.downcast_ref());

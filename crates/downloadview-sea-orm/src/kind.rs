@@ -10,7 +10,7 @@ use crate::role::Role;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Kind {
     Text,
-    /// A text that PostgreSQL fills up with blanks, which are no part of it.
+    /// A text that PostgreSQL fills up with spaces, which are not part of it.
     Padded,
     Integer(Integer),
     /// A date with time and zone.

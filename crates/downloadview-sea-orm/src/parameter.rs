@@ -1,7 +1,7 @@
 //! Where the value looked for comes from.
 
 use downloadview::view::RouteParameters;
-use downloadview::{Error, Result};
+use downloadview::{BuildError, Result};
 use http::request::Parts;
 
 /// The text that a request looks for: a parameter of its route, by name, or whatever a closure
@@ -41,9 +41,10 @@ where
 fn named(name: &str, request: &Parts) -> Result<String> {
     let parameters = RouteParameters::of(request);
     let value = parameters.and_then(|parameters| parameters.get(name));
-    value.map(str::to_owned).ok_or_else(|| Error::Misconfigured {
-        what: format!(
+    value.map(str::to_owned).ok_or_else(|| {
+        let what = format!(
             "the route has no parameter `{name}`, or its router fills in no `RouteParameters`: with axum, mount the view with `downloadview_axum::view`"
-        ),
+        );
+        BuildError::new(what).into()
     })
 }

@@ -85,19 +85,19 @@ fn read(row: &QueryResult, index: usize, column: &Selected, into: &mut Described
         Role::ContentType => match text(row, index, column)? {
             Some(text) => {
                 let kind = media_type(text.trim());
-                metadata.with_content_type(kind.ok_or("is no media type")?)
+                metadata.with_content_type(kind.ok_or("is not a media type")?)
             }
             None => metadata,
         },
         Role::ContentEncoding => match text(row, index, column)? {
             Some(text) => {
                 let coding = content_coding(text.trim());
-                metadata.with_content_encoding(coding.ok_or("is no content coding")?)
+                metadata.with_content_encoding(coding.ok_or("is not a content coding")?)
             }
             None => metadata,
         },
         Role::Size => match integer(row, index, &column.kind)? {
-            Some(size) => metadata.with_size(u64::try_from(size).map_err(|_| "is no size")?),
+            Some(size) => metadata.with_size(u64::try_from(size).map_err(|_| "is not a size")?),
             None => metadata,
         },
         Role::Modified => match moment(row, index, &column.kind)? {
@@ -113,7 +113,7 @@ fn read(row: &QueryResult, index: usize, column: &Selected, into: &mut Described
 }
 
 fn text(row: &QueryResult, index: usize, column: &Selected) -> Read<Option<String>> {
-    let mut text: Option<String> = get(row, index).ok_or("is no text")?;
+    let mut text: Option<String> = get(row, index).ok_or("is not a text")?;
     if let (Kind::Padded, Some(text)) = (&column.kind, &mut text) {
         text.truncate(text.trim_end_matches(' ').len());
     }
@@ -123,7 +123,7 @@ fn text(row: &QueryResult, index: usize, column: &Selected) -> Read<Option<Strin
 fn etag(text: &str) -> Read<ETag> {
     ETag::parse(text)
         .or_else(|| ETag::strong(text))
-        .ok_or("is no entity tag")
+        .ok_or("is not an entity tag")
 }
 
 /// As wide as its column, for drivers refuse every other width; that of a table altered since its schema was read is found by
@@ -138,7 +138,7 @@ fn integer(row: &QueryResult, index: usize, kind: &Kind) -> Read<Option<i128>> {
     let others = [I64, I32, I16, I8, U64, U32, U16, U8];
     let mut widths = std::iter::once(width).chain(others);
     let read = widths.find_map(|width| integer_of(row, index, width));
-    read.ok_or("is no integer")
+    read.ok_or("is not an integer")
 }
 
 fn integer_of(row: &QueryResult, index: usize, width: Integer) -> Option<Option<i128>> {
@@ -165,7 +165,7 @@ fn moment(row: &QueryResult, index: usize, kind: &Kind) -> Read<Option<SystemTim
         // SQLite holds dates as texts, or as integers of seconds.
         _ => naive(row, index).or_else(|| get(row, index)),
     };
-    let moment = read.ok_or("is no date with time")?;
+    let moment = read.ok_or("is not a date with time")?;
     moment.map(system_time).transpose()
 }
 
@@ -173,7 +173,7 @@ fn seconds(row: &QueryResult, index: usize, kind: &Kind) -> Read<Option<SystemTi
     let Some(seconds) = integer(row, index, kind)? else {
         return Ok(None);
     };
-    let seconds = i64::try_from(seconds).map_err(|_| "is no date with time")?;
+    let seconds = i64::try_from(seconds).map_err(|_| "is not a date with time")?;
     since_epoch(seconds, 0).map(Some)
 }
 
@@ -191,7 +191,7 @@ fn since_epoch(seconds: i64, nanoseconds: u32) -> Read<SystemTime> {
     // A leap second has up to two thousand million of them.
     let nanoseconds = Duration::from_nanos(nanoseconds.into());
     let time = whole.and_then(|whole| whole.checked_add(nanoseconds));
-    time.ok_or("is no date with time")
+    time.ok_or("is not a date with time")
 }
 
 /// `None` if the value is of another type; the inner `None` if it is NULL.

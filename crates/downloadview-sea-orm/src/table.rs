@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use downloadview::Result;
 use downloadview::content::Metadata;
 use downloadview::view::{FileRecord, FindRecord};
+use downloadview::{BuildError, Result};
 use http::request::Parts;
 use sea_orm::sea_query::{Alias, Expr, ExprTrait as _, Query, SelectStatement};
 use sea_orm::{ConnectionTrait as _, DatabaseBackend, DatabaseConnection, DbErr};
@@ -65,8 +65,8 @@ impl Table {
     /// The column that finds the row, which should be unique, and the route's parameter that it is compared with, or a
     /// closure. Required.
     ///
-    /// A text that is no value of the column, such as letters for a number, is 404, and so is one that several rows have.
-    /// Which texts are equal is the database's business: to MySQL, by default, upper and lower case are, with blanks at
+    /// A text that is not a value of the column, such as letters for a number, is 404, and so is one that several rows have.
+    /// Which texts are equal is the database's business: to MySQL, by default, upper and lower case are, with spaces at
     /// the end or without.
     pub fn lookup(mut self, column: impl Into<String>, parameter: impl Parameter) -> Self {
         self.lookup = Some((column.into(), Arc::new(parameter)));
@@ -300,9 +300,7 @@ impl From<TableError> for downloadview::Error {
         match error {
             TableError::TimedOut => failure::timed_out(),
             TableError::Database(error) => failure::error(error),
-            unfit => Self::Misconfigured {
-                what: unfit.to_string(),
-            },
+            unfit => BuildError::new(unfit.to_string()).into(),
         }
     }
 }

@@ -164,7 +164,7 @@ async fn the_primary_key_is_the_default_lookup_and_takes_numbers_only() {
     assert_eq!(
         statements(&log).len(),
         ran,
-        "no statement for what is no number"
+        "no statement for what is not a number"
     );
     let huge = i64::MAX.to_string();
     let response = ask(view, nginx(), request("id", &huge)).await;
@@ -238,7 +238,7 @@ async fn a_permission_check_reads_further_columns() {
 async fn what_cannot_work_is_refused_before_the_first_request() {
     let ((db, _), storage) = (database().await, Counted::new());
     let refused = |view: EntityView<document::Entity>| match view.storage(Arc::clone(&storage)) {
-        Err(error @ Error::Misconfigured { .. }) => error.to_string(),
+        Err(error) => error.to_string(),
         other => panic!("{other:?}"),
     };
     let entity = || ObjectView::entity::<document::Entity>(db.clone());
@@ -286,7 +286,7 @@ async fn a_database_that_does_not_answer_is_503_with_retry_after() {
     // By the time-out of the view; that of the pool is longer, and another error.
     let (parts, ()) = request("slug", "plain").into_parts();
     match view.file(&parts).await {
-        Err(Error::Unavailable { source }) => assert_eq!(source.kind(), ErrorKind::TimedOut),
+        Err(Error::Unavailable { source, .. }) => assert_eq!(source.kind(), ErrorKind::TimedOut),
         other => panic!("{other:?}"),
     }
     held.rollback().await.expect("ended");

@@ -119,7 +119,7 @@ async fn a_reader_that_fails_on_the_way_aborts() {
 
 #[tokio::test]
 async fn a_stream_that_fails_before_its_first_byte_is_500_or_503_and_no_cut_200() {
-    let of_io = || Error::from(io::Error::from(io::ErrorKind::WouldBlock));
+    let of_io = || Error::of_file(io::ErrorKind::WouldBlock.into());
     for size in [None, Some(6)] {
         for (down, status) in [
             (of_io(), StatusCode::SERVICE_UNAVAILABLE),

@@ -265,7 +265,7 @@ async fn an_object_file_conforms() {
     }
 }
 
-/// What a row says of a file that is not there, or is another one, is no answer to HEAD either.
+/// What a row says of a file that is not there, or is another one, is not an answer to HEAD either.
 #[tokio::test]
 async fn head_says_what_get_says_of_a_described_row_in_a_storage_without_paths() {
     let storage = Arc::new(MemoryStorage::new());

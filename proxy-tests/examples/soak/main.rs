@@ -47,7 +47,7 @@ fn minutes() -> Result<f64> {
         [] => 15.0,
         ["--minutes", number] => number
             .parse()
-            .with_context(|| format!("`{number}` is no number of minutes"))?,
+            .with_context(|| format!("`{number}` is not a number of minutes"))?,
         _ => bail!("expected nothing or `--minutes N`"),
     };
     if (1.0..=10_000.0).contains(&minutes) {

@@ -5,7 +5,7 @@ use proxy_tests::{Database, Site};
 use crate::rows::create_table;
 use crate::stands::{Mode, configuration, object_view};
 
-/// The paragraphs of the complaint that name a problem, each as `line:column message | mend`.
+/// The paragraphs of the complaint that name a problem, each as `line:column message | help`.
 fn refusal(url: &str, views: &str) -> Vec<String> {
     let tables = format!("[databases.main]\nurl = \"{url}\"\nconnect_timeout = \"5s\"\n{views}");
     let site = Site::new(&configuration(Mode::Streamed, &tables));

@@ -211,7 +211,7 @@ impl Row {
         Some(UNIX_EPOCH + seconds)
     }
 
-    /// Whether a program could hold it: what is no size and no media type has no place in its types.
+    /// Whether a program could hold it: what is not a size and no media type has no place in its types.
     pub(crate) fn is_sound(&self) -> bool {
         let printable = |text: &str| text.bytes().all(|byte| byte >= b' ');
         self.size.is_none_or(|size| size >= 0) && self.content_type.is_none_or(printable)

@@ -1,4 +1,4 @@
-//! What is no download, and what no request reaches.
+//! What is not a download, and what no request reaches.
 
 use std::os::unix::ffi::OsStrExt;
 

@@ -11,7 +11,7 @@ use super::{Violation, files, read};
 const FORBIDDEN: &[(&str, &str)] = &[
     (
         "#[ignore",
-        "a test runs or is not there: mend it or remove it",
+        "a test runs or is not there: fix it or remove it",
     ),
     (
         "todo!",
@@ -40,10 +40,10 @@ pub(super) fn check(root: &Path) -> Result<Vec<Violation>> {
 
 fn check_text(code: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
-    for (pattern, mend) in FORBIDDEN {
+    for (pattern, help) in FORBIDDEN {
         for (offset, _) in code.match_indices(pattern) {
             let shown = pattern.trim_start_matches("#[");
-            found.push((line(code, offset), format!("`{shown}`: {mend}")));
+            found.push((line(code, offset), format!("`{shown}`: {help}")));
         }
     }
     found

@@ -16,7 +16,7 @@ pub(super) fn check(root: &Path) -> Result<Vec<Violation>> {
                 violations.push(Violation {
                     file: file.clone(),
                     line,
-                    message: format!("the link to `{target}` leads nowhere: mend or remove it"),
+                    message: format!("the link to `{target}` leads nowhere: fix or remove it"),
                 });
             }
         }

@@ -1,4 +1,4 @@
-//! `cargo xtask tidy`: house rules that no compiler knows, each violation with its place and its mend.
+//! `cargo xtask tidy`: house rules that no compiler knows, each violation with its place and how to fix it.
 
 mod floors;
 mod habits;

@@ -2,7 +2,7 @@
 
 use downloadview::backend::{Apache, Buffering, Caddy, Expires, Lighttpd, Nginx};
 use downloadview::optimize::{Announced, Front, OptimizerBuilder, Unmatched};
-use downloadview::{Error, Optimizer, Result, Rule};
+use downloadview::{BuildError, Error, Optimizer, Result, Rule};
 use http::HeaderValue;
 
 use crate::config::{
@@ -61,7 +61,7 @@ fn build<'a>(
     for rule in rules {
         builder = add(builder, config, rule)?;
     }
-    builder.build()
+    Ok(builder.build()?)
 }
 
 fn add(builder: OptimizerBuilder, config: &Config, rule: &RuleConfig) -> Result<OptimizerBuilder> {
@@ -99,9 +99,10 @@ fn folder_of<'a>(config: &'a Config, storage: &str) -> Result<&'a std::path::Pat
     match config.storages.get(storage).map(|storage| &storage.kind) {
         Some(StorageKind::Local(local)) => Ok(&local.root),
         // The check of the file refuses this.
-        _ => Err(Error::Misconfigured {
-            what: format!("storage `{storage}` has no folder that a proxy could read"),
-        }),
+        _ => {
+            let what = format!("storage `{storage}` has no folder that a proxy could read");
+            Err(BuildError::new(what).into())
+        }
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) fn overlapping_routes(source: &Source<'_>, views: &[At<ViewConfig>]) 
         let message = format!("route `{route}` overlaps `{other}` of line {other_line}");
         let problem = Problem::new(view.span.clone(), message)
             .related(earlier.span.clone(), "the same paths")
-            .mend("give one of the two another path");
+            .with_help("give one of the two another path");
         source.report(problem);
     }
 }
@@ -49,8 +49,8 @@ pub(super) fn hidden_routes(
         let message = format!(
             "route `{route}` lies below `{location}`, which the rule of line {line} keeps from clients"
         );
-        let mend = "choose a `destination_url` that no route starts with: \"/_internal/\"";
-        source.report(Problem::new(view.span.clone(), message).mend(mend));
+        let help = "choose a `destination_url` that no route starts with: \"/_internal/\"";
+        source.report(Problem::new(view.span.clone(), message).with_help(help));
     }
 }
 

@@ -130,7 +130,7 @@ fn read_connections(value: &Value<'_>) -> Option<NonZeroU32> {
     let count = u32::try_from(number).ok().and_then(NonZeroU32::new);
     value.understood(count.ok_or_else(|| {
         Fault::new(
-            format!("{number} is no number of connections"),
+            format!("{number} is not a number of connections"),
             "write a number from 1 upwards: 10",
         )
     }))

@@ -116,7 +116,7 @@ impl DatabaseUrl {
     pub(super) fn of_variable(name: &str, folder: &Path) -> Result<Self, Fault> {
         if !is_variable(name) {
             return Err(Fault::new(
-                "this is no name of an environment variable",
+                "this is not a name of an environment variable",
                 "write url_env = \"DATABASE_URL\", and the URL itself into that variable",
             ));
         }
@@ -162,11 +162,11 @@ impl fmt::Debug for DatabaseUrl {
 fn unknown_scheme(scheme: &str) -> Fault {
     let known = SERVERS.iter().map(|(known, _)| *known);
     let known: Vec<_> = std::iter::once("sqlite").chain(known).collect();
-    let mend = match nearest(scheme, &known) {
+    let help = match nearest(scheme, &known) {
         Some(near) => format!("did you mean \"{near}://\"?"),
         None => "use sqlite://, postgres:// or mysql://".to_owned(),
     };
-    Fault::new("the URL names no kind of database that is known", mend)
+    Fault::new("the URL names no kind of database that is known", help)
 }
 
 fn sqlite(rest: &str, folder: &Path) -> Result<DatabaseUrl, Fault> {
@@ -226,7 +226,7 @@ fn server(dialect: Dialect, rest: &str) -> Result<DatabaseUrl, Fault> {
     } = dialect;
     check_characters(rest)?;
     let url = Url::parse(&format!("{scheme}://{rest}"))
-        .map_err(|error| Fault::new(format!("this is no URL: {error}"), ENCODE))?;
+        .map_err(|error| Fault::new(format!("this is not a URL: {error}"), ENCODE))?;
     let example = format!("\"{scheme}://user:password@localhost/app\"");
     let Some(host) = url.host_str().filter(|host| !host.is_empty()) else {
         return Err(Fault::new(
@@ -240,8 +240,8 @@ fn server(dialect: Dialect, rest: &str) -> Result<DatabaseUrl, Fault> {
             true => "the URL names no database",
             false => "the URL names more than a database after the host",
         };
-        let mend = format!("end it in the name of the database: {example}");
-        return Err(Fault::new(message, mend));
+        let help = format!("end it in the name of the database: {example}");
+        return Err(Fault::new(message, help));
     }
     if let Some((key, _)) = url
         .query_pairs()
@@ -262,7 +262,7 @@ fn check_characters(rest: &str) -> Result<(), Fault> {
     if !rest.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(Fault::new(
             "the URL holds a character that no URL holds bare",
-            "percent-encode it: `%20` for a blank, `%C3%A9` for `é`",
+            "percent-encode it: `%20` for a space, `%C3%A9` for `é`",
         ));
     }
     let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
@@ -292,16 +292,16 @@ fn check_characters(rest: &str) -> Result<(), Fault> {
 
 /// The option is not repeated: it may be part of a password.
 fn unknown_option(key: &str, known: &[&str]) -> Fault {
-    let mend = match nearest(key, known) {
+    let help = match nearest(key, known) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("known are {}", listing(known, "and")),
     };
-    Fault::new("the URL holds an unknown option after the `?`", mend)
+    Fault::new("the URL holds an unknown option after the `?`", help)
 }
 
 fn not_utf8<E>(_: E) -> Fault {
     Fault::new(
-        "the URL's percent-encoding or its folder is no UTF-8",
+        "the URL's percent-encoding or its folder is not valid UTF-8",
         "write each character as the `%XX` of its bytes in UTF-8: `%C3%A9` for `é`",
     )
 }

@@ -1,4 +1,4 @@
-//! Says what is wrong in the configuration file, where, and how to mend it.
+//! Says what is wrong in the configuration file, where, and how to fix it.
 
 use std::fmt;
 use std::io;
@@ -9,7 +9,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 /// The configuration cannot be used: the file is unreadable, or it holds at least one mistake.
 ///
-/// `Display` prints every problem with its file, line, column, excerpt and mend, without colours.
+/// `Display` prints every problem with its file, line, column, excerpt and help, without colours.
 #[derive(Debug)]
 pub struct ConfigError {
     file: PathBuf,
@@ -30,7 +30,7 @@ enum Reason {
 pub struct Problem {
     pub(super) span: Range<usize>,
     pub(super) message: String,
-    pub(super) mend: Option<String>,
+    pub(super) help: Option<String>,
     pub(super) related: Option<(Range<usize>, String)>,
     line: usize,
     column: usize,
@@ -103,15 +103,15 @@ impl Problem {
         Self {
             span,
             message: message.into(),
-            mend: None,
+            help: None,
             related: None,
             line: 1,
             column: 1,
         }
     }
 
-    pub(super) fn mend(mut self, mend: impl Into<String>) -> Self {
-        self.mend = Some(mend.into());
+    pub(super) fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
         self
     }
 
@@ -137,7 +137,7 @@ impl Problem {
 
     /// What to do about it, if there is anything to say beyond the message.
     pub fn help(&self) -> Option<&str> {
-        self.mend.as_deref()
+        self.help.as_deref()
     }
 
     fn paragraph<'a>(&'a self, text: &'a str, file: &'a str) -> Group<'a> {
@@ -148,8 +148,8 @@ impl Problem {
             snippet = snippet.annotation(AnnotationKind::Context.span(span.clone()).label(label));
         }
         let group = Level::ERROR.primary_title(&self.message).element(snippet);
-        match &self.mend {
-            Some(mend) => group.element(Level::HELP.message(mend)),
+        match &self.help {
+            Some(help) => group.element(Level::HELP.message(help)),
             None => group,
         }
     }

@@ -183,8 +183,8 @@ impl<'a> Table<'a> {
     }
 
     /// Reports a mistake of the table as a whole.
-    pub(super) fn report(&self, message: impl Into<String>, mend: impl Into<String>) {
-        let problem = Problem::new(self.span.clone(), message).mend(mend);
+    pub(super) fn report(&self, message: impl Into<String>, help: impl Into<String>) {
+        let problem = Problem::new(self.span.clone(), message).with_help(help);
         self.source.report(problem);
     }
 
@@ -198,13 +198,13 @@ impl<'a> Table<'a> {
     }
 
     fn report_unknown(&self, entry: &Entry<'a>, known: &[&str]) {
-        let mend = match nearest(entry.key, known) {
+        let help = match nearest(entry.key, known) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("{} knows {}", self.name, listing(known, "and")),
         };
         let message = format!("unknown key `{}` in {}", entry.key, self.name);
         let problem = Problem::new(entry.key_span.clone(), message);
-        self.source.report(problem.mend(mend));
+        self.source.report(problem.with_help(help));
     }
 
     fn value(&self, entry: &Entry<'a>) -> Value<'a> {
@@ -296,7 +296,7 @@ impl<'a> Value<'a> {
 
     pub(super) fn refuse(&self, fault: Fault) {
         let message = format!("`{}`: {}", self.name, fault.message);
-        let problem = Problem::new(self.span.clone(), message).mend(fault.mend);
+        let problem = Problem::new(self.span.clone(), message).with_help(fault.help);
         self.source.report(problem);
     }
 
@@ -329,7 +329,7 @@ impl<'a> Value<'a> {
 
     fn typed<T>(&self, value: Option<T>, expected: &str) -> Option<T> {
         if value.is_none() {
-            let mend = match self.value {
+            let help = match self.value {
                 DeValue::Integer(_) | DeValue::Float(_) if expected == A_STRING => {
                     "write it in quotes, a duration with its unit: \"60s\"".to_owned()
                 }
@@ -338,7 +338,7 @@ impl<'a> Value<'a> {
             let found = kind_of(self.value);
             self.refuse(Fault::new(
                 format!("expected {expected}, found {found}"),
-                mend,
+                help,
             ));
         }
         value

@@ -68,10 +68,10 @@ fn values(value: &Value<'_>) -> Option<Vec<HeaderValue>> {
         return values.collect();
     }
     if value.is_boolean() {
-        let mend = "write the header's value, or false to leave the header out";
+        let help = "write the header's value, or false to leave the header out";
         return match value.boolean()? {
             false => Some(Vec::new()),
-            true => value.understood(Err(Fault::new("`true` is not a header value", mend))),
+            true => value.understood(Err(Fault::new("`true` is not a header value", help))),
         };
     }
     Some(vec![value.parsed(header_value)?])

@@ -17,12 +17,12 @@ pub enum Listen {
     Unix(PathBuf),
 }
 
-/// A text that is no address to listen on.
+/// A text that is not an address to listen on.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{message}; {mend}")]
+#[error("{message}; {help}")]
 pub struct ListenError {
     message: String,
-    mend: String,
+    help: String,
 }
 
 impl Listen {
@@ -33,7 +33,7 @@ impl Listen {
         }
         text.parse().map(Self::Tcp).map_err(|_| {
             Fault::new(
-                format!("`{text}` is no address to listen on"),
+                format!("`{text}` is not an address to listen on"),
                 "write an IP address and a port, \"127.0.0.1:8000\", or \"unix:/run/downloadview.sock\"",
             )
         })
@@ -54,7 +54,7 @@ impl FromStr for Listen {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Self::read(text, Path::new("")).map_err(|fault| ListenError {
             message: fault.message,
-            mend: fault.mend,
+            help: fault.help,
         })
     }
 }

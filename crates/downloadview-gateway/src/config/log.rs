@@ -60,11 +60,11 @@ impl LogSettings {
 fn level(text: &str) -> Result<String, Fault> {
     const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
-    // A lone word that is no level would be taken for the name of a target, and silence everything else.
+    // A lone word that is not a level would be taken for the name of a target, and silence everything else.
     let lone_word = !text.contains(['=', ',', '[']) && !LEVELS.contains(&text);
     if lone_word || EnvFilter::try_new(text).is_err() {
         return Err(Fault::new(
-            format!("`{text}` is no log level"),
+            format!("`{text}` is not a log level"),
             "write off, error, warn, info, debug or trace, or directives such as \"info,downloadview=debug\"",
         ));
     }

@@ -9,7 +9,7 @@ pub(super) fn spans(text: &str, secrets: &[Range<usize>]) -> String {
 }
 
 /// The text with stars after the `=` of each line that speaks of a secret or of a URL with a password: for a file
-/// that is no TOML, where no value's place is known.
+/// that is not valid TOML, where no value's place is known.
 pub(super) fn lines(text: &str) -> String {
     let first_secret = |line: &str| {
         let lower = line.to_ascii_lowercase();
@@ -22,7 +22,7 @@ pub(super) fn lines(text: &str) -> String {
 }
 
 /// The places that look like a URL with a password, each to the end of its line: a password that should have been
-/// percent-encoded may hold a quote or a blank.
+/// percent-encoded may hold a quote or a space.
 pub(super) fn credentials(text: &str) -> Vec<Range<usize>> {
     rests_of_lines(text, of_password)
 }

@@ -24,8 +24,8 @@ pub(super) fn read(file: &mut Table<'_>) -> Arc<MediaTypes> {
             continue;
         };
         let stated = types.clone().extension(extension, media_type);
-        let mend = "write the extension without a dot, and a type: gcode = \"text/x-gcode\"";
-        let stated = stated.map_err(|error| Fault::new(error.to_string(), mend));
+        let help = "write the extension without a dot, and a type: gcode = \"text/x-gcode\"";
+        let stated = stated.map_err(|error| Fault::new(error.to_string(), help));
         types = value.understood(stated).unwrap_or(types);
     }
     table.finish();
@@ -38,8 +38,8 @@ fn charset(types: MediaTypes, value: &Value<'_>) -> MediaTypes {
         return match value.boolean() {
             Some(false) => types.without_charset(),
             _ => {
-                let mend = "write charset = \"utf-8\", or false for none";
-                value.refuse(Fault::new("`true` is not the name of a charset", mend));
+                let help = "write charset = \"utf-8\", or false for none";
+                value.refuse(Fault::new("`true` is not the name of a charset", help));
                 types
             }
         };
@@ -47,8 +47,8 @@ fn charset(types: MediaTypes, value: &Value<'_>) -> MediaTypes {
     let Some(text) = value.string() else {
         return types;
     };
-    let mend = "write its name: \"utf-8\", \"iso-8859-15\"";
+    let help = "write its name: \"utf-8\", \"iso-8859-15\"";
     let stated = types.clone().charset(text);
-    let stated = stated.map_err(|error| Fault::new(error.to_string(), mend));
+    let stated = stated.map_err(|error| Fault::new(error.to_string(), help));
     value.understood(stated).unwrap_or(types)
 }

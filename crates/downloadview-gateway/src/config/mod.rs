@@ -3,7 +3,7 @@
 //! 1. `file` walks the TOML tables key by key and keeps the place of every value;
 //! 2. each table has a file of its own here, which holds the type and its reader;
 //! 3. `check` looks across tables;
-//! 4. `error` shows all mistakes of one run, each with line, column, excerpt and mend.
+//! 4. `error` shows all mistakes of one run, each with line, column, excerpt and help.
 //!
 //! Nothing of the file is used before all of it was understood. Paths are absolute afterwards; names of storages
 //! are known to exist; header values, routes, sizes and durations have been parsed.
@@ -151,14 +151,14 @@ impl Config {
     }
 
     /// Refuses the file for what came to light after it was read: no such column, no such server. Each problem is a
-    /// place in the file, as [`Identifier`] and others keep it, what is wrong there, and the mend. The report looks like
+    /// place in the file, as [`Identifier`] and others keep it, what is wrong there, and how to fix it. The report looks like
     /// any other, and its excerpts show no secret; nor may the messages.
     #[must_use]
     pub fn refuse(&self, problems: Vec<(Range<usize>, String, String)>) -> ConfigError {
         let text = self.text.0.clone();
-        let problems = problems.into_iter().map(|(span, message, mend)| {
+        let problems = problems.into_iter().map(|(span, message, help)| {
             let end = span.end.min(text.len());
-            Problem::new(span.start.min(end)..end, message).mend(mend)
+            Problem::new(span.start.min(end)..end, message).with_help(help)
         });
         let problems = problems.collect();
         ConfigError::invalid(&self.file, text, problems)
@@ -230,13 +230,13 @@ impl fmt::Debug for MaskedText {
 fn syntax_problem(text: &str, error: &toml::de::Error) -> Problem {
     let span = error.span().unwrap_or(0..0);
     let span = span.start.min(text.len())..span.end.min(text.len());
-    let mend = match error.message() {
+    let help = match error.message() {
         "duplicate key" => "keep one of the two",
         _ => {
             "strings stand in quotes, [tables] and [[lists of tables]] in brackets: https://toml.io"
         }
     };
-    Problem::new(span, error.message().to_owned()).mend(mend)
+    Problem::new(span, error.message().to_owned()).with_help(help)
 }
 
 fn folder_of(file: &Path) -> PathBuf {

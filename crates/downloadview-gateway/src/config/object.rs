@@ -77,7 +77,7 @@ impl ObjectConfig {
         let size = column(table, "size_field");
         let modified = column(table, "modified_field");
         let etag = column(table, "etag_field");
-        // After all keys are known: `size_field` is no misspelt `file_field`.
+        // After all keys are known: `size_field` is not a misspelt `file_field`.
         let database = table.require("database", "\"main\"", database);
         let name = table.require("table", "\"document\"", name);
         let lookup = table.require("lookup", "\"slug\"", lookup);
@@ -158,7 +158,7 @@ fn identifier(text: &str, what: &str) -> Result<String, Fault> {
     let length = text.chars().count();
     if text.is_empty() || text.contains(forbidden) {
         return Err(Fault::new(
-            format!("{text:?} is no name of a {what}"),
+            format!("{text:?} is not a name of a {what}"),
             "write the name as it is, without quotes, backslashes and control characters",
         ));
     }
@@ -189,12 +189,12 @@ fn check_parameter(table: &Table<'_>, route: &At<Route>, lookup: &Identifier) {
     );
     let problem = Problem::new(route.span.clone(), message)
         .related(lookup.span.clone(), "the column of the parameter's name")
-        .mend(mend(&route.value, &lookup.name));
+        .with_help(help(&route.value, &lookup.name));
     table.source.report(problem);
 }
 
 /// A route near the one given, if any route can have the column as its parameter.
-fn mend(route: &Route, lookup: &str) -> String {
+fn help(route: &Route, lookup: &str) -> String {
     let suggested = match route.parameters() {
         [other] => {
             let (end, renamed) = (format!("{other}}}"), format!("{lookup}}}"));

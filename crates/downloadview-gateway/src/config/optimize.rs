@@ -144,7 +144,7 @@ fn header_name(text: &str) -> Result<String, Fault> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     if text.is_empty() || !text.bytes().all(plain) {
         return Err(Fault::new(
-            format!("{text:?} is no header name that a proxy can carry over"),
+            format!("{text:?} is not a header name that a proxy can carry over"),
             "use letters, digits, `-` and `_`: \"X-Robots-Tag\"",
         ));
     }

@@ -13,7 +13,7 @@ use super::scalar::Fault;
 pub(super) fn absolute(text: &str, folder: &Path) -> Result<PathBuf, Fault> {
     if text.is_empty() || text.contains('\0') {
         return Err(Fault::new(
-            format!("{text:?} is no path"),
+            format!("{text:?} is not a path"),
             "write a path: \"/srv/media\"",
         ));
     }
@@ -32,7 +32,7 @@ pub(super) fn folder(text: &str, base: &Path) -> Result<PathBuf, Fault> {
     match fs::metadata(&path) {
         Ok(metadata) if metadata.is_dir() => Ok(path),
         Ok(_) => Err(Fault::new(
-            format!("{shown} is no folder"),
+            format!("{shown} is not a folder"),
             "name the folder that holds the files",
         )),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Fault::new(

@@ -148,7 +148,7 @@ fn check_name(name: &str) -> Result<(), Fault> {
         return Ok(());
     }
     Err(Fault::new(
-        format!("{name:?} is no name of a proxy"),
+        format!("{name:?} is not a name of a proxy"),
         "use letters, digits, `-`, `.` and `_`: [optimize.proxies.front]",
     ))
 }

@@ -37,9 +37,9 @@ impl Route {
 
     pub(super) fn read(text: &str) -> Result<Self, Fault> {
         check_characters(text)?;
-        matchit::Router::new()
-            .insert(text, ())
-            .map_err(|error| Fault::new(format!("`{text}` is no route: {error}"), mend(&error)))?;
+        matchit::Router::new().insert(text, ()).map_err(|error| {
+            Fault::new(format!("`{text}` is not a route: {error}"), help(&error))
+        })?;
         let parameters = parameters(text);
         let twice = parameters
             .iter()
@@ -77,7 +77,7 @@ fn check_characters(text: &str) -> Result<(), Fault> {
     {
         return Err(Fault::new(
             format!("{text:?} holds a character that no URL's path holds bare"),
-            "percent-encode it: `%20` for a blank, `%3F` for `?`, `%23` for `#`",
+            "percent-encode it: `%20` for a space, `%3F` for `?`, `%23` for `#`",
         ));
     }
     // Older routers wrote parameters so; axum 0.8 refuses them at start.
@@ -93,7 +93,7 @@ fn check_characters(text: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-fn mend(error: &matchit::InsertError) -> &'static str {
+fn help(error: &matchit::InsertError) -> &'static str {
     match error {
         matchit::InsertError::InvalidParamSegment => {
             "let one parameter end its segment: \"/files/{name}\", \"/v-{version}\""

@@ -185,8 +185,8 @@ fn read_source(table: &mut Table<'_>, storages: &Storages, stat: bool) -> Option
             table.parsed_at("storage", |text| storages.name(text).map(Source::Storage)),
         ),
     ];
-    let mend = "write exactly one of `source_url`, `source_dir` and `storage`";
-    exactly_one(table, found, "says which files it takes", mend)
+    let help = "write exactly one of `source_url`, `source_dir` and `storage`";
+    exactly_one(table, found, "says which files it takes", help)
 }
 
 fn read_destination(table: &mut Table<'_>) -> Option<At<Destination>> {
@@ -205,8 +205,8 @@ fn read_destination(table: &mut Table<'_>) -> Option<At<Destination>> {
             }),
         ),
     ];
-    let mend = "write exactly one of `destination_url` and `destination_dir`";
-    exactly_one(table, found, "says where the proxy finds them", mend)
+    let help = "write exactly one of `destination_url` and `destination_dir`";
+    exactly_one(table, found, "says where the proxy finds them", help)
 }
 
 /// The one key of several that is there; none and two are reported at the table.
@@ -214,7 +214,7 @@ fn exactly_one<T, const N: usize>(
     table: &Table<'_>,
     found: [(&str, Option<At<T>>); N],
     what: &str,
-    mend: &str,
+    help: &str,
 ) -> Option<At<T>> {
     let present: Vec<_> = found
         .iter()
@@ -222,13 +222,13 @@ fn exactly_one<T, const N: usize>(
         .filter(|key| table.has(key))
         .collect();
     match present.as_slice() {
-        [] => table.report(format!("no key of this rule {what}"), mend),
+        [] => table.report(format!("no key of this rule {what}"), help),
         [_] => {}
         several => {
             let keys = scalar::listing(several, "and");
             table.report(
                 format!("more than one key of this rule {what}: {keys}"),
-                mend,
+                help,
             );
             return None;
         }

@@ -1,4 +1,4 @@
-//! Refuses what a rule asks of a proxy that cannot do it, with the reason and the mend.
+//! Refuses what a rule asks of a proxy that cannot do it, with the reason and how to fix it.
 
 use std::ops::Range;
 
@@ -91,11 +91,11 @@ fn refused_keys(backend: BackendKind) -> Vec<(&'static str, Fault)> {
     };
     let no_rate = || {
         let message = format!("{name} cannot be told a rate for one download");
-        let mend = "take it out, or limit the rate in the proxy's own configuration";
-        ("limit_rate", Fault::new(message, mend))
+        let help = "take it out, or limit the rate in the proxy's own configuration";
+        ("limit_rate", Fault::new(message, help))
     };
-    let of_nginx = |key, mend: &str| {
-        let fault = Fault::new(format!("{name} has no such setting, only nginx has"), mend);
+    let of_nginx = |key, help: &str| {
+        let fault = Fault::new(format!("{name} has no such setting, only nginx has"), help);
         (key, fault)
     };
     let nginx_only = || {
@@ -116,7 +116,7 @@ fn refused_keys(backend: BackendKind) -> Vec<(&'static str, Fault)> {
     }
 }
 
-fn report(fit: &Fit<'_, '_>, span: &Range<usize>, message: String, mend: &str) {
+fn report(fit: &Fit<'_, '_>, span: &Range<usize>, message: String, help: &str) {
     let problem = Problem::new(span.clone(), message);
-    fit.table.source.report(problem.mend(mend));
+    fit.table.source.report(problem.with_help(help));
 }

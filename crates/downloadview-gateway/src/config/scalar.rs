@@ -1,4 +1,4 @@
-//! Understands single values: sizes, durations, names, header values; refuses with a mend.
+//! Understands single values: sizes, durations, names, header values; refuses with how to fix it.
 
 use std::env;
 use std::time::Duration;
@@ -11,14 +11,14 @@ use percent_encoding::percent_decode_str;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fault {
     pub(crate) message: String,
-    pub(crate) mend: String,
+    pub(crate) help: String,
 }
 
 impl Fault {
-    pub(crate) fn new(message: impl Into<String>, mend: impl Into<String>) -> Self {
+    pub(crate) fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self {
             message: message.into(),
-            mend: mend.into(),
+            help: help.into(),
         }
     }
 }
@@ -31,14 +31,14 @@ pub(crate) fn of_variable<T>(
     let value = env::var(name).map_err(|error| {
         let what = match error {
             env::VarError::NotPresent => "is not set",
-            env::VarError::NotUnicode(_) => "is no text",
+            env::VarError::NotUnicode(_) => "is not a text",
         };
-        let mend = "set it, to the same value wherever this file is used";
-        Fault::new(format!("the environment variable `{name}` {what}"), mend)
+        let help = "set it, to the same value wherever this file is used";
+        Fault::new(format!("the environment variable `{name}` {what}"), help)
     })?;
     read(&value).map_err(|fault| {
         let message = format!("in the environment variable `{name}`: {}", fault.message);
-        Fault::new(message, fault.mend)
+        Fault::new(message, fault.help)
     })
 }
 
@@ -52,7 +52,7 @@ pub(crate) fn size(text: &str) -> Result<u64, Fault> {
     ];
     number_with_unit(text, &UNITS).ok_or_else(|| {
         Fault::new(
-            format!("`{text}` is no size"),
+            format!("`{text}` is not a size"),
             "write a number of bytes, or a whole number of KiB, MiB or GiB: \"64KiB\"",
         )
     })
@@ -69,7 +69,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, Fault> {
     ];
     let milliseconds = number_with_unit(text, &UNITS).ok_or_else(|| {
         Fault::new(
-            format!("`{text}` is no duration"),
+            format!("`{text}` is not a duration"),
             "write a whole number with its unit, ms, s, m, h or d: \"60s\"",
         )
     })?;
@@ -113,11 +113,11 @@ pub(crate) fn one_of<T: Clone>(
             format!("use {}", listing(&words, "or")),
         ));
     }
-    let mend = match nearest(text, &words) {
+    let help = match nearest(text, &words) {
         Some(near) => format!("did you mean \"{near}\"?"),
         None => format!("use {}", listing(&words, "or")),
     };
-    Err(Fault::new(format!("unknown value `{text}`"), mend))
+    Err(Fault::new(format!("unknown value `{text}`"), help))
 }
 
 /// The name of a table `[{what}s.NAME]` that the file holds.
@@ -126,7 +126,7 @@ pub(crate) fn described(text: &str, names: &[String], what: &str) -> Result<Stri
         return Ok(text.to_owned());
     }
     let names: Vec<_> = names.iter().map(String::as_str).collect();
-    let mend = match nearest(text, &names) {
+    let help = match nearest(text, &names) {
         Some(near) => format!("did you mean \"{near}\"?"),
         None if names.is_empty() => format!("add a table [{what}s.{text}]"),
         None => format!(
@@ -134,17 +134,17 @@ pub(crate) fn described(text: &str, names: &[String], what: &str) -> Result<Stri
             listing(&names, "or")
         ),
     };
-    Err(Fault::new(format!("there is no {what} `{text}`"), mend))
+    Err(Fault::new(format!("there is no {what} `{text}`"), help))
 }
 
-/// The value of an HTTP header: visible ASCII and blanks inside.
+/// The value of an HTTP header: visible ASCII and spaces inside.
 pub(crate) fn header_value(text: &str) -> Result<HeaderValue, Fault> {
     let printable = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
     match HeaderValue::from_str(text) {
         Ok(value) if printable && !text.is_empty() && text.trim() == text => Ok(value),
         _ => Err(Fault::new(
-            format!("{text:?} is no header value"),
-            "use visible ASCII characters, without blanks at the ends",
+            format!("{text:?} is not a header value"),
+            "use visible ASCII characters, without spaces at the ends",
         )),
     }
 }
@@ -153,7 +153,7 @@ pub(crate) fn header_value(text: &str) -> Result<HeaderValue, Fault> {
 pub(crate) fn media_type(text: &str) -> Result<HeaderValue, Fault> {
     headers::media_type(text).ok_or_else(|| {
         Fault::new(
-            format!("{text:?} is no media type"),
+            format!("{text:?} is not a media type"),
             "write type/subtype: \"application/pdf\", \"text/plain; charset=utf-8\"",
         )
     })
@@ -163,7 +163,7 @@ pub(crate) fn media_type(text: &str) -> Result<HeaderValue, Fault> {
 pub(crate) fn coding(text: &str) -> Result<HeaderValue, Fault> {
     headers::content_coding(text).ok_or_else(|| {
         Fault::new(
-            format!("{text:?} is no content coding"),
+            format!("{text:?} is not a content coding"),
             "write one word: \"gzip\", \"br\", \"zstd\"",
         )
     })
@@ -176,7 +176,7 @@ pub(crate) fn charset(text: &str) -> Result<String, Fault> {
         return Ok(text.to_owned());
     }
     Err(Fault::new(
-        format!("{text:?} is no charset"),
+        format!("{text:?} is not a charset"),
         "write its name: \"utf-8\"",
     ))
 }
@@ -188,7 +188,7 @@ pub(crate) fn basename(text: &str) -> Result<String, Fault> {
         return Ok(text.to_owned());
     }
     Err(Fault::new(
-        format!("{text:?} is no file name"),
+        format!("{text:?} is not a file name"),
         "write a name without slashes and control characters: \"report.pdf\"",
     ))
 }
@@ -200,7 +200,7 @@ pub(crate) fn storage_name(text: &str) -> Result<String, Fault> {
         return Ok(text.to_owned());
     }
     Err(Fault::new(
-        format!("{text:?} is no name in a storage"),
+        format!("{text:?} is not a name in a storage"),
         "write it relative to the storage, without `..` and empty segments: \"reports/may.pdf\"",
     ))
 }
@@ -243,7 +243,7 @@ pub(crate) fn source_url(text: &str) -> Result<String, Fault> {
     };
     if !matches!(scheme, "http" | "https") {
         return Err(Fault::new(
-            format!("`{scheme}://` is no HTTP"),
+            format!("`{scheme}://` is not HTTP"),
             "start with `/`, `http://` or `https://`",
         ));
     }
@@ -317,7 +317,7 @@ fn prefix_characters(text: &str) -> Result<(), Fault> {
     if text.bytes().any(|byte| !byte.is_ascii_graphic()) {
         return Err(Fault::new(
             format!("{text:?} holds a character that no URL holds bare"),
-            "percent-encode it: `%20` for a blank",
+            "percent-encode it: `%20` for a space",
         ));
     }
     Ok(())

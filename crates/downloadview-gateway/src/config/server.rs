@@ -23,7 +23,7 @@ pub struct ServerSettings {
     /// Default: 60 s.
     pub write_timeout: Option<Duration>,
     /// How long one answer may take in all, however fast the client reads; `None` ("off") lets it take for ever.
-    /// Default: off, because a large file over a slow line is no attack.
+    /// Default: off, because a large file over a slow line is not an attack.
     pub download_timeout: Option<Duration>,
     /// Bytes of an answer that may wait in the process for one connection, at least 8 KiB; also the limit of a request's head.
     /// Default: 64 KiB.

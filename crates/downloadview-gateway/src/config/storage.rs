@@ -137,7 +137,7 @@ fn read_unreadable(value: &Value<'_>) -> Option<Unreadable> {
         404 => Ok(Unreadable::NotFound),
         403 => Ok(Unreadable::Forbidden),
         other => Err(Fault::new(
-            format!("{other} is no answer to an unreadable file"),
+            format!("{other} is not an answer to an unreadable file"),
             "use 404, as if it did not exist, or 403",
         )),
     })
@@ -161,6 +161,6 @@ pub(super) fn refuse_later_tables(file: &mut Table<'_>) {
     if let Some(value) = file.get("spool") {
         let message = "`spool` is not available in this version";
         let problem = Problem::new(value.span.clone(), message);
-        file.source.report(problem.mend("take the table out"));
+        file.source.report(problem.with_help("take the table out"));
     }
 }

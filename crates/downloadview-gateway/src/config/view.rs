@@ -254,8 +254,8 @@ fn only_parameter(table: &Table<'_>, route: &At<Route>, what: &str) -> Option<St
     };
     let message = format!("`{}` has {count}; exactly one {what}", route.value);
     let problem = super::error::Problem::new(route.span.clone(), message);
-    let mend = "end the route in `{*path}`, or in `{name}` for names without a slash";
-    table.source.report(problem.mend(mend));
+    let help = "end the route in `{*path}`, or in `{name}` for names without a slash";
+    table.source.report(problem.with_help(help));
     None
 }
 

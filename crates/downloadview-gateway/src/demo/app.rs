@@ -11,7 +11,7 @@ use downloadview::file::VirtualFile;
 use downloadview::optimize::Announced;
 use downloadview::storage::{LocalStorage, StorageName};
 use downloadview::view::{ObjectView, PathView, StorageView, VirtualView};
-use downloadview::{DownloadView, OptimizeLayer, Optimizer, Result, Rule};
+use downloadview::{BuildError, DownloadView, OptimizeLayer, Optimizer, Result, Rule};
 use downloadview_axum::view;
 use downloadview_sea_orm::{EntityView, ObjectViewExt as _};
 use http::request::Parts;
@@ -43,7 +43,7 @@ pub(super) fn app(files: &Files, db: &DatabaseConnection, secrets: &Secrets) -> 
 }
 
 /// For proxies that have internal locations: which one a file lies in.
-fn by_uri(backend: impl Backend, files: &Files) -> Result<Optimizer> {
+fn by_uri(backend: impl Backend, files: &Files) -> Result<Optimizer, BuildError> {
     Optimizer::builder(backend)
         .rule(Rule::dir(files.path("files")).to_uri("/_internal/files/"))
         .rule(Rule::url("/media/").to_uri("/_internal/media/"))
@@ -51,7 +51,7 @@ fn by_uri(backend: impl Backend, files: &Files) -> Result<Optimizer> {
 }
 
 /// For proxies that take paths: where the file lies.
-fn by_path(backend: impl Backend, files: &Files) -> Result<Optimizer> {
+fn by_path(backend: impl Backend, files: &Files) -> Result<Optimizer, BuildError> {
     Optimizer::builder(backend)
         .rule(Rule::dir(files.path("files")).to_path(files.path("files")))
         .rule(Rule::url("/media/").to_path(files.path("media")))

@@ -40,7 +40,7 @@ pub(super) struct Ticket {
 /// The application's answer, before a proxy made something of it.
 #[derive(Debug, Clone)]
 pub(super) struct Seen {
-    /// Who sends the bytes, as the layer decided; `None` for what is no download.
+    /// Who sends the bytes, as the layer decided; `None` for what is not a download.
     pub(super) outcome: Option<Outcome>,
     pub(super) status: StatusCode,
     /// The hand-off header as it goes over the wire.

@@ -206,8 +206,8 @@ TraceEnable Off
             None => Ok(of(first)),
             Some(other) => {
                 let message = format!("the rule of line {} has another `escaping`", first.line);
-                let mend = "write the same in both: it depends on the version of mod_xsendfile";
-                Err(self.front.refuse(other, message, mend))
+                let help = "write the same in both: it depends on the version of mod_xsendfile";
+                Err(self.front.refuse(other, message, help))
             }
         }
     }
@@ -226,7 +226,7 @@ TraceEnable Off
     fn quoted(&self, before: &str, path: &Path, after: &str) -> Result<String, ProxyConfigError> {
         let refuse = |reason| self.front.unwritable(path, LANGUAGE, reason);
         let Some(text) = path.to_str() else {
-            return Err(refuse("it is no UTF-8"));
+            return Err(refuse("it is not valid UTF-8"));
         };
         if text.contains("${") {
             return Err(refuse("`${` begins a variable and has no escape"));

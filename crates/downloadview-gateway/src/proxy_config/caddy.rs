@@ -235,7 +235,7 @@ handle_errors {{
     fn quoted(&self, before: &str, path: &Path) -> Result<String, ProxyConfigError> {
         let refuse = |reason| self.front.unwritable(path, LANGUAGE, reason);
         match path.to_str() {
-            None => Err(refuse("it is no UTF-8")),
+            None => Err(refuse("it is not valid UTF-8")),
             Some(text) if text.contains(char::is_control) => {
                 Err(refuse("it holds a control character"))
             }

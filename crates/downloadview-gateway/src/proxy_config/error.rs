@@ -1,4 +1,4 @@
-//! Why a proxy's configuration cannot be printed, with the mend.
+//! Why a proxy's configuration cannot be printed, with how to fix it.
 
 use std::path::PathBuf;
 
@@ -29,17 +29,17 @@ pub enum ProxyConfigError {
         backend: BackendKind,
     },
     /// Which announced proxy is meant is not clear, or there is none such.
-    #[error("{}: {message}; {mend}", file.display())]
+    #[error("{}: {message}; {help}", file.display())]
     Announced {
         /// The configuration file.
         file: PathBuf,
         /// What is wrong.
         message: String,
         /// What to do about it.
-        mend: String,
+        help: String,
     },
     /// The folder that a rule's files lie in is unknown, or the proxy cannot be confined to it.
-    #[error("{}:{line}: {message}; {mend}", file.display())]
+    #[error("{}:{line}: {message}; {help}", file.display())]
     Rule {
         /// The configuration file.
         file: PathBuf,
@@ -48,7 +48,7 @@ pub enum ProxyConfigError {
         /// What is wrong.
         message: String,
         /// What to do about it.
-        mend: String,
+        help: String,
     },
     /// A path cannot be written in the proxy's language.
     #[error("{}: {path:?} cannot be written in {language}: {reason}; use another path", file.display())]

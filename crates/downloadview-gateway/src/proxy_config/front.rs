@@ -153,18 +153,18 @@ impl<'a> Front<'a> {
         }
     }
 
-    /// What is wrong with one rule, and the mend.
+    /// What is wrong with one rule, and how to fix it.
     pub(super) fn refuse(
         &self,
         rule: &RuleConfig,
         message: String,
-        mend: impl Into<String>,
+        help: impl Into<String>,
     ) -> ProxyConfigError {
         ProxyConfigError::Rule {
             file: self.config.file.clone(),
             line: rule.line,
             message,
-            mend: mend.into(),
+            help: help.into(),
         }
     }
 }
@@ -175,12 +175,12 @@ fn announced<'a>(
     config: &'a Config,
     wanted: Option<&str>,
 ) -> Result<Option<(&'a str, &'a AnnouncedProxy)>, ProxyConfigError> {
-    let refuse = |message: String, mend: String| {
+    let refuse = |message: String, help: String| {
         let file = config.file.clone();
         Err(ProxyConfigError::Announced {
             file,
             message,
-            mend,
+            help,
         })
     };
     let kind = backend.name();

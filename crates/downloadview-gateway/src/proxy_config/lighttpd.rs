@@ -29,7 +29,7 @@ struct Writer<'a> {
 
 /// Lets every name that a file may have through to the gateway, which judges it itself.
 const NAMES: &str = "\
-# An encoded slash is part of a name, not the end of a folder; control bytes and bytes that are no UTF-8 may be
+# An encoded slash is part of a name, not the end of a folder; control bytes and bytes that are not valid UTF-8 may be
 # in a name too. The gateway judges names itself.
 server.http-parseopts = (
     \"url-path-2f-decode\" => \"disable\",
@@ -146,8 +146,8 @@ proxy.server = ( \"\" => ((
                 let message = format!(
                     "`destination_dir` {folder} leads through a symbolic link, and lighttpd refuses links anywhere in a path"
                 );
-                let mend = format!("write destination_dir = \"{real}\"");
-                return Err(self.front.refuse(docroot.rule, message, mend));
+                let help = format!("write destination_dir = \"{real}\"");
+                return Err(self.front.refuse(docroot.rule, message, help));
             }
             let folder = self.quoted(docroot.folder)?;
             text.push_str(&format!("        {folder},\n"));
@@ -172,7 +172,7 @@ proxy.server = ( \"\" => ((
     fn quoted(&self, path: &Path) -> Result<String, ProxyConfigError> {
         let refuse = |reason| self.front.unwritable(path, LANGUAGE, reason);
         match path.to_str() {
-            None => Err(refuse("it is no UTF-8")),
+            None => Err(refuse("it is not valid UTF-8")),
             Some(text) if text.contains(char::is_control) => {
                 Err(refuse("it holds a control character"))
             }

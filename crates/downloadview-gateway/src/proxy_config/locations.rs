@@ -36,14 +36,14 @@ pub(super) struct Location {
     pub(super) line: usize,
 }
 
-/// Why one rule gives no location: what is wrong, and the mend.
+/// Why one rule gives no location: what is wrong, and how to fix it.
 type Refusal = (String, &'static str);
 
 /// The locations that the rules name, each once, in the order of their paths.
 pub(super) fn locations(front: &Front<'_>) -> Result<Vec<Location>, ProxyConfigError> {
     let mut found: BTreeMap<String, Location> = BTreeMap::new();
     for rule in &front.rules {
-        let refuse = |(message, mend): Refusal| front.refuse(rule, message, mend);
+        let refuse = |(message, help): Refusal| front.refuse(rule, message, help);
         for location in of_rule(rule, front.backend, front.config).map_err(refuse)? {
             for other in found.values() {
                 contradiction(&location, other).map_or(Ok(()), |refusal| Err(refuse(refusal)))?;
@@ -145,7 +145,7 @@ fn decoded(rest: &str) -> Result<String, Refusal> {
     let decoded = percent_decode_str(rest).decode_utf8();
     decoded.map(Into::into).map_err(|_| {
         (
-            format!("`{rest}` is no UTF-8 when it is decoded"),
+            format!("`{rest}` is not valid UTF-8 when it is decoded"),
             "write `storage` or `source_dir` in the rule",
         )
     })

@@ -272,7 +272,7 @@ location ^~ {location_path} {{
     fn quoted(&self, before: &str, path: &Path, after: &str) -> Result<String, ProxyConfigError> {
         let refuse = |reason| self.front.unwritable(path, LANGUAGE, reason);
         let Some(text) = path.to_str() else {
-            return Err(refuse("it is no UTF-8"));
+            return Err(refuse("it is not valid UTF-8"));
         };
         if text.contains('$') {
             return Err(refuse("`$` begins a variable and has no escape"));

@@ -170,7 +170,7 @@ fn remove_stale(path: &Path) -> io::Result<()> {
     };
     let refuse = |what: &str| Err(io::Error::new(io::ErrorKind::AddrInUse, what.to_owned()));
     if !metadata.file_type().is_socket() {
-        return refuse("the path holds something that is no socket");
+        return refuse("the path holds something that is not a socket");
     }
     match net::UnixStream::connect(path) {
         Ok(_) => refuse("another process answers on this socket"),

@@ -77,7 +77,7 @@ impl Server {
     async fn try_connect(&self) -> io::Result<TcpStream> {
         match &self.address {
             Listen::Tcp(address) => TcpStream::connect(address).await,
-            Listen::Unix(path) => panic!("{} is no TCP address", path.display()),
+            Listen::Unix(path) => panic!("{} is not a TCP address", path.display()),
         }
     }
 
@@ -457,7 +457,7 @@ async fn refuses_a_path_that_holds_a_file() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the path holds something that is no socket"
+        "the path holds something that is not a socket"
     );
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
 }

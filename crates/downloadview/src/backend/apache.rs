@@ -3,7 +3,7 @@
 //! - **Header:** `X-Sendfile`, an absolute path below an `XSendFilePath`. mod_xsendfile 0.12, which
 //!   distributions ship, takes the bytes as they are ([`Escaping::Raw`]); 1.0 percent-decodes them
 //!   unless told not to ([`Escaping::Percent`]). The wrong one serves another file.
-//! - **Cannot carry**, raw: control bytes, a blank at the end. Strict: nothing.
+//! - **Cannot carry**, raw: control bytes, a space at the end. Strict: nothing.
 //! - **What survives:** every header of the application but `Content-Length` and
 //!   `Content-Encoding`; so a file that is stored compressed cannot be announced and is streamed.
 //! - **Status:** 200 only. On any other the header stays and the path reaches the client.

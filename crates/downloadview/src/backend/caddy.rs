@@ -4,7 +4,7 @@
 //! - **Header:** `X-Accel-Redirect`, a path below the `root` of the matching handler. Caddy 2.7 and
 //!   later percent-decode it ([`Escaping::Percent`]); 2.6, which Debian 12 ships, takes the bytes as they
 //!   are ([`Escaping::Raw`]). The wrong one serves another file.
-//! - **Cannot carry**, raw: control bytes, a blank at the end, `?`, which would start a query.
+//! - **Cannot carry**, raw: control bytes, a space at the end, `?`, which would start a query.
 //!   Strict: nothing.
 //! - **What survives:** what `copy_response_headers` names. A header that no matcher takes reaches the
 //!   client; generated configuration removes it.

@@ -42,7 +42,7 @@ pub enum Buffering {
 /// How long nginx's own cache may keep the answer: `X-Accel-Expires`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Expires {
-    /// Not at all: `0`. (`off` is no number and would be ignored.)
+    /// Not at all: `0`. (`off` is not a number and would be ignored.)
     Never,
     /// This long, in whole seconds.
     After(Duration),

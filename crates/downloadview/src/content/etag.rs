@@ -9,7 +9,7 @@ use http::HeaderValue;
 pub struct ETag(HeaderValue);
 
 impl ETag {
-    /// A strong tag around `opaque`; `None` if it holds a quote, a blank or a control character.
+    /// A strong tag around `opaque`; `None` if it holds a quote, a space or a control character.
     ///
     /// ```
     /// use downloadview::content::ETag;

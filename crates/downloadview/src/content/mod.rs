@@ -76,7 +76,7 @@ impl Content {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`] if it is no regular file, and what `fstat` reports.
+    /// [`Error::NotFound`] if it is not a regular file, and what `fstat` reports.
     #[cfg(feature = "fs")]
     pub fn from_file(file: std::fs::File) -> Result<Self> {
         Self::of_file(file, None)

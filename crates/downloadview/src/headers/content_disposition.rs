@@ -86,7 +86,7 @@ impl ContentDisposition {
 
     fn from_text(text: String) -> Self {
         let value = HeaderValue::from_maybe_shared(Bytes::from(text));
-        Self(value.expect("visible ASCII and blanks only"))
+        Self(value.expect("visible ASCII and spaces only"))
     }
 
     /// The value of the header.

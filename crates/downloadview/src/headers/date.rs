@@ -2,13 +2,13 @@
 //! weekday they claim, also before 1970.
 //!
 //! A date that is not understood makes its precondition vanish (13.1.3, 13.1.4), and with it what the
-//! client wanted to be protected from; so only what is no date at all is not understood.
+//! client wanted to be protected from; so only what is not a date at all is not understood.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use httpdate::parse_http_date;
 
-/// The time of an HTTP date; every time before 1970 is 1970. `None` if it is no date.
+/// The time of an HTTP date; every time before 1970 is 1970. `None` if it is not a date.
 pub(crate) fn http_date(text: &str) -> Option<SystemTime> {
     let text = text.trim();
     if let Ok(date) = parse_http_date(text) {

@@ -161,7 +161,7 @@ impl ConditionalRequest {
         current.is_some_and(|tag| strong(&tag) && value.as_bytes() == tag.as_str().as_bytes())
     }
 
-    /// An HTTP date; `None` for none, two, or what is no date (13.1.3: such a field is ignored).
+    /// An HTTP date; `None` for none, two, or what is not a date (13.1.3: such a field is ignored).
     fn date(&self, name: HeaderName) -> Option<SystemTime> {
         let mut values = self.headers.get_all(name).iter();
         let (Some(value), None) = (values.next(), values.next()) else {

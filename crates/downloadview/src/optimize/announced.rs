@@ -195,7 +195,7 @@ mod tests {
         for (name, secret) in [
             ("a", "short"),
             ("a", ""),
-            ("a", "with a blank in it, long"),
+            ("a", "with a space in it, long"),
             ("", SECRET),
             ("a b", SECRET),
             ("front", SECRET),

@@ -9,7 +9,7 @@ use super::decide::{Candidate, Plan, decide};
 use super::*;
 use crate::backend::{Apache, Backend, CannotCarry, Escaping, Nginx};
 use crate::content::{BoxFuture, Content, Metadata, Want};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::file::{File, Places, VirtualFile};
 use crate::response::{Download, DownloadResponse};
 use crate::rule::{Mismatch, Rule, Target, TargetKind};

@@ -95,7 +95,7 @@ pub(super) fn check_prefix(side: &str, prefix: &str) -> Result<(), String> {
     }
     if prefix.contains(['?', '#', '\\']) || prefix.chars().any(char::is_control) {
         return Err(format!(
-            "the {side} `{prefix}` holds a character that is no part of a path"
+            "the {side} `{prefix}` holds a character that is not part of a path"
         ));
     }
     Ok(())

@@ -57,7 +57,7 @@ pub struct LocalStorage {
 
 impl LocalStorage {
     /// The folder `root`, which must exist. Links are refused, unreadable files are 404, and there
-    /// is no base URL until set.
+    /// is not a base URL until set.
     ///
     /// # Errors
     ///

@@ -19,8 +19,8 @@ const STRICT: &AsciiSet = &NON_ALPHANUMERIC
 /// file's name is on most systems.
 ///
 /// Parsing is the only way to get one, and guarantees: no empty segment (so it is not absolute and
-/// ends in no slash), no `.` or `..`, no NUL. Everything else, blanks, `%`, line feeds, bytes that
-/// are no UTF-8, is a legal if unusual file name.
+/// ends in no slash), no `.` or `..`, no NUL. Everything else, spaces, `%`, line feeds, bytes that
+/// are not valid UTF-8, is a legal if unusual file name.
 ///
 /// ```
 /// use downloadview::storage::StorageName;
@@ -108,7 +108,7 @@ impl StorageName {
         self.0.split(|&b| b == b'/')
     }
 
-    /// The last segment as text for people; bytes that are no UTF-8 become U+FFFD.
+    /// The last segment as text for people; bytes that are not valid UTF-8 become U+FFFD.
     #[must_use]
     pub fn basename(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(self.segments().last().unwrap_or_default())

@@ -31,8 +31,8 @@ pub(super) async fn open(name: &str, config: &DatabaseConfig) -> Result<Arc<Data
             "database `{name}` at {} cannot be used: {reason}",
             config.url
         );
-        let mend = "check user, password, the name of the database and its options";
-        (config.span.clone(), message, mend.to_owned())
+        let help = "check user, password, the name of the database and its options";
+        (config.span.clone(), message, help.to_owned())
     };
     let pool = pool(config, &health)
         .await
@@ -133,7 +133,7 @@ fn mysql(options: &mut ConnectOptions, config: &DatabaseConfig, health: &Arc<Hea
     });
 }
 
-/// For servers, 0 is no limit at all.
+/// For servers, 0 means no limit.
 fn milliseconds(limit: Duration) -> u128 {
     limit.as_millis().clamp(1, i32::MAX as u128)
 }
@@ -156,7 +156,7 @@ async fn connect_once(url: &DatabaseUrl) -> Result<(), sqlx::Error> {
     }
 }
 
-/// Whether time alone may mend it. A failed TLS handshake is a matter of certificates, and a SQLite file that cannot be
+/// Whether time alone may fix it. A failed TLS handshake is a matter of certificates, and a SQLite file that cannot be
 /// opened now was there when the configuration was read.
 fn is_temporary(error: &Arc<sqlx::Error>) -> bool {
     let is_final = match &**error {

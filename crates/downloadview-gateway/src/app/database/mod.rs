@@ -65,7 +65,7 @@ pub(super) async fn records(config: &Config) -> Result<Vec<Option<Records>>, Con
     }
 }
 
-/// A place in the file, what is wrong there, and the mend.
+/// A place in the file, what is wrong there, and how to fix it.
 type Problem = (std::ops::Range<usize>, String, String);
 
 fn object(view: &ViewConfig) -> Option<(&ObjectConfig, &str)> {

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use downloadview::view::FindRecord;
-use downloadview::{Error, Result};
+use downloadview::{BuildError, Error, Result};
 use downloadview_sea_orm::{Table, TableError, TableRecord, TableRecords, is_stale};
 use http::request::Parts;
 use percent_encoding::percent_decode_str;
@@ -92,7 +92,7 @@ impl Records {
             Checked::Fits(records) => Some(Ok(Arc::clone(records))),
             Checked::Misfit(since, what) if since.elapsed() < PAUSE => {
                 let what = what.clone();
-                Some(Err(Error::Misconfigured { what }))
+                Some(Err(BuildError::new(what).into()))
             }
             Checked::NotYet | Checked::Misfit(..) => None,
         }
@@ -115,9 +115,8 @@ impl FindRecord for Records {
     async fn find(&self, request: &Parts) -> Result<Option<TableRecord>> {
         let database = &self.database;
         if database.health.is_down() {
-            return Err(Error::Unavailable {
-                source: io::Error::new(io::ErrorKind::NotConnected, "the database is down"),
-            });
+            let down = io::Error::new(io::ErrorKind::NotConnected, "the database is down");
+            return Err(Error::known_outage(down));
         }
         let mut found = pin!(self.look_up(request));
         let outcome = match tokio::time::timeout(database.query_timeout, found.as_mut()).await {
@@ -126,19 +125,20 @@ impl FindRecord for Records {
                 // Before the query is dropped at the end of this function, and its connection goes back to the pool.
                 database.health.suspect();
                 let late = "the database did not answer in time";
-                Err(Error::Unavailable {
-                    source: io::Error::new(io::ErrorKind::TimedOut, late),
-                })
+                Err(Error::unavailable(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    late,
+                )))
             }
         };
-        if let Err(Error::Unavailable { source }) = &outcome {
+        if let Err(Error::Unavailable { source, .. }) = &outcome {
             database.has_failed(source.to_string());
         }
         outcome
     }
 }
 
-/// The route's parameter as a text; what is no UTF-8 is in no row.
+/// The route's parameter as a text; what is not valid UTF-8 is in no row.
 pub(super) fn lookup(request: &Parts) -> Result<String> {
     let captured = request.extensions.get::<Captured>();
     let captured = captured.map_or("", |Captured(value)| value);

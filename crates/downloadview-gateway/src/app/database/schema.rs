@@ -90,32 +90,32 @@ fn problem(object: &ObjectConfig, database: &Database, error: &TableError) -> Pr
         } => {
             let (key, span) = place(object, *role);
             let known: Vec<_> = known.iter().map(String::as_str).collect();
-            let mend = match nearest(column, &known) {
+            let help = match nearest(column, &known) {
                 Some(near) => format!("did you mean \"{near}\"?"),
                 None => format!("it has {}", listing(&known, "and")),
             };
             let message = format!("`{key}`: table `{table}` has no column `{column}`");
-            (span, message, mend)
+            (span, message, help)
         }
         TableError::WrongType { role, wanted, .. } => {
             let (key, span) = place(object, *role);
-            let mend = format!("name a column that holds {wanted}");
-            (span, format!("`{key}`: {error}"), mend)
+            let help = format!("name a column that holds {wanted}");
+            (span, format!("`{key}`: {error}"), help)
         }
         TableError::NoTable { .. } => {
             let message = format!("`table`: database `{name}` has no table `{table}`");
-            let mend = "name one that it has and its user may read; one of another schema as \"schema.table\"";
-            (table.span.clone(), message, mend.to_owned())
+            let help = "name one that it has and its user may read; one of another schema as \"schema.table\"";
+            (table.span.clone(), message, help.to_owned())
         }
         error => {
             let message = format!("`table`: `{table}` cannot be read: {}", reason(error));
-            let mend = match database.url.kind() {
+            let help = match database.url.kind() {
                 DatabaseKind::Sqlite => {
                     "let the gateway's user read the file; in WAL mode it must write in its folder too"
                 }
                 _ => "let the database's user SELECT from it",
             };
-            (table.span.clone(), message, mend.to_owned())
+            (table.span.clone(), message, help.to_owned())
         }
     }
 }

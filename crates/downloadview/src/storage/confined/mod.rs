@@ -163,12 +163,11 @@ mod tests {
     fn text(root: &Root, symlinks: Symlinks, name: &str) -> Result<String> {
         let name = StorageName::parse(name).unwrap();
         let looked = root.look(&name, symlinks, Wait::ForDisk);
-        let read = root
-            .read(&name, symlinks, Wait::ForDisk)
-            .map_err(Error::from);
-        let text = read.and_then(|file| {
-            crate::content::Content::from_file(file.try_clone()?)?;
-            Ok(std::io::read_to_string(file)?)
+        let read = root.read(&name, symlinks, Wait::ForDisk);
+        let text = read.map_err(Error::of_file).and_then(|file| {
+            let again = file.try_clone().map_err(Error::of_file)?;
+            crate::content::Content::from_file(again)?;
+            std::io::read_to_string(file).map_err(Error::of_file)
         });
         assert_eq!(
             looked.is_ok(),
