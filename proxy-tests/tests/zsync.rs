@@ -3,22 +3,10 @@
 
 use std::fs;
 
-use proxy_tests::{Proxy, Server, Site, World};
+use proxy_tests::{Proxy, Server, Site, World, noise};
 
 const LENGTH: usize = 4 << 20;
 const PLACES: usize = 40;
-
-/// Bytes of which no block is like another.
-fn original() -> Vec<u8> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let words = std::iter::repeat_with(|| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state
-    });
-    words.take(LENGTH / 8).flat_map(u64::to_le_bytes).collect()
-}
 
 /// Changed in places that lie far apart, so that each is a range of its own.
 fn changed(mut content: Vec<u8>) -> Vec<u8> {
@@ -30,7 +18,7 @@ fn changed(mut content: Vec<u8>) -> Vec<u8> {
 
 #[track_caller]
 fn assert_fetches_the_changed_places(what: &str, site: &Site, server: &Server) {
-    let (old, new) = (original(), changed(original()));
+    let (old, new) = (noise(LENGTH), changed(noise(LENGTH)));
     site.write("client/old.bin", &old);
     site.write("media/new.bin", &new);
     let url = format!("http://{}/files/new.bin", server.address());
