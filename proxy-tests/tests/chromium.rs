@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::net::SocketAddr;
 
-use proxy_tests::{Proxy, Site, configuration};
+use proxy_tests::{Proxy, Site, announced, configuration};
 
 const GREEN: [u8; 3] = [0, 128, 0];
 const BLUE: [u8; 3] = [0, 0, 255];
@@ -60,8 +60,8 @@ fn colours(site: &Site, url: &str) -> [[u8; 3]; 2] {
     [at(50, 50), at(200, 90)]
 }
 
-fn site() -> Site {
-    let site = Site::new(&configuration(Proxy::Nginx));
+fn site(configuration: &str) -> Site {
+    let site = Site::new(configuration);
     let repaint = "document.getElementById('r').setAttribute('style', 'fill:red;background:red')";
     site.write("media/a.svg", drawing(repaint));
     site.write("media/a.html", page(repaint));
@@ -78,11 +78,18 @@ fn assert_shown_without_scripts(what: &str, site: &Site, address: SocketAddr) {
 
 #[test]
 fn chromium_shows_documents_with_their_styles_and_pictures_and_runs_no_script() {
-    let site = site();
-    let _gateway = site.start_gateway();
-    let front = site.start_proxy(Proxy::Nginx);
+    let delegated = site(&configuration(Proxy::Nginx));
+    let _gateway = delegated.start_gateway();
+    let front = delegated.start_proxy(Proxy::Nginx);
     // A script that may run repaints: else a page without one would prove nothing.
-    let local = format!("file://{}", site.path("media/a.html").display());
-    assert_ne!(colours(&site, &local)[1], GREEN, "the script does nothing");
-    assert_shown_without_scripts("through nginx", &site, front.address());
+    let local = format!("file://{}", delegated.path("media/a.html").display());
+    assert_ne!(
+        colours(&delegated, &local)[1],
+        GREEN,
+        "the script does nothing"
+    );
+    let streaming = site(&announced(&[Proxy::Nginx]));
+    let gateway = streaming.start_gateway();
+    assert_shown_without_scripts("directly", &streaming, gateway.address());
+    assert_shown_without_scripts("through nginx", &delegated, front.address());
 }
