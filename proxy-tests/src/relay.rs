@@ -1,4 +1,5 @@
-//! A relay before a server that can forget its connections without telling either side, as firewalls do.
+//! A relay before a server: keeps what both sides say, and can forget their connections without telling either, as
+//! firewalls do.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -27,6 +28,8 @@ struct State {
     ending: AtomicBool,
     /// Kept open, so that nobody is told of their end.
     forgotten: Mutex<Vec<TcpStream>>,
+    asked: Mutex<Vec<u8>>,
+    answered: Mutex<Vec<u8>>,
 }
 
 impl Relay {
@@ -43,6 +46,8 @@ impl Relay {
             generation: AtomicU64::new(0),
             ending: AtomicBool::new(false),
             forgotten: Mutex::default(),
+            asked: Mutex::default(),
+            answered: Mutex::default(),
         });
         let shared = Arc::clone(&state);
         thread::spawn(move || shared.listen(&listener));
@@ -53,6 +58,26 @@ impl Relay {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What clients have said so far. Connections at the same time are mixed, by reads.
+    #[must_use]
+    pub fn asked(&self) -> String {
+        String::from_utf8_lossy(
+            &self
+                .state
+                .asked
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
+        .into_owned()
+    }
+
+    /// What the server has said so far.
+    #[must_use]
+    pub fn answered(&self) -> Vec<u8> {
+        let answered = self.state.answered.lock();
+        answered.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Passes nothing on any more for the connections that there are. New ones are passed on.
@@ -88,16 +113,21 @@ impl State {
         server: &TcpStream,
     ) -> std::io::Result<()> {
         let generation = self.generation.load(Ordering::Acquire);
-        for (from, to) in [(client, server), (server, client)] {
+        for (from, to, is_asked) in [(client, server, true), (server, client, false)] {
             let (mut from, mut to) = (from.try_clone()?, to.try_clone()?);
             from.set_read_timeout(Some(GLANCE))?;
             let state = Arc::clone(self);
-            thread::spawn(move || state.pass(&mut from, &mut to, generation));
+            thread::spawn(move || state.pass(&mut from, &mut to, generation, is_asked));
         }
         Ok(())
     }
 
-    fn pass(&self, from: &mut TcpStream, to: &mut TcpStream, generation: u64) {
+    fn pass(&self, from: &mut TcpStream, to: &mut TcpStream, generation: u64, is_asked: bool) {
+        let transcript = if is_asked {
+            &self.asked
+        } else {
+            &self.answered
+        };
         let mut chunk = [0; 16 * 1024];
         while !self.ending.load(Ordering::Acquire) {
             let read = from.read(&mut chunk);
@@ -108,8 +138,15 @@ impl State {
             }
             match read {
                 Ok(0) => break,
-                Ok(count) if to.write_all(&chunk[..count]).is_err() => break,
-                Ok(_) => {}
+                Ok(count) => {
+                    // Before it is passed on: who has an answer finds the question here.
+                    let mut kept = transcript.lock().unwrap_or_else(PoisonError::into_inner);
+                    kept.extend_from_slice(&chunk[..count]);
+                    drop(kept);
+                    if to.write_all(&chunk[..count]).is_err() {
+                        break;
+                    }
+                }
                 Err(error)
                     if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
                 Err(_) => break,

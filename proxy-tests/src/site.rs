@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 use crate::app::ScriptedApp;
 use crate::carriage::reason_in;
+use crate::program::Program;
 use crate::proxy::Proxy;
 use crate::server::{Server, hand_over};
 use crate::{gateway, port};
@@ -26,6 +27,7 @@ const CONFIGURATION: &str = "downloadview.toml";
 /// downloadview.toml
 /// media/            the storage's root
 /// outside/          beside it, never to be served
+/// client/           where programs run
 /// ```
 #[derive(Debug)]
 pub struct Site {
@@ -296,6 +298,18 @@ impl Site {
     #[must_use]
     pub fn start_scripted_app(&self, answer: impl Into<Vec<u8>>) -> ScriptedApp {
         ScriptedApp::start(self.app, answer.into())
+    }
+
+    /// A program in the folder `client`, which is the home of all that run here. `package` is Debian's that brings it.
+    ///
+    /// # Panics
+    /// When the folder cannot be made.
+    #[must_use]
+    pub fn program(&self, name: &str, package: &'static str) -> Program {
+        let folder = self.path("client");
+        make_folder(&folder);
+        hand_over(&folder).expect("a folder can be given to the servers' user");
+        Program::new(name, package, &folder)
     }
 
     /// The gateway's address.

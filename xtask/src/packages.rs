@@ -79,6 +79,22 @@ const PACKAGES: &[Package] = &[
         debian: "python3-venv",
         evidence: Evidence::PythonEnvironments,
     },
+    Package {
+        debian: "curl",
+        evidence: Evidence::Program("curl"),
+    },
+    Package {
+        debian: "wget",
+        evidence: Evidence::Program("wget"),
+    },
+    Package {
+        debian: "python3-pip",
+        evidence: Evidence::File("/usr/bin/pip3"),
+    },
+    Package {
+        debian: "chromium",
+        evidence: Evidence::Program("chromium"),
+    },
 ];
 
 /// Nothing is removed: a MySQL server, with which MariaDB cannot live, is for the machine's owner to decide on.

@@ -109,7 +109,8 @@ fn is_plain(name: &str) -> bool {
         return false;
     };
     let unreserved = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
-    *first != b'.' && *last != b'.' && bytes.iter().all(unreserved) && !is_device(name)
+    let ends = *first != b'.' && *last != b'.';
+    ends && bytes.len() <= LONGEST && bytes.iter().all(unreserved) && !is_device(name)
 }
 
 /// The name that the client may see, in full Unicode.
@@ -382,6 +383,13 @@ mod tests {
         assert!(name.len() <= LONGEST);
         let header = attachment(&"x.".repeat(200));
         assert_eq!(header.len(), "attachment; filename=\"\"".len() + LONGEST);
+    }
+
+    #[test]
+    fn a_long_name_that_needs_no_other_change_is_cut_too() {
+        let header = attachment(&format!("{}.txt", "n".repeat(300)));
+        let name = "n".repeat(LONGEST - 4);
+        assert_eq!(header, format!("attachment; filename=\"{name}.txt\""));
     }
 
     proptest! {
