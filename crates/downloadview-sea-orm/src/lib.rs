@@ -32,7 +32,7 @@
 //!     .file(document::Column::File)
 //!     .basename(document::Column::Basename)
 //!     .size(document::Column::Size)
-//!     .modified(document::Column::Changed) // size and date known: nobody looks at the file
+//!     .modified(document::Column::Changed) // what HEAD, caches and resumed downloads go by
 //!     .filter(document::Column::Published.eq(true))
 //!     .column(document::Column::Owner)
 //!     .storage(media)?
@@ -49,9 +49,11 @@
 //! # }
 //! ```
 //!
-//! Each request is one statement, which selects the columns in use and binds the value looked for. What a row states is
-//! trusted. A row that cannot be right (a name that climbs out of the storage, a size below zero, a type that is no
-//! media type) is 404 and a line in the log; a database that does not answer is 503 with `Retry-After`.
+//! Each request is one statement, which selects the columns in use and binds the value looked for. What a row states of type,
+//! tag and date is trusted; whether there is such a file, and how long it is, the storage says. A name that cannot be one (it
+//! climbs out of the storage) is 404 and a line in the log. What else cannot be right (a type that is not a media type, a date
+//! that is not a date) is ignored, and logged once a minute for each column. A database that does not answer is 503 with
+//! `Retry-After`.
 //!
 //! [`Table`] does the same for tables that are known by name only, and checks the names against the schema.
 //!
