@@ -96,6 +96,6 @@ pub mod testing;
 pub use self::error::{BuildError, Error, Result};
 pub use self::file::File;
 pub use self::optimize::{OptimizeLayer, Optimizer};
-pub use self::response::{Download, DownloadBody, DownloadOptions, DownloadResponse};
+pub use self::response::{Download, DownloadBody, DownloadOptions, DownloadResponse, Refusal};
 pub use self::rule::Rule;
 pub use self::view::DownloadView;

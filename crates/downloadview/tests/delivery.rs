@@ -797,3 +797,103 @@ async fn no_answer_leaks_a_descriptor() {
     let _response = layered(nginx(rule), view, Request::get("/a.txt")).await;
     assert_eq!(open(), 0);
 }
+
+/// Whoever reads outcomes, a log or a test, must not have to know who sent the bytes.
+#[tokio::test]
+async fn outcomes_say_what_happened_behind_a_proxy_and_without() {
+    let (_dir, storage) = storage_of(&[("a.txt", "text")]);
+    let tag = get(StorageView::new(storage.clone()), "/a.txt").await;
+    let tag = tag.headers()[ETAG].to_str().unwrap().to_owned();
+    for (path, name, value, streamed, delegated) in [
+        (
+            "/a.txt",
+            "accept",
+            "*/*",
+            "streamed Some(Whole)",
+            "delegated None",
+        ),
+        (
+            "/a.txt",
+            "range",
+            "bytes=0-1",
+            "streamed Some(Range)",
+            "delegated None",
+        ),
+        (
+            "/a.txt",
+            "range",
+            "bytes=0-0,2-2",
+            "streamed Some(Ranges)",
+            "delegated None",
+        ),
+        (
+            "/a.txt",
+            "if-none-match",
+            &tag,
+            "not modified None",
+            "delegated None",
+        ),
+        (
+            "/a.txt",
+            "if-match",
+            "\"b\"",
+            "precondition failed None",
+            "delegated None",
+        ),
+        (
+            "/a.txt",
+            "range",
+            "bytes=9-",
+            "range not satisfiable None",
+            "delegated None",
+        ),
+        ("/none", "accept", "*/*", "not found None", "not found None"),
+    ] {
+        let rule = Rule::url("/media/").to_uri("/x/");
+        for (optimizer, expected) in [(Optimizer::none(), streamed), (nginx(rule), delegated)] {
+            let view = StorageView::new(storage.clone());
+            let request = Request::get(path).header(name, value);
+            let response = layered(optimizer, view, request).await;
+            let outcome = response.extensions().get::<Outcome>().unwrap();
+            let extent = match outcome {
+                Outcome::Streamed { extent, .. } => Some(extent),
+                _ => None,
+            };
+            let told = format!("{} {extent:?}", outcome.kind());
+            assert_eq!(told, expected, "{path} {name}: {value}");
+        }
+    }
+}
+
+/// A store of which the parts are fetched, and that is down.
+#[derive(Debug)]
+struct Down;
+
+impl Storage for Down {
+    fn look<'a>(&'a self, _: &'a StorageName) -> BoxFuture<'a, Result<Metadata>> {
+        Box::pin(std::future::ready(Ok(Metadata::new().with_size(100))))
+    }
+
+    fn open<'a>(&'a self, _: &'a StorageName, want: Want<'a>) -> BoxFuture<'a, Result<Content>> {
+        assert!(want.range().is_some());
+        let down = |_| async { Err(Error::unavailable(io::ErrorKind::ConnectionRefused.into())) };
+        let content = Content::ranged(Metadata::new().with_size(100), down);
+        Box::pin(std::future::ready(Ok(content)))
+    }
+}
+
+#[tokio::test]
+async fn a_part_that_cannot_be_had_is_503_and_no_cut_206() {
+    for range in ["bytes=0-9", "bytes=0-1,5-6", "bytes=0-"] {
+        let view = StorageView::new(Down).name(StorageName::parse("a").unwrap());
+        let request = Request::get("/a").header("range", range).body(()).unwrap();
+        let response = view.into_service().oneshot(request).await.unwrap();
+        assert_eq!(
+            response.status(),
+            StatusCode::SERVICE_UNAVAILABLE,
+            "{range}"
+        );
+        assert_eq!(response.headers()["retry-after"], "5");
+        assert!(!response.headers().contains_key("content-range"));
+    }
+}

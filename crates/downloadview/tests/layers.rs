@@ -9,7 +9,7 @@ use downloadview::file::VirtualFile;
 use downloadview::optimize::{Announced, Front, Outcome};
 use downloadview::storage::{MemoryStorage, StorageName};
 use downloadview::view::{StorageView, VirtualView};
-use downloadview::{DownloadBody, DownloadView as _, OptimizeLayer, Optimizer, Rule};
+use downloadview::{DownloadBody, DownloadView as _, OptimizeLayer, Optimizer, Refusal, Rule};
 use futures_util::stream;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
@@ -407,5 +407,58 @@ async fn trailers_of_a_handler_pass_without_hand_off_headers() {
         let trailers = body.trailers().expect("trailers").clone();
         let names: Vec<_> = trailers.keys().map(http::HeaderName::as_str).collect();
         assert_eq!(names, ["x-checksum"]);
+    }
+}
+
+fn page(word: &'static str) -> impl Fn(&Refusal) -> Option<Response<Bytes>> + Clone {
+    move |refusal| {
+        let text = format!("{word}: {} {}", refusal.status().as_u16(), refusal.reason());
+        let page = Response::builder()
+            .header("content-type", "text/html")
+            .header("x-accel-redirect", "/secret")
+            .body(text.into());
+        (refusal.status() != 412).then(|| page.expect("a page"))
+    }
+}
+
+#[tokio::test]
+async fn an_application_shows_error_pages_of_its_own() {
+    for (method, path, condition, status, text) in [
+        // The view finds no such name, the storage no such file; conditions and methods.
+        (
+            "GET",
+            "/a%00b",
+            "",
+            400,
+            "own: 400 not a file name: it holds a NUL byte",
+        ),
+        ("GET", "/none.txt", "", 404, "own: 404 Not Found"),
+        ("POST", "/a.txt", "", 405, "own: 405 Method Not Allowed"),
+        ("GET", "/a.txt", "\"other\"", 412, "Precondition Failed\n"),
+    ] {
+        let layer = OptimizeLayer::new(Optimizer::none()).error_pages(page("own"));
+        let mut request = Request::builder().method(method).uri(path);
+        if !condition.is_empty() {
+            request = request.header("if-match", condition);
+        }
+        let request = request.body(()).expect("a request");
+        let response = layer.layer(files()).oneshot(request).await;
+        let (got, headers, body) = sent(response.expect("infallible")).await;
+        assert_eq!((got.as_u16(), &*body), (status, text), "{method} {path}");
+        assert!(!headers.contains_key("x-accel-redirect"), "{headers:?}");
+        assert_eq!(headers["cache-control"], "no-store");
+    }
+}
+
+#[tokio::test]
+async fn of_two_error_pages_that_of_the_inner_layer_counts() {
+    for path in ["/a%00b", "/none.txt"] {
+        let service = ServiceBuilder::new()
+            .layer(OptimizeLayer::new(Optimizer::none()).error_pages(page("outer")))
+            .layer(OptimizeLayer::new(Optimizer::none()).error_pages(page("inner")))
+            .service(files());
+        let request = Request::get(path).body(()).expect("a request");
+        let (_, _, text) = sent(service.oneshot(request).await.expect("infallible")).await;
+        assert!(text.starts_with("inner: "), "{path}: {text}");
     }
 }

@@ -17,6 +17,7 @@ use http_body::Body;
 
 use super::answer::answer_parts;
 use super::layer::Told;
+use super::pages::ErrorPages;
 use super::{Asked, Front, Outcome, ResponseBody};
 use crate::content::BoxFuture;
 use crate::headers::hand_off;
@@ -29,12 +30,14 @@ pub(super) enum Duty {
     AddRules {
         front: Front,
         route: Option<Arc<str>>,
+        pages: ErrorPages,
     },
     /// This layer answers.
     Answer {
         front: Front,
         asked: Box<Asked>,
         told: Arc<Told>,
+        pages: ErrorPages,
     },
 }
 
@@ -43,6 +46,7 @@ pub(super) enum Duty {
 struct Added {
     fronts: Vec<Front>,
     route: Option<Arc<str>>,
+    pages: ErrorPages,
 }
 
 pin_project_lite::pin_project! {
@@ -78,19 +82,26 @@ where
         if this.duty.is_some() {
             let (mut head, body) = ready!(this.inner.poll(cx))?.into_parts();
             let duty = this.duty.take().expect("looked at above");
-            let (front, asked, download) = match duty {
-                Duty::AddRules { front, route } => {
-                    add_rules(&mut head, front, route);
-                    return Poll::Ready(Ok(passed_on(head, body)));
+            let (front, asked, download, pages) = match duty {
+                Duty::AddRules {
+                    front,
+                    route,
+                    pages,
+                } => {
+                    add_rules(&mut head, front, route, &pages);
+                    return Poll::Ready(Ok(passed_on(head, body, &pages)));
                 }
-                Duty::Answer { front, asked, told } => {
-                    match captured(&mut head, &body, &asked, &told) {
-                        Some(download) => (front, asked, download),
-                        None => return Poll::Ready(Ok(passed_on(head, body))),
-                    }
-                }
+                Duty::Answer {
+                    front,
+                    asked,
+                    told,
+                    pages,
+                } => match captured(&mut head, &body, &asked, &told) {
+                    Some(download) => (front, asked, download, pages),
+                    None => return Poll::Ready(Ok(passed_on(head, body, &pages))),
+                },
             };
-            *this.answering = Some(Box::pin(answer(asked, front, head, download)));
+            *this.answering = Some(Box::pin(answer(asked, front, head, download, pages)));
         }
         let answering = this.answering.as_mut().expect("polled after completion");
         let response = ready!(answering.as_mut().poll(cx));
@@ -98,17 +109,25 @@ where
     }
 }
 
-fn passed_on<B>(head: response::Parts, body: B) -> Response<ResponseBody<B>> {
-    Response::from_parts(head, ResponseBody::inner(body))
+/// A response that is no download: it goes on as it is, unless it is a refusal of this crate.
+fn passed_on<B>(head: response::Parts, body: B, pages: &ErrorPages) -> Response<ResponseBody<B>> {
+    let response = Response::from_parts(head, ResponseBody::inner(body));
+    pages.apply(response, ResponseBody::download)
 }
 
-fn add_rules(head: &mut response::Parts, front: Front, route: Option<Arc<str>>) {
+fn add_rules(
+    head: &mut response::Parts,
+    front: Front,
+    route: Option<Arc<str>>,
+    pages: &ErrorPages,
+) {
     if Download::of(&head.extensions).is_none() {
         return;
     }
     let added = head.extensions.get_or_insert_default::<Added>();
     added.fronts.push(front);
     added.route = added.route.take().or(route);
+    added.pages = std::mem::take(&mut added.pages).or(pages.clone());
 }
 
 /// The download of a response, if the response is still that of the download.
@@ -175,6 +194,7 @@ async fn answer(
     front: Front,
     mut head: response::Parts,
     download: Download,
+    mut pages: ErrorPages,
 ) -> Response<DownloadBody> {
     // For a layer further out that this one does not know of.
     let kept = download.clone();
@@ -182,6 +202,7 @@ async fn answer(
         None => answer_parts(&asked, std::slice::from_ref(&front), head, download).await,
         Some(mut added) => {
             asked.route = added.route.or(asked.route);
+            pages = added.pages.or(pages);
             added.fronts.push(front);
             answer_parts(&asked, &added.fronts, head, download).await
         }
@@ -189,5 +210,5 @@ async fn answer(
     if carries(response.body(), &kept) {
         response.extensions_mut().insert(kept);
     }
-    response
+    pages.apply(response, std::convert::identity)
 }

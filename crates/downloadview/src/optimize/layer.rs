@@ -3,11 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::Extensions;
+use bytes::Bytes;
+use http::{Extensions, Response};
 use tower_layer::Layer;
 
 use super::once::OncePerRoute;
+use super::pages::ErrorPages;
 use super::{Front, Optimize};
+use crate::response::Refusal;
 
 type RouteName = Arc<dyn Fn(&Extensions) -> Option<Arc<str>> + Send + Sync>;
 
@@ -34,6 +37,7 @@ type RouteName = Arc<dyn Fn(&Extensions) -> Option<Arc<str>> + Send + Sync>;
 #[doc(alias = "DownloadDecorator")]
 pub struct OptimizeLayer {
     pub(super) front: Front,
+    pub(super) pages: ErrorPages,
     route_name: Option<RouteName>,
     /// The routes whose handlers were told that their hand-off headers are removed.
     pub(super) told: Arc<Told>,
@@ -52,6 +56,7 @@ impl OptimizeLayer {
     pub fn new(front: impl Into<Front>) -> Self {
         Self {
             front: front.into(),
+            pages: ErrorPages::default(),
             route_name: None,
             told: Arc::default(),
         }
@@ -65,6 +70,36 @@ impl OptimizeLayer {
         route_name: impl Fn(&Extensions) -> Option<Arc<str>> + Send + Sync + 'static,
     ) -> Self {
         self.route_name = Some(Arc::new(route_name));
+        self
+    }
+
+    /// What clients see in place of a short plain text where there is no file: a page of the
+    /// application's own for 403, 404, 405, 412, 416, 500 and 503. `None` leaves the text.
+    ///
+    /// The status stays that of the refusal, and so do its headers (`Retry-After`, `Cache-Control:
+    /// no-store`), but for those that the page states itself. Of nested layers the page of the
+    /// innermost counts.
+    ///
+    /// ```
+    /// # fn layer(optimizer: downloadview::Optimizer) -> downloadview::OptimizeLayer {
+    /// use bytes::Bytes;
+    /// use downloadview::{OptimizeLayer, Refusal};
+    /// use http::{Response, header::CONTENT_TYPE};
+    ///
+    /// OptimizeLayer::new(optimizer).error_pages(|refusal: &Refusal| {
+    ///     let page = format!("<h1>{}</h1>{}", refusal.status(), refusal.reason());
+    ///     let page = Response::builder().header(CONTENT_TYPE, "text/html; charset=utf-8").body(page);
+    ///     page.ok().map(|page| page.map(Bytes::from))
+    /// })
+    /// # }
+    /// ```
+    #[must_use]
+    #[doc(alias = "file_not_found_response")]
+    pub fn error_pages(
+        mut self,
+        page: impl Fn(&Refusal) -> Option<Response<Bytes>> + Send + Sync + 'static,
+    ) -> Self {
+        self.pages = ErrorPages::new(page);
         self
     }
 

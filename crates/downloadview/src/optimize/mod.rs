@@ -22,6 +22,7 @@ mod layer;
 mod once;
 mod optimizer;
 mod outcome;
+mod pages;
 mod service;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -40,9 +40,14 @@ where
 
     fn call(&mut self, mut request: Request<ReqB>) -> Self::Future {
         let front = self.layer.front.clone();
+        let pages = self.layer.pages.clone();
         let route = self.layer.route_of(request.extensions());
         let duty = if request.extensions().get::<Deferred>().is_some() {
-            Duty::AddRules { front, route }
+            Duty::AddRules {
+                front,
+                route,
+                pages,
+            }
         } else {
             let mut asked = Asked::of(&mut request);
             asked.route = route;
@@ -51,6 +56,7 @@ where
                 front,
                 asked: Box::new(asked),
                 told: Arc::clone(&self.layer.told),
+                pages,
             }
         };
         ResponseFuture::new(self.inner.call(request), duty)

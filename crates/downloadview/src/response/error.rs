@@ -1,5 +1,7 @@
 //! Turns errors into responses that say what happened and nothing about the server.
 
+use std::borrow::Cow;
+
 use http::{HeaderValue, Response, StatusCode, header};
 
 use super::DownloadBody;
@@ -24,7 +26,7 @@ impl Error {
         };
         let mut response = match self {
             Self::InvalidName { .. } | Self::BadRequest { .. } => {
-                plain_text(status, &self.to_string())
+                plain_text(status, self.to_string())
             }
             _ => refusal(status),
         };
@@ -56,13 +58,36 @@ impl Error {
     }
 }
 
+/// In the extensions of a response: it is a refusal of this crate, with its short text for a body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    status: StatusCode,
+    reason: Cow<'static, str>,
+}
+
+impl Refusal {
+    /// The status of the answer.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Why there is no file, fit to be shown: the reason phrase of the status, or what is wrong with
+    /// the request.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+}
+
 /// The status and its reason phrase as a page.
 pub(crate) fn refusal(status: StatusCode) -> Response<DownloadBody> {
     plain_text(status, status.canonical_reason().unwrap_or("error"))
 }
 
 /// A line of text that no browser takes for anything else.
-fn plain_text(status: StatusCode, line: &str) -> Response<DownloadBody> {
+fn plain_text(status: StatusCode, line: impl Into<Cow<'static, str>>) -> Response<DownloadBody> {
+    let line = line.into();
     let mut response = Response::new(DownloadBody::full(format!("{line}\n")));
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -77,5 +102,7 @@ fn plain_text(status: StatusCode, line: &str) -> Response<DownloadBody> {
     // 404, 405 and 410 may be kept without being asked again; a permission may be given meanwhile.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(line.len() + 1));
+    let reason = line;
+    response.extensions_mut().insert(Refusal { status, reason });
     response
 }

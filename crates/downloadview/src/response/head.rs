@@ -129,6 +129,7 @@ pub(crate) fn refused(
     );
     let (of_refusal, body) = refusal.into_parts();
     head.status = of_refusal.status;
+    head.extensions.extend(of_refusal.extensions);
     for (name, value) in &of_refusal.headers {
         head.headers.insert(name, value.clone());
     }

@@ -12,6 +12,7 @@ use http::{HeaderName, HeaderValue, Response, header, response};
 
 pub use self::body::DownloadBody;
 pub(crate) use self::body::carries;
+pub use self::error::Refusal;
 pub(crate) use self::error::refusal;
 pub use self::options::DownloadOptions;
 pub(crate) use self::options::option_setters;

@@ -16,8 +16,8 @@ use crate::storage::{Storage, StorageName};
 
 /// A record that names a file and may describe it.
 ///
-/// Everything but the file has a default: unknown. What is stated is trusted, so that a proxy can
-/// be told without a look at the file.
+/// Everything but the file has a default: unknown. What is stated of name, type, tag and date is
+/// trusted; whether there is such a file, and how long it is, the storage says.
 pub trait FileRecord: Send + Sync + 'static {
     /// The file's name in the storage; `None` or empty if the record has no file: 404.
     #[doc(alias = "file_field")]
