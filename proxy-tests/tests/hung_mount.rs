@@ -20,7 +20,7 @@ fn start() -> (Site, Server, HungMount) {
 fn with_slow() -> String {
     let more = "\n[storages.slow]\nkind = \"local\"\nroot = \"slow\"\n\n[[views]]\nroute = \"/slow/{*path}\"\n\
         kind = \"storage\"\nstorage = \"slow\"\n\n[[views]]\nroute = \"/fixed\"\n\
-        kind = \"path\"\npath = \"slow/lost.txt\"\n\n[server]\nthreads = 1\nshutdown_timeout = \"1s\"\n";
+        kind = \"path\"\npath = \"slow/ready.txt\"\n\n[server]\nthreads = 1\nshutdown_timeout = \"1s\"\n";
     configuration(Proxy::Nginx) + more
 }
 
@@ -97,6 +97,8 @@ fn a_hung_mount_delays_no_other_storage_and_is_503() {
 #[test]
 fn a_fixed_file_on_a_hung_mount_delays_nothing_else_and_is_503() {
     let (_site, gateway, mount) = start();
+    assert_eq!(gateway.get("/fixed").text(), HungMount::READY);
+    mount.hang_wholly();
     let ended = Arc::new(AtomicUsize::new(0));
     let hung = ask(&gateway, &ended, |_| "/fixed".to_owned());
     wait("the first requests hang", || mount.held() > 0);
