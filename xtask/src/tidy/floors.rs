@@ -198,7 +198,7 @@ fn root_exports(library: &str) -> HashMap<String, String> {
 }
 
 /// `src/view/path.rs` is `["view", "path"]`, `src/view/mod.rs` is `["view"]`.
-fn module_path(src: &Path, file: &Path) -> Result<Vec<String>> {
+pub(super) fn module_path(src: &Path, file: &Path) -> Result<Vec<String>> {
     let relative = file
         .strip_prefix(src)
         .with_context(|| format!("{} is outside {}", file.display(), src.display()))?;
@@ -208,7 +208,7 @@ fn module_path(src: &Path, file: &Path) -> Result<Vec<String>> {
 }
 
 /// Tests too long for their file's end stand in a `tests.rs` beside it.
-fn is_test_module(module: &[String]) -> bool {
+pub(super) fn is_test_module(module: &[String]) -> bool {
     module.iter().any(|name| name == "tests")
 }
 

@@ -1,5 +1,6 @@
 //! `cargo xtask tidy`: house rules that no compiler knows, each violation with its place and how to fix it.
 
+mod circles;
 mod floors;
 mod habits;
 mod links;
@@ -16,6 +17,14 @@ use crate::command::root;
 /// The library's folder, whose rooms and floors are checked.
 const LIBRARY: &str = "crates/downloadview/src";
 
+/// The folders of which no two files may need each other.
+const CRATES: [&str; 4] = [
+    LIBRARY,
+    "crates/downloadview-axum/src",
+    "crates/downloadview-sea-orm/src",
+    "crates/downloadview-gateway/src",
+];
+
 /// Folders that hold nothing of ours.
 const FOREIGN: &[&str] = &["target", ".git", "node_modules"];
 
@@ -25,6 +34,9 @@ const FOREIGN: &[&str] = &["target", ".git", "node_modules"];
 /// When there is a violation, or a file cannot be read.
 pub(crate) fn run() -> Result<()> {
     let mut violations = floors::check(&root().join(LIBRARY))?;
+    for src in CRATES {
+        violations.extend(circles::check(&root().join(src))?);
+    }
     violations.extend(rooms::check(root())?);
     violations.extend(habits::check(root())?);
     violations.extend(links::check(root())?);

@@ -6,6 +6,7 @@
 //!
 //! With announced proxies, the view's rules and those of `[optimize]` each know every proxy and its secret.
 
+mod captured;
 mod database;
 mod host;
 mod mount;
@@ -23,7 +24,8 @@ use downloadview::{DownloadBody, Error, Result};
 use http::{Request, Response};
 use tower_service::Service;
 
-pub use self::mount::{Captured, Mounted};
+pub use self::captured::Captured;
+pub use self::mount::Mounted;
 pub use self::reloadable::Reloadable;
 use self::storage::Folders;
 use crate::config::Config;

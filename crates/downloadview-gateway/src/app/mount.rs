@@ -12,14 +12,11 @@ use downloadview::{DownloadBody, DownloadOptions, DownloadResponse, DownloadView
 use http::request::Parts;
 use http::{Request, Response};
 
+use super::captured::Captured;
 use super::database::Records;
 use super::optimizer;
 use super::storage::{Folders, Storages};
 use crate::config::{self, Config, StorageFileName, ViewConfig, ViewKind};
-
-/// The value of the route's parameter, as it stands in the URL; in the request's extensions.
-#[derive(Debug, Clone)]
-pub struct Captured(pub String);
 
 /// A view, and the rules of the proxies that may send its files.
 pub struct Mounted {

@@ -27,9 +27,11 @@ mod backend;
 mod check;
 mod database;
 mod database_url;
+mod ends;
 mod error;
 mod file;
 mod headers;
+mod known;
 mod listen;
 mod log;
 mod mask;
@@ -61,6 +63,7 @@ use toml::de::DeTable;
 pub use self::backend::BackendKind;
 pub use self::database::DatabaseConfig;
 pub use self::database_url::{DatabaseKind, DatabaseUrl};
+pub use self::ends::{Destination, Source};
 pub use self::error::{Colours, ConfigError, Problem};
 pub use self::headers::HeaderConfig;
 pub use self::listen::{Listen, ListenError};
@@ -69,7 +72,7 @@ pub use self::object::{Identifier, ObjectConfig, TableName};
 pub use self::optimize::{OptimizeConfig, Unmatched};
 pub use self::proxies::{AnnouncedProxy, Secret};
 pub use self::route::Route;
-pub use self::rule::{Destination, LimitRate, NginxRule, RuleConfig, Source};
+pub use self::rule::{LimitRate, NginxRule, RuleConfig};
 pub use self::server::ServerSettings;
 pub use self::storage::{LocalStorageConfig, StorageConfig, StorageKind, Symlinks, Unreadable};
 pub use self::view::{Disposition, StorageFileName, ViewConfig, ViewKind};
@@ -78,8 +81,8 @@ use self::database::Databases;
 pub(crate) use self::scalar::{listing, nearest};
 
 use self::file::Table;
+use self::known::Known;
 use self::storage::Storages;
-use self::view::Known;
 
 /// The whole file.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,9 +5,9 @@ use std::ops::Range;
 
 use super::error::Problem;
 use super::file::{At, Table};
+use super::known::Known;
 use super::route::Route;
 use super::scalar::Fault;
-use super::view::Known;
 
 /// Which row a request means, and what its columns say of the file. Whether table and columns exist is not known yet.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -67,7 +67,8 @@ impl OptimizeConfig {
         if understood {
             proxies::check_backend(&table, backend);
         }
-        let owner = RuleOwner::of(backend, &proxies);
+        let announced: Vec<_> = proxies.values().map(|proxy| proxy.backend).collect();
+        let owner = RuleOwner::of(backend, &announced);
         let rules = RuleConfig::read_all(&mut table, "[[optimize.rules]]", storages, owner);
         let keep_headers = table.get("keep_headers").map(|value| read_headers(&value));
         let add_headers = table.get("add_headers").and_then(|value| {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use downloadview::backend::Escaping;
 
 use super::backend::BackendKind;
+use super::ends::{Destination, Source};
 use super::file::{At, Table};
 use super::paths;
 use super::rule_check::{self, Fit};
@@ -33,28 +34,6 @@ pub struct RuleConfig {
     pub nginx: NginxRule,
     /// The line of the file where the rule starts, counted from 1.
     pub line: usize,
-}
-
-/// Which files a rule takes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Source {
-    /// `source_url`: files whose URL lies below this one. It ends in a slash and starts with one, or with `http(s)://`.
-    Url(String),
-    /// `source_dir`: local files below this folder, absolute.
-    Dir(PathBuf),
-    /// `storage`: the files of the storage of this name.
-    Storage(String),
-}
-
-/// Where the proxy finds the files of a rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Destination {
-    /// `destination_url`: below this internal location; starts and ends in a slash.
-    Url(String),
-    /// `destination_dir`: below this folder, absolute, as the proxy sees it.
-    Dir(PathBuf),
 }
 
 /// What a rule tells nginx beside the file's name. Default: nothing, so that nginx's configuration counts.

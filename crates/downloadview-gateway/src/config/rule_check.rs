@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use super::backend::BackendKind;
+use super::ends::{Destination, Source};
 use super::error::Problem;
 use super::file::{At, Table};
-use super::rule::{Destination, Source};
 use super::scalar::Fault;
 use super::storage::{StorageKind, Storages};
 

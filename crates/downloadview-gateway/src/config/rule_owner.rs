@@ -1,10 +1,7 @@
 //! Whose a rule is, and so which backend carries it out.
 
-use std::collections::BTreeMap;
-
 use super::backend::BackendKind;
 use super::file::Table;
-use super::proxies::AnnouncedProxy;
 use super::scalar::Fault;
 
 /// Whose rules are read, and so whose backend they have.
@@ -12,17 +9,17 @@ use super::scalar::Fault;
 pub(super) enum RuleOwner<'a> {
     /// The file's or a view's, where this is the backend of `[optimize]`.
     Config(BackendKind),
-    /// The file's or a view's, where these proxies are announced.
-    Announced(&'a BTreeMap<String, AnnouncedProxy>),
+    /// The file's or a view's, where proxies of these kinds are announced.
+    Announced(&'a [BackendKind]),
     /// An announced proxy's, which is this one.
     Proxy(BackendKind),
 }
 
 impl<'a> RuleOwner<'a> {
     /// The owner of rules that no announced proxy has for itself.
-    pub(super) fn of(backend: BackendKind, proxies: &'a BTreeMap<String, AnnouncedProxy>) -> Self {
+    pub(super) fn of(backend: BackendKind, announced: &'a [BackendKind]) -> Self {
         match backend {
-            BackendKind::Announced => Self::Announced(proxies),
+            BackendKind::Announced => Self::Announced(announced),
             backend => Self::Config(backend),
         }
     }
@@ -55,11 +52,11 @@ impl<'a> RuleOwner<'a> {
             );
                 None
             }
-            (Self::Announced(proxies), Some(value)) => value.parsed(|text| {
+            (Self::Announced(announced), Some(value)) => value.parsed(|text| {
                 let backend = BackendKind::read_proxy(text)?;
                 // A proxy with a mistake of its own is missing here.
                 let all_known = value.is_first_problem();
-                if all_known && !proxies.values().any(|proxy| proxy.backend == backend) {
+                if all_known && !announced.contains(&backend) {
                     return Err(Fault::new(
                         format!("no announced proxy is {text}, so nothing would use this rule"),
                         format!("add a table [optimize.proxies.NAME] with backend = \"{text}\""),

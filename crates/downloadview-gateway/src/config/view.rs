@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use http::HeaderValue;
 
-use super::database::Databases;
 use super::file::{At, Table};
 use super::headers::HeaderConfig;
+use super::known::Known;
 use super::object::ObjectConfig;
 use super::optimize::OptimizeConfig;
 use super::paths;
@@ -14,7 +14,6 @@ use super::route::Route;
 use super::rule::RuleConfig;
 use super::rule_owner::RuleOwner;
 use super::scalar::{basename, coding, header_value, media_type, one_of, storage_name};
-use super::storage::Storages;
 
 /// One view: a route and what is downloaded there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,13 +94,6 @@ pub enum Disposition {
     Inline,
 }
 
-/// What the other tables describe and a view may name.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Known<'a> {
-    pub(super) storages: &'a Storages,
-    pub(super) databases: &'a Databases,
-}
-
 impl ViewConfig {
     pub(super) fn read_all(
         file: &mut Table<'_>,
@@ -138,7 +130,9 @@ impl ViewConfig {
         let options = Options::read(&mut table);
         let headers = HeaderConfig::read_all(&mut table, "[views.headers]");
         let optimize = table.boolean("optimize").unwrap_or(true);
-        let owner = RuleOwner::of(config.backend, &config.proxies);
+        let announced = config.proxies.values();
+        let announced: Vec<_> = announced.map(|proxy| proxy.backend).collect();
+        let owner = RuleOwner::of(config.backend, &announced);
         let rules = RuleConfig::read_all(&mut table, "[[views.rules]]", known.storages, owner);
         check(&table, optimize, &rules);
         let line = table.source.line(&table.span);

@@ -6,7 +6,7 @@
 use std::io::Cursor;
 
 use axum::Router;
-use downloadview::backend::{Apache, Backend, Caddy, Escaping, Lighttpd, Nginx};
+use downloadview::backend::Backend;
 use downloadview::file::VirtualFile;
 use downloadview::optimize::Announced;
 use downloadview::storage::{LocalStorage, StorageName};
@@ -17,8 +17,9 @@ use downloadview_sea_orm::{EntityView, ObjectViewExt as _};
 use http::request::Parts;
 use sea_orm::DatabaseConnection;
 
+use super::backends::{apache, caddy, lighttpd, nginx};
 use super::documents::document::{self, Column};
-use super::files::{Files, HELLO};
+use super::files::{Files, HELLO, media};
 use super::fixed;
 use super::secrets::Secrets;
 use crate::cli::Proxy;
@@ -56,24 +57,6 @@ fn by_path(backend: impl Backend, files: &Files) -> Result<Optimizer, BuildError
         .rule(Rule::dir(files.path("files")).to_path(files.path("files")))
         .rule(Rule::url("/media/").to_path(files.path("media")))
         .build()
-}
-
-pub(super) fn nginx() -> Nginx {
-    Nginx::new()
-}
-
-/// As mod_xsendfile 0.12 reads names. All names here are the same in either escaping.
-pub(super) fn apache() -> Apache {
-    Apache::new().escaping(Escaping::Raw)
-}
-
-pub(super) fn lighttpd() -> Lighttpd {
-    Lighttpd::new()
-}
-
-/// As Caddy 2.6 reads names. All names here are the same in either escaping.
-pub(super) fn caddy() -> Caddy {
-    Caddy::new().escaping(Escaping::Raw)
 }
 
 fn routes(files: &Files, db: &DatabaseConnection) -> Result<Router> {
@@ -150,11 +133,6 @@ fn virtual_views() -> Router {
         .route_service("/virtual/text/", text.into_service())
         .route_service("/virtual/stringio/", reader.into_service())
         .route_service("/virtual/generated/", generated.into_service())
-}
-
-/// The storage, and the URL that rules know it by.
-pub(super) fn media(files: &Files) -> Result<LocalStorage> {
-    Ok(LocalStorage::new(files.path("media"))?.base_url("/media/"))
 }
 
 /// What follows the prefix that a view is nested under, as the name of a file.

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use clap::ValueEnum as _;
+use downloadview::storage::LocalStorage;
 use tempfile::TempDir;
 
 use super::programs;
@@ -121,4 +122,9 @@ pub(super) fn hand_over(path: &Path) -> io::Result<()> {
 /// Whether the proxies have to be started as somebody else.
 pub(super) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
+}
+
+/// The storage, and the URL that rules know it by.
+pub(super) fn media(files: &Files) -> downloadview::Result<LocalStorage> {
+    Ok(LocalStorage::new(files.path("media"))?.base_url("/media/"))
 }

@@ -21,8 +21,8 @@ use downloadview::{DownloadView, OptimizeLayer, Optimizer, Result, Rule};
 use downloadview_axum::{DownloadError, DownloadResponse, optimize};
 use tower::layer::util::Stack;
 
-use super::app::{apache, caddy, lighttpd, media, nginx};
-use super::files::Files;
+use super::backends::{apache, caddy, lighttpd, nginx};
+use super::files::{Files, media};
 use super::secrets::Secrets;
 use crate::cli::Proxy;
 

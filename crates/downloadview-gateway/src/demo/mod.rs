@@ -14,6 +14,7 @@
 //!    watches the application from inside.
 
 mod app;
+mod backends;
 mod client;
 mod documents;
 mod files;

@@ -14,6 +14,8 @@ mod local;
 mod metadata;
 #[cfg(feature = "fs")]
 mod open;
+#[cfg(feature = "fs")]
+mod purpose;
 mod range;
 mod stream;
 mod want;
@@ -36,7 +38,9 @@ pub(crate) use self::local::metadata_of_stat;
 pub use self::metadata::Metadata;
 pub(crate) use self::metadata::whole_seconds;
 #[cfg(feature = "fs")]
-pub(crate) use self::open::{FixedPath, Purpose, is_local, on_blocking_pool};
+pub(crate) use self::open::{FixedPath, is_local, on_blocking_pool};
+#[cfg(feature = "fs")]
+pub(crate) use self::purpose::Purpose;
 pub use self::range::ByteRange;
 pub use self::stream::ByteStream;
 pub use self::want::Want;

@@ -6,17 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Bulkhead, Content, Metadata, metadata_of};
+use super::local::metadata_of;
+use super::{Bulkhead, Content, Metadata, Purpose};
 use crate::error::{Error, Result};
-
-/// What an opened file is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    /// Its bytes.
-    Read,
-    /// Its metadata alone; no permission to read is needed where the system can tell them apart.
-    Look,
-}
 
 /// A path that the program itself chose; links in it are followed.
 ///
@@ -167,19 +159,6 @@ pub(crate) async fn on_blocking_pool<T: Send + 'static>(
             .await
             .unwrap_or_else(|stopped| Err(Error::other(stopped))),
         Err(_) => work(),
-    }
-}
-
-#[cfg(unix)]
-impl Purpose {
-    /// `O_NONBLOCK`, or a FIFO without a writer would hang the thread that opens it.
-    pub(crate) fn flags(self) -> rustix::fs::OFlags {
-        use rustix::fs::OFlags;
-        match self {
-            #[cfg(target_os = "linux")]
-            Self::Look => OFlags::PATH | OFlags::CLOEXEC,
-            _ => OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY,
-        }
     }
 }
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use http::{HeaderName, HeaderValue};
 use subtle::ConstantTimeEq as _;
 
-use super::decide::Candidate;
+use super::plan::Candidate;
 use super::{Optimizer, Reason};
 use crate::content::{ETag, Metadata};
 use crate::error::BuildError;

@@ -5,7 +5,8 @@
 
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header, response};
 
-use super::decide::{Candidate, Plan, decide, own_etag};
+use super::decide::{decide, own_etag};
+use super::plan::{Candidate, Plan};
 use super::{Asked, Front, Optimizer, Outcome, PROXY_HEADER, Trace};
 use crate::content::Metadata;
 use crate::delivery::deliver_parts;

@@ -12,47 +12,13 @@ use std::sync::Arc;
 
 use http::response;
 
+use super::plan::{Candidate, Plan};
 use super::{Asked, Front, Optimizer, Reason};
 use crate::backend::Backend;
 use crate::content::{ETag, Metadata};
 use crate::error::Error;
-use crate::file::Places;
-use crate::response::Download;
 use crate::response::head::{self, Facts};
 use crate::rule::{Mismatch, Rule, Target};
-
-/// A download, and where a proxy may find its file.
-pub(super) struct Candidate<'a> {
-    pub(super) download: &'a Download,
-    pub(super) places: Places,
-}
-
-impl<'a> Candidate<'a> {
-    pub(super) fn new(download: &'a Download) -> Self {
-        let places = download.file().places();
-        Self { download, places }
-    }
-
-    /// Why it is not delegated when no rule takes it.
-    fn unmatched(&self) -> Reason {
-        match self.places.is_empty() {
-            true => Reason::NoPathAndNoUrl,
-            false => Reason::NoRuleMatched,
-        }
-    }
-}
-
-/// What is to become of a download.
-pub(super) enum Plan {
-    /// The head is that of a hand-off to this backend.
-    HandOff {
-        rule: Arc<str>,
-        backend: Arc<dyn Backend>,
-        target: Target,
-    },
-    Stream(Reason),
-    Refuse(Reason),
-}
 
 /// A decision, and what it took.
 pub(super) struct Decision<'a> {

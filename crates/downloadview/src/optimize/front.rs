@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 
-use super::decide::Candidate;
+use super::plan::Candidate;
 use super::{Announced, Optimizer};
 use crate::content::{ETag, Metadata};
 

@@ -16,8 +16,8 @@ use http::{Method, Response, StatusCode, response};
 use http_body::Body;
 
 use super::answer::answer_parts;
-use super::layer::Told;
 use super::pages::ErrorPages;
+use super::settings::Told;
 use super::{Asked, Front, Outcome, ResponseBody};
 use crate::content::BoxFuture;
 use crate::headers::hand_off;

@@ -7,12 +7,10 @@ use bytes::Bytes;
 use http::{Extensions, Response};
 use tower_layer::Layer;
 
-use super::once::OncePerRoute;
 use super::pages::ErrorPages;
+use super::settings::Settings;
 use super::{Front, Optimize};
 use crate::response::Refusal;
-
-type RouteName = Arc<dyn Fn(&Extensions) -> Option<Arc<str>> + Send + Sync>;
 
 /// Delegates or streams every [`DownloadResponse`](crate::DownloadResponse) that passes; other
 /// responses only lose forged hand-off headers.
@@ -35,31 +33,13 @@ type RouteName = Arc<dyn Fn(&Extensions) -> Option<Arc<str>> + Send + Sync>;
 #[derive(Clone)]
 #[doc(alias = "BaseDownloadMiddleware")]
 #[doc(alias = "DownloadDecorator")]
-pub struct OptimizeLayer {
-    pub(super) front: Front,
-    pub(super) pages: ErrorPages,
-    route_name: Option<RouteName>,
-    /// The routes whose handlers were told that their hand-off headers are removed.
-    pub(super) told: Arc<Told>,
-}
-
-/// What is said once for each route of a layer.
-#[derive(Debug, Default)]
-pub(super) struct Told {
-    pub(super) forged: OncePerRoute,
-    pub(super) replaced: OncePerRoute,
-}
+pub struct OptimizeLayer(Settings);
 
 impl OptimizeLayer {
     /// A layer for one [`Optimizer`](super::Optimizer), or for [`Announced`](super::Announced)
     /// proxies that each request proves.
     pub fn new(front: impl Into<Front>) -> Self {
-        Self {
-            front: front.into(),
-            pages: ErrorPages::default(),
-            route_name: None,
-            told: Arc::default(),
-        }
+        Self(Settings::new(front.into()))
     }
 
     /// How to find the route of a request in its extensions, for the warnings that are given once
@@ -69,7 +49,7 @@ impl OptimizeLayer {
         mut self,
         route_name: impl Fn(&Extensions) -> Option<Arc<str>> + Send + Sync + 'static,
     ) -> Self {
-        self.route_name = Some(Arc::new(route_name));
+        self.0.route_name = Some(Arc::new(route_name));
         self
     }
 
@@ -99,13 +79,8 @@ impl OptimizeLayer {
         mut self,
         page: impl Fn(&Refusal) -> Option<Response<Bytes>> + Send + Sync + 'static,
     ) -> Self {
-        self.pages = ErrorPages::new(page);
+        self.0.pages = ErrorPages::new(page);
         self
-    }
-
-    pub(super) fn route_of(&self, extensions: &Extensions) -> Option<Arc<str>> {
-        let name = self.route_name.as_ref()?;
-        name(extensions)
     }
 }
 
@@ -113,14 +88,14 @@ impl<S> Layer<S> for OptimizeLayer {
     type Service = Optimize<S>;
 
     fn layer(&self, inner: S) -> Optimize<S> {
-        Optimize::new(inner, self.clone())
+        Optimize::new(inner, self.0.clone())
     }
 }
 
 impl fmt::Debug for OptimizeLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OptimizeLayer")
-            .field("front", &self.front)
+            .field("front", &self.0.front)
             .finish_non_exhaustive()
     }
 }

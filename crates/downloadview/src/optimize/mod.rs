@@ -23,7 +23,9 @@ mod once;
 mod optimizer;
 mod outcome;
 mod pages;
+mod plan;
 mod service;
+mod settings;
 #[cfg(test)]
 pub(crate) mod tests;
 mod trace;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use http::StatusCode;
 
 use super::Reason;
-use super::decide::{Candidate, Plan};
 use super::once::OncePerRoute;
+use super::plan::{Candidate, Plan};
 use crate::backend::Backend;
 use crate::content::{ETag, Metadata};
 use crate::error::BuildError;

@@ -9,19 +9,20 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::future::Duty;
-use super::{Asked, OptimizeLayer, ResponseBody, ResponseFuture};
+use super::settings::Settings;
+use super::{Asked, ResponseBody, ResponseFuture};
 use crate::response::Deferred;
 
-/// The service of [`OptimizeLayer`].
+/// The service of [`OptimizeLayer`](super::OptimizeLayer).
 #[derive(Clone, Debug)]
 pub struct Optimize<S> {
     inner: S,
-    layer: OptimizeLayer,
+    settings: Settings,
 }
 
 impl<S> Optimize<S> {
-    pub(super) fn new(inner: S, layer: OptimizeLayer) -> Self {
-        Self { inner, layer }
+    pub(super) fn new(inner: S, settings: Settings) -> Self {
+        Self { inner, settings }
     }
 }
 
@@ -39,9 +40,9 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqB>) -> Self::Future {
-        let front = self.layer.front.clone();
-        let pages = self.layer.pages.clone();
-        let route = self.layer.route_of(request.extensions());
+        let front = self.settings.front.clone();
+        let pages = self.settings.pages.clone();
+        let route = self.settings.route_of(request.extensions());
         let duty = if request.extensions().get::<Deferred>().is_some() {
             Duty::AddRules {
                 front,
@@ -55,7 +56,7 @@ where
             Duty::Answer {
                 front,
                 asked: Box::new(asked),
-                told: Arc::clone(&self.layer.told),
+                told: Arc::clone(&self.settings.told),
                 pages,
             }
         };

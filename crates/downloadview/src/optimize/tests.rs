@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use futures_util::FutureExt as _;
 use http::{StatusCode, header, response};
 
-use super::decide::{Candidate, Plan, decide};
+use super::decide::decide;
+use super::plan::{Candidate, Plan};
 use super::*;
 use crate::backend::{Apache, Backend, CannotCarry, Escaping, Nginx};
 use crate::content::{BoxFuture, Content, Metadata, Want};

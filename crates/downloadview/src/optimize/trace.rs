@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
-use super::decide::{Candidate, Decision};
+use super::decide::Decision;
+use super::plan::Candidate;
 use super::{Asked, Front, Reason};
 use crate::file::Places;
 use crate::rule::{Mismatch, Rule};
