@@ -13,18 +13,26 @@ use crate::config::{BackendKind, Listen};
 /// Each view of the file says what is downloaded at which path. Rules say which of these files the proxy in front
 /// delivers by itself; all others the gateway streams.
 #[derive(Debug, Parser)]
-#[command(name = "downloadview", version, after_help = AFTER_HELP, arg_required_else_help = true)]
+#[command(name = "downloadview", version, after_help = after_help(), arg_required_else_help = true)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
 }
 
-const AFTER_HELP: &str = "\
-Examples:
-  downloadview demo
+fn after_help() -> String {
+    let demo = match cfg!(feature = "demo") {
+        true => DEMO_EXAMPLE,
+        false => "",
+    };
+    format!("Examples:\n{demo}{AFTER_HELP}")
+}
+
+const DEMO_EXAMPLE: &str = "  downloadview demo
       Everything on this machine, to look at: http://127.0.0.1:8000/
-  downloadview serve --config downloadview.toml
+";
+
+const AFTER_HELP: &str = "  downloadview serve --config downloadview.toml
       The gateway. SIGTERM or SIGINT lets running downloads finish; a second one does not.
   downloadview explain --config downloadview.toml /files/report.pdf
       Which view, file, rule and header this request would get.
@@ -48,6 +56,7 @@ pub enum Command {
     #[command(after_help = PROXY_CONFIG_HELP)]
     ProxyConfig(ProxyConfigArgs),
     /// Run the demonstration: every kind of view, before each proxy that is installed
+    #[cfg(feature = "demo")]
     Demo(DemoArgs),
 }
 
@@ -122,6 +131,7 @@ pub struct ProxyConfigArgs {
 }
 
 /// Arguments of `demo`.
+#[cfg(feature = "demo")]
 #[derive(Debug, Args)]
 pub struct DemoArgs {
     /// Listen here; the proxies take the ports that follow
@@ -138,6 +148,7 @@ pub struct DemoArgs {
 }
 
 /// Which proxies the demonstration starts.
+#[cfg(feature = "demo")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Proxies {
     /// `auto`: those that are installed.
@@ -182,6 +193,7 @@ impl ValueEnum for Proxy {
     }
 }
 
+#[cfg(feature = "demo")]
 fn proxies(text: &str) -> Result<Proxies, String> {
     match text {
         "auto" => Ok(Proxies::Installed),

@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail};
 use clap::Parser;
 use downloadview_gateway::cli::{Cli, Command, ExplainArgs, ProxyConfigArgs};
 use downloadview_gateway::config::{BackendKind, Colours, Config, ConfigError, Listen};
+#[cfg(feature = "demo")]
 use downloadview_gateway::demo;
 use downloadview_gateway::explain::explain;
 use downloadview_gateway::logging;
@@ -31,6 +32,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::ProxyConfig(args) => print_proxy_config(args),
         Command::Serve(args) => serve(&Config::load(&args.config.file)?, args.listen),
         Command::Explain(args) => print_explanation(&args),
+        #[cfg(feature = "demo")]
         Command::Demo(args) => demo::run(&args),
         _ => bail!("this command is not built yet"),
     }

@@ -2,6 +2,8 @@
 //!
 //! Bytes, type, file name and hand-off value are those of the demo project of django-downloadview 2.5.0.
 
+#![cfg(feature = "demo")]
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

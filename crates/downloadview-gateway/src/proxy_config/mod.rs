@@ -19,6 +19,7 @@ mod words;
 
 pub use self::error::ProxyConfigError;
 use self::front::Front;
+#[cfg(feature = "demo")]
 pub(crate) use self::installed::find as find_program;
 pub use self::installed::{Installed, look};
 
