@@ -568,7 +568,7 @@ fn reports_single_values() {
     70:20 `content_encoding`: "gzip, br" is not a content coding
         -> write one word: "gzip", "br", "zstd"
     71:17 `cache_control`: "private\r\nX-Evil: 1" is not a header value
-        -> use visible ASCII characters, without spaces at the ends
+        -> use one or more visible ASCII characters, without spaces at the ends
     82:11 `storage`: there is no storage `archive`
         -> add a table [storages.archive], or use `media` or `notes`
     83:8 `name`: "/a.txt" is not a name in a storage
@@ -654,6 +654,9 @@ fn reports_headers_and_media_types() {
         "ETag = \"v1\"",
         "Content-Type = \"text/html\"",
         "\"a b\" = \"c\"",
+        "\"X'a\" = \"c\"",
+        "Proxy-Connection = \"close\"",
+        "x-a = \"1\"\nX-A = \"2\"",
         "Link = \"a\\nSet-Cookie: b\"",
         "Link = true",
         "Link = 5",
@@ -680,9 +683,15 @@ fn reports_headers_and_media_types() {
     2:16 `Content-Type`: Content-Type has a key of its own
         -> use the view's `content_type`
     2:9 `a b`: "a b" is not a header name
-        -> use letters, digits and `-`: X-Robots-Tag = "noindex"
+        -> use letters, digits, `-` and `_`: X-Robots-Tag = "noindex"
+    2:9 `X'a`: "X'a" is not a header name
+        -> use letters, digits, `-` and `_`: X-Robots-Tag = "noindex"
+    2:20 `Proxy-Connection`: Proxy-Connection follows from the file and the request
+        -> take it out
+    2:7 `x-a`: the table has this header in another spelling too
+        -> keep one of the two; several values stand in a list
     2:8 `Link`: "a\nSet-Cookie: b" is not a header value
-        -> use visible ASCII characters, without spaces at the ends
+        -> use one or more visible ASCII characters, without spaces at the ends
     2:8 `Link`: `true` is not a header value
         -> write the header's value, or false to leave the header out
     2:8 `Link`: expected a string, found an integer

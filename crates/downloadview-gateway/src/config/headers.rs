@@ -18,7 +18,7 @@ pub struct HeaderConfig {
 }
 
 /// What the answer says of itself, whatever anybody states.
-const OF_THE_ANSWER: [&str; 12] = [
+const OF_THE_ANSWER: [&str; 13] = [
     "accept-ranges",
     "connection",
     "content-length",
@@ -27,6 +27,7 @@ const OF_THE_ANSWER: [&str; 12] = [
     "etag",
     "keep-alive",
     "last-modified",
+    "proxy-connection",
     "te",
     "trailer",
     "transfer-encoding",
@@ -48,15 +49,27 @@ impl HeaderConfig {
         let Some(headers) = headers else {
             return Vec::new();
         };
-        let read = headers.values().filter_map(|(name, value)| {
-            let known = value.understood(header_name(name))?;
-            Some(Self {
-                name: known,
-                spelling: name.to_owned(),
-                values: values(&value)?,
-            })
-        });
-        read.collect()
+        let mut read: Vec<Self> = Vec::new();
+        for (spelling, value) in headers.values() {
+            let Some(name) = value.understood(header_name(spelling)) else {
+                continue;
+            };
+            if read.iter().any(|known| known.name == name) {
+                let message = "the table has this header in another spelling too";
+                value.refuse(Fault::new(
+                    message,
+                    "keep one of the two; several values stand in a list",
+                ));
+                continue;
+            }
+            let spelling = spelling.to_owned();
+            read.extend(values(&value).map(|values| Self {
+                name,
+                spelling,
+                values,
+            }));
+        }
+        read
     }
 }
 
@@ -77,11 +90,14 @@ fn values(value: &Value<'_>) -> Option<Vec<HeaderValue>> {
     Some(vec![value.parsed(header_value)?])
 }
 
+/// Plain, because the name stands in the configuration of proxies too.
 fn header_name(text: &str) -> Result<HeaderName, Fault> {
-    let name = HeaderName::try_from(text).map_err(|_| {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    let name = HeaderName::try_from(text).ok();
+    let name = name.filter(|_| text.bytes().all(plain)).ok_or_else(|| {
         Fault::new(
             format!("{text:?} is not a header name"),
-            "use letters, digits and `-`: X-Robots-Tag = \"noindex\"",
+            "use letters, digits, `-` and `_`: X-Robots-Tag = \"noindex\"",
         )
     })?;
     if is_hand_off(&name) {

@@ -144,7 +144,7 @@ pub(crate) fn header_value(text: &str) -> Result<HeaderValue, Fault> {
         Ok(value) if printable && !text.is_empty() && text.trim() == text => Ok(value),
         _ => Err(Fault::new(
             format!("{text:?} is not a header value"),
-            "use visible ASCII characters, without spaces at the ends",
+            "use one or more visible ASCII characters, without spaces at the ends",
         )),
     }
 }
