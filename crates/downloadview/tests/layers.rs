@@ -4,15 +4,16 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use downloadview::backend::{Apache, Nginx};
+use downloadview::backend::{Apache, Backend, CannotCarry, HandOff, Nginx, percent_encoded};
 use downloadview::file::VirtualFile;
 use downloadview::optimize::{Announced, Front, Outcome};
+use downloadview::rule::{Target, TargetKind};
 use downloadview::storage::{MemoryStorage, StorageName};
 use downloadview::view::{StorageView, VirtualView};
 use downloadview::{DownloadBody, DownloadView as _, OptimizeLayer, Optimizer, Refusal, Rule};
 use futures_util::stream;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt as _, Empty, Full, Limited, StreamBody};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt};
@@ -460,5 +461,59 @@ async fn of_two_error_pages_that_of_the_inner_layer_counts() {
         let request = Request::get(path).body(()).expect("a request");
         let (_, _, text) = sent(service.oneshot(request).await.expect("infallible")).await;
         assert!(text.starts_with("inner: "), "{path}: {text}");
+    }
+}
+
+/// A proxy of which this crate knows nothing but what its backend says.
+#[derive(Debug)]
+struct Courier;
+
+impl Backend for Courier {
+    fn name(&self) -> &'static str {
+        "courier"
+    }
+
+    fn accepts(&self) -> TargetKind {
+        TargetKind::Uri
+    }
+
+    fn hand_off_headers(&self) -> Vec<HeaderName> {
+        vec![HeaderName::from_static("x-courier-file")]
+    }
+
+    fn hand_off(&self, target: &Target, _: &HeaderMap) -> Result<HandOff, CannotCarry> {
+        let uri = target.to_uri().expect("checked when built");
+        let name = HeaderName::from_static("x-courier-file");
+        Ok(HandOff::new(name, percent_encoded(&uri)))
+    }
+}
+
+#[tokio::test]
+async fn the_header_of_a_backend_from_elsewhere_cannot_be_forged() {
+    let name = HeaderName::from_static("x-courier-file");
+    for (source, expected) in [("/media/", Some("/x/a.txt")), ("/elsewhere/", None)] {
+        let courier = Optimizer::builder(Courier).rule(Rule::url(source).to_uri("/x/"));
+        let layer = OptimizeLayer::new(courier.build().expect("valid"));
+        let view = view().header(name.clone(), "/etc/passwd").into_service();
+        let request = Request::get("/a.txt").body(()).expect("a request");
+        let response = layer
+            .layer(view)
+            .oneshot(request)
+            .await
+            .expect("infallible");
+        let told: Vec<_> = response.headers().get_all(&name).iter().collect();
+        assert_eq!(told, expected.into_iter().collect::<Vec<_>>(), "{source}");
+
+        let handler = tower::service_fn(|_: Request<()>| async {
+            let response = Response::builder().header("x-courier-file", "/etc/passwd");
+            Ok::<_, Infallible>(response.body(Empty::<Bytes>::new()).expect("a response"))
+        });
+        let request = Request::get("/a.txt").body(()).expect("a request");
+        let response = layer
+            .layer(handler)
+            .oneshot(request)
+            .await
+            .expect("infallible");
+        assert!(!response.headers().contains_key(&name));
     }
 }

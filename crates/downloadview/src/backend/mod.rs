@@ -10,7 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 pub use self::apache::Apache;
 pub use self::caddy::Caddy;
@@ -28,6 +28,8 @@ use crate::storage::strict;
 /// use downloadview::rule::{Target, TargetKind};
 /// use http::{HeaderMap, HeaderName};
 ///
+/// const SEND: HeaderName = HeaderName::from_static("x-carrier-send");
+///
 /// /// A proxy that takes a percent-encoded path in a header of its own.
 /// #[derive(Debug)]
 /// struct Carrier;
@@ -41,13 +43,22 @@ use crate::storage::strict;
 ///         TargetKind::Path
 ///     }
 ///
+///     fn hand_off_headers(&self) -> Vec<HeaderName> {
+///         vec![SEND]
+///     }
+///
 ///     fn hand_off(&self, target: &Target, _: &HeaderMap) -> Result<HandOff, CannotCarry> {
 ///         let why = "carrier takes a path";
 ///         let path = target.to_path_bytes().ok_or(CannotCarry { why })?;
-///         let header = HeaderName::from_static("x-carrier-send");
-///         Ok(HandOff::new(header, percent_encoded(&path)))
+///         Ok(HandOff::new(SEND, percent_encoded(&path)))
 ///     }
 /// }
+///
+/// // The answer is a plain 200 with `Content-Length: 0` and this header, whatever was asked: ranges and
+/// // conditions are the proxy's.
+/// let rule = downloadview::Rule::dir("/srv/media").to_path("/srv/media");
+/// let optimizer = downloadview::Optimizer::builder(Carrier).rule(rule).build()?;
+/// # Ok::<(), downloadview::BuildError>(())
 /// ```
 pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// The name in logs, configuration and errors: `nginx`.
@@ -61,6 +72,14 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// can be trusted, so that a download begun through one can be resumed from the other.
     fn own_etag(&self, _metadata: &Metadata) -> Option<ETag> {
         None
+    }
+
+    /// The names of the headers by which it is told what to send, for a proxy that this crate does not
+    /// know: from a handler, a view or another server they would be a forged hand-off, and are removed
+    /// by a layer with this backend. Default: none beside
+    /// [those that are known](crate::headers::hand_off::is_hand_off).
+    fn hand_off_headers(&self) -> Vec<HeaderName> {
+        Vec::new()
     }
 
     /// The headers that hand `target` to the proxy. `headers` are those of the answer, with what is
@@ -142,6 +161,10 @@ impl<B: Backend + ?Sized> Backend for Arc<B> {
 
     fn own_etag(&self, metadata: &Metadata) -> Option<ETag> {
         (**self).own_etag(metadata)
+    }
+
+    fn hand_off_headers(&self) -> Vec<HeaderName> {
+        (**self).hand_off_headers()
     }
 
     fn hand_off(&self, target: &Target, headers: &HeaderMap) -> Result<HandOff, CannotCarry> {

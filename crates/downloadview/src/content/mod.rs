@@ -99,7 +99,8 @@ impl Content {
     }
 
     /// A content whose parts are fetched by `read`, called once for each part (a store that takes
-    /// ranges). `metadata` must state the size, or no range is offered.
+    /// ranges), and not for an empty content. `metadata` must state the size: without it no range is
+    /// offered, and `read` is called once, with a range that ends at `u64::MAX`.
     ///
     /// What `read` fails with before it has a stream becomes the status of the answer
     /// ([`Error::Unavailable`]: 503); what the stream fails with later ends the connection.
@@ -107,18 +108,26 @@ impl Content {
     /// ```
     /// use downloadview::content::{ByteRange, ByteStream, Content, Metadata};
     ///
-    /// async fn fetch(part: ByteRange) -> downloadview::Result<ByteStream> {
-    ///     Ok(ByteStream::from_bytes(vec![b'x'; part.len() as usize]))
+    /// use std::sync::Arc;
+    ///
+    /// async fn fetch(key: Arc<str>, part: ByteRange) -> downloadview::Result<ByteStream> {
+    ///     Ok(ByteStream::from_bytes(vec![b'x'; part.len() as usize])) // of the object `key`
     /// }
-    /// let content = Content::ranged(Metadata::new().with_size(1 << 40), fetch);
+    /// let key: Arc<str> = "reports/2026.pdf".into();
+    /// let read = move |part| fetch(Arc::clone(&key), part);
+    /// let content = Content::ranged(Metadata::new().with_size(1 << 40), read);
     /// ```
     pub fn ranged<F, Fut>(metadata: Metadata, read: F) -> Self
     where
         F: Fn(ByteRange) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<ByteStream>> + Send + 'static,
     {
+        let metadata = match metadata.size() {
+            Some(_) => metadata.with_ranges(),
+            None => metadata,
+        };
         Self {
-            metadata: metadata.with_ranges(),
+            metadata,
             source: Source::Ranged(Box::new(move |part| Box::pin(read(part)))),
         }
     }

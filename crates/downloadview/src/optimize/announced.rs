@@ -11,7 +11,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use subtle::ConstantTimeEq as _;
 
 use super::plan::Candidate;
@@ -110,6 +110,13 @@ impl Announced {
         let mut proxies = self.proxies.iter();
         let proxy = proxies.find(|proxy| proxy.name.as_bytes() == name)?;
         bool::from(proxy.secret.ct_eq(secret)).then_some(proxy)
+    }
+
+    /// Removes hand-off headers that only the proxies' backends know.
+    pub(super) fn strip(&self, headers: &mut HeaderMap) {
+        for proxy in &self.proxies {
+            proxy.optimizer.strip(headers);
+        }
     }
 
     /// The tag that the first proxy with a tag of its own states for the file. All others, and the

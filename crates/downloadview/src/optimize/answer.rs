@@ -46,6 +46,9 @@ pub(super) async fn answer_parts(
     mut head: response::Parts,
     download: Download,
 ) -> Response<DownloadBody> {
+    for front in fronts {
+        front.strip(&mut head.headers);
+    }
     vary(fronts, &mut head.headers);
     let status = head.status;
     let candidate = Candidate::new(&download);

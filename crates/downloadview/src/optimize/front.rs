@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
 
 use super::plan::Candidate;
 use super::{Announced, Optimizer};
@@ -26,6 +26,14 @@ impl Front {
         match self {
             Self::Fixed(optimizer) => optimizer,
             Self::Announced(announced) => announced.optimizer(announcement),
+        }
+    }
+
+    /// Removes hand-off headers that only its backends know.
+    pub(super) fn strip(&self, headers: &mut HeaderMap) {
+        match self {
+            Self::Fixed(optimizer) => optimizer.strip(headers),
+            Self::Announced(announced) => announced.strip(headers),
         }
     }
 

@@ -88,6 +88,7 @@ where
                     route,
                     pages,
                 } => {
+                    front.strip(&mut head.headers);
                     add_rules(&mut head, front, route, &pages);
                     return Poll::Ready(Ok(passed_on(head, body, &pages)));
                 }
@@ -96,10 +97,13 @@ where
                     asked,
                     told,
                     pages,
-                } => match captured(&mut head, &body, &asked, &told) {
-                    Some(download) => (front, asked, download, pages),
-                    None => return Poll::Ready(Ok(passed_on(head, body, &pages))),
-                },
+                } => {
+                    front.strip(&mut head.headers);
+                    match captured(&mut head, &body, &asked, &told) {
+                        Some(download) => (front, asked, download, pages),
+                        None => return Poll::Ready(Ok(passed_on(head, body, &pages))),
+                    }
+                }
             };
             *this.answering = Some(Box::pin(answer(asked, front, head, download, pages)));
         }

@@ -54,7 +54,7 @@ impl OptimizeLayer {
     }
 
     /// What clients see in place of a short plain text where there is no file: a page of the
-    /// application's own for 403, 404, 405, 412, 416, 500 and 503. `None` leaves the text.
+    /// application's own for 400, 403, 404, 405, 412, 416, 500 and 503. `None` leaves the text.
     ///
     /// The status stays that of the refusal, and so do its headers (`Retry-After`, `Cache-Control:
     /// no-store`), but for those that the page states itself. Of nested layers the page of the

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::StatusCode;
+use http::{HeaderMap, HeaderName, StatusCode};
 
 use super::Reason;
 use super::once::OncePerRoute;
@@ -41,6 +41,8 @@ pub enum Unmatched {
 pub struct Optimizer {
     rules: Vec<(Rule, Arc<dyn Backend>)>,
     unmatched: Unmatched,
+    /// Hand-off headers of backends that this crate does not know.
+    foreign: Vec<HeaderName>,
     /// Why there are no rules, if that is meant to be.
     without_rules: Option<Reason>,
     warned: Warned,
@@ -91,7 +93,10 @@ impl OptimizerBuilder {
         for (rule, backend) in &self.rules {
             rule.check(backend.name(), backend.accepts())?;
         }
+        let foreign = self.rules.iter();
+        let foreign = foreign.flat_map(|(_, backend)| backend.hand_off_headers());
         Ok(Optimizer {
+            foreign: foreign.collect(),
             rules: self.rules,
             unmatched: self.unmatched,
             without_rules: None,
@@ -121,9 +126,17 @@ impl Optimizer {
     pub(super) fn without_rules(reason: Reason) -> Self {
         Self {
             rules: Vec::new(),
+            foreign: Vec::new(),
             unmatched: Unmatched::Stream,
             without_rules: Some(reason),
             warned: Warned::default(),
+        }
+    }
+
+    /// Removes hand-off headers of its backends that nobody else knows.
+    pub(super) fn strip(&self, headers: &mut HeaderMap) {
+        for name in &self.foreign {
+            headers.remove(name);
         }
     }
 

@@ -111,7 +111,10 @@ pub(crate) fn delegate<E>(
     write(&mut head.headers, &TABLE, Kind::Delegated, facts);
     let hand_off = ask(&head.headers)?;
     write(&mut head.headers, &VALIDATORS, Kind::Delegated, facts);
-    head.headers.extend(hand_off);
+    // In the place of any that came from elsewhere.
+    for (name, value) in hand_off {
+        head.headers.insert(name, value);
+    }
     head.status = StatusCode::OK;
     Ok(())
 }
