@@ -1,11 +1,11 @@
 //! An application that answers with given bytes and keeps what it was asked: shows what a proxy makes of either.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Listens on a thread of its own until dropped. Each connection carries one request and one answer.
 #[derive(Debug)]
@@ -22,9 +22,24 @@ struct State {
     ending: AtomicBool,
 }
 
+/// Another process may still hold a port on which it no longer answers: it is waited for.
+fn bind(address: SocketAddr) -> TcpListener {
+    let started = Instant::now();
+    loop {
+        match TcpListener::bind(address) {
+            Err(error) if error.kind() == ErrorKind::AddrInUse && started.elapsed() < DEADLINE => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            bound => return bound.expect("a free port can be bound"),
+        }
+    }
+}
+
+const DEADLINE: Duration = Duration::from_secs(10);
+
 impl ScriptedApp {
     pub(crate) fn start(address: SocketAddr, answer: Vec<u8>) -> Self {
-        let listener = TcpListener::bind(address).expect("a free port can be bound");
+        let listener = bind(address);
         let state = Arc::new(State {
             answer,
             requests: Mutex::default(),
