@@ -1471,3 +1471,19 @@ fn refuses_an_announced_proxy_that_is_not_clear() {
     error: FOLDER/downloadview.toml: there is no announced proxy `front`, the file announces none; leave --proxy out
     "#);
 }
+
+#[test]
+fn headers_of_the_file_are_carried_over_but_for_those_that_the_proxy_keeps_anyway() {
+    let tables = format!(
+        "{}\n[headers]\nX-Own = \"a\"\nSet-Cookie = \"a=b\"\nExpires = \"0\"\n",
+        media_rule("storage = \"media\"\ndestination_url = \"/_internal/media/\"")
+    );
+    let text = printed(&["media"], &tables, &Options::default());
+    assert!(
+        text.contains("add_header X-Own $upstream_http_x_own"),
+        "{text}"
+    );
+    for name in ["add_header Set-Cookie", "add_header Expires"] {
+        assert!(!text.contains(name), "{name} in {text}");
+    }
+}

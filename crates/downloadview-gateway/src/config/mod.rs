@@ -78,6 +78,7 @@ pub use self::storage::{LocalStorageConfig, StorageConfig, StorageKind, Symlinks
 pub use self::view::{Disposition, StorageFileName, ViewConfig, ViewKind};
 
 use self::database::Databases;
+pub(crate) use self::optimize::can_be_kept;
 pub(crate) use self::scalar::{listing, nearest};
 
 use self::file::Table;

@@ -118,6 +118,11 @@ fn read_headers(value: &Value<'_>) -> Vec<String> {
         .collect()
 }
 
+/// Whether a proxy's configuration has to carry a header over, and may.
+pub(crate) fn can_be_kept(name: &str) -> bool {
+    header_name(name).is_ok()
+}
+
 /// A header that a proxy's configuration may carry over.
 fn header_name(text: &str) -> Result<String, Fault> {
     /// Said by the proxy of the file that it sends; a second value would contradict it.

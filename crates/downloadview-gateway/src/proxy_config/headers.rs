@@ -1,7 +1,7 @@
 //! The headers that all proxies treat alike: those that pass between proxy and application only, and those of the
 //! gateway's answer that must reach the client with the file.
 
-use crate::config::Config;
+use crate::config::{Config, can_be_kept};
 
 /// Request headers that mean something between a proxy and an application; a client must not send them. The
 /// announcement is set in their place where the proxy announces itself.
@@ -53,7 +53,9 @@ pub(super) const ALWAYS_KEPT: [(&str, bool); 6] = [
 /// first spelling.
 pub(super) fn also_kept<'a>(config: &'a Config, named: &[&str]) -> Vec<&'a str> {
     let mut kept: Vec<&str> = Vec::new();
+    // Of those some are kept by every proxy, and would be sent twice.
     let stated = config.stated_headers().map(|header| &header.spelling);
+    let stated = stated.filter(|name| can_be_kept(name));
     for name in config.optimize.keep_headers.iter().chain(stated) {
         let known = |other: &&str| other.eq_ignore_ascii_case(name);
         if !named.iter().any(known) && !kept.iter().any(known) {

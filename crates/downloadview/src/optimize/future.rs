@@ -113,7 +113,7 @@ where
     }
 }
 
-/// A response that is no download: it goes on as it is, unless it is a refusal of this crate.
+/// A response that is not a download: it goes on as it is, unless it is a refusal of this crate.
 fn passed_on<B>(head: response::Parts, body: B, pages: &ErrorPages) -> Response<ResponseBody<B>> {
     let response = Response::from_parts(head, ResponseBody::inner(body));
     pages.apply(response, ResponseBody::download)
