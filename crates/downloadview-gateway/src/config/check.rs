@@ -1,11 +1,8 @@
 //! Checks what no table can check alone: routes that overlap, and routes that a proxy hides.
 
-use super::backend::BackendKind;
-use super::ends::Destination;
-use super::error::Problem;
-use super::file::{At, Source};
-use super::optimize::OptimizeConfig;
-use super::rule::RuleConfig;
+use super::optimize::{BackendKind, Destination, OptimizeConfig, RuleConfig};
+use super::reader::Problem;
+use super::reader::{At, Source};
 use super::view::ViewConfig;
 
 /// Reports two views whose routes no router can hold together.

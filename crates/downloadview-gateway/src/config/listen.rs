@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::paths;
-use super::scalar::Fault;
+use super::reader::paths;
+use super::reader::scalar::Fault;
 
 /// Where connections are accepted, written `127.0.0.1:8000` or `unix:/run/downloadview.sock`.
 #[derive(Debug, Clone, PartialEq, Eq)]

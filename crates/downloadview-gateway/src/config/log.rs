@@ -2,8 +2,8 @@
 
 use tracing_subscriber::filter::EnvFilter;
 
-use super::file::Table;
-use super::scalar::{Fault, one_of};
+use super::reader::Table;
+use super::reader::scalar::{Fault, one_of};
 
 /// How much is logged, and in which form.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use downloadview::headers::MediaTypes;
 
-use super::file::{Table, Value};
-use super::scalar::Fault;
+use super::reader::scalar::Fault;
+use super::reader::{Table, Value};
 
 /// Reads the table; without it, the library's own types and text in UTF-8.
 pub(super) fn read(file: &mut Table<'_>) -> Arc<MediaTypes> {

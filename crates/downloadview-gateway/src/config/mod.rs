@@ -1,9 +1,9 @@
 //! The configuration file: read, checked, and turned into plain types.
 //!
-//! 1. `file` walks the TOML tables key by key and keeps the place of every value;
-//! 2. each table has a file of its own here, which holds the type and its reader;
+//! 1. `reader` walks the TOML tables key by key and keeps the place of every value;
+//! 2. each table has a file or a folder of its own here, which holds the type and its reader;
 //! 3. `check` looks across tables;
-//! 4. `error` shows all mistakes of one run, each with line, column, excerpt and help.
+//! 4. `reader::error` shows all mistakes of one run, each with line, column, excerpt and help.
 //!
 //! Nothing of the file is used before all of it was understood. Paths are absolute afterwards; names of storages
 //! are known to exist; header values, routes, sizes and durations have been parsed.
@@ -23,28 +23,13 @@
 //! # Ok::<(), downloadview_gateway::config::ConfigError>(())
 //! ```
 
-mod backend;
 mod check;
 mod database;
-mod database_url;
-mod ends;
-mod error;
-mod file;
-mod headers;
-mod known;
 mod listen;
 mod log;
-mod mask;
 mod media_types;
-mod object;
 mod optimize;
-mod paths;
-mod proxies;
-mod route;
-mod rule;
-mod rule_check;
-mod rule_owner;
-mod scalar;
+mod reader;
 mod server;
 mod storage;
 mod view;
@@ -60,30 +45,28 @@ use downloadview::headers::MediaTypes;
 
 use toml::de::DeTable;
 
-pub use self::backend::BackendKind;
-pub use self::database::DatabaseConfig;
-pub use self::database_url::{DatabaseKind, DatabaseUrl};
-pub use self::ends::{Destination, Source};
-pub use self::error::{Colours, ConfigError, Problem};
-pub use self::headers::HeaderConfig;
+pub use self::database::{DatabaseConfig, DatabaseKind, DatabaseUrl};
 pub use self::listen::{Listen, ListenError};
 pub use self::log::{LogFormat, LogSettings};
-pub use self::object::{Identifier, ObjectConfig, TableName};
-pub use self::optimize::{OptimizeConfig, Unmatched};
-pub use self::proxies::{AnnouncedProxy, Secret};
-pub use self::route::Route;
-pub use self::rule::{LimitRate, NginxRule, RuleConfig};
+pub use self::optimize::{
+    AnnouncedProxy, BackendKind, Destination, LimitRate, NginxRule, OptimizeConfig, RuleConfig,
+    Secret, Source, Unmatched,
+};
+pub use self::reader::{Colours, ConfigError, Problem};
 pub use self::server::ServerSettings;
 pub use self::storage::{LocalStorageConfig, StorageConfig, StorageKind, Symlinks, Unreadable};
-pub use self::view::{Disposition, StorageFileName, ViewConfig, ViewKind};
+pub use self::view::{
+    Disposition, HeaderConfig, Identifier, ObjectConfig, Route, StorageFileName, TableName,
+    ViewConfig, ViewKind,
+};
 
 use self::database::Databases;
 pub(crate) use self::optimize::can_be_kept;
-pub(crate) use self::scalar::{listing, nearest};
+pub(crate) use self::reader::scalar::{listing, nearest};
 
-use self::file::Table;
-use self::known::Known;
+use self::reader::{Table, mask_lines};
 use self::storage::Storages;
+use self::view::Known;
 
 /// The whole file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,12 +121,12 @@ impl Config {
             let problems = errors.iter().map(|error| syntax_problem(text, error));
             return Err(ConfigError::invalid(
                 file,
-                mask::lines(text),
+                mask_lines(text),
                 problems.collect(),
             ));
         }
         let folder = folder_of(file);
-        let source = file::Source::new(text, &folder);
+        let source = reader::Source::new(text, &folder);
         let span = 0..0;
         let table = Table::new(&source, "the file", span, document.get_ref());
         let config = Self::read(table, file);

@@ -4,8 +4,8 @@ use std::num::NonZeroUsize;
 use std::thread;
 use std::time::Duration;
 
-use super::file::{Table, Value};
-use super::scalar::{Fault, duration, or_off, positive_duration, size};
+use super::reader::scalar::{Fault, duration, or_off, positive_duration, size};
+use super::reader::{Table, Value};
 
 /// Limits of the HTTP listener.
 #[derive(Debug, Clone, PartialEq, Eq)]

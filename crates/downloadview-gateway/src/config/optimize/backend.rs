@@ -1,6 +1,6 @@
 //! The words that name proxies: which there are, and what kind of destination each takes.
 
-use super::scalar::{Fault, one_of};
+use crate::config::reader::scalar::{Fault, one_of};
 
 /// A proxy that delivers files for the gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

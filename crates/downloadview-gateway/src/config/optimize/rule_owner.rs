@@ -1,12 +1,12 @@
 //! Whose a rule is, and so which backend carries it out.
 
 use super::backend::BackendKind;
-use super::file::Table;
-use super::scalar::Fault;
+use crate::config::reader::Table;
+use crate::config::reader::scalar::Fault;
 
 /// Whose rules are read, and so whose backend they have.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum RuleOwner<'a> {
+pub(crate) enum RuleOwner<'a> {
     /// The file's or a view's, where this is the backend of `[optimize]`.
     Config(BackendKind),
     /// The file's or a view's, where proxies of these kinds are announced.
@@ -17,7 +17,7 @@ pub(super) enum RuleOwner<'a> {
 
 impl<'a> RuleOwner<'a> {
     /// The owner of rules that no announced proxy has for itself.
-    pub(super) fn of(backend: BackendKind, announced: &'a [BackendKind]) -> Self {
+    pub(crate) fn of(backend: BackendKind, announced: &'a [BackendKind]) -> Self {
         match backend {
             BackendKind::Announced => Self::Announced(announced),
             backend => Self::Config(backend),
@@ -25,7 +25,7 @@ impl<'a> RuleOwner<'a> {
     }
 
     /// The backend of a rule that names none.
-    pub(super) fn default_backend(self) -> BackendKind {
+    pub(crate) fn default_backend(self) -> BackendKind {
         match self {
             Self::Config(backend) | Self::Proxy(backend) => backend,
             Self::Announced(_) => BackendKind::Announced,
@@ -33,7 +33,7 @@ impl<'a> RuleOwner<'a> {
     }
 
     /// The backend that the rule names, or has because it is a proxy's.
-    pub(super) fn read_backend(self, table: &mut Table<'_>) -> Option<BackendKind> {
+    pub(crate) fn read_backend(self, table: &mut Table<'_>) -> Option<BackendKind> {
         let value = table.get("backend");
         match (self, value) {
             (Self::Proxy(backend), None) => Some(backend),

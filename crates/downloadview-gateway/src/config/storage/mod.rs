@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::error::Problem;
-use super::file::{Table, Value};
-use super::paths;
-use super::scalar::{Fault, described, one_of, storage_name, url_prefix};
+use crate::config::reader::Problem;
+use crate::config::reader::paths;
+use crate::config::reader::scalar::{Fault, described, one_of, storage_name, url_prefix};
+use crate::config::reader::{Table, Value};
 
 /// One storage.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use super::backend::BackendKind;
 use super::ends::{Destination, Source};
-use super::error::Problem;
-use super::file::{At, Table};
-use super::scalar::Fault;
-use super::storage::{StorageKind, Storages};
+use crate::config::reader::Problem;
+use crate::config::reader::scalar::Fault;
+use crate::config::reader::{At, Table};
+use crate::config::storage::{StorageKind, Storages};
 
 /// A rule as far as it was understood.
 pub(super) struct Fit<'a, 'text> {

@@ -1,19 +1,26 @@
 //! `[[views]]`: what is downloaded at which path.
 
+mod headers;
+mod known;
+mod object;
+mod route;
+
 use std::path::PathBuf;
 
 use http::HeaderValue;
 
-use super::file::{At, Table};
-use super::headers::HeaderConfig;
-use super::known::Known;
-use super::object::ObjectConfig;
-use super::optimize::OptimizeConfig;
-use super::paths;
-use super::route::Route;
-use super::rule::RuleConfig;
-use super::rule_owner::RuleOwner;
-use super::scalar::{basename, coding, header_value, media_type, one_of, storage_name};
+pub use self::headers::HeaderConfig;
+pub(super) use self::known::Known;
+pub use self::object::{Identifier, ObjectConfig, TableName};
+pub use self::route::Route;
+use crate::config::optimize::OptimizeConfig;
+use crate::config::optimize::RuleConfig;
+use crate::config::optimize::RuleOwner;
+use crate::config::reader::paths;
+use crate::config::reader::scalar::{
+    basename, coding, header_value, media_type, one_of, storage_name,
+};
+use crate::config::reader::{At, Table};
 
 /// One view: a route and what is downloaded there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -247,7 +254,7 @@ fn only_parameter(table: &Table<'_>, route: &At<Route>, what: &str) -> Option<St
         several => format!("{several} parameters"),
     };
     let message = format!("`{}` has {count}; exactly one {what}", route.value);
-    let problem = super::error::Problem::new(route.span.clone(), message);
+    let problem = crate::config::reader::Problem::new(route.span.clone(), message);
     let help = "end the route in `{*path}`, or in `{name}` for names without a slash";
     table.source.report(problem.with_help(help));
     None

@@ -1,17 +1,25 @@
 //! `[optimize]`: the proxy in front and what is left to it.
 
+mod backend;
+mod ends;
+mod proxies;
+mod rule;
+mod rule_check;
+mod rule_owner;
+
 use std::collections::BTreeMap;
 
 use downloadview::headers::hand_off::is_hand_off;
 use http::HeaderName;
 
-use super::backend::BackendKind;
-use super::file::{Table, Value};
-use super::proxies::{self, AnnouncedProxy};
-use super::rule::RuleConfig;
-use super::rule_owner::RuleOwner;
-use super::scalar::{Fault, header_value, one_of};
-use super::storage::Storages;
+pub use self::backend::BackendKind;
+pub use self::ends::{Destination, Source};
+pub use self::proxies::{AnnouncedProxy, Secret};
+pub use self::rule::{LimitRate, NginxRule, RuleConfig};
+pub(super) use self::rule_owner::RuleOwner;
+use crate::config::reader::scalar::{Fault, header_value, one_of};
+use crate::config::reader::{Table, Value};
+use crate::config::storage::Storages;
 
 /// How downloads are handed to the proxy in front.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -9,8 +9,8 @@ use std::path::Path;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use url::{Url, form_urlencoded};
 
-use super::paths;
-use super::scalar::{Fault, listing, nearest, of_variable};
+use crate::config::reader::paths;
+use crate::config::reader::scalar::{Fault, listing, nearest, of_variable};
 
 /// The URL of a database. `Debug` and `Display` show its scheme, host, port and database name, never user, password
 /// and options.

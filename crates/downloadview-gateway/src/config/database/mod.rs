@@ -1,13 +1,15 @@
 //! `[databases.NAME]`: databases whose rows name files.
 
+mod url;
+
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::ops::Range;
 use std::time::Duration;
 
-use super::database_url::DatabaseUrl;
-use super::file::{Table, Value};
-use super::scalar::{Fault, described, positive_duration};
+pub use self::url::{DatabaseKind, DatabaseUrl};
+use crate::config::reader::scalar::{Fault, described, positive_duration};
+use crate::config::reader::{Table, Value};
 
 /// One database. No connection was tried when the configuration was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +24,7 @@ pub struct DatabaseConfig {
     /// How long a request may wait for its row, the wait for a connection included; the server ends a query after as
     /// long. Default: 5 s.
     pub query_timeout: Duration,
-    /// The place of the URL or of the variable that holds it, for [`Config::refuse`](super::Config::refuse).
+    /// The place of the URL or of the variable that holds it, for [`Config::refuse`](crate::config::Config::refuse).
     pub span: Range<usize>,
     /// The line of the file where the database's table starts, counted from 1.
     pub line: usize,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::scalar::Fault;
+use crate::config::reader::scalar::Fault;
 
 /// The paths that a view answers: `/files/{*path}`. In the syntax of `matchit` 0.8, which is axum 0.8's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl Route {
     }
 
     /// Whether no router can hold both routes.
-    pub(super) fn conflicts_with(&self, other: &Self) -> bool {
+    pub(crate) fn conflicts_with(&self, other: &Self) -> bool {
         let mut router = matchit::Router::new();
         let first = router.insert(self.pattern.as_str(), ());
         first.is_ok() && router.insert(other.pattern.as_str(), ()).is_err()

@@ -28,10 +28,10 @@ enum Reason {
 /// One mistake in the file.
 #[derive(Debug, Clone)]
 pub struct Problem {
-    pub(super) span: Range<usize>,
-    pub(super) message: String,
-    pub(super) help: Option<String>,
-    pub(super) related: Option<(Range<usize>, String)>,
+    pub(crate) span: Range<usize>,
+    pub(crate) message: String,
+    pub(crate) help: Option<String>,
+    pub(crate) related: Option<(Range<usize>, String)>,
     line: usize,
     column: usize,
 }
@@ -46,7 +46,7 @@ pub enum Colours {
 }
 
 impl ConfigError {
-    pub(super) fn unreadable(file: &Path, error: io::Error) -> Self {
+    pub(crate) fn unreadable(file: &Path, error: io::Error) -> Self {
         Self {
             file: file.to_owned(),
             reason: Reason::Unreadable(error),
@@ -54,7 +54,7 @@ impl ConfigError {
     }
 
     /// Sorts the problems by their place, so that the report reads like the file. `text` is shown in excerpts.
-    pub(super) fn invalid(file: &Path, text: String, mut problems: Vec<Problem>) -> Self {
+    pub(crate) fn invalid(file: &Path, text: String, mut problems: Vec<Problem>) -> Self {
         problems.sort_by_key(|problem| (problem.span.start, problem.span.end));
         for problem in &mut problems {
             (problem.line, problem.column) = position(&text, problem.span.start);
@@ -99,7 +99,7 @@ impl ConfigError {
 }
 
 impl Problem {
-    pub(super) fn new(span: Range<usize>, message: impl Into<String>) -> Self {
+    pub(crate) fn new(span: Range<usize>, message: impl Into<String>) -> Self {
         Self {
             span,
             message: message.into(),
@@ -110,12 +110,12 @@ impl Problem {
         }
     }
 
-    pub(super) fn with_help(mut self, help: impl Into<String>) -> Self {
+    pub(crate) fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    pub(super) fn related(mut self, span: Range<usize>, label: impl Into<String>) -> Self {
+    pub(crate) fn related(mut self, span: Range<usize>, label: impl Into<String>) -> Self {
         self.related = Some((span, label.into()));
         self
     }
@@ -171,7 +171,7 @@ impl std::error::Error for ConfigError {
 }
 
 /// Line and column, both counted from 1, of a byte offset.
-pub(super) fn position(text: &str, offset: usize) -> (usize, usize) {
+pub(crate) fn position(text: &str, offset: usize) -> (usize, usize) {
     let before = text.get(..offset).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     let line = before.matches('\n').count() + 1;

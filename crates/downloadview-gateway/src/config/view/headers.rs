@@ -3,8 +3,8 @@
 use downloadview::headers::hand_off::is_hand_off;
 use http::{HeaderName, HeaderValue};
 
-use super::file::{Table, Value};
-use super::scalar::{Fault, header_value};
+use crate::config::reader::scalar::{Fault, header_value};
+use crate::config::reader::{Table, Value};
 
 /// A header that the file sets, or leaves out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +44,7 @@ const WITH_KEYS: [(&str, &str); 4] = [
 
 impl HeaderConfig {
     /// Reads the table `headers`, which messages call `name`.
-    pub(super) fn read_all(table: &mut Table<'_>, name: &str) -> Vec<Self> {
+    pub(crate) fn read_all(table: &mut Table<'_>, name: &str) -> Vec<Self> {
         let headers = table.get("headers").and_then(|value| value.table(name));
         let Some(headers) = headers else {
             return Vec::new();

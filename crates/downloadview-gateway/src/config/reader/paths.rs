@@ -10,7 +10,7 @@ use super::scalar::Fault;
 ///
 /// Slashes at the end and `.` are dropped, so that paths can be compared part by part. `..` cannot be dropped as text
 /// when a symbolic link stands before it: the file system resolves those paths, if they exist.
-pub(super) fn absolute(text: &str, folder: &Path) -> Result<PathBuf, Fault> {
+pub(crate) fn absolute(text: &str, folder: &Path) -> Result<PathBuf, Fault> {
     if text.is_empty() || text.contains('\0') {
         return Err(Fault::new(
             format!("{text:?} is not a path"),
@@ -26,7 +26,7 @@ pub(super) fn absolute(text: &str, folder: &Path) -> Result<PathBuf, Fault> {
 }
 
 /// As [`absolute`], for a folder that must be there.
-pub(super) fn folder(text: &str, base: &Path) -> Result<PathBuf, Fault> {
+pub(crate) fn folder(text: &str, base: &Path) -> Result<PathBuf, Fault> {
     let path = absolute(text, base)?;
     let shown = path.display();
     match fs::metadata(&path) {
@@ -47,7 +47,7 @@ pub(super) fn folder(text: &str, base: &Path) -> Result<PathBuf, Fault> {
 }
 
 /// As [`absolute`], for the file of a database, which must be there.
-pub(super) fn database(text: &str, base: &Path) -> Result<PathBuf, Fault> {
+pub(crate) fn database(text: &str, base: &Path) -> Result<PathBuf, Fault> {
     let path = absolute(text, base)?;
     let shown = path.display();
     match fs::metadata(&path) {
@@ -68,7 +68,7 @@ pub(super) fn database(text: &str, base: &Path) -> Result<PathBuf, Fault> {
 }
 
 /// As [`absolute`], for a file that may appear later but is never a folder.
-pub(super) fn file(text: &str, base: &Path) -> Result<PathBuf, Fault> {
+pub(crate) fn file(text: &str, base: &Path) -> Result<PathBuf, Fault> {
     let path = absolute(text, base)?;
     if path.is_dir() {
         return Err(Fault::new(

@@ -3,14 +3,14 @@
 use std::ops::Range;
 
 /// The text with stars in these places.
-pub(super) fn spans(text: &str, secrets: &[Range<usize>]) -> String {
+pub(crate) fn spans(text: &str, secrets: &[Range<usize>]) -> String {
     let hidden = |offset: usize| secrets.iter().any(|span| span.contains(&offset));
     starred(text, hidden)
 }
 
 /// The text with stars after the `=` of each line that speaks of a secret or of a URL with a password: for a file
 /// that is not valid TOML, where no value's place is known.
-pub(super) fn lines(text: &str) -> String {
+pub(crate) fn lines(text: &str) -> String {
     let first_secret = |line: &str| {
         let lower = line.to_ascii_lowercase();
         [of_secret(&lower), of_url_key(&lower), of_password(line)]
@@ -23,7 +23,7 @@ pub(super) fn lines(text: &str) -> String {
 
 /// The places that look like a URL with a password, each to the end of its line: a password that should have been
 /// percent-encoded may hold a quote or a space.
-pub(super) fn credentials(text: &str) -> Vec<Range<usize>> {
+pub(crate) fn credentials(text: &str) -> Vec<Range<usize>> {
     rests_of_lines(text, of_password)
 }
 

@@ -6,11 +6,11 @@ use std::fmt;
 use downloadview::optimize::MIN_SECRET_LEN;
 
 use super::backend::BackendKind;
-use super::file::Table;
 use super::rule::RuleConfig;
 use super::rule_owner::RuleOwner;
-use super::scalar::{Fault, of_variable};
-use super::storage::Storages;
+use crate::config::reader::Table;
+use crate::config::reader::scalar::{Fault, of_variable};
+use crate::config::storage::Storages;
 
 /// A proxy that announces itself with each request.
 #[derive(Debug, Clone, PartialEq, Eq)]

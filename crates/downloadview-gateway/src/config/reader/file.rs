@@ -15,18 +15,18 @@ use super::scalar::{Fault, listing, nearest};
 
 /// The text being read, where relative paths start, and the mistakes found so far.
 #[derive(Debug)]
-pub(super) struct Source<'a> {
-    pub(super) text: &'a str,
-    pub(super) folder: &'a Path,
+pub(crate) struct Source<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) folder: &'a Path,
     problems: RefCell<Vec<Problem>>,
     secrets: RefCell<Vec<Range<usize>>>,
 }
 
 /// One table of the file and the keys that its reader has asked for.
 #[derive(Debug)]
-pub(super) struct Table<'a> {
-    pub(super) source: &'a Source<'a>,
-    pub(super) span: Range<usize>,
+pub(crate) struct Table<'a> {
+    pub(crate) source: &'a Source<'a>,
+    pub(crate) span: Range<usize>,
     name: String,
     entries: Vec<Entry<'a>>,
     known: Vec<&'static str>,
@@ -34,8 +34,8 @@ pub(super) struct Table<'a> {
 
 /// One value of the file, with the key that names it.
 #[derive(Debug, Clone)]
-pub(super) struct Value<'a> {
-    pub(super) span: Range<usize>,
+pub(crate) struct Value<'a> {
+    pub(crate) span: Range<usize>,
     source: &'a Source<'a>,
     name: String,
     value: &'a DeValue<'a>,
@@ -43,9 +43,9 @@ pub(super) struct Value<'a> {
 
 /// A value as it was understood, with its place in the file.
 #[derive(Debug, Clone)]
-pub(super) struct At<T> {
-    pub(super) span: Range<usize>,
-    pub(super) value: T,
+pub(crate) struct At<T> {
+    pub(crate) span: Range<usize>,
+    pub(crate) value: T,
 }
 
 #[derive(Debug)]
@@ -59,7 +59,7 @@ struct Entry<'a> {
 const A_STRING: &str = "a string";
 
 impl<'a> Source<'a> {
-    pub(super) fn new(text: &'a str, folder: &'a Path) -> Self {
+    pub(crate) fn new(text: &'a str, folder: &'a Path) -> Self {
         Self {
             text,
             folder,
@@ -68,31 +68,31 @@ impl<'a> Source<'a> {
         }
     }
 
-    pub(super) fn report(&self, problem: Problem) {
+    pub(crate) fn report(&self, problem: Problem) {
         self.problems.borrow_mut().push(problem);
     }
 
     /// The mistakes found so far.
-    pub(super) fn into_problems(self) -> Vec<Problem> {
+    pub(crate) fn into_problems(self) -> Vec<Problem> {
         self.problems.into_inner()
     }
 
     /// The text as reports may quote it, once everything was read.
-    pub(super) fn masked(&self) -> String {
+    pub(crate) fn masked(&self) -> String {
         let mut secrets = self.secrets.borrow().clone();
         secrets.extend(mask::credentials(self.text));
         mask::spans(self.text, &secrets)
     }
 
     /// The line of a place in the file, counted from 1.
-    pub(super) fn line(&self, span: &Range<usize>) -> usize {
+    pub(crate) fn line(&self, span: &Range<usize>) -> usize {
         position(self.text, span.start).0
     }
 }
 
 impl<'a> Table<'a> {
     /// `name` is how messages call the table: "[storages.media]", "the file".
-    pub(super) fn new(
+    pub(crate) fn new(
         source: &'a Source<'a>,
         name: impl Into<String>,
         span: Range<usize>,
@@ -114,31 +114,31 @@ impl<'a> Table<'a> {
     }
 
     /// The value of a key, which from now on counts as known.
-    pub(super) fn get(&mut self, key: &'static str) -> Option<Value<'a>> {
+    pub(crate) fn get(&mut self, key: &'static str) -> Option<Value<'a>> {
         self.known.push(key);
         let entry = self.entries.iter().find(|entry| entry.key == key)?;
         Some(self.value(entry))
     }
 
     /// The value of a key that was read before.
-    pub(super) fn again(&self, key: &str) -> Option<Value<'a>> {
+    pub(crate) fn again(&self, key: &str) -> Option<Value<'a>> {
         let entry = self.entries.iter().find(|entry| entry.key == key)?;
         Some(self.value(entry))
     }
 
-    pub(super) fn has(&self, key: &str) -> bool {
+    pub(crate) fn has(&self, key: &str) -> bool {
         self.entries.iter().any(|entry| entry.key == key)
     }
 
     /// Every key with its value: for tables whose keys are names that the user chose.
-    pub(super) fn values(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> {
+    pub(crate) fn values(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> {
         self.entries
             .iter()
             .map(|entry| (entry.key, self.value(entry)))
     }
 
     /// A string that `parse` understands.
-    pub(super) fn parsed<T>(
+    pub(crate) fn parsed<T>(
         &mut self,
         key: &'static str,
         parse: impl FnOnce(&str) -> Result<T, Fault>,
@@ -147,7 +147,7 @@ impl<'a> Table<'a> {
     }
 
     /// As [`parsed`](Self::parsed), with the place of the value.
-    pub(super) fn parsed_at<T>(
+    pub(crate) fn parsed_at<T>(
         &mut self,
         key: &'static str,
         parse: impl FnOnce(&str) -> Result<T, Fault>,
@@ -158,12 +158,12 @@ impl<'a> Table<'a> {
         Some(At { span, value })
     }
 
-    pub(super) fn boolean(&mut self, key: &'static str) -> Option<bool> {
+    pub(crate) fn boolean(&mut self, key: &'static str) -> Option<bool> {
         self.get(key)?.boolean()
     }
 
     /// Reports `key` as missing, or as misspelt; a value that is there has its own report, if it needs one.
-    pub(super) fn require<T>(&mut self, key: &str, example: &str, value: Option<T>) -> Option<T> {
+    pub(crate) fn require<T>(&mut self, key: &str, example: &str, value: Option<T>) -> Option<T> {
         if value.is_some() || self.has(key) {
             return value;
         }
@@ -183,13 +183,13 @@ impl<'a> Table<'a> {
     }
 
     /// Reports a mistake of the table as a whole.
-    pub(super) fn report(&self, message: impl Into<String>, help: impl Into<String>) {
+    pub(crate) fn report(&self, message: impl Into<String>, help: impl Into<String>) {
         let problem = Problem::new(self.span.clone(), message).with_help(help);
         self.source.report(problem);
     }
 
     /// Reports every key that nobody asked for.
-    pub(super) fn finish(self) {
+    pub(crate) fn finish(self) {
         for entry in &self.entries {
             if !self.known.contains(&entry.key) {
                 self.report_unknown(entry, &self.known);
@@ -218,29 +218,29 @@ impl<'a> Table<'a> {
 }
 
 impl<'a> Value<'a> {
-    pub(super) fn parsed<T>(&self, parse: impl FnOnce(&str) -> Result<T, Fault>) -> Option<T> {
+    pub(crate) fn parsed<T>(&self, parse: impl FnOnce(&str) -> Result<T, Fault>) -> Option<T> {
         self.understood(parse(self.string()?))
     }
 
-    pub(super) fn string(&self) -> Option<&'a str> {
+    pub(crate) fn string(&self) -> Option<&'a str> {
         self.typed(self.value.as_str(), A_STRING)
     }
 
     /// Whether the value is this string; anything else is left for others to read.
-    pub(super) fn is_word(&self, word: &str) -> bool {
+    pub(crate) fn is_word(&self, word: &str) -> bool {
         self.value.as_str() == Some(word)
     }
 
-    pub(super) fn boolean(&self) -> Option<bool> {
+    pub(crate) fn boolean(&self) -> Option<bool> {
         self.typed(self.value.as_bool(), "true or false")
     }
 
-    pub(super) fn integer(&self) -> Option<i64> {
+    pub(crate) fn integer(&self) -> Option<i64> {
         self.typed(self.as_integer(), "an integer")
     }
 
     /// An integer, or a string that `parse` understands.
-    pub(super) fn number_or(&self, parse: impl FnOnce(&str) -> Result<u64, Fault>) -> Option<u64> {
+    pub(crate) fn number_or(&self, parse: impl FnOnce(&str) -> Result<u64, Fault>) -> Option<u64> {
         match self.as_integer() {
             Some(number) => self.understood(u64::try_from(number).map_err(|_| {
                 Fault::new(
@@ -255,13 +255,13 @@ impl<'a> Value<'a> {
     }
 
     /// The value as a table that messages call `name`.
-    pub(super) fn table(&self, name: impl Into<String>) -> Option<Table<'a>> {
+    pub(crate) fn table(&self, name: impl Into<String>) -> Option<Table<'a>> {
         let table = self.typed(self.value.as_table(), "a table")?;
         Some(Table::new(self.source, name, self.span.clone(), table))
     }
 
     /// The tables of a `[[list]]`, each called `name`.
-    pub(super) fn tables(&self, name: &str) -> Vec<Table<'a>> {
+    pub(crate) fn tables(&self, name: &str) -> Vec<Table<'a>> {
         if self.value.is_table() {
             let fault = Fault::new(
                 "expected a list of tables, found one table",
@@ -274,7 +274,7 @@ impl<'a> Value<'a> {
         items.iter().filter_map(|item| item.table(name)).collect()
     }
 
-    pub(super) fn items(&self) -> Option<Vec<Self>> {
+    pub(crate) fn items(&self) -> Option<Vec<Self>> {
         let items = self.typed(self.value.as_array(), "a list")?;
         Some(
             items
@@ -290,35 +290,35 @@ impl<'a> Value<'a> {
     }
 
     /// Unwraps what a parser made of the value; a fault is reported at the value.
-    pub(super) fn understood<T>(&self, result: Result<T, Fault>) -> Option<T> {
+    pub(crate) fn understood<T>(&self, result: Result<T, Fault>) -> Option<T> {
         result.map_err(|fault| self.refuse(fault)).ok()
     }
 
-    pub(super) fn refuse(&self, fault: Fault) {
+    pub(crate) fn refuse(&self, fault: Fault) {
         let message = format!("`{}`: {}", self.name, fault.message);
         let problem = Problem::new(self.span.clone(), message).with_help(fault.help);
         self.source.report(problem);
     }
 
-    pub(super) fn is_table(&self) -> bool {
+    pub(crate) fn is_table(&self) -> bool {
         self.value.is_table()
     }
 
-    pub(super) fn is_list(&self) -> bool {
+    pub(crate) fn is_list(&self) -> bool {
         self.value.is_array()
     }
 
-    pub(super) fn is_boolean(&self) -> bool {
+    pub(crate) fn is_boolean(&self) -> bool {
         self.value.is_bool()
     }
 
     /// Whether nothing was reported so far.
-    pub(super) fn is_first_problem(&self) -> bool {
+    pub(crate) fn is_first_problem(&self) -> bool {
         self.source.problems.borrow().is_empty()
     }
 
     /// Keeps the value out of every report.
-    pub(super) fn hide(&self) {
+    pub(crate) fn hide(&self) {
         self.source.secrets.borrow_mut().push(self.span.clone());
     }
 

@@ -7,12 +7,12 @@ use downloadview::backend::Escaping;
 
 use super::backend::BackendKind;
 use super::ends::{Destination, Source};
-use super::file::{At, Table};
-use super::paths;
 use super::rule_check::{self, Fit};
 use super::rule_owner::RuleOwner;
-use super::scalar::{self, Fault, location, one_of, size, source_url};
-use super::storage::Storages;
+use crate::config::reader::paths;
+use crate::config::reader::scalar::{self, Fault, location, one_of, size, source_url};
+use crate::config::reader::{At, Table};
+use crate::config::storage::Storages;
 
 /// One rule. The first rule that matches a file decides.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub enum LimitRate {
 
 impl RuleConfig {
     /// Reads the `rules` of a table.
-    pub(super) fn read_all(
+    pub(in crate::config) fn read_all(
         parent: &mut Table<'_>,
         name: &str,
         storages: &Storages,

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::error::Problem;
-use super::file::{At, Table};
 use super::known::Known;
 use super::route::Route;
-use super::scalar::Fault;
+use crate::config::reader::Problem;
+use crate::config::reader::scalar::Fault;
+use crate::config::reader::{At, Table};
 
 /// Which row a request means, and what its columns say of the file. Whether table and columns exist is not known yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub struct ObjectConfig {
 pub struct Identifier {
     /// The name, as the database knows it.
     pub name: String,
-    /// Its place in the file, for [`Config::refuse`](super::Config::refuse).
+    /// Its place in the file, for [`Config::refuse`](crate::config::Config::refuse).
     pub span: Range<usize>,
 }
 
@@ -53,7 +53,7 @@ pub struct TableName {
     pub schema: Option<String>,
     /// The table's own name.
     pub name: String,
-    /// Its place in the file, for [`Config::refuse`](super::Config::refuse).
+    /// Its place in the file, for [`Config::refuse`](crate::config::Config::refuse).
     pub span: Range<usize>,
 }
 
