@@ -4,7 +4,9 @@ mod command;
 mod newest;
 mod packages;
 mod steps;
+mod stores;
 mod tidy;
+mod wheels;
 
 use std::process::ExitCode;
 
@@ -17,7 +19,7 @@ cargo xtask <command>
 
   test [--only STEP]   everything: packages, format, lints, house rules, docs, features, tests
                        against the real proxies (installs what is missing when root on Debian, and the
-                       newest nginx and Caddy below target)
+                       newest nginx and Caddy and a server for S3 below target)
   tidy                 house rules alone: floors, backend rooms, habits, links
   proxies [NAME...]    the tests against real proxies, then a table of who carries which file name;
                        or the suite of nginx, apache, lighttpd, caddy, newest_nginx, newest_caddy, announced,
@@ -56,6 +58,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
 fn proxies(names: &[String]) -> Result<()> {
     packages::ensure()?;
     newest::ensure()?;
+    stores::ensure()?;
     let mut arguments = vec!["test", "--package", "proxy-tests", "--no-fail-fast"];
     for name in names {
         arguments.extend(["--test", name]);

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::command::{find_program, run, succeeds};
+use crate::wheels;
 
 /// What is installed, and from which files.
 const REQUIREMENTS: &str = include_str!("../newest.txt");
@@ -58,38 +58,13 @@ pub(crate) fn ensure() -> Result<()> {
     Ok(())
 }
 
-/// The interpreter that can make environments: the system's before another that stands first on `PATH`, which may be one
-/// of a version manager and gone tomorrow.
-pub(crate) fn python() -> Option<PathBuf> {
-    let of_system = Path::new("/usr/bin/python3").to_owned();
-    let able = |python: &PathBuf| {
-        let modules = ["-c", "import venv, ensurepip"];
-        succeeds(Command::new(python).args(modules))
-    };
-    [Some(of_system), find_program("python3")]
-        .into_iter()
-        .flatten()
-        .find(able)
-}
-
-/// Beside the folder of our own profile, where the tests look too: `<target>/<profile>/xtask`.
+/// Where the tests look for them too.
 fn folder() -> Result<PathBuf> {
-    let xtask = std::env::current_exe().context("cannot tell which program this is")?;
-    let target = xtask.ancestors().nth(2).context("no target folder")?;
-    Ok(target.join("newest"))
+    Ok(wheels::target()?.join("newest"))
 }
 
 fn install(folder: &Path) -> Result<()> {
-    let python = python().context("no python3 with the modules venv and ensurepip")?;
-    run(Command::new(python)
-        .args(["-m", "venv", "--clear"])
-        .arg(folder))?;
-    let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join("newest.txt");
-    run(Command::new(folder.join("bin/python"))
-        .args(["-m", "pip", "install", "--disable-pip-version-check"])
-        .args(["--require-hashes", "--no-deps", "--only-binary", ":all:"])
-        .arg("--requirement")
-        .arg(requirements))?;
+    wheels::install(folder, "newest.txt")?;
     link_nginx(folder)
 }
 

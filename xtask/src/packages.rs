@@ -10,7 +10,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::command::{find_program, run};
-use crate::newest;
+use crate::wheels;
 
 /// One package and what tells that it is there.
 struct Package {
@@ -27,7 +27,7 @@ enum Evidence {
         program: &'static str,
         folder: &'static str,
     },
-    /// A Python that can make environments, for the proxies that Debian does not have.
+    /// A Python that can make environments, for the servers that Debian does not have.
     PythonEnvironments,
 }
 
@@ -109,7 +109,7 @@ impl Evidence {
                 find_program(program).is_some()
                     || find_version(program, Path::new(folder)).is_some()
             }
-            Self::PythonEnvironments => newest::python().is_some(),
+            Self::PythonEnvironments => wheels::python().is_some(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::command::{cargo, cargo_command, run as run_command, succeeds};
-use crate::{newest, packages, tidy};
+use crate::{newest, packages, stores, tidy};
 
 struct Step {
     name: &'static str,
@@ -23,6 +23,11 @@ const STEPS: &[Step] = &[
         name: "newest",
         what: "the newest nginx and Caddy, as Python packages below target",
         run: newest::ensure,
+    },
+    Step {
+        name: "stores",
+        what: "a server that speaks S3, as Python packages below target",
+        run: stores::ensure,
     },
     Step {
         name: "fmt",
