@@ -20,7 +20,7 @@ pub use self::storage::StorageFile;
 pub use self::virt::VirtualFile;
 use crate::content::{BoxFuture, Content, Metadata, Want};
 use crate::error::Result;
-pub use crate::storage::Places;
+pub use crate::storage::{LinkRequest, Places, SignedUrl};
 
 /// A file to download: it describes itself always and opens only when its bytes are wanted. Held
 /// as `Arc<dyn File>`.
@@ -72,6 +72,20 @@ pub trait File: fmt::Debug + Send + Sync + 'static {
         Places::new()
     }
 
+    /// The URL of [`places`](Self::places), signed: by it a proxy or a client may fetch the file, with
+    /// the method that is asked for and for a while. Asked after a rule took the file, once for each
+    /// answer.
+    ///
+    /// Default: `None`: the URL is good as it is, and its answer states its own headers, whatever
+    /// [`LinkRequest::headers`] asks for.
+    ///
+    /// # Errors
+    ///
+    /// Where there can be no such URL now: the error is the answer.
+    fn link<'a>(&'a self, _ask: LinkRequest<'a>) -> BoxFuture<'a, Result<Option<SignedUrl>>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
     /// What a look tells, without opening it for reading.
     ///
     /// # Errors
@@ -110,6 +124,10 @@ impl<F: File + ?Sized> File for Arc<F> {
 
     fn places(&self) -> Places {
         (**self).places()
+    }
+
+    fn link<'a>(&'a self, ask: LinkRequest<'a>) -> BoxFuture<'a, Result<Option<SignedUrl>>> {
+        (**self).link(ask)
     }
 
     fn look(&self) -> BoxFuture<'_, Result<Metadata>> {

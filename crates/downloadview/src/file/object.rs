@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{File, Places, StorageFile, TypeHint};
+use super::{File, LinkRequest, Places, SignedUrl, StorageFile, TypeHint};
 use crate::content::{BoxFuture, Content, Metadata, Want};
 use crate::error::Result;
 use crate::storage::{Storage, StorageName};
@@ -58,6 +58,7 @@ impl ObjectFile {
     }
 }
 
+#[deny(clippy::missing_trait_methods)]
 impl File for ObjectFile {
     fn name(&self) -> &str {
         self.basename.as_deref().unwrap_or(self.file.name())
@@ -73,6 +74,10 @@ impl File for ObjectFile {
 
     fn places(&self) -> Places {
         self.file.places()
+    }
+
+    fn link<'a>(&'a self, ask: LinkRequest<'a>) -> BoxFuture<'a, Result<Option<SignedUrl>>> {
+        self.file.link(ask)
     }
 
     fn look(&self) -> BoxFuture<'_, Result<Metadata>> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{File, Places, TypeHint};
+use super::{File, LinkRequest, Places, SignedUrl, TypeHint};
 use crate::content::{BoxFuture, Content, ETag, Metadata, Want};
 use crate::error::Result;
 
@@ -51,6 +51,10 @@ impl File for Restated {
 
     fn places(&self) -> Places {
         self.file.places()
+    }
+
+    fn link<'a>(&'a self, ask: LinkRequest<'a>) -> BoxFuture<'a, Result<Option<SignedUrl>>> {
+        self.file.link(ask)
     }
 
     fn look(&self) -> BoxFuture<'_, Result<Metadata>> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{File, Places};
+use super::{File, LinkRequest, Places, SignedUrl, TypeHint};
 use crate::content::{BoxFuture, Content, Metadata, Want};
 use crate::error::Result;
 use crate::storage::{Storage, StorageName};
@@ -38,13 +38,22 @@ impl StorageFile {
     }
 }
 
+#[deny(clippy::missing_trait_methods)]
 impl File for StorageFile {
     fn name(&self) -> &str {
         &self.basename
     }
 
+    fn type_hint(&self) -> TypeHint<'_> {
+        TypeHint::ByName(&self.basename)
+    }
+
     fn places(&self) -> Places {
         self.storage.places(&self.name)
+    }
+
+    fn link<'a>(&'a self, ask: LinkRequest<'a>) -> BoxFuture<'a, Result<Option<SignedUrl>>> {
+        self.storage.link(&self.name, ask)
     }
 
     fn look(&self) -> BoxFuture<'_, Result<Metadata>> {

@@ -7,6 +7,7 @@ mod local;
 mod memory;
 mod name;
 mod places;
+mod signed_url;
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,6 +20,8 @@ pub use self::memory::MemoryStorage;
 pub use self::name::StorageName;
 pub(crate) use self::name::strict;
 pub use self::places::Places;
+pub(crate) use self::signed_url::without_query;
+pub use self::signed_url::{LinkRequest, SignedUrl};
 use crate::content::{BoxFuture, Content, Metadata, Want};
 use crate::error::Result;
 
@@ -76,11 +79,30 @@ pub trait Storage: fmt::Debug + Send + Sync + 'static {
     /// As [`look`](Self::look).
     fn open<'a>(&'a self, name: &'a StorageName, want: Want<'a>) -> BoxFuture<'a, Result<Content>>;
 
-    /// Where a proxy finds the file. Available without I/O; nothing is checked. Default: nowhere.
+    /// Where a proxy finds the file. Available without I/O; nothing is checked. A storage that states
+    /// only a URL is never [looked](Self::look) at before its file is delegated. Default: nowhere.
     #[doc(alias = "path")]
     #[doc(alias = "url")]
     fn places(&self, _name: &StorageName) -> Places {
         Places::new()
+    }
+
+    /// The URL of [`places`](Self::places), signed: by it a proxy or a client may fetch the file, with
+    /// the method that is asked for and for a while. Asked after a rule took the file, once for each
+    /// answer.
+    ///
+    /// Default: `None`: the URL is good as it is, and its answer states its own headers, whatever
+    /// [`LinkRequest::headers`] asks for.
+    ///
+    /// # Errors
+    ///
+    /// Where there can be no such URL now: the error is the answer.
+    fn link<'a>(
+        &'a self,
+        _name: &'a StorageName,
+        _ask: LinkRequest<'a>,
+    ) -> BoxFuture<'a, Result<Option<SignedUrl>>> {
+        Box::pin(std::future::ready(Ok(None)))
     }
 }
 
@@ -96,6 +118,14 @@ impl<S: Storage + ?Sized> Storage for Arc<S> {
 
     fn places(&self, name: &StorageName) -> Places {
         (**self).places(name)
+    }
+
+    fn link<'a>(
+        &'a self,
+        name: &'a StorageName,
+        ask: LinkRequest<'a>,
+    ) -> BoxFuture<'a, Result<Option<SignedUrl>>> {
+        (**self).link(name, ask)
     }
 }
 

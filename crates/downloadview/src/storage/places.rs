@@ -1,10 +1,16 @@
 //! Where a proxy finds a file.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::without_query;
+
 /// Where a proxy may find a file: its path on this machine's disk, the URL that rules know it by, both
-/// or neither. Nothing is looked at.
+/// or neither. Nothing is looked at, and a file that has only a URL is never looked at before it is
+/// delegated: whoever fetches it from there finds out.
+///
+/// [`Debug`](fmt::Debug) shows the URL without its query, which may hold a permission.
 ///
 /// ```
 /// use downloadview::file::Places;
@@ -12,7 +18,7 @@ use std::path::{Path, PathBuf};
 /// assert_eq!(places.url(), Some("/media/a.txt"));
 /// assert!(Places::new().is_empty());
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Places {
     path: Option<PathBuf>,
     url: Option<Cow<'static, str>>,
@@ -51,9 +57,24 @@ impl Places {
         self.url.as_deref()
     }
 
+    /// The URL fit to be shown: `?…` in place of its query.
+    #[must_use]
+    pub fn shown_url(&self) -> Option<String> {
+        self.url().map(without_query)
+    }
+
     /// Whether no proxy can find the file.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.path.is_none() && self.url.is_none()
+    }
+}
+
+impl fmt::Debug for Places {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Places")
+            .field("path", &self.path)
+            .field("url", &self.shown_url())
+            .finish()
     }
 }
