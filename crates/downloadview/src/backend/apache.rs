@@ -61,10 +61,10 @@ impl Backend for Apache {
     fn hand_off(&self, target: &Target, headers: &HeaderMap) -> Result<HandOff, CannotCarry> {
         if headers.contains_key(header::CONTENT_ENCODING) {
             let why = "apache removes the Content-Encoding of a file that is stored compressed";
-            return Err(CannotCarry { why });
+            return Err(CannotCarry::because(why));
         }
-        let why = "apache takes a path, not a URI";
-        let path = target.to_path_bytes().ok_or(CannotCarry { why })?;
+        let why = CannotCarry::because("apache takes a path, not a URI");
+        let path = target.to_path_bytes().ok_or(why)?;
         let value = match self.escaping {
             Escaping::Unstated => either(
                 path,

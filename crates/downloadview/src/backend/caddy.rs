@@ -6,6 +6,10 @@
 //!   are ([`Escaping::Raw`]). The wrong one serves another file.
 //! - **Cannot carry**, raw: control bytes, a space at the end, `?`, which would start a query.
 //!   Strict: nothing.
+//! - **Files of other servers:** `X-Accel-Redirect` names the handler that fetches, `X-Download-Origin`
+//!   the server and `X-Download-Target` what is asked of it. Not carried: `.` and `..` segments, braces,
+//!   a `%` without two digits, an empty query; before 2.7 also `! $ ' ( ) * [ ]` in the path. Not for
+//!   HEAD, which Caddy would answer by reading the whole file.
 //! - **What survives:** what `copy_response_headers` names. A header that no matcher takes reaches the
 //!   client; generated configuration removes it.
 //! - **Status:** becomes 200, unless the matcher names it.
@@ -15,12 +19,13 @@
 //!
 //! <https://caddyserver.com/docs/caddyfile/directives/reverse_proxy#intercepting-responses>
 
-use http::HeaderMap;
+use http::{HeaderMap, Method};
 
-use super::{Backend, CannotCarry, Escaping, HandOff, either, percent_encoded, raw_bytes};
+use super::{Backend, CannotCarry, Escaping, HandOff, either, fetched, percent_encoded, raw_bytes};
 use crate::content::{ETag, Metadata};
 use crate::headers::hand_off::X_ACCEL_REDIRECT;
 use crate::rule::{Target, TargetKind};
+use crate::storage::SignedUrl;
 
 /// Caddy with `X-Accel-Redirect`.
 ///
@@ -50,6 +55,42 @@ impl Caddy {
     }
 }
 
+impl Caddy {
+    /// Whether Caddy asks for this URL byte for byte. It takes path and query apart and joins them
+    /// again, which changes some spellings.
+    fn check_fetched(&self, url: &SignedUrl) -> Result<(), CannotCarry> {
+        let (path, target) = (url.path(), url.target());
+        let mut segments = path.split('/');
+        let why = if segments.any(|segment| matches!(segment, "." | "..")) {
+            "caddy resolves `.` and `..` in the URL of a file that it fetches"
+        } else if target.contains(['{', '}']) {
+            "caddy encodes braces in the URL of a file that it fetches"
+        } else if has_lone_percent(target) {
+            "caddy encodes a `%` without two digits in the URL of a file that it fetches"
+        } else if target.ends_with('?') && path.len() + 1 == target.len() {
+            "caddy drops the empty query of a file that it fetches"
+        } else if self.escaping != Escaping::Percent && path.contains(ENCODED_BEFORE_2_7) {
+            "caddy before 2.7 encodes `! $ ' ( ) * [ ]` in the URL of a file that it fetches"
+        } else {
+            return Ok(());
+        };
+        Err(CannotCarry::because(why))
+    }
+}
+
+/// In the path of a file that is fetched.
+const ENCODED_BEFORE_2_7: [char; 8] = ['!', '$', '\'', '(', ')', '*', '[', ']'];
+
+fn has_lone_percent(target: &str) -> bool {
+    let mut after = target.split('%').skip(1);
+    after.any(|rest| {
+        !rest
+            .as_bytes()
+            .get(..2)
+            .is_some_and(|it| it.iter().all(u8::is_ascii_hexdigit))
+    })
+}
+
 impl Backend for Caddy {
     fn name(&self) -> &'static str {
         "caddy"
@@ -57,6 +98,11 @@ impl Backend for Caddy {
 
     fn accepts(&self) -> TargetKind {
         TargetKind::Uri
+    }
+
+    /// Not for a HEAD: Caddy would ask by GET, as the signature wants it, and read the whole file.
+    fn fetches(&self, method: &Method) -> bool {
+        *method == Method::GET
     }
 
     fn own_etag(&self, metadata: &Metadata) -> Option<ETag> {
@@ -70,8 +116,12 @@ impl Backend for Caddy {
     }
 
     fn hand_off(&self, target: &Target, _: &HeaderMap) -> Result<HandOff, CannotCarry> {
-        let why = "caddy takes a URI, not a path";
-        let uri = target.to_uri().ok_or(CannotCarry { why })?;
+        if let Target::Remote { location, url } = target {
+            self.check_fetched(url)?;
+            return fetched(location, url);
+        }
+        let why = CannotCarry::because("caddy takes a URI, not a path");
+        let uri = target.to_uri().ok_or(why)?;
         let value = match self.escaping {
             Escaping::Unstated => either(
                 uri,
@@ -80,7 +130,7 @@ impl Backend for Caddy {
             )?,
             Escaping::Raw if uri.contains(&b'?') => {
                 let why = "caddy before 2.7 takes `?` for the start of a query";
-                return Err(CannotCarry { why });
+                return Err(CannotCarry::because(why));
             }
             Escaping::Raw => raw_bytes(uri)?,
             Escaping::Percent => percent_encoded(&uri),

@@ -57,7 +57,7 @@ impl Backend for Lighttpd {
     }
 
     fn hand_off(&self, target: &Target, _: &HeaderMap) -> Result<HandOff, CannotCarry> {
-        let value = escape(target).map_err(|why| CannotCarry { why })?;
+        let value = escape(target).map_err(CannotCarry::because)?;
         let hand_off = HandOff::new(X_SENDFILE, value);
         Ok(match &self.rate {
             Some(rate) => hand_off.with(X_LIGHTTPD_KBYTES_PER_SECOND, rate.clone()),

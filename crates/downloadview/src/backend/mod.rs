@@ -6,11 +6,12 @@ mod caddy;
 mod lighttpd;
 mod nginx;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 pub use self::apache::Apache;
 pub use self::caddy::Caddy;
@@ -18,8 +19,9 @@ pub use self::lighttpd::Lighttpd;
 pub use self::nginx::{Buffering, Expires, Nginx};
 use crate::content::{ETag, Metadata};
 pub use crate::headers::hand_off::HandOff;
+use crate::headers::hand_off::{X_ACCEL_REDIRECT, X_DOWNLOAD_ORIGIN, X_DOWNLOAD_TARGET};
 use crate::rule::{Target, TargetKind};
-use crate::storage::strict;
+use crate::storage::{SignedUrl, strict};
 
 /// A reverse proxy that sends files on the application's word. Held as `Arc<dyn Backend>`.
 ///
@@ -48,8 +50,8 @@ use crate::storage::strict;
 ///     }
 ///
 ///     fn hand_off(&self, target: &Target, _: &HeaderMap) -> Result<HandOff, CannotCarry> {
-///         let why = "carrier takes a path";
-///         let path = target.to_path_bytes().ok_or(CannotCarry { why })?;
+///         let why = CannotCarry::because("carrier takes a path");
+///         let path = target.to_path_bytes().ok_or(why)?;
 ///         Ok(HandOff::new(SEND, percent_encoded(&path)))
 ///     }
 /// }
@@ -66,6 +68,13 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
 
     /// What its header takes; every rule is checked against it when an optimizer is built.
     fn accepts(&self) -> TargetKind;
+
+    /// Whether it also takes a [`Target::Remote`], for a request with this method: then it fetches the
+    /// file from the server that has it, always by GET. A proxy that does not for GET never does.
+    /// Default: it does not.
+    fn fetches(&self, _method: &Method) -> bool {
+        false
+    }
 
     /// The entity tag that the proxy states for such a file whatever the application says; `None`
     /// for a proxy that passes the application's on. The application states the same where that tag
@@ -93,11 +102,25 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
 }
 
 /// Why a proxy's header cannot hold a name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+///
+/// ```
+/// use downloadview::backend::CannotCarry;
+/// let too_long = CannotCarry::because(format!("a name of more than {} bytes", 255));
+/// assert_eq!(too_long.to_string(), "a name of more than 255 bytes");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{why}")]
 pub struct CannotCarry {
-    /// The reason, for logs.
-    pub why: &'static str,
+    /// The reason, for logs: no path and no query.
+    pub why: Cow<'static, str>,
+}
+
+impl CannotCarry {
+    /// For this reason.
+    #[must_use]
+    pub fn because(why: impl Into<Cow<'static, str>>) -> Self {
+        Self { why: why.into() }
+    }
 }
 
 /// How a proxy reads the path in its header; for some a matter of their version. The wrong one serves
@@ -126,11 +149,22 @@ pub fn percent_encoded(path: &[u8]) -> HeaderValue {
     HeaderValue::from_maybe_shared(Bytes::from(strict(path))).expect("visible ASCII")
 }
 
+/// The hand-off of a file that nginx or Caddy fetch: which of their locations does it, from which server,
+/// and what is asked of that. The target may hold a permission, so no `Debug` shows it.
+fn fetched(location: &str, url: &SignedUrl) -> Result<HandOff, CannotCarry> {
+    let mut target = raw_bytes(url.target().into())?;
+    target.set_sensitive(true);
+    let location = raw_bytes(location.into())?;
+    Ok(HandOff::new(X_ACCEL_REDIRECT, location)
+        .with(X_DOWNLOAD_ORIGIN, raw_bytes(url.origin().into())?)
+        .with(X_DOWNLOAD_TARGET, target))
+}
+
 /// A path that both ways spell alike.
 fn either(path: Vec<u8>, why: &'static str) -> Result<HeaderValue, CannotCarry> {
     match strict(&path).as_bytes() == path {
         true => raw_bytes(path),
-        false => Err(CannotCarry { why }),
+        false => Err(CannotCarry::because(why)),
     }
 }
 
@@ -143,10 +177,10 @@ fn either(path: Vec<u8>, why: &'static str) -> Result<HeaderValue, CannotCarry> 
 pub fn raw_bytes(path: Vec<u8>) -> Result<HeaderValue, CannotCarry> {
     if matches!(path.last(), Some(b' ' | b'\t')) {
         let why = "a header loses the space at the end of the name";
-        return Err(CannotCarry { why });
+        return Err(CannotCarry::because(why));
     }
     let why = "a header cannot hold the control bytes of the name";
-    HeaderValue::from_maybe_shared(Bytes::from(path)).map_err(|_| CannotCarry { why })
+    HeaderValue::from_maybe_shared(Bytes::from(path)).map_err(|_| CannotCarry::because(why))
 }
 
 #[deny(clippy::missing_trait_methods)]
@@ -157,6 +191,10 @@ impl<B: Backend + ?Sized> Backend for Arc<B> {
 
     fn accepts(&self) -> TargetKind {
         (**self).accepts()
+    }
+
+    fn fetches(&self, method: &Method) -> bool {
+        (**self).fetches(method)
     }
 
     fn own_etag(&self, metadata: &Metadata) -> Option<ETag> {

@@ -3,6 +3,9 @@
 //! - **Header:** `X-Accel-Redirect`, a URI of the same server, decoded once by nginx and then
 //!   located like a request. Every byte but `A-Z a-z 0-9 - . _ ~ /` goes out as `%XX`; that way
 //!   every file name arrives. `..` never gets here.
+//! - **Files of other servers:** `X-Accel-Redirect` names the location that fetches, `X-Download-Origin`
+//!   the server and `X-Download-Target` what is asked of it, byte for byte. The location compares the
+//!   origin with those of its own rules. The validators are then those of that server.
 //! - **What survives:** `Content-Type`, `Content-Disposition`, `Set-Cookie`, `Cache-Control`,
 //!   `Expires` (`src/http/ngx_http_upstream.c`). Everything else is dropped unless the internal
 //!   location re-adds it with `add_header NAME $upstream_http_NAME`, as generated configuration does.
@@ -21,9 +24,9 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use super::{Backend, CannotCarry, HandOff, percent_encoded};
+use super::{Backend, CannotCarry, HandOff, fetched, percent_encoded};
 use crate::content::{ETag, Metadata};
 use crate::headers::hand_off::{
     X_ACCEL_BUFFERING, X_ACCEL_CHARSET, X_ACCEL_EXPIRES, X_ACCEL_LIMIT_RATE, X_ACCEL_REDIRECT,
@@ -117,15 +120,25 @@ impl Backend for Nginx {
         TargetKind::Uri
     }
 
+    /// It asks by GET for a HEAD too, and stops when the head is there.
+    fn fetches(&self, method: &Method) -> bool {
+        matches!(*method, Method::GET | Method::HEAD)
+    }
+
     fn own_etag(&self, metadata: &Metadata) -> Option<ETag> {
         let (modified, size) = metadata.seen_by_proxies()?;
         ETag::of_file_in_seconds(modified, size)
     }
 
     fn hand_off(&self, target: &Target, _: &HeaderMap) -> Result<HandOff, CannotCarry> {
-        let why = "nginx takes a URI, not a path";
-        let uri = target.to_uri().ok_or(CannotCarry { why })?;
-        let hand_off = HandOff::new(X_ACCEL_REDIRECT, percent_encoded(&uri));
+        let hand_off = match target {
+            Target::Remote { location, url } => fetched(location, url)?,
+            local => {
+                let why = CannotCarry::because("nginx takes a URI, not a path");
+                let uri = local.to_uri().ok_or(why)?;
+                HandOff::new(X_ACCEL_REDIRECT, percent_encoded(&uri))
+            }
+        };
         Ok(self
             .options
             .iter()

@@ -15,6 +15,11 @@ pub const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffe
 pub const X_ACCEL_EXPIRES: HeaderName = HeaderName::from_static("x-accel-expires");
 /// nginx: the charset of the answer.
 pub const X_ACCEL_CHARSET: HeaderName = HeaderName::from_static("x-accel-charset");
+/// nginx and Caddy: the server of a file that they are to fetch, as the rule has it:
+/// `https://host:port`.
+pub const X_DOWNLOAD_ORIGIN: HeaderName = HeaderName::from_static("x-download-origin");
+/// nginx and Caddy: what they are to ask that server for, `/path?query`.
+pub const X_DOWNLOAD_TARGET: HeaderName = HeaderName::from_static("x-download-target");
 /// Apache and lighttpd: a path.
 pub const X_SENDFILE: HeaderName = HeaderName::from_static("x-sendfile");
 /// lighttpd: the most kilobytes a second for one download.
@@ -80,7 +85,11 @@ pub fn is_hand_off(name: &HeaderName) -> bool {
         || name.starts_with("gitlab-workhorse-")
         || matches!(
             name,
-            "x-reproxy-url" | "x-litespeed-location" | "x-archive-files"
+            "x-download-origin"
+                | "x-download-target"
+                | "x-reproxy-url"
+                | "x-litespeed-location"
+                | "x-archive-files"
         )
 }
 
@@ -110,12 +119,15 @@ mod tests {
             "x-sendfile-temporary",
             "x-lighttpd-send-file",
             "x-lighttpd-kbytes-per-second",
+            "x-download-origin",
+            "x-download-target",
             "x-reproxy-url",
             "x-litespeed-location",
             "gitlab-workhorse-send-data",
             "x-archive-files",
             "x-test",
             "x-send",
+            "x-download-options",
             "accept-ranges",
         ] {
             headers.append(HeaderName::from_static(name), "a".parse().unwrap());
@@ -125,6 +137,9 @@ mod tests {
         assert_eq!(strip(&mut headers), None);
         let mut kept: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
         kept.sort_unstable();
-        assert_eq!(kept, ["accept-ranges", "x-send", "x-test"]);
+        assert_eq!(
+            kept,
+            ["accept-ranges", "x-download-options", "x-send", "x-test"]
+        );
     }
 }

@@ -47,9 +47,8 @@ impl<'a> Decision<'a> {
 
     /// The file stays with the application, for this reason, unless a more telling one is known.
     fn is_left(&mut self, optimizer: &'a Optimizer, reason: Reason) {
-        let before = match &self.plan {
-            Ok(Plan::Stream(reason) | Plan::Refuse(reason)) => *reason,
-            _ => return,
+        let Ok(Plan::Stream(before) | Plan::Refuse(before)) = &self.plan else {
+            return;
         };
         if reason.telling() >= before.telling() {
             self.plan = Ok(optimizer.without_delegation(reason));
@@ -73,6 +72,9 @@ pub(super) async fn decide<'a>(
             continue;
         }
         for (rule, backend) in optimizer.rules() {
+            if rule.redirects() {
+                continue;
+            }
             let Ok(target) = rule.resolve(&candidate.places, None) else {
                 continue;
             };
@@ -94,7 +96,7 @@ pub(super) async fn decide<'a>(
                     return decision;
                 }
                 Err(reason) => {
-                    decision.cannot.push((rule, reason));
+                    decision.cannot.push((rule, reason.clone()));
                     decision.is_left(optimizer, reason);
                 }
             }

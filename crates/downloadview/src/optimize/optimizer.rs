@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, StatusCode};
+use http::{HeaderMap, HeaderName, Method, StatusCode};
 
 use super::Reason;
 use super::once::OncePerRoute;
@@ -11,7 +11,7 @@ use crate::backend::Backend;
 use crate::content::{ETag, Metadata};
 use crate::error::BuildError;
 use crate::response::Download;
-use crate::rule::Rule;
+use crate::rule::{Proxy, Rule};
 
 /// What becomes of a download that no rule takes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -91,7 +91,11 @@ impl OptimizerBuilder {
     /// how to fix it.
     pub fn build(self) -> Result<Optimizer, BuildError> {
         for (rule, backend) in &self.rules {
-            rule.check(backend.name(), backend.accepts())?;
+            rule.check(Some(Proxy {
+                name: backend.name(),
+                accepts: backend.accepts(),
+                fetches: backend.fetches(&Method::GET),
+            }))?;
         }
         let foreign = self.rules.iter();
         let foreign = foreign.flat_map(|(_, backend)| backend.hand_off_headers());
@@ -152,8 +156,8 @@ impl Optimizer {
 
     /// Why no rule is asked about a download.
     pub(super) fn passes_by(&self, status: StatusCode, download: &Download) -> Option<Reason> {
-        if let (true, Some(reason)) = (self.rules.is_empty(), self.without_rules) {
-            Some(reason)
+        if let (true, Some(reason)) = (self.rules.is_empty(), &self.without_rules) {
+            Some(reason.clone())
         } else if !download.optimize() {
             Some(Reason::NotOptimized)
         } else if status != StatusCode::OK {
@@ -170,7 +174,7 @@ impl Optimizer {
 
     /// What happens to a download that was not delegated.
     pub(super) fn without_delegation(&self, reason: Reason) -> Plan {
-        match (self.unmatched, reason) {
+        match (self.unmatched, &reason) {
             (Unmatched::Refuse, Reason::NoRuleMatched) => Plan::Refuse(reason),
             _ => Plan::Stream(reason),
         }
@@ -178,7 +182,7 @@ impl Optimizer {
 
     /// Whether this reason is news worth a warning: unmatched, or a name that the proxy's header cannot
     /// hold, and the first time for the route.
-    pub(super) fn warns(&self, reason: Reason, route: Option<&str>) -> bool {
+    pub(super) fn warns(&self, reason: &Reason, route: Option<&str>) -> bool {
         let warned = match reason {
             Reason::NoRuleMatched => &self.warned.unmatched,
             Reason::CannotCarry(_) => &self.warned.cannot_carry,

@@ -1,5 +1,6 @@
 //! What became of a download, as data: for tests, for logs, for whoever wonders.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -83,13 +84,13 @@ pub enum Extent {
 impl Outcome {
     /// Why no proxy was asked to send the file; `None` where one was, and where there is no file.
     #[must_use]
-    pub fn reason(&self) -> Option<Reason> {
+    pub fn reason(&self) -> Option<&Reason> {
         match self {
             Self::Streamed { reason, .. }
             | Self::NotModified { reason }
             | Self::PreconditionFailed { reason }
             | Self::RangeNotSatisfiable { reason }
-            | Self::Refused { reason } => Some(*reason),
+            | Self::Refused { reason } => Some(reason),
             Self::Delegated { .. } | Self::NotFound | Self::Failed { .. } => None,
         }
     }
@@ -111,16 +112,19 @@ impl Outcome {
 
     /// What the application's own answer came to, with the reason why it had to answer.
     pub(super) fn of(delivery: Delivery, reason: Reason) -> Self {
-        let streamed = |extent| Self::Streamed { reason, extent };
         match delivery {
-            Delivery::Whole => streamed(Extent::Whole),
-            Delivery::Part => streamed(Extent::Range),
-            Delivery::Parts => streamed(Extent::Ranges),
+            Delivery::Whole => Self::streamed(reason, Extent::Whole),
+            Delivery::Part => Self::streamed(reason, Extent::Range),
+            Delivery::Parts => Self::streamed(reason, Extent::Ranges),
             Delivery::NotModified => Self::NotModified { reason },
             Delivery::PreconditionFailed => Self::PreconditionFailed { reason },
             Delivery::RangeNotSatisfiable => Self::RangeNotSatisfiable { reason },
             Delivery::Failed(status) => Self::without_file(status),
         }
+    }
+
+    fn streamed(reason: Reason, extent: Extent) -> Self {
+        Self::Streamed { reason, extent }
     }
 
     /// Of a file that cannot be had.
@@ -133,7 +137,7 @@ impl Outcome {
 }
 
 /// Why a download was not delegated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
     /// There is no proxy: [`Optimizer::none`](super::Optimizer::none).
@@ -152,13 +156,13 @@ pub enum Reason {
     /// A symbolic link led to a file that the rule cannot express.
     SymbolicLink,
     /// The backend's header cannot hold the name.
-    CannotCarry(&'static str),
+    CannotCarry(Cow<'static, str>),
 }
 
 impl Reason {
     /// How much it tells, where several rules had a reason each: a rule that would have taken the
     /// file says more than one that did not, and that more than no rule at all.
-    pub(super) fn telling(self) -> u8 {
+    pub(super) fn telling(&self) -> u8 {
         match self {
             Self::NoBackend => 0,
             Self::NotAnnounced => 1,

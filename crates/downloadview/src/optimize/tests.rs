@@ -82,7 +82,7 @@ pub(crate) fn assert_refuses_the_wrong_target(backend: &dyn Backend) {
             folder: std::path::Path::new("/srv").into(),
             name,
         },
-        TargetKind::Path => Target::Uri {
+        TargetKind::Path | TargetKind::Remote => Target::Uri {
             prefix: "/x/".into(),
             name,
         },
@@ -102,7 +102,7 @@ pub(crate) fn refusal(backend: impl Backend, file: impl File) -> Option<CannotCa
 fn attempted(backend: impl Backend, file: impl File) -> (response::Parts, Result<(), Reason>) {
     let rule = match backend.accepts() {
         TargetKind::Uri => Rule::url("/media/").to_uri("/_internal/media/"),
-        TargetKind::Path => Rule::url("/media/").to_path("/srv/media"),
+        TargetKind::Path | TargetKind::Remote => Rule::url("/media/").to_path("/srv/media"),
     };
     let optimizer = Optimizer::builder(backend)
         .rule(rule.without_stat())
@@ -269,7 +269,7 @@ fn a_trace_tells_what_each_rule_made_of_the_file() {
             rule(
                 "/srv/media",
                 "apache",
-                Verdict::Cannot(Reason::CannotCarry(why))
+                Verdict::Cannot(Reason::CannotCarry(why.into()))
             ),
             rule("/media/", "nginx", Verdict::Decides),
             rule("/srv", "nginx", Verdict::Would),
@@ -293,10 +293,10 @@ fn unmatched_refuses_only_what_rules_should_have_taken() {
 #[test]
 fn warns_once_for_each_route() {
     let optimizer = nginx().build().unwrap();
-    let reason = Reason::NoRuleMatched;
+    let reason = &Reason::NoRuleMatched;
     let warned = ["/a", "/a", "/b", "/a"].map(|route| optimizer.warns(reason, Some(route)));
     assert_eq!(warned, [true, false, true, false]);
-    assert!(!optimizer.warns(Reason::NotOptimized, Some("/c")));
+    assert!(!optimizer.warns(&Reason::NotOptimized, Some("/c")));
 }
 
 #[test]

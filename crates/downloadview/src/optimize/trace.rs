@@ -47,7 +47,7 @@ pub enum Step {
 }
 
 /// What a rule made of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {
     /// It has the file: it decides.
@@ -103,7 +103,7 @@ impl Verdict {
         if decision.decided.is_some_and(|it| std::ptr::eq(it, rule)) {
             Self::Decides
         } else if let Some((_, reason)) = cannot.find(|(it, _)| std::ptr::eq(*it, rule)) {
-            Self::Cannot(*reason)
+            Self::Cannot(reason.clone())
         } else if let Err(mismatch) = rule.resolve(places, None) {
             Self::IsForOthers(mismatch)
         } else {

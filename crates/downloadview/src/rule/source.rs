@@ -4,7 +4,8 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::file::Places;
+use super::remote::Remote;
+use crate::file::{Places, SignedUrl};
 use crate::storage::StorageName;
 
 /// Why a rule does not take a file.
@@ -14,7 +15,8 @@ pub enum Mismatch {
     /// The rule is for URLs, and the file has none.
     #[error("the file has no URL")]
     NoUrl,
-    /// The file's URL does not lie below the rule's, or has a query.
+    /// The file's URL does not lie below the rule's; or has a query, and the rule's target is made of
+    /// the path alone.
     #[error("the file's URL does not lie below the rule's")]
     OtherUrl,
     /// The rule is for a folder, and the file does not lie on this machine's disk.
@@ -29,13 +31,52 @@ pub enum Mismatch {
 }
 
 /// A prefix of the file's own URL or path.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Source {
     Url(Arc<str>),
     Dir(Arc<Path>),
+    /// A URL with scheme and host, as written and as read.
+    Remote(Arc<str>, Remote),
 }
 
 impl Source {
+    pub(super) fn url(prefix: &str) -> Self {
+        match Remote::parse(prefix) {
+            Ok(remote) => Self::Remote(prefix.into(), remote),
+            Err(_) => Self::Url(prefix.into()),
+        }
+    }
+
+    /// The file's URL as it is, if another server has it and it lies below the prefix.
+    pub(super) fn url_of(&self, places: &Places) -> Result<SignedUrl, Mismatch> {
+        let url = places.url().ok_or(Mismatch::NoUrl)?;
+        let url = SignedUrl::parse(url).map_err(|_| Mismatch::OtherUrl)?;
+        match self.takes(&url) {
+            true => Ok(url),
+            false => Err(Mismatch::OtherUrl),
+        }
+    }
+
+    /// Whether a URL of another server lies below the prefix.
+    pub(super) fn takes(&self, url: &SignedUrl) -> bool {
+        matches!(self, Self::Remote(_, prefix) if prefix.takes(url))
+    }
+
+    pub(super) fn check_remote(&self) -> Result<(), String> {
+        match self {
+            Self::Remote(..) => Ok(()),
+            Self::Url(prefix) => Remote::parse(prefix).map(drop).map_err(|what| {
+                format!(
+                    "the source must be a URL with scheme and host, such as \
+                     `https://files.example/media/`: {what}"
+                )
+            }),
+            Self::Dir(_) => {
+                Err("a folder is not fetched from another server: use `Rule::url`".to_owned())
+            }
+        }
+    }
+
     /// The file's name below the prefix. A file that a symbolic link led to has its `location` for a
     /// path, and no URL that a proxy which refuses links could serve.
     pub(super) fn name_of(
@@ -44,7 +85,7 @@ impl Source {
         location: Option<&Path>,
     ) -> Result<StorageName, Mismatch> {
         match (self, location) {
-            (Self::Url(prefix), None) => {
+            (Self::Url(prefix) | Self::Remote(prefix, _), None) => {
                 let url = places.url().ok_or(Mismatch::NoUrl)?;
                 below_url(prefix, url).ok_or(Mismatch::OtherUrl)
             }
@@ -52,7 +93,7 @@ impl Source {
                 let path = places.path().ok_or(Mismatch::NoPath)?;
                 below_folder(folder, path).ok_or(Mismatch::OtherPath)
             }
-            (Self::Url(_), Some(_)) => Err(Mismatch::LinkLedElsewhere),
+            (Self::Url(_) | Self::Remote(..), Some(_)) => Err(Mismatch::LinkLedElsewhere),
             (Self::Dir(folder), Some(location)) => below_folder(folder, location)
                 .or_else(|| below_real_folder(folder, location))
                 .ok_or(Mismatch::LinkLedElsewhere),
@@ -61,7 +102,7 @@ impl Source {
 
     pub(super) fn check(&self) -> Result<(), String> {
         match self {
-            Self::Url(prefix) => {
+            Self::Url(prefix) | Self::Remote(prefix, _) => {
                 let path = match prefix.split_once("://") {
                     Some(("http" | "https", rest)) => rest.find('/').map_or("/", |at| &rest[at..]),
                     _ => prefix,
@@ -130,7 +171,7 @@ fn below_folder(folder: &Path, path: &Path) -> Option<StorageName> {
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Url(prefix) => f.write_str(prefix),
+            Self::Url(prefix) | Self::Remote(prefix, _) => f.write_str(prefix),
             Self::Dir(folder) => write!(f, "{}", folder.display()),
         }
     }

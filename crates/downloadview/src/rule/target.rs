@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::storage::StorageName;
+use crate::storage::{SignedUrl, StorageName};
 
 /// What a backend's header takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -13,10 +13,13 @@ pub enum TargetKind {
     Uri,
     /// A path on disk: Apache, lighttpd.
     Path,
+    /// A URL of another server, for a proxy that does nothing but fetch. One that does so beside the
+    /// above says so by [`Backend::fetches`](crate::backend::Backend::fetches): nginx, Caddy.
+    Remote,
 }
 
 /// Where a proxy finds a file: a configured prefix and a name, not yet joined and not yet encoded,
-/// because each backend encodes in its own way.
+/// because each backend encodes in its own way. Or, for a file that another server has, its URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Target {
@@ -35,6 +38,20 @@ pub enum Target {
         folder: Arc<Path>,
         /// The file below it.
         name: StorageName,
+    },
+    /// Fetched by the proxy from another server.
+    #[non_exhaustive]
+    Remote {
+        /// The location of the proxy that fetches.
+        location: Arc<str>,
+        /// What it fetches.
+        url: SignedUrl,
+    },
+    /// Fetched by the client itself, from another server.
+    #[non_exhaustive]
+    Redirect {
+        /// Where the client is sent.
+        url: SignedUrl,
     },
 }
 
@@ -57,7 +74,26 @@ impl Target {
         }
     }
 
-    /// The URI as bytes, prefix and name joined by one slash; `None` for a path.
+    /// A file that the proxy fetches from another server by its `location`, made of
+    /// `A-Z a-z 0-9 - . _ ~ /`.
+    #[must_use]
+    pub fn remote(location: &str, url: SignedUrl) -> Self {
+        Self::Remote {
+            location: location.into(),
+            url,
+        }
+    }
+
+    /// The URL that is fetched; `None` for a file that the proxy has itself.
+    #[must_use]
+    pub fn to_url(&self) -> Option<&SignedUrl> {
+        match self {
+            Self::Remote { url, .. } | Self::Redirect { url } => Some(url),
+            Self::Uri { .. } | Self::Path { .. } => None,
+        }
+    }
+
+    /// The URI as bytes, prefix and name joined by one slash; `None` for all but a URI.
     #[must_use]
     pub fn to_uri(&self) -> Option<Vec<u8>> {
         let Self::Uri { prefix, name } = self else {
@@ -70,7 +106,7 @@ impl Target {
         Some(uri)
     }
 
-    /// The path; `None` for a URI.
+    /// The path; `None` for all but a path.
     #[must_use]
     pub fn to_path(&self) -> Option<PathBuf> {
         let Self::Path { folder, name } = self else {
@@ -79,7 +115,7 @@ impl Target {
         Some(folder.join(name.to_path()))
     }
 
-    /// The path as bytes, folder and name joined by one slash; `None` for a URI.
+    /// The path as bytes, folder and name joined by one slash; `None` for all but a path.
     #[must_use]
     pub fn to_path_bytes(&self) -> Option<Vec<u8>> {
         let path = self.to_path()?;
