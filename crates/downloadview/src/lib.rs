@@ -93,7 +93,7 @@ pub mod rule;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use self::error::{BuildError, Error, Result};
+pub use self::error::{BuildError, Error, ParseError, Result};
 pub use self::file::File;
 pub use self::optimize::{OptimizeLayer, Optimizer};
 pub use self::response::{Download, DownloadBody, DownloadOptions, DownloadResponse, Refusal};

@@ -316,7 +316,7 @@ impl DownloadOptions {
 }
 
 fn etag(value: &HeaderValue) -> Option<ETag> {
-    ETag::parse(value.to_str().ok()?)
+    ETag::parse(value.to_str().ok()?).ok()
 }
 
 fn date(value: &HeaderValue) -> Option<SystemTime> {

@@ -75,7 +75,7 @@ fn tag_of(inserted: SystemTime) -> Option<ETag> {
     static INSERTED: AtomicU64 = AtomicU64::new(0);
     let number = INSERTED.fetch_add(1, Ordering::Relaxed);
     let since = inserted.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-    ETag::strong(&format!("{:x}-{number:x}", since.as_nanos()))
+    ETag::strong(&format!("{:x}-{number:x}", since.as_nanos())).ok()
 }
 
 impl Storage for MemoryStorage {
