@@ -17,7 +17,7 @@
 //! use downloadview::{DownloadView, OptimizeLayer, Optimizer, Rule};
 //! use downloadview::{storage::LocalStorage, view::StorageView};
 //!
-//! let reports = StorageView::new(LocalStorage::new(folder)?.base_url("/media/"));
+//! let reports = StorageView::new(LocalStorage::new(folder)?.base_url("/media/")?);
 //! let optimizer = Optimizer::builder(Nginx::new().buffering(Buffering::Off))
 //!     .rule(Rule::url("/media/").to_uri("/protected/"))
 //!     .build()?;
