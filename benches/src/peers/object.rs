@@ -44,7 +44,7 @@ pub(super) fn run(listen: SocketAddr, root: &Path, database: Option<&str>) -> Re
 type Application<F> = TowerToHyperService<Optimize<DownloadService<ObjectView<F>>>>;
 
 fn application<F: FindRecord>(root: &Path, records: F) -> Result<Application<F>> {
-    let storage = LocalStorage::new(root)?.base_url("/media/");
+    let storage = LocalStorage::new(root)?.base_url("/media/")?;
     let optimizer = Optimizer::builder(Nginx::new())
         .rule(Rule::url("/media/").to_uri("/_internal/media/"))
         .build()?;

@@ -27,7 +27,7 @@
 //! # fn main() -> downloadview::Result<()> {
 //! # let dir = tempfile::tempdir().unwrap();
 //! # let root = dir.path();
-//! let media = LocalStorage::new(root)?.base_url("/media/");
+//! let media = LocalStorage::new(root)?.base_url("/media/")?;
 //! let optimizer = Optimizer::builder(Nginx::new())
 //!     .rule(Rule::url("/media/").to_uri("/_internal/media/"))
 //!     .build()?;

@@ -27,7 +27,7 @@ type FilterBy = Arc<dyn Fn(&Parts) -> Result<Condition> + Send + Sync>;
 
 /// Object views over entities: `ObjectView::entity::<document::Entity>(db)`.
 #[doc(alias = "ObjectDownloadView")]
-pub trait ObjectViewExt {
+pub trait ObjectViewExt: sealed::Sealed {
     /// Begins a view over the rows of an entity.
     fn entity<E: EntityTrait>(db: DatabaseConnection) -> EntityView<E> {
         EntityView::new(db)
@@ -36,6 +36,13 @@ pub trait ObjectViewExt {
 
 /// The only implementation, so that nobody has to write which `ObjectView` is meant.
 impl ObjectViewExt for ObjectView<Undescribed> {}
+
+/// Methods may be added to the trait: nobody else implements it.
+mod sealed {
+    pub trait Sealed {}
+
+    impl Sealed for super::ObjectView<super::Undescribed> {}
+}
 
 /// The records of a view that does not know its entity yet. There are none.
 #[derive(Debug)]

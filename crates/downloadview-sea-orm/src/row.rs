@@ -85,14 +85,14 @@ fn read(row: &QueryResult, index: usize, column: &Selected, into: &mut Described
         Role::ContentType => match text(row, index, column)? {
             Some(text) => {
                 let kind = media_type(text.trim());
-                metadata.with_content_type(kind.ok_or("is not a media type")?)
+                metadata.with_content_type(kind.map_err(|_| "is not a media type")?)
             }
             None => metadata,
         },
         Role::ContentEncoding => match text(row, index, column)? {
             Some(text) => {
                 let coding = content_coding(text.trim());
-                metadata.with_content_encoding(coding.ok_or("is not a content coding")?)
+                metadata.with_content_encoding(coding.map_err(|_| "is not a content coding")?)
             }
             None => metadata,
         },
@@ -122,8 +122,8 @@ fn text(row: &QueryResult, index: usize, column: &Selected) -> Read<Option<Strin
 
 fn etag(text: &str) -> Read<ETag> {
     ETag::parse(text)
-        .or_else(|| ETag::strong(text))
-        .ok_or("is not an entity tag")
+        .or_else(|_| ETag::strong(text))
+        .map_err(|_| "is not an entity tag")
 }
 
 /// As wide as its column, for drivers refuse every other width; that of a table altered since its schema was read is found by

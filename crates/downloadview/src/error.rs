@@ -105,6 +105,39 @@ impl BuildError {
     }
 }
 
+/// Why a text is not a value of its kind: an entity tag, a media type, a content coding.
+///
+/// In a view it becomes [`Error::Other`], 500: the text is the application's own.
+///
+/// ```
+/// use downloadview::content::ETag;
+/// let error = ETag::parse("v1").unwrap_err();
+/// assert_eq!(error.to_string(), "an entity tag stands between double quotes");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct ParseError {
+    reason: &'static str,
+}
+
+impl ParseError {
+    pub(crate) const fn new(reason: &'static str) -> Self {
+        Self { reason }
+    }
+
+    /// What is wrong with the text, without the text.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        self.reason
+    }
+}
+
+impl From<ParseError> for Error {
+    fn from(error: ParseError) -> Self {
+        Self::other(error)
+    }
+}
+
 /// Why a text is not a [`StorageName`](crate::storage::StorageName).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

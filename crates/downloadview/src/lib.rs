@@ -17,7 +17,7 @@
 //! use downloadview::{DownloadView, OptimizeLayer, Optimizer, Rule};
 //! use downloadview::{storage::LocalStorage, view::StorageView};
 //!
-//! let reports = StorageView::new(LocalStorage::new(folder)?.base_url("/media/"));
+//! let reports = StorageView::new(LocalStorage::new(folder)?.base_url("/media/")?);
 //! let optimizer = Optimizer::builder(Nginx::new().buffering(Buffering::Off))
 //!     .rule(Rule::url("/media/").to_uri("/protected/"))
 //!     .build()?;
@@ -93,7 +93,7 @@ pub mod rule;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use self::error::{BuildError, Error, Result};
+pub use self::error::{BuildError, Error, ParseError, Result};
 pub use self::file::File;
 pub use self::optimize::{OptimizeLayer, Optimizer};
 pub use self::response::{Download, DownloadBody, DownloadOptions, DownloadResponse, Refusal};

@@ -25,7 +25,10 @@ async fn local_storage() {
         let bytes = pattern(length);
         std::fs::create_dir(dir.path().join("sub")).unwrap();
         std::fs::write(dir.path().join("sub/été 100%.bin"), &bytes).unwrap();
-        let storage = LocalStorage::new(dir.path()).unwrap().base_url("/media");
+        let storage = LocalStorage::new(dir.path())
+            .unwrap()
+            .base_url("/media")
+            .unwrap();
         let (present, missing) = (name("sub/été 100%.bin"), name("sub/none"));
         conformance::storage(storage, &present, &bytes, &missing).await;
     }
@@ -33,7 +36,7 @@ async fn local_storage() {
 
 #[tokio::test]
 async fn memory_storage() {
-    let storage = MemoryStorage::new().base_url("/m/");
+    let storage = MemoryStorage::new().base_url("/m/").unwrap();
     storage.insert(name("a/b"), pattern(1000));
     conformance::storage(storage, &name("a/b"), &pattern(1000), &name("a")).await;
 }
@@ -79,6 +82,16 @@ async fn virtual_files_of_every_kind() {
             .etag(tag.clone())
     };
     conformance::file(sized, &bytes).await;
+}
+
+/// Both run in tests that spawn them.
+#[test]
+fn the_futures_of_the_suite_are_send() {
+    fn is_send(_: impl Send) {}
+
+    is_send(conformance::file(|| VirtualFile::from_text("a", "a"), b"a"));
+    let (storage, present, missing) = (MemoryStorage::new(), name("a"), name("b"));
+    is_send(conformance::storage(storage, &present, b"a", &missing));
 }
 
 #[tokio::test]

@@ -48,7 +48,7 @@ fn storage_of(files: &[(&str, &str)]) -> (tempfile::TempDir, LocalStorage) {
         std::fs::write(path, text).expect("written");
     }
     let storage = LocalStorage::new(dir.path()).expect("opened");
-    (dir, storage.base_url("/media/"))
+    (dir, storage.base_url("/media/").unwrap())
 }
 
 fn stream_of(size: Option<u64>) -> VirtualView {
@@ -490,6 +490,58 @@ async fn of_two_settings_the_later_one_counts() {
         assert_eq!(response.headers()["content-disposition"], disposition);
         assert_eq!(response.headers().get_all(LINK).iter().count(), 1);
     }
+}
+
+/// Written by hand or by setters, a disposition is one thing.
+#[tokio::test]
+async fn of_a_disposition_by_hand_and_a_name_the_later_one_counts() {
+    use http::header::CONTENT_DISPOSITION as DISPOSITION;
+
+    const BY_HAND: &str = "inline; filename=hand";
+    let options = DownloadOptions::new;
+    for (view, expected) in [
+        (
+            text_view().header(DISPOSITION, BY_HAND).basename("set"),
+            "attachment; filename=\"set\"",
+        ),
+        (
+            text_view().header(DISPOSITION, BY_HAND).inline(),
+            "inline; filename=\"a.txt\"",
+        ),
+        (
+            text_view().basename("set").header(DISPOSITION, BY_HAND),
+            BY_HAND,
+        ),
+        (
+            text_view()
+                .header(DISPOSITION, BY_HAND)
+                .options(options().basename("set")),
+            "attachment; filename=\"set\"",
+        ),
+        (
+            text_view()
+                .basename("set")
+                .options(options().basename("b").header(DISPOSITION, BY_HAND)),
+            BY_HAND,
+        ),
+    ] {
+        let response = get(view, "/").await;
+        assert_eq!(response.headers()[DISPOSITION], expected);
+    }
+}
+
+/// A validator has one value, and it is the one that conditions are judged by.
+#[tokio::test]
+async fn a_validator_that_is_appended_takes_the_place_of_the_one_before() {
+    let view = text_view()
+        .header(ETAG, "\"v1\"")
+        .append_header(ETAG, "\"v2\"");
+    let request = Request::get("/").header("if-none-match", "\"v2\"");
+    let response = view.into_service().oneshot(request.body(()).unwrap());
+    let response = response.await.unwrap();
+    assert_eq!(response.status(), StatusCode::NOT_MODIFIED);
+    let tags: Vec<_> = response.headers().get_all(ETAG).iter().collect();
+    assert_eq!(tags, ["\"v2\""]);
 }
 
 #[tokio::test]

@@ -28,7 +28,7 @@ fn files()
 }
 
 fn view() -> StorageView {
-    let storage = MemoryStorage::new().base_url("/media/");
+    let storage = MemoryStorage::new().base_url("/media/").unwrap();
     let name = StorageName::parse("a.txt").expect("a name");
     storage.insert(name, SECRET);
     StorageView::new(storage)

@@ -197,7 +197,7 @@ impl FileRecord for Row {
         if let Some(etag) = self
             .etag
             .filter(|etag| !etag.is_empty())
-            .and_then(ETag::strong)
+            .and_then(|etag| ETag::strong(etag).ok())
         {
             metadata = metadata.with_etag(etag);
         }

@@ -65,13 +65,13 @@ fn open(config: &StorageConfig, folders: &mut Folders) -> Result<Arc<dyn Storage
         StorageKind::Local(local) => {
             let storage = local_storage(local, folders)?;
             Ok(match base_url {
-                Some(base_url) => Arc::new(storage.base_url(base_url)),
+                Some(base_url) => Arc::new(storage.base_url(base_url)?),
                 None => Arc::new(storage),
             })
         }
         StorageKind::Memory { files } => {
             let storage = match base_url {
-                Some(base_url) => MemoryStorage::new().base_url(base_url),
+                Some(base_url) => MemoryStorage::new().base_url(base_url)?,
                 None => MemoryStorage::new(),
             };
             for (name, text) in files {

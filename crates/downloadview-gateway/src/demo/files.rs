@@ -126,5 +126,5 @@ pub(super) fn is_root() -> bool {
 
 /// The storage, and the URL that rules know it by.
 pub(super) fn media(files: &Files) -> downloadview::Result<LocalStorage> {
-    Ok(LocalStorage::new(files.path("media"))?.base_url("/media/"))
+    Ok(LocalStorage::new(files.path("media"))?.base_url("/media/")?)
 }

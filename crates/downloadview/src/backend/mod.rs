@@ -77,8 +77,12 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     }
 
     /// The entity tag that the proxy states for such a file whatever the application says; `None`
-    /// for a proxy that passes the application's on. The application states the same where that tag
-    /// can be trusted, so that a download begun through one can be resumed from the other.
+    /// for a proxy that passes the application's on. Default: `None`.
+    ///
+    /// A backend need not ask whether such a tag can be trusted: that is for who asks it. This crate
+    /// states the proxy's tag in an answer of its own only for a file whose last change is two seconds
+    /// ago or more and whose date is that of the change, because tags made of whole seconds and a size
+    /// tell no other files apart. Then a download begun through one can be resumed from the other.
     fn own_etag(&self, _metadata: &Metadata) -> Option<ETag> {
         None
     }

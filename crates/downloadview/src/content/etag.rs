@@ -1,42 +1,72 @@
 //! The entity tag of a content: an opaque quoted text that changes whenever the bytes do.
 
+use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::HeaderValue;
+
+use crate::error::ParseError;
+
+const UNQUOTED: ParseError = ParseError::new("an entity tag stands between double quotes");
+const UNFIT: ParseError =
+    ParseError::new("an entity tag holds only visible ASCII characters, and no double quote");
 
 /// A strong or weak entity tag, already in the form of the `ETag` header (RFC 9110, 8.8.3).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ETag(HeaderValue);
 
 impl ETag {
-    /// A strong tag around `opaque`; `None` if it holds a quote, a space or a control character.
+    /// A strong tag around `opaque`: other bytes always have another one (RFC 9110, 8.8.1).
+    ///
+    /// # Errors
+    ///
+    /// For a text with a double quote, a space, a control character or one outside ASCII.
     ///
     /// ```
     /// use downloadview::content::ETag;
-    /// assert_eq!(ETag::strong("v1").unwrap().as_str(), "\"v1\"");
-    /// assert!(ETag::strong("a\"b").is_none());
+    /// assert_eq!(ETag::strong("v1")?.as_str(), "\"v1\"");
+    /// assert!(ETag::strong("a\"b").is_err());
+    /// # Ok::<(), downloadview::ParseError>(())
     /// ```
-    #[must_use]
-    pub fn strong(opaque: &str) -> Option<Self> {
+    pub fn strong(opaque: &str) -> Result<Self, ParseError> {
         Self::parse(&format!("\"{opaque}\""))
     }
 
+    /// A weak tag around `opaque`: contents that are as good as each other may share it. No range is
+    /// resumed by it.
+    ///
+    /// # Errors
+    ///
+    /// As [`strong`](Self::strong).
+    pub fn weak(opaque: &str) -> Result<Self, ParseError> {
+        Self::parse(&format!("W/\"{opaque}\""))
+    }
+
     /// A tag as it stands in a header: `"…"` or `W/"…"`.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let opaque = text
-            .strip_prefix("W/")
-            .unwrap_or(text)
-            .strip_prefix('"')?
-            .strip_suffix('"')?;
+    ///
+    /// # Errors
+    ///
+    /// For a text without its quotes, and as [`strong`](Self::strong).
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        let quoted = text.strip_prefix("W/").unwrap_or(text);
+        let opaque = quoted
+            .strip_prefix('"')
+            .and_then(|rest| rest.strip_suffix('"'))
+            .ok_or(UNQUOTED)?;
         // etagc = %x21 / %x23-7E / obs-text
         let valid = opaque
             .bytes()
             .all(|b| b == 0x21 || (0x23..=0x7e).contains(&b));
-        valid
-            .then(|| HeaderValue::from_str(text).ok())
-            .flatten()
-            .map(Self)
+        match HeaderValue::from_str(text) {
+            Ok(value) if valid => Ok(Self(value)),
+            _ => Err(UNFIT),
+        }
+    }
+
+    /// Whether it is a strong one: bytes that have it are the same bytes.
+    #[must_use]
+    pub fn is_strong(&self) -> bool {
+        !self.as_str().starts_with("W/")
     }
 
     /// The tag of a file: its modification time in nanoseconds, its size, and where the system knows
@@ -72,7 +102,7 @@ impl ETag {
     pub(crate) fn of_file_in_base_36(modified: SystemTime, size: u64) -> Option<Self> {
         let since = since_epoch(modified)?;
         let text = format!("\"{}{}\"", base_36(since.as_secs()), base_36(size));
-        Self::parse(&text)
+        Self::parse(&text).ok()
     }
 
     fn from_hex(parts: impl IntoIterator<Item = u128>) -> Self {
@@ -101,6 +131,15 @@ impl ETag {
     #[must_use]
     pub fn to_header_value(&self) -> HeaderValue {
         self.0.clone()
+    }
+}
+
+impl FromStr for ETag {
+    type Err = ParseError;
+
+    /// As [`ETag::parse`].
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        Self::parse(text)
     }
 }
 
@@ -173,17 +212,19 @@ mod tests {
 
     #[test]
     fn a_tag_cannot_carry_a_header() {
-        for text in [
-            "\"a\r\nb\"",
-            "\"a b\"",
-            "\"a\"b\"",
-            "abc",
-            "W/abc",
-            "\"",
-            "\"\u{e9}\"",
+        for (text, error) in [
+            ("\"a\r\nb\"", UNFIT),
+            ("\"a b\"", UNFIT),
+            ("\"a\"b\"", UNFIT),
+            ("abc", UNQUOTED),
+            ("W/abc", UNQUOTED),
+            ("\"", UNQUOTED),
+            ("\"\u{e9}\"", UNFIT),
         ] {
-            assert_eq!(ETag::parse(text), None, "{text:?}");
+            assert_eq!(text.parse::<ETag>(), Err(error), "{text:?}");
         }
-        assert!(ETag::parse("W/\"a\"").is_some());
+        assert!(!ETag::parse("W/\"a\"").unwrap().is_strong());
+        assert_eq!(ETag::weak("a").unwrap().as_str(), "W/\"a\"");
+        assert!(ETag::strong("a").unwrap().is_strong());
     }
 }

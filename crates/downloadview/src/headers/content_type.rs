@@ -7,7 +7,7 @@
 use http::HeaderValue;
 
 use super::media_types::MEDIA_TYPES;
-use crate::error::BuildError;
+use crate::error::{BuildError, ParseError};
 
 /// The longest extension that is looked up.
 const LONGEST: usize = 16;
@@ -58,7 +58,7 @@ impl MediaTypes {
             let what = format!("media types: `{extension}` is not a file extension");
             return Err(BuildError::new(what));
         }
-        if self::media_type(media_type).is_none() {
+        if self::media_type(media_type).is_err() {
             let media_type = media_type.escape_debug();
             let what =
                 format!("media types: `{media_type}` is not a media type, such as `text/csv`");
@@ -194,31 +194,45 @@ fn overridden(extension: &str) -> Option<&'static str> {
     found.ok().map(|at| MEDIA_TYPES[at].1)
 }
 
-/// A text as a media type, `None` if it is none: `text/plain; charset=utf-8`, `application/pdf`.
+/// A text as a media type: `text/plain; charset=utf-8`, `application/pdf`.
 ///
-/// The type must have its two parts (RFC 9110, 8.3.1); what follows them is only known to fit into a header.
+/// # Errors
+///
+/// Where the two parts of the type are not there (RFC 9110, 8.3.1). What follows them is only known to fit into a header.
 ///
 /// ```
 /// use downloadview::headers::media_type;
-/// assert!(media_type("text/plain; charset=utf-8").is_some());
-/// assert!(media_type("text").is_none());
-/// assert!(media_type("text/plain\r\nX-Forged: 1").is_none());
+/// assert_eq!(media_type("text/plain; charset=utf-8")?, "text/plain; charset=utf-8");
+/// assert!(media_type("text").is_err());
+/// assert!(media_type("text/plain\r\nX-Forged: 1").is_err());
+/// # Ok::<(), downloadview::ParseError>(())
 /// ```
-#[must_use]
-pub fn media_type(text: &str) -> Option<HeaderValue> {
+pub fn media_type(text: &str) -> Result<HeaderValue, ParseError> {
+    const ERROR: ParseError =
+        ParseError::new("a media type is written type/subtype, such as `text/csv`");
+
     let essence = text.split(';').next().unwrap_or_default().trim_end();
-    let (kind, subtype) = essence.split_once('/')?;
+    let (kind, subtype) = essence.split_once('/').ok_or(ERROR)?;
     let printable = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
     let fits = printable && text.trim() == text && is_token(kind) && is_token(subtype);
-    fits.then(|| HeaderValue::from_str(text).ok()).flatten()
+    match HeaderValue::from_str(text) {
+        Ok(value) if fits => Ok(value),
+        _ => Err(ERROR),
+    }
 }
 
-/// A text as a content coding, `None` if it is none: `gzip`, `br`.
-#[must_use]
-pub fn content_coding(text: &str) -> Option<HeaderValue> {
-    is_token(text)
-        .then(|| HeaderValue::from_str(text).ok())
-        .flatten()
+/// A text as a content coding: `gzip`, `br`.
+///
+/// # Errors
+///
+/// For anything but one word of the characters that a token may have (RFC 9110, 5.6.2).
+pub fn content_coding(text: &str) -> Result<HeaderValue, ParseError> {
+    const ERROR: ParseError = ParseError::new("a content coding is one word, such as `gzip`");
+
+    match HeaderValue::from_str(text) {
+        Ok(value) if is_token(text) => Ok(value),
+        _ => Err(ERROR),
+    }
 }
 
 /// RFC 9110, 5.6.2.
@@ -258,7 +272,7 @@ mod tests {
         assert!(MEDIA_TYPES.windows(2).all(|pair| pair[0].0 < pair[1].0));
         for (extension, kind) in MEDIA_TYPES {
             assert!(extension.len() <= LONGEST, "{extension}");
-            assert!(media_type(kind).is_some(), "{extension}: {kind}");
+            assert!(media_type(kind).is_ok(), "{extension}: {kind}");
         }
     }
 
@@ -275,10 +289,10 @@ mod tests {
             "text /plain",
             "",
         ] {
-            assert_eq!(media_type(text), None, "{text:?}");
+            assert!(media_type(text).is_err(), "{text:?}");
         }
         for text in ["gzip\r\nX: y", "gzip, br", ""] {
-            assert_eq!(content_coding(text), None, "{text:?}");
+            assert!(content_coding(text).is_err(), "{text:?}");
         }
         let stated = "text/plain; charset=utf-8";
         assert_eq!(media_type(stated).unwrap(), stated);

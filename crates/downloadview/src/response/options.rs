@@ -53,6 +53,14 @@ enum Change {
     Remove(HeaderName),
 }
 
+impl Change {
+    fn name(&self) -> &HeaderName {
+        match self {
+            Self::Set(name, _) | Self::Append(name, _) | Self::Remove(name) => name,
+        }
+    }
+}
+
 /// The setters shared by everything that holds [`DownloadOptions`], adapters in other crates too: they
 /// write to what `self.options_mut()` returns. Not part of the public interface.
 #[doc(hidden)]
@@ -138,6 +146,9 @@ macro_rules! __option_setters {
 
         /// Sets a header; it replaces what was said of that name before, defaults included.
         ///
+        /// `Content-Disposition` is stated in whole by it, whatever name and disposition were set
+        /// before; a name or a disposition that is set later takes its place.
+        ///
         /// `ETag` and `Last-Modified` are what conditions are judged by. Length, ranges and framing
         /// follow from the file and cannot be set; hand-off headers are dropped, because a rule names
         /// the destination.
@@ -152,6 +163,10 @@ macro_rules! __option_setters {
         }
 
         /// Adds a further value of a header that may have several: `Link`, `Set-Cookie`, `Vary`.
+        ///
+        /// What the header had before stays, a default too: after `append_header(CACHE_CONTROL,
+        /// "no-transform")` there is `private, no-cache` as well. [`header`](Self::header) takes the
+        /// place of all of it. A validator has one value, which the later takes.
         #[must_use]
         pub fn append_header(
             mut self,
@@ -196,6 +211,9 @@ impl DownloadOptions {
 
     /// Adds what `later` states; where both say something, `later` counts.
     pub(crate) fn extend(&mut self, later: Self) {
+        if later.disposition.is_some() || later.basename.is_some() {
+            self.forget(&header::CONTENT_DISPOSITION);
+        }
         self.disposition = later.disposition.or(self.disposition);
         self.basename = later.basename.or(self.basename.take());
         self.etag = later.etag.or(self.etag.take());
@@ -208,12 +226,19 @@ impl DownloadOptions {
 
     #[doc(hidden)]
     pub fn set_disposition(&mut self, disposition: Disposition) {
+        self.forget(&header::CONTENT_DISPOSITION);
         self.disposition = Some(disposition);
     }
 
     #[doc(hidden)]
     pub fn set_basename(&mut self, basename: String) {
+        self.forget(&header::CONTENT_DISPOSITION);
         self.basename = Some(basename);
+    }
+
+    /// Takes back what was said of this header by its name.
+    fn forget(&mut self, name: &HeaderName) {
+        self.headers.retain(|change| change.name() != name);
     }
 
     #[doc(hidden)]
@@ -253,7 +278,10 @@ impl DownloadOptions {
 
     #[doc(hidden)]
     pub fn append(&mut self, name: HeaderName, value: Option<HeaderValue>) {
-        self.change(name, value, Change::Append);
+        match name {
+            header::ETAG | header::LAST_MODIFIED => self.set_header(name, value),
+            _ => self.change(name, value, Change::Append),
+        }
     }
 
     #[doc(hidden)]
@@ -292,9 +320,7 @@ impl DownloadOptions {
 
     /// Whether something was said of this header.
     pub(super) fn mentions(&self, name: &HeaderName) -> bool {
-        self.headers.iter().any(|change| match change {
-            Change::Set(it, _) | Change::Append(it, _) | Change::Remove(it) => it == name,
-        })
+        self.headers.iter().any(|change| change.name() == name)
     }
 
     /// Writes what was said of headers over `headers`.
@@ -316,7 +342,7 @@ impl DownloadOptions {
 }
 
 fn etag(value: &HeaderValue) -> Option<ETag> {
-    ETag::parse(value.to_str().ok()?)
+    ETag::parse(value.to_str().ok()?).ok()
 }
 
 fn date(value: &HeaderValue) -> Option<SystemTime> {

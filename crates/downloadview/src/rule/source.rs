@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::remote::Remote;
 use crate::file::{Places, SignedUrl};
-use crate::storage::StorageName;
+pub(super) use crate::storage::check_prefix;
+use crate::storage::{StorageName, check_url_prefix};
 
 /// Why a rule does not take a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
@@ -102,13 +103,7 @@ impl Source {
 
     pub(super) fn check(&self) -> Result<(), String> {
         match self {
-            Self::Url(prefix) | Self::Remote(prefix, _) => {
-                let path = match prefix.split_once("://") {
-                    Some(("http" | "https", rest)) => rest.find('/').map_or("/", |at| &rest[at..]),
-                    _ => prefix,
-                };
-                check_prefix("source", path)
-            }
+            Self::Url(prefix) | Self::Remote(prefix, _) => check_url_prefix("source", prefix),
             Self::Dir(folder) if folder.is_absolute() => Ok(()),
             Self::Dir(folder) => Err(format!(
                 "the source folder {} is not absolute",
@@ -116,30 +111,6 @@ impl Source {
             )),
         }
     }
-}
-
-/// A prefix must be an absolute path, plain and unambiguous: nothing in it may change its meaning
-/// once something is appended.
-pub(super) fn check_prefix(side: &str, prefix: &str) -> Result<(), String> {
-    if !prefix.starts_with('/') {
-        return Err(format!("the {side} `{prefix}` does not start with `/`"));
-    }
-    let segments: Vec<_> = prefix.split('/').collect();
-    if segments
-        .iter()
-        .any(|segment| matches!(*segment, "." | ".."))
-    {
-        return Err(format!("the {side} `{prefix}` has a `.` or `..` segment"));
-    }
-    if prefix.contains("//") {
-        return Err(format!("the {side} `{prefix}` has an empty segment"));
-    }
-    if prefix.contains(['?', '#', '\\']) || prefix.chars().any(char::is_control) {
-        return Err(format!(
-            "the {side} `{prefix}` holds a character that is not part of a path"
-        ));
-    }
-    Ok(())
 }
 
 fn below_url(prefix: &str, url: &str) -> Option<StorageName> {

@@ -94,6 +94,9 @@ impl Target {
     }
 
     /// The URI as bytes, prefix and name joined by one slash; `None` for all but a URI.
+    ///
+    /// **Nothing is encoded**: there may be spaces, `%`, `?` and line feeds in it. A backend writes it
+    /// as its proxy reads it, most of them percent-encoded.
     #[must_use]
     pub fn to_uri(&self) -> Option<Vec<u8>> {
         let Self::Uri { prefix, name } = self else {
@@ -115,7 +118,8 @@ impl Target {
         Some(folder.join(name.to_path()))
     }
 
-    /// The path as bytes, folder and name joined by one slash; `None` for all but a path.
+    /// The path as bytes, folder and name joined by one slash; `None` for all but a path. Nothing is
+    /// encoded.
     #[must_use]
     pub fn to_path_bytes(&self) -> Option<Vec<u8>> {
         let path = self.to_path()?;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::confined::{Current, Symlinks, Wait};
-use super::{Places, Storage, StorageName, url_below};
+use super::{BaseUrl, Places, Storage, StorageName};
 use crate::content::{BoxFuture, Bulkhead, Content, Metadata, Want, on_blocking_pool};
 use crate::error::{BuildError, Error, Result};
 
@@ -40,7 +40,7 @@ pub enum Unreadable {
 /// # let root = dir.path();
 /// use downloadview::storage::{LocalStorage, Symlinks};
 /// let storage = LocalStorage::new(root)?
-///     .base_url("/media/")
+///     .base_url("/media/")?
 ///     .symlinks(Symlinks::Within);
 /// # Ok(())
 /// # }
@@ -50,7 +50,7 @@ pub enum Unreadable {
 pub struct LocalStorage {
     root: Arc<Current>,
     bulkhead: Arc<Bulkhead>,
-    base_url: Option<Arc<str>>,
+    base_url: Option<BaseUrl>,
     symlinks: Symlinks,
     unreadable: Unreadable,
 }
@@ -79,11 +79,16 @@ impl LocalStorage {
         })
     }
 
-    /// The URL below which rules and proxies know these files, such as `/media/`.
-    #[must_use]
-    pub fn base_url(mut self, base_url: impl AsRef<str>) -> Self {
-        self.base_url = Some(base_url.as_ref().into());
-        self
+    /// The URL below which rules and proxies know these files, such as `/media/`. Default: none.
+    ///
+    /// # Errors
+    ///
+    /// For a URL below which a name would not be what it says: one that is neither an absolute path nor
+    /// begins with `http://` or `https://` and a host, and one with a query, a fragment, a `.` or `..`
+    /// segment, an empty segment, a backslash or a control character.
+    pub fn base_url(mut self, base_url: impl AsRef<str>) -> Result<Self, BuildError> {
+        self.base_url = Some(BaseUrl::parse(base_url.as_ref())?);
+        Ok(self)
     }
 
     /// Which symbolic links are followed.
@@ -163,7 +168,7 @@ impl Storage for LocalStorage {
     fn places(&self, name: &StorageName) -> Places {
         let places = Places::new().with_path(self.root.path().join(name.to_path()));
         match &self.base_url {
-            Some(base) => places.with_url(url_below(base, name)),
+            Some(base) => places.with_url(base.below(name)),
             None => places,
         }
     }

@@ -8,9 +8,9 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 
-use super::{Places, Storage, StorageName, url_below};
+use super::{BaseUrl, Places, Storage, StorageName};
 use crate::content::{BoxFuture, Content, ETag, Metadata, Want};
-use crate::error::{Error, Result};
+use crate::error::{BuildError, Error, Result};
 
 /// A map from names to bytes; the modification time is that of [`insert`](Self::insert).
 ///
@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 #[derive(Default)]
 pub struct MemoryStorage {
     files: RwLock<HashMap<StorageName, Stored>>,
-    base_url: Option<String>,
+    base_url: Option<BaseUrl>,
 }
 
 #[derive(Clone)]
@@ -38,11 +38,16 @@ impl MemoryStorage {
         Self::default()
     }
 
-    /// The URL below which rules and proxies know these files. Default: none.
-    #[must_use]
-    pub fn base_url(mut self, base_url: impl Into<String>) -> Self {
-        self.base_url = Some(base_url.into());
-        self
+    /// The URL below which rules and proxies know these files, such as `/media/`. Default: none.
+    ///
+    /// # Errors
+    ///
+    /// For a URL below which a name would not be what it says: one that is neither an absolute path nor
+    /// begins with `http://` or `https://` and a host, and one with a query, a fragment, a `.` or `..`
+    /// segment, an empty segment, a backslash or a control character.
+    pub fn base_url(mut self, base_url: impl AsRef<str>) -> Result<Self, BuildError> {
+        self.base_url = Some(BaseUrl::parse(base_url.as_ref())?);
+        Ok(self)
     }
 
     /// Adds or replaces a file.
@@ -75,7 +80,7 @@ fn tag_of(inserted: SystemTime) -> Option<ETag> {
     static INSERTED: AtomicU64 = AtomicU64::new(0);
     let number = INSERTED.fetch_add(1, Ordering::Relaxed);
     let since = inserted.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-    ETag::strong(&format!("{:x}-{number:x}", since.as_nanos()))
+    ETag::strong(&format!("{:x}-{number:x}", since.as_nanos())).ok()
 }
 
 impl Storage for MemoryStorage {
@@ -93,7 +98,7 @@ impl Storage for MemoryStorage {
 
     fn places(&self, name: &StorageName) -> Places {
         match &self.base_url {
-            Some(base) => Places::new().with_url(url_below(base, name)),
+            Some(base) => Places::new().with_url(base.below(name)),
             None => Places::new(),
         }
     }

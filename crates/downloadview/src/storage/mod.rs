@@ -1,5 +1,6 @@
 //! Places that hold files under names: folders, memory, and whatever implements [`Storage`].
 
+mod base_url;
 #[cfg(feature = "fs")]
 mod confined;
 #[cfg(feature = "fs")]
@@ -12,6 +13,8 @@ mod signed_url;
 use std::fmt;
 use std::sync::Arc;
 
+use self::base_url::BaseUrl;
+pub(crate) use self::base_url::{check_prefix, check_url_prefix};
 #[cfg(feature = "fs")]
 pub use self::confined::Symlinks;
 #[cfg(feature = "fs")]
@@ -127,13 +130,4 @@ impl<S: Storage + ?Sized> Storage for Arc<S> {
     ) -> BoxFuture<'a, Result<Option<SignedUrl>>> {
         (**self).link(name, ask)
     }
-}
-
-/// `base` with exactly one slash before the encoded name.
-fn url_below(base: &str, name: &StorageName) -> String {
-    let mut url = String::with_capacity(base.len() + name.as_bytes().len() + 8);
-    url.push_str(base.trim_end_matches('/'));
-    url.push('/');
-    url.push_str(&name.to_url_path());
-    url
 }

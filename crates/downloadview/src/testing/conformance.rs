@@ -21,7 +21,7 @@ use crate::file::{File, StorageFile};
 use crate::storage::{Storage, StorageName};
 
 /// Checks a file against the bytes it should hold. `make` is called for each look, so that a file
-/// which can be read only once can be checked as well.
+/// which can be read only once can be checked as well. The future is `Send` if `make` is `Sync`.
 ///
 /// # Panics
 ///
@@ -166,8 +166,10 @@ async fn read(content: Content) -> Result<Vec<u8>> {
     collect(content.into_stream().await?).await
 }
 
-async fn part(content: &Content, range: ByteRange) -> Result<Vec<u8>> {
-    collect(content.stream(range).await?).await
+/// Without a hold on the content, which no two threads may share.
+fn part(content: &Content, range: ByteRange) -> impl Future<Output = Result<Vec<u8>>> + use<> {
+    let stream = content.stream(range);
+    async move { collect(stream.await?).await }
 }
 
 async fn collect(stream: ByteStream) -> Result<Vec<u8>> {

@@ -22,7 +22,7 @@ use crate::storage::{Storage, StorageName};
 /// # let root = dir.path();
 /// use downloadview::{DownloadView, storage::LocalStorage, view::StorageView};
 ///
-/// let media = StorageView::new(LocalStorage::new(root)?.base_url("/media/"));
+/// let media = StorageView::new(LocalStorage::new(root)?.base_url("/media/")?);
 /// let service = media.into_service(); // Router::new().nest_service("/media", service)
 /// # Ok(())
 /// # }

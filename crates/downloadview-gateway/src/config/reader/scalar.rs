@@ -151,7 +151,7 @@ pub(crate) fn header_value(text: &str) -> Result<HeaderValue, Fault> {
 
 /// A media type: `application/pdf`, `text/plain; charset=utf-8`.
 pub(crate) fn media_type(text: &str) -> Result<HeaderValue, Fault> {
-    headers::media_type(text).ok_or_else(|| {
+    headers::media_type(text).map_err(|_| {
         Fault::new(
             format!("{text:?} is not a media type"),
             "write type/subtype: \"application/pdf\", \"text/plain; charset=utf-8\"",
@@ -161,7 +161,7 @@ pub(crate) fn media_type(text: &str) -> Result<HeaderValue, Fault> {
 
 /// A content coding such as `gzip`.
 pub(crate) fn coding(text: &str) -> Result<HeaderValue, Fault> {
-    headers::content_coding(text).ok_or_else(|| {
+    headers::content_coding(text).map_err(|_| {
         Fault::new(
             format!("{text:?} is not a content coding"),
             "write one word: \"gzip\", \"br\", \"zstd\"",

@@ -1,0 +1,115 @@
+//! The URL below which rules and proxies know the files of a storage.
+
+use std::sync::Arc;
+
+use http::uri::Authority;
+
+use super::StorageName;
+use crate::error::BuildError;
+
+/// A path of the site, or scheme, host and path; nothing in it changes its meaning when a name is
+/// appended.
+#[derive(Debug, Clone)]
+pub(super) struct BaseUrl(Arc<str>);
+
+impl BaseUrl {
+    pub(super) fn parse(url: &str) -> Result<Self, BuildError> {
+        check_url_prefix("base URL", url)
+            .map_err(|what| BuildError::new(format!("storage: {what}")))?;
+        Ok(Self(url.trim_end_matches('/').into()))
+    }
+
+    /// The URL of a file: exactly one slash before the encoded name.
+    pub(super) fn below(&self, name: &StorageName) -> String {
+        let mut url = String::with_capacity(self.0.len() + name.as_bytes().len() + 8);
+        url.push_str(&self.0);
+        url.push('/');
+        url.push_str(&name.to_url_path());
+        url
+    }
+}
+
+/// As [`check_prefix`], for a prefix that may also begin with the scheme and the host of a server.
+pub(crate) fn check_url_prefix(side: &str, url: &str) -> Result<(), String> {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return check_prefix(side, url);
+    };
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    if !matches!(scheme, "http" | "https") {
+        return Err(format!("the {side} `{url}` is not one of http or https"));
+    }
+    if host.contains('@') || Authority::try_from(host).is_err() {
+        return Err(format!("the {side} `{url}` does not name a host"));
+    }
+    match path {
+        "" => Ok(()),
+        path => check_prefix(side, path),
+    }
+}
+
+/// A prefix must be an absolute path, plain and unambiguous: nothing in it may change its meaning
+/// once something is appended.
+pub(crate) fn check_prefix(side: &str, prefix: &str) -> Result<(), String> {
+    if !prefix.starts_with('/') {
+        return Err(format!("the {side} `{prefix}` does not start with `/`"));
+    }
+    let segments: Vec<_> = prefix.split('/').collect();
+    if segments
+        .iter()
+        .any(|segment| matches!(*segment, "." | ".."))
+    {
+        return Err(format!("the {side} `{prefix}` has a `.` or `..` segment"));
+    }
+    if prefix.contains("//") {
+        return Err(format!("the {side} `{prefix}` has an empty segment"));
+    }
+    if prefix.contains(['?', '#', '\\']) || prefix.chars().any(char::is_control) {
+        return Err(format!(
+            "the {side} `{prefix}` holds a character that is not part of a path"
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_url_that_could_change_its_meaning_is_refused() {
+        for url in [
+            "",
+            "media/",
+            "/a/../b",
+            "/a//b",
+            "/a?b=",
+            "/a#b",
+            "/a\nb",
+            "/a\\b",
+            "https://",
+            "https://?a",
+            "https://user:secret@a.example/",
+            "https://a b/",
+            "https://a.example/b?c=",
+            "ftp://a.example/",
+            "://a",
+        ] {
+            let refused = BaseUrl::parse(url);
+            assert!(refused.is_err(), "{url:?}: {refused:?}");
+        }
+    }
+
+    #[test]
+    fn one_slash_stands_between_base_url_and_name() {
+        let name = StorageName::parse("a b").unwrap();
+        for (base, url) in [
+            ("/", "/a%20b"),
+            ("/media", "/media/a%20b"),
+            ("/media/", "/media/a%20b"),
+            ("https://a.example", "https://a.example/a%20b"),
+            ("http://a.example:80/b/", "http://a.example:80/b/a%20b"),
+        ] {
+            assert_eq!(BaseUrl::parse(base).unwrap().below(&name), url);
+        }
+    }
+}
