@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
 use super::date::http_date;
 use super::range::{Ranges, resolve_range};
-use crate::content::{ETag, Metadata, Want, whole_seconds};
+use crate::content::{Metadata, Want, whole_seconds};
 
 const CAPTURED: [HeaderName; 6] = [
     header::IF_MATCH,
@@ -157,8 +157,7 @@ impl ConditionalRequest {
             return false;
         };
         let current = metadata.etag();
-        let strong = |tag: &ETag| !tag.as_str().starts_with("W/");
-        current.is_some_and(|tag| strong(&tag) && value.as_bytes() == tag.as_str().as_bytes())
+        current.is_some_and(|tag| tag.is_strong() && value == tag.as_str())
     }
 
     /// An HTTP date; `None` for none, two, or what is not a date (13.1.3: such a field is ignored).

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "fs")]
 mod confined;
+#[cfg(feature = "remote")]
+mod http;
 #[cfg(feature = "fs")]
 mod local;
 mod memory;
@@ -13,6 +15,8 @@ use std::sync::Arc;
 
 #[cfg(feature = "fs")]
 pub use self::confined::Symlinks;
+#[cfg(feature = "remote")]
+pub use self::http::HttpStorage;
 #[cfg(feature = "fs")]
 pub use self::local::{LocalStorage, Unreadable};
 pub use self::memory::MemoryStorage;
