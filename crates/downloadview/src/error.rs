@@ -1,6 +1,7 @@
 //! What can go wrong between a request and its file, and the HTTP status that says so.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -51,6 +52,19 @@ pub enum Error {
         /// Whether somebody logged the outage when it began: then this request, which is merely refused,
         /// is logged at DEBUG and not at ERROR. Default: no.
         already_logged: bool,
+    },
+    /// The server that has the file did not answer in time, or not as it should. 504 or 502.
+    /// Made by [`Error::upstream`].
+    #[error("the origin {origin} failed: {fault}")]
+    #[non_exhaustive]
+    Upstream {
+        /// Host and port of that server.
+        origin: Arc<str>,
+        /// What it did.
+        fault: UpstreamFault,
+        /// What the operating system or the protocol said.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
     /// Opening or reading failed for another reason. 500.
     #[error("reading the file failed")]
@@ -138,6 +152,59 @@ impl From<ParseError> for Error {
     }
 }
 
+/// What a server that has a file did instead of answering with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UpstreamFault {
+    /// Its name has no address.
+    #[error("its name has no address")]
+    Unresolved,
+    /// Its address is one of a private network, of this machine, or of no server at all, and the
+    /// settings do not allow that.
+    #[error("its address is not a public one")]
+    PrivateAddress,
+    /// It takes no connection, or its certificate is not valid.
+    #[error("no connection")]
+    Connect,
+    /// It took longer than the connect time-out. 504.
+    #[error("connecting took too long")]
+    ConnectTimeout,
+    /// It took longer than the first-byte time-out. 504.
+    #[error("the answer took too long to begin")]
+    FirstByteTimeout,
+    /// Its body paused for longer than the idle time-out. 504.
+    #[error("the body paused for too long")]
+    IdleTimeout,
+    /// It ended the connection within its answer.
+    #[error("the connection ended within the answer")]
+    Cut,
+    /// Its answer has a status that is of no use here.
+    #[error("status {0}")]
+    Status(StatusCode),
+    /// Its answer contradicts the request, or itself.
+    #[error("{0}")]
+    Answer(&'static str),
+    /// The file is larger than the settings allow.
+    #[error("the file is larger than allowed")]
+    TooLarge,
+    /// The file changed between two requests for parts of it.
+    #[error("the file changed meanwhile")]
+    Changed,
+}
+
+impl UpstreamFault {
+    /// 504 for what took too long, else 502.
+    #[must_use]
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::ConnectTimeout | Self::FirstByteTimeout | Self::IdleTimeout => {
+                StatusCode::GATEWAY_TIMEOUT
+            }
+            _ => StatusCode::BAD_GATEWAY,
+        }
+    }
+}
+
 /// Why a text is not a [`StorageName`](crate::storage::StorageName).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -160,6 +227,9 @@ pub enum NameError {
     /// A name that this platform keeps for a device, or cannot store.
     #[error("the platform reserves this name")]
     Reserved,
+    /// It cannot be the target of a request line: not one slash and visible ASCII.
+    #[error("it is not a path of a URL that begins with one slash, in visible ASCII")]
+    NotATarget,
 }
 
 impl Error {
@@ -175,6 +245,7 @@ impl Error {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Upstream { fault, .. } => fault.status(),
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -203,6 +274,16 @@ impl Error {
             source,
             retry_after: Duration::from_secs(5),
             already_logged: false,
+        }
+    }
+
+    /// An [`Error::Upstream`]: `origin` is the server's host and port.
+    #[must_use]
+    pub fn upstream(origin: impl Into<Arc<str>>, fault: UpstreamFault) -> Self {
+        Self::Upstream {
+            origin: origin.into(),
+            fault,
+            source: None,
         }
     }
 

@@ -64,6 +64,7 @@
 //! | feature | default | what |
 //! |---|---|---|
 //! | `fs` | yes | local files: `PathFile`, `LocalStorage`, `PathView` |
+//! | `remote` | no | files of other servers, over HTTP: `fetch::Client`, `HttpStorage`, `HttpFile`, `HttpView` |
 //! | `testing` | no | the conformance suite |
 //!
 //! # Deliberately absent
@@ -79,6 +80,9 @@ pub mod error;
 pub mod content;
 pub mod headers;
 
+#[cfg(feature = "remote")]
+pub mod fetch;
+
 pub mod file;
 pub mod storage;
 
@@ -93,7 +97,7 @@ pub mod rule;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use self::error::{BuildError, Error, ParseError, Result};
+pub use self::error::{BuildError, Error, ParseError, Result, UpstreamFault};
 pub use self::file::File;
 pub use self::optimize::{OptimizeLayer, Optimizer};
 pub use self::response::{Download, DownloadBody, DownloadOptions, DownloadResponse, Refusal};

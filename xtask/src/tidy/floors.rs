@@ -26,7 +26,13 @@ const ROWS: &[Row] = &[
     row("0", 0, 0, &["error"], "it uses no other room"),
     row("1", 1, 1, &["content"], "it uses floor 0"),
     row("2", 2, 2, &["headers"], "it uses floors 0 to 1"),
-    row("3", 3, 3, &["storage"], "it uses floors 0 to 2"),
+    row(
+        "3",
+        3,
+        3,
+        &["fetch", "storage"],
+        "it uses floors 0 to 2; `storage` may use `fetch`, never the other way",
+    ),
     row("4", 4, 4, &["file"], "it uses floors 0 to 3"),
     row(
         "5",

@@ -1,35 +1,29 @@
 //! Keeps what waits for one slow or hung mount from taking the threads of everything else.
 
-use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
+use super::slots::{Slots, unavailable};
 use crate::error::{Error, Result};
 
 /// How many threads may wait for one storage; tokio has 512 in all.
 const AT_ONCE: usize = 16;
-/// How many requests may wait for one of these threads.
-const QUEUE: usize = 256;
 /// How long a request waits, for a thread and for what it does there.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The threads of one storage that may hang: a few, a bounded queue before them, and a deadline.
 #[derive(Debug)]
 pub(crate) struct Bulkhead {
-    permits: Arc<Semaphore>,
-    waiting: AtomicUsize,
+    slots: Slots,
     patience: Duration,
 }
 
 impl Bulkhead {
     pub(crate) fn new() -> Self {
         Self {
-            permits: Arc::new(Semaphore::new(AT_ONCE)),
-            waiting: AtomicUsize::new(0),
+            slots: Slots::new(AT_ONCE),
             patience: PATIENCE,
         }
     }
@@ -40,11 +34,8 @@ impl Bulkhead {
         &self,
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let place = Place::take(&self.waiting).ok_or_else(|| unavailable("the queue is full"))?;
         let done = timeout(self.patience, async {
-            let permit = Arc::clone(&self.permits).acquire_owned().await;
-            drop(place);
-            on_thread(permit.map_err(Error::other)?, work).await
+            on_thread(self.slots.take().await?, work).await
         });
         done.await
             .unwrap_or_else(|_| Err(unavailable("the file system does not answer")))
@@ -61,26 +52,6 @@ async fn on_thread<T: Send + 'static>(
     });
     job.await
         .unwrap_or_else(|stopped| Err(Error::other(stopped)))
-}
-
-fn unavailable(why: &'static str) -> Error {
-    Error::unavailable(io::Error::new(io::ErrorKind::TimedOut, why))
-}
-
-/// A place in the queue, given back when dropped.
-struct Place<'a>(&'a AtomicUsize);
-
-impl<'a> Place<'a> {
-    fn take(waiting: &'a AtomicUsize) -> Option<Self> {
-        let place = Self(waiting);
-        (waiting.fetch_add(1, Ordering::Relaxed) < QUEUE).then_some(place)
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 #[cfg(test)]
@@ -120,19 +91,9 @@ mod tests {
         // Once it answers again, so do we.
         release.clear();
         let patient = Bulkhead {
-            permits: Arc::clone(&hung.permits),
+            slots: hung.slots,
             ..Bulkhead::new()
         };
         assert_eq!(patient.run(|| Ok(8)).await.unwrap(), 8);
-    }
-
-    #[tokio::test]
-    async fn a_full_queue_is_503_at_once() {
-        let full = Bulkhead::new();
-        full.waiting.store(QUEUE, Ordering::Relaxed);
-        assert!(is_unavailable(&full.run(|| Ok(())).await));
-        assert_eq!(full.waiting.load(Ordering::Relaxed), QUEUE);
-        full.waiting.store(0, Ordering::Relaxed);
-        assert!(full.run(|| Ok(())).await.is_ok());
     }
 }

@@ -127,6 +127,12 @@ impl ETag {
         self.0.to_str().expect("only visible ASCII was let in")
     }
 
+    /// Whether it names the bytes themselves, and not only what they mean: not `W/"…"`.
+    #[must_use]
+    pub fn is_strong(&self) -> bool {
+        !self.0.as_bytes().starts_with(b"W/")
+    }
+
     /// The value of the `ETag` header.
     #[must_use]
     pub fn to_header_value(&self) -> HeaderValue {

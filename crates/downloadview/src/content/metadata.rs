@@ -20,7 +20,11 @@ pub struct Metadata {
     pub(crate) etag: Option<ETag>,
     pub(crate) content_type: Option<HeaderValue>,
     pub(crate) content_encoding: Option<HeaderValue>,
+    /// What another server calls the type: it counts only where nobody here knows one.
+    pub(crate) hearsay_type: Option<HeaderValue>,
     pub(crate) ranges: bool,
+    /// Another server has it: its validators are those that it states, and none is made up.
+    pub(crate) remote: bool,
     pub(crate) location: Option<PathBuf>,
 }
 
@@ -58,6 +62,9 @@ impl Metadata {
 
     /// The modification time that a proxy sees of the file, and its size.
     pub(crate) fn seen_by_proxies(&self) -> Option<(SystemTime, u64)> {
+        if self.remote {
+            return None;
+        }
         self.written.or(self.modified).zip(self.size)
     }
 
@@ -86,11 +93,15 @@ impl Metadata {
 
     /// The entity tag: the stated one, else one made of size, modification time and, for a local
     /// file, the time of its last change (`ctime`). Always strong, or none: not where only whole
-    /// seconds are known, and they are less than two ago.
+    /// seconds are known, and they are less than two ago. A file of another server has the tag that
+    /// this one states, strong or weak, or none: no other would mean anything to it.
     #[must_use]
     pub fn etag(&self) -> Option<ETag> {
         if let Some(etag) = &self.etag {
             return Some(etag.clone());
+        }
+        if self.remote {
+            return None;
         }
         let (modified, size) = (self.modified?, self.size?);
         let mut times = [Some(modified), self.changed].into_iter().flatten();
@@ -136,7 +147,9 @@ impl Metadata {
             etag: stated.etag.or(self.etag),
             content_type: stated.content_type.or(self.content_type),
             content_encoding: stated.content_encoding.or(self.content_encoding),
+            hearsay_type: self.hearsay_type,
             ranges: self.ranges,
+            remote: self.remote,
             location: self.location,
         }
     }

@@ -17,6 +17,8 @@ mod open;
 #[cfg(feature = "fs")]
 mod purpose;
 mod range;
+#[cfg(any(feature = "fs", feature = "remote"))]
+mod slots;
 mod stream;
 mod want;
 
@@ -42,6 +44,8 @@ pub(crate) use self::open::{FixedPath, is_local, on_blocking_pool};
 #[cfg(feature = "fs")]
 pub(crate) use self::purpose::Purpose;
 pub use self::range::ByteRange;
+#[cfg(feature = "remote")]
+pub(crate) use self::slots::{Slots, unavailable};
 pub use self::stream::ByteStream;
 pub use self::want::Want;
 use crate::error::{Error, Result};
@@ -61,6 +65,14 @@ enum Source {
     Local(Arc<std::fs::File>, local::Manner),
     Ranged(Box<ReadPart>),
     Once(ByteStream),
+    Settled(Settled),
+}
+
+/// What the server that has a file made of the conditions of a request: there are no bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Settled {
+    NotModified,
+    PreconditionFailed,
 }
 
 type ReadPart = dyn Fn(ByteRange) -> BoxFuture<'static, Result<ByteStream>> + Send + Sync;
@@ -142,6 +154,30 @@ impl Content {
         }
     }
 
+    /// No bytes, because the server that has them judged the conditions of the request: what the client
+    /// has is still good. It becomes a 304 where the request had such a condition.
+    #[must_use]
+    pub fn not_modified(metadata: Metadata) -> Self {
+        let source = Source::Settled(Settled::NotModified);
+        Self { metadata, source }
+    }
+
+    /// As [`not_modified`](Self::not_modified): the state that the request was for is gone. It becomes a
+    /// 412 where the request had such a condition.
+    #[must_use]
+    pub fn precondition_failed(metadata: Metadata) -> Self {
+        let source = Source::Settled(Settled::PreconditionFailed);
+        Self { metadata, source }
+    }
+
+    /// What was judged already.
+    pub(crate) fn settled(&self) -> Option<Settled> {
+        match self.source {
+            Source::Settled(settled) => Some(settled),
+            _ => None,
+        }
+    }
+
     /// What the content says of itself.
     #[must_use]
     pub fn metadata(&self) -> &Metadata {
@@ -161,6 +197,7 @@ impl Content {
         let Self { metadata, source } = self;
         let content = match source {
             Source::Once(stream) => return Ok(stream),
+            Source::Settled(_) => return Err(unasked()),
             source => Self { metadata, source },
         };
         match ByteRange::new(0, content.metadata.size.unwrap_or(u64::MAX)) {
@@ -208,8 +245,13 @@ impl Content {
             }
             Source::Ranged(read) => return Part::Fetched(read(range)),
             Source::Once(_) => Err(Error::Consumed),
+            Source::Settled(_) => Err(unasked()),
         })
     }
+}
+
+fn unasked() -> Error {
+    Error::other("a file came without its bytes, by a condition that the request does not have")
 }
 
 /// The bytes of a part, or the promise of them.

@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderValue, header};
 pub struct Want<'a> {
     head: bool,
     headers: Option<&'a HeaderMap>,
+    unconditional: bool,
 }
 
 impl<'a> Want<'a> {
@@ -24,8 +25,8 @@ impl<'a> Want<'a> {
     #[must_use]
     pub fn get(headers: &'a HeaderMap) -> Self {
         Self {
-            head: false,
             headers: Some(headers),
+            ..Self::default()
         }
     }
 
@@ -35,6 +36,25 @@ impl<'a> Want<'a> {
         Self {
             head: true,
             headers: Some(headers),
+            ..Self::default()
+        }
+    }
+
+    /// The same without its conditions, `If-Range` among them; the range stays. For who states other
+    /// tags or dates than the content itself, by which the conditions are judged.
+    #[must_use]
+    pub fn without_conditions(self) -> Self {
+        Self {
+            unconditional: true,
+            ..self
+        }
+    }
+
+    /// All of it, or the metadata of all, whatever state it is in.
+    pub(crate) fn without_headers(self) -> Self {
+        Self {
+            headers: None,
+            ..self
         }
     }
 
@@ -56,6 +76,9 @@ impl<'a> Want<'a> {
     /// `If-Unmodified-Since`, `If-Range`. None where there are two.
     #[must_use]
     pub fn condition(&self, name: &http::HeaderName) -> Option<&'a HeaderValue> {
+        if self.unconditional {
+            return None;
+        }
         let mut values = self.headers?.get_all(name).iter();
         let first = values.next();
         first.filter(|_| values.next().is_none())

@@ -15,7 +15,7 @@ use http::{
     Extensions, HeaderMap, HeaderValue, Method, Response, StatusCode, Version, header, response,
 };
 
-use crate::content::{ByteRange, Content, ETag, Exact, Metadata};
+use crate::content::{ByteRange, Content, ETag, Exact, Metadata, Settled};
 use crate::error::{Error, Result};
 use crate::headers::{ConditionalRequest, Ranges, Verdict};
 use crate::response::head::{self, Facts, Kind};
@@ -86,7 +86,11 @@ pub(crate) async fn deliver_parts(
     download: &Download,
     own_etag: impl Fn(&Metadata) -> Option<ETag>,
 ) -> (Response<DownloadBody>, Delivery) {
-    let mut content = match download.file().open(request.want()).await {
+    let want = match head.status {
+        StatusCode::OK => request.want(),
+        _ => request.want().without_headers(),
+    };
+    let mut content = match download.file().open(want).await {
         Ok(content) => content,
         Err(error) => return failed(head, download, error),
     };
@@ -97,7 +101,7 @@ pub(crate) async fn deliver_parts(
     let metadata = content.metadata().clone();
     let facts = Facts::of(download, &metadata);
     let content_type = head::type_of_content(&head.headers, &facts);
-    let answered = match judge(request, head.status, &metadata) {
+    let answered = match judge(request, head.status, &content) {
         Judged::NotModified => Ok(Answer::not_modified()),
         Judged::PreconditionFailed => {
             let refusal = refusal(StatusCode::PRECONDITION_FAILED);
@@ -144,11 +148,12 @@ enum Judged {
     Answered(Ranges),
 }
 
-fn judge(request: &ConditionalRequest, status: StatusCode, metadata: &Metadata) -> Judged {
+fn judge(request: &ConditionalRequest, status: StatusCode, content: &Content) -> Judged {
     if status != StatusCode::OK || !is_retrieval(request.method()) {
         return Judged::Answered(Ranges::Whole);
     }
-    match request.evaluate(metadata) {
+    let metadata = content.metadata();
+    match settled(request, content).unwrap_or_else(|| request.evaluate(metadata)) {
         Verdict::NotModified => return Judged::NotModified,
         Verdict::Failed => return Judged::PreconditionFailed,
         Verdict::Proceed => {}
@@ -160,6 +165,24 @@ fn judge(request: &ConditionalRequest, status: StatusCode, metadata: &Metadata) 
         },
         _ => Judged::Answered(Ranges::Whole),
     }
+}
+
+/// What the server that has the file made of the request's conditions, where the request has such: it
+/// knows its own tags and dates best.
+fn settled(request: &ConditionalRequest, content: &Content) -> Option<Verdict> {
+    let (verdict, conditions) = match content.settled()? {
+        Settled::NotModified => (
+            Verdict::NotModified,
+            [header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE],
+        ),
+        Settled::PreconditionFailed => (
+            Verdict::Failed,
+            [header::IF_MATCH, header::IF_UNMODIFIED_SINCE],
+        ),
+    };
+    let want = request.want();
+    let stated = conditions.iter().any(|name| want.condition(name).is_some());
+    stated.then_some(verdict)
 }
 
 fn is_retrieval(method: &Method) -> bool {

@@ -1,5 +1,7 @@
 //! What is downloaded: a path, an entry of a storage, something made up on the spot.
 
+#[cfg(feature = "remote")]
+mod http;
 mod object;
 #[cfg(feature = "fs")]
 mod path;
@@ -10,8 +12,10 @@ mod virt;
 use std::fmt;
 use std::sync::Arc;
 
-use http::HeaderValue;
+use ::http::HeaderValue;
 
+#[cfg(feature = "remote")]
+pub use self::http::HttpFile;
 pub use self::object::ObjectFile;
 #[cfg(feature = "fs")]
 pub use self::path::PathFile;

@@ -86,6 +86,11 @@ impl File for ObjectFile {
 
     fn open<'a>(&'a self, want: Want<'a>) -> BoxFuture<'a, Result<Content>> {
         Box::pin(async move {
+            let want = match (&self.stated.etag, self.stated.modified) {
+                (None, None) => want,
+                // By the storage's own tag and date the conditions are not meant.
+                _ => want.without_conditions(),
+            };
             let mut content = self.file.open(want).await?;
             let opened = content.metadata_mut();
             *opened = self.described(std::mem::take(opened));

@@ -67,7 +67,8 @@ impl File for Restated {
 
     fn open<'a>(&'a self, want: Want<'a>) -> BoxFuture<'a, Result<Content>> {
         Box::pin(async move {
-            let mut content = self.file.open(want).await?;
+            // By its own tag and date the conditions are not meant.
+            let mut content = self.file.open(want.without_conditions()).await?;
             self.restate(content.metadata_mut());
             Ok(content)
         })

@@ -15,4 +15,6 @@ pub use self::content_type::{
 };
 pub(crate) use self::date::http_date;
 pub use self::preconditions::{ConditionalRequest, Verdict};
+#[cfg(feature = "remote")]
+pub(crate) use self::range::first_range;
 pub use self::range::{Ranges, resolve_range};

@@ -157,7 +157,7 @@ impl ConditionalRequest {
             return false;
         };
         let current = metadata.etag();
-        current.is_some_and(|tag| tag.is_strong() && value.as_bytes() == tag.as_str().as_bytes())
+        current.is_some_and(|tag| tag.is_strong() && value == tag.as_str())
     }
 
     /// An HTTP date; `None` for none, two, or what is not a date (13.1.3: such a field is ignored).

@@ -39,16 +39,9 @@ pub enum Ranges {
 #[must_use]
 pub fn resolve_range(header: &HeaderValue, size: u64) -> Ranges {
     // Some clients send a range with everything; an empty content has no part to show for it.
-    if header.len() > MAX_LENGTH || size == 0 {
-        return Ranges::Whole;
-    }
-    let Ok(text) = header.to_str() else {
+    let Some(specs) = parse(header).filter(|_| size > 0) else {
         return Ranges::Whole;
     };
-    let Ok(parsed) = parse_range_header_with_max_ranges(text, MAX_RANGES) else {
-        return Ranges::Whole;
-    };
-    let specs = parsed.into_ranges();
     let parts = merge(
         specs
             .into_iter()
@@ -60,6 +53,32 @@ pub fn resolve_range(header: &HeaderValue, size: u64) -> Ranges {
         [one] => Ranges::Single(one),
         _ => Ranges::Multiple(parts),
     }
+}
+
+/// The first range of a header, as one that goes over the wire to a server that will not see the others; none where
+/// there is nothing to ask for.
+#[cfg(feature = "remote")]
+pub(crate) fn first_range(header: &HeaderValue) -> Option<HeaderValue> {
+    const MOST: u64 = i64::MAX.unsigned_abs();
+    let specs = parse(header)?;
+    let text = match specs.into_iter().next()? {
+        Spec::FromLast(0) => return None,
+        Spec::FromLast(length) => format!("bytes=-{}", length.min(MOST)),
+        Spec::FromStart(start) | Spec::Indexed(start, _) if start >= MOST => return None,
+        Spec::FromStart(start) => format!("bytes={start}-"),
+        Spec::Indexed(start, last) => format!("bytes={start}-{}", last.min(MOST - 1)),
+    };
+    HeaderValue::try_from(text).ok()
+}
+
+/// The ranges of a header that is to be heeded.
+fn parse(header: &HeaderValue) -> Option<Vec<Spec>> {
+    let text = header
+        .to_str()
+        .ok()
+        .filter(|text| text.len() <= MAX_LENGTH)?;
+    let parsed = parse_range_header_with_max_ranges(text, MAX_RANGES);
+    Some(parsed.ok()?.into_ranges())
 }
 
 fn clamp(spec: Spec, size: u64) -> Option<ByteRange> {

@@ -40,7 +40,10 @@ impl Error {
     fn log(&self) {
         let cause = std::error::Error::source(self).map(ToString::to_string);
         let cause = cause.unwrap_or_default();
-        if self.is_known_outage() {
+        if let Self::Upstream { fault, origin, .. } = self {
+            let (kind, status) = (fault.to_string(), self.status().as_u16());
+            tracing::warn!(%origin, kind, status, source = cause, "an origin failed");
+        } else if self.is_known_outage() {
             tracing::debug!(error = %self, source = cause, "download refused");
         } else {
             tracing::error!(error = %self, source = cause, "download failed");

@@ -3,6 +3,8 @@
 mod base_url;
 #[cfg(feature = "fs")]
 mod confined;
+#[cfg(feature = "remote")]
+mod http;
 #[cfg(feature = "fs")]
 mod local;
 mod memory;
@@ -17,6 +19,8 @@ use self::base_url::BaseUrl;
 pub(crate) use self::base_url::{check_prefix, check_url_prefix};
 #[cfg(feature = "fs")]
 pub use self::confined::Symlinks;
+#[cfg(feature = "remote")]
+pub use self::http::HttpStorage;
 #[cfg(feature = "fs")]
 pub use self::local::{LocalStorage, Unreadable};
 pub use self::memory::MemoryStorage;

@@ -1,5 +1,7 @@
 //! From a request to a file and its presentation: the trait, and a view for each kind of file.
 
+#[cfg(feature = "remote")]
+mod http;
 mod object;
 mod options;
 mod parameters;
@@ -9,8 +11,10 @@ mod service;
 mod storage;
 mod virt;
 
-use http::request::Parts;
+use ::http::request::Parts;
 
+#[cfg(feature = "remote")]
+pub use self::http::{HttpView, ResolveTarget};
 pub use self::object::{FileRecord, FindRecord, ObjectView, Permission};
 pub use self::options::ResolveName;
 pub(crate) use self::options::{ViewOptions, view_setters};

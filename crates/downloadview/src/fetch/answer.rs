@@ -1,0 +1,189 @@
+//! What the head of an answer comes to, and whether it fits what was asked: an answer that does not is none.
+
+use http::header;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, response};
+
+use super::Flavour;
+use super::request::Ask;
+use crate::content::{ByteRange, ETag, Metadata};
+use crate::error::UpstreamFault;
+use crate::headers::{Ranges, content_coding, http_date, media_type, resolve_range};
+
+/// An answer that fits.
+#[derive(Debug)]
+pub(super) enum Answer {
+    Whole(Metadata),
+    /// The state of the whole, and which part the body is.
+    Part(Metadata, ByteRange),
+    NotModified(Metadata),
+    PreconditionFailed(Metadata),
+    /// Nothing of the range exists; how large the file is, if that was said.
+    Unsatisfiable(Option<u64>),
+}
+
+type Checked<T> = Result<T, UpstreamFault>;
+
+/// Holds the head of an answer against what was asked.
+pub(super) fn check(
+    head: &response::Parts,
+    ask: &Ask,
+    flavour: Flavour,
+    max_size: u64,
+) -> Checked<Answer> {
+    let headers = &head.headers;
+    match head.status {
+        StatusCode::OK => {
+            let length = framed_length(headers)?;
+            let metadata = state(headers, flavour)?;
+            Ok(Answer::Whole(match length {
+                Some(size) => metadata.with_size(bounded(size, max_size)?),
+                None => metadata,
+            }))
+        }
+        StatusCode::PARTIAL_CONTENT => part(headers, ask, flavour, max_size),
+        StatusCode::NOT_MODIFIED if ask.can_be_current() => {
+            Ok(Answer::NotModified(validators(headers)))
+        }
+        StatusCode::PRECONDITION_FAILED if ask.can_fail() => {
+            Ok(Answer::PreconditionFailed(validators(headers)))
+        }
+        StatusCode::RANGE_NOT_SATISFIABLE if ask.range().is_some() => {
+            let size = total_of_unsatisfied(headers);
+            let size = size.map(|size| bounded(size, max_size)).transpose()?;
+            Ok(Answer::Unsatisfiable(size))
+        }
+        status => Err(UpstreamFault::Status(status)),
+    }
+}
+
+/// 206: the very part that was asked for, of a whole whose size is stated, as long as it must be.
+fn part(headers: &HeaderMap, ask: &Ask, flavour: Flavour, max_size: u64) -> Checked<Answer> {
+    let range = ask.range().filter(|_| ask.method == Method::GET);
+    let range = range.ok_or(UpstreamFault::Answer("a part that nobody asked for"))?;
+    let stated = one(headers, &header::CONTENT_RANGE)?.and_then(content_range);
+    let (extent, total) = stated.ok_or(UpstreamFault::Answer(
+        "a part without a valid Content-Range",
+    ))?;
+    let total = bounded(total, max_size)?;
+    if resolve_range(range, total) != Ranges::Single(extent) {
+        return Err(UpstreamFault::Answer("another part than was asked for"));
+    }
+    if framed_length(headers)?.is_some_and(|length| length != extent.len()) {
+        return Err(UpstreamFault::Answer(
+            "a part of another length than its range",
+        ));
+    }
+    let metadata = state(headers, flavour)?.with_size(total).with_ranges();
+    Ok(Answer::Part(metadata, extent))
+}
+
+/// `Content-Length`, which must not stand beside a transfer coding: of two lengths somebody on the way believes the
+/// other one (RFC 9112, 6.3).
+fn framed_length(headers: &HeaderMap) -> Checked<Option<u64>> {
+    let length = match one(headers, &header::CONTENT_LENGTH)? {
+        Some(value) => {
+            Some(number(value).ok_or(UpstreamFault::Answer("its length is not a number"))?)
+        }
+        None => None,
+    };
+    match one(headers, &header::TRANSFER_ENCODING)? {
+        None => Ok(length),
+        Some(_) if length.is_some() => Err(UpstreamFault::Answer("a length and a transfer coding")),
+        Some(coding) if coding.eq_ignore_ascii_case("chunked") => Ok(None),
+        Some(_) => Err(UpstreamFault::Answer(
+            "a transfer coding that nobody asked for",
+        )),
+    }
+}
+
+fn bounded(size: u64, max_size: u64) -> Checked<u64> {
+    match size <= max_size {
+        true => Ok(size),
+        false => Err(UpstreamFault::TooLarge),
+    }
+}
+
+/// `bytes 0-9/100`; never `*`, with which no part can be placed.
+fn content_range(text: &str) -> Option<(ByteRange, u64)> {
+    let (unit, rest) = text.split_once(' ')?;
+    let (range, total) = rest.split_once('/')?;
+    let (first, last) = range.split_once('-')?;
+    let total = number(total)?;
+    let end = number(last)?.checked_add(1)?;
+    let extent = ByteRange::new(number(first)?, end)?;
+    (unit.eq_ignore_ascii_case("bytes") && end <= total).then_some((extent, total))
+}
+
+/// `bytes */100`.
+fn total_of_unsatisfied(headers: &HeaderMap) -> Option<u64> {
+    let text = one(headers, &header::CONTENT_RANGE).ok()??;
+    let (unit, total) = text.split_once(" */")?;
+    unit.eq_ignore_ascii_case("bytes").then(|| number(total))?
+}
+
+/// Digits only, no sign, and no more than any file can have.
+fn number(text: &str) -> Option<u64> {
+    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let number = digits.then(|| text.parse::<u64>().ok())??;
+    (number <= i64::MAX.unsigned_abs()).then_some(number)
+}
+
+/// What the head says of the file, as far as it is believed: nothing but this reaches a client.
+fn state(headers: &HeaderMap, flavour: Flavour) -> Checked<Metadata> {
+    let mut metadata = validators(headers);
+    let coding = headers.get(header::CONTENT_ENCODING);
+    let coding = coding.filter(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"));
+    match (coding, flavour) {
+        (None, _) => {}
+        // The object was stored in this coding.
+        (Some(value), Flavour::Store) => {
+            let text = value.to_str().ok().and_then(content_coding);
+            let coding = text.ok_or(UpstreamFault::Answer("a content coding that is not valid"))?;
+            metadata.content_encoding = Some(coding);
+        }
+        (Some(_), Flavour::Http) => {
+            return Err(UpstreamFault::Answer(
+                "a content coding that nobody asked for",
+            ));
+        }
+    }
+    let content_type = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    metadata.hearsay_type = content_type.and_then(media_type);
+    let offered = headers.get(header::ACCEPT_RANGES);
+    let bytes = offered.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"bytes"));
+    metadata.ranges = bytes || flavour == Flavour::Store;
+    Ok(metadata)
+}
+
+/// Tag and date; one that cannot be read validates nothing.
+fn validators(headers: &HeaderMap) -> Metadata {
+    let read = |name| one(headers, name).ok().flatten();
+    let mut metadata = Metadata::new();
+    metadata.remote = true;
+    metadata.etag = read(&header::ETAG).and_then(ETag::parse);
+    metadata.modified = read(&header::LAST_MODIFIED).and_then(http_date);
+    metadata
+}
+
+/// The value of a header that stands there once, or several times with the same value.
+fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Checked<Option<&'a str>> {
+    let mut values = headers.get_all(name).iter();
+    let Some(first) = values.next() else {
+        return Ok(None);
+    };
+    if values.any(|value| value != first) {
+        return Err(UpstreamFault::Answer("a header twice, with two values"));
+    }
+    Ok(HeaderValue::to_str(first).ok().map(str::trim))
+}
+
+/// Whether two answers are about the same state of a file: by a strong tag, else by everything that is stated.
+pub(super) fn is_same_state(one: &Metadata, other: &Metadata) -> bool {
+    let sizes = one.size().zip(other.size());
+    if sizes.is_some_and(|(one, other)| one != other) || one.etag() != other.etag() {
+        return false;
+    }
+    one.etag().is_some_and(|tag| tag.is_strong()) || one.modified() == other.modified()
+}

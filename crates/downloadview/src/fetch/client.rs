@@ -1,0 +1,155 @@
+//! What all origins of a program share: trusted certificates and the threads that resolve names.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
+
+use super::connect::{self, Transport};
+use super::guard::Guard;
+use super::resolve::{Resolve, System};
+use crate::error::BuildError;
+
+/// Fetches files of other servers. One for a program is enough; clones are the same one.
+///
+/// It speaks HTTP/1.1, with TLS by `rustls` and the certificates that the system trusts, and heeds no proxy of the
+/// environment (`http_proxy`): what it may connect to is decided by the settings of each [`Origin`](super::Origin).
+///
+/// ```
+/// use downloadview::fetch::Client;
+/// let client = Client::new()?;
+/// let origin = client.origin("https://files.example").build()?;
+/// # let _ = origin;
+/// # Ok::<(), downloadview::BuildError>(())
+/// ```
+#[derive(Clone)]
+pub struct Client(Arc<Shared>);
+
+struct Shared {
+    tls: Arc<ClientConfig>,
+    resolver: Arc<dyn Resolve>,
+    /// Whether any certificate is trusted: without, no `https` can work.
+    trusts: bool,
+}
+
+impl Client {
+    /// With the certificates that the system trusts.
+    ///
+    /// # Errors
+    ///
+    /// If no thread can be started.
+    pub fn new() -> Result<Self, BuildError> {
+        Self::builder().build()
+    }
+
+    /// To trust further certificates.
+    #[must_use]
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::default()
+    }
+
+    /// Connections for whoever `guard` lets pass; each origin has its own.
+    pub(crate) fn transport(&self, guard: Guard, connect_timeout: Duration) -> Transport {
+        let Shared { tls, resolver, .. } = &*self.0;
+        connect::transport(
+            Arc::clone(tls),
+            Arc::clone(resolver),
+            guard,
+            connect_timeout,
+        )
+    }
+
+    /// Whether any certificate is trusted.
+    pub(super) fn trusts(&self) -> bool {
+        self.0.trusts
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").finish_non_exhaustive()
+    }
+}
+
+/// Settings of a [`Client`].
+///
+/// ```no_run
+/// use downloadview::fetch::Client;
+/// let pem = std::fs::read("/etc/ssl/our-own.pem").expect("readable");
+/// let client = Client::builder().root_certificate(pem).build()?;
+/// # Ok::<(), downloadview::BuildError>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct ClientBuilder {
+    pem: Vec<Vec<u8>>,
+    resolver: Option<Arc<dyn Resolve>>,
+}
+
+impl ClientBuilder {
+    /// Trusts the certificates of this PEM text too, for servers with one of one's own making.
+    #[must_use]
+    pub fn root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.pem.push(pem.into());
+        self
+    }
+
+    #[cfg(test)]
+    pub(crate) fn resolver(mut self, resolver: impl Resolve + 'static) -> Self {
+        self.resolver = Some(Arc::new(resolver));
+        self
+    }
+
+    /// The client.
+    ///
+    /// # Errors
+    ///
+    /// If a text holds no certificate, or no thread can be started.
+    pub fn build(self) -> Result<Client, BuildError> {
+        let roots = self.roots()?;
+        let trusts = !roots.is_empty();
+        let tls = tls(roots)?;
+        let resolver = match self.resolver {
+            Some(resolver) => resolver,
+            None => Arc::new(System::start().map_err(|error| {
+                BuildError::new(format!(
+                    "the threads that resolve names cannot be started: {error}"
+                ))
+            })?),
+        };
+        Ok(Client(Arc::new(Shared {
+            tls: Arc::new(tls),
+            resolver,
+            trusts,
+        })))
+    }
+
+    /// Of the system's certificates those that can be read: some systems have one that nobody understands.
+    fn roots(&self) -> Result<RootCertStore, BuildError> {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        for pem in &self.pem {
+            let invalid = || BuildError::new("a root certificate is not a valid PEM text");
+            let parsed: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+            let certificates = parsed.map_err(|_| invalid())?;
+            if certificates.is_empty() {
+                return Err(invalid());
+            }
+            for certificate in certificates {
+                roots.add(certificate).map_err(|_| invalid())?;
+            }
+        }
+        Ok(roots)
+    }
+}
+
+fn tls(roots: RootCertStore) -> Result<ClientConfig, BuildError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let versions =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let versions =
+        versions.map_err(|error| BuildError::new(format!("TLS cannot be set up: {error}")))?;
+    Ok(versions.with_root_certificates(roots).with_no_client_auth())
+}

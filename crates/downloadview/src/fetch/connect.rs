@@ -1,0 +1,261 @@
+//! A connection to a server: name, addresses, guard, TCP, TLS, all within one time-out.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Uri;
+use http_body_util::Full;
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::ClientConfig;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout, timeout_at};
+use tower_service::Service;
+
+use super::guard::Guard;
+use super::resolve::Resolve;
+use crate::content::BoxFuture;
+use crate::error::UpstreamFault;
+
+/// What hyper reads at a time and keeps for a client that does not: 200 slow clients cost 200 of these, and as much
+/// again in frames on their way.
+const READ_BUFFER: usize = 64 * 1024;
+/// Connections that are kept for the next request.
+const IDLE: usize = 64;
+const IDLE_FOR: Duration = Duration::from_secs(30);
+
+/// Sends requests over guarded connections and keeps these for the next.
+pub(crate) type Transport = legacy::Client<Connector, Full<Bytes>>;
+
+pub(super) fn transport(
+    tls: Arc<ClientConfig>,
+    resolver: Arc<dyn Resolve>,
+    guard: Guard,
+    connect_timeout: Duration,
+) -> Transport {
+    let plain = Plain { guard, resolver };
+    let connector = Connector {
+        secured: HttpsConnector::from((plain, tls)),
+        timeout: connect_timeout,
+    };
+    legacy::Client::builder(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE_FOR)
+        .pool_max_idle_per_host(IDLE)
+        .http1_read_buf_exact_size(READ_BUFFER)
+        .build(connector)
+}
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(crate) struct NoConnection {
+    pub(super) fault: UpstreamFault,
+    pub(super) reason: String,
+}
+
+impl NoConnection {
+    fn new(fault: UpstreamFault, reason: impl Into<String>) -> Self {
+        Self {
+            fault,
+            reason: reason.into(),
+        }
+    }
+}
+
+impl fmt::Display for NoConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.fault, self.reason)
+    }
+}
+
+impl std::error::Error for NoConnection {}
+
+/// TCP, TLS where the URL says so, and a time-out around both.
+#[derive(Debug, Clone)]
+pub(crate) struct Connector {
+    secured: HttpsConnector<Plain>,
+    timeout: Duration,
+}
+
+impl Service<Uri> for Connector {
+    type Response = MaybeHttpsStream<Line>;
+    type Error = NoConnection;
+    type Future = BoxFuture<'static, Result<Self::Response, NoConnection>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), NoConnection>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let (connecting, limit) = (self.secured.call(uri), self.timeout);
+        Box::pin(async move {
+            match timeout(limit, connecting).await {
+                Ok(Ok(line)) => Ok(line),
+                Ok(Err(error)) => Err(match error.downcast::<NoConnection>() {
+                    Ok(known) => *known,
+                    Err(tls) => NoConnection::new(UpstreamFault::Connect, tls.to_string()),
+                }),
+                Err(_) => Err(NoConnection::new(UpstreamFault::ConnectTimeout, "time-out")),
+            }
+        })
+    }
+}
+
+/// TCP to an address that the guard let pass: the very one that was checked, so that a name which changes its mind
+/// meanwhile (DNS rebinding) changes nothing.
+#[derive(Debug, Clone)]
+pub(super) struct Plain {
+    guard: Guard,
+    resolver: Arc<dyn Resolve>,
+}
+
+impl Service<Uri> for Plain {
+    type Response = Line;
+    type Error = NoConnection;
+    type Future = BoxFuture<'static, Result<Line, NoConnection>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), NoConnection>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let Self { guard, resolver } = self.clone();
+        Box::pin(async move {
+            let addresses = addresses(&uri, &*resolver).await?;
+            if !guard.allows_all(&addresses) {
+                let reason = "refused before connecting";
+                return Err(NoConnection::new(UpstreamFault::PrivateAddress, reason));
+            }
+            first_that_answers(&addresses).await
+        })
+    }
+}
+
+/// The addresses of a URL's host, at least one.
+async fn addresses(uri: &Uri, resolver: &dyn Resolve) -> Result<Vec<SocketAddr>, NoConnection> {
+    let default = match uri.scheme_str() {
+        Some("https") => 443,
+        _ => 80,
+    };
+    let port = uri.port_u16().unwrap_or(default);
+    let host = uri.host().unwrap_or_default();
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    if let Ok(address) = bare.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    let unresolved = |reason: String| NoConnection::new(UpstreamFault::Unresolved, reason);
+    let found = resolver.resolve(host, port).await;
+    match found {
+        Ok(found) if found.is_empty() => Err(unresolved("no address".to_owned())),
+        found => found.map_err(|error| unresolved(error.to_string())),
+    }
+}
+
+/// How long one address may take where there are others to try.
+const ONE_OF_MANY: Duration = Duration::from_secs(1);
+
+async fn first_that_answers(addresses: &[SocketAddr]) -> Result<Line, NoConnection> {
+    let mut reason = "no address".to_owned();
+    for (at, address) in addresses.iter().enumerate() {
+        let is_last = at + 1 == addresses.len();
+        let connecting = TcpStream::connect(address);
+        let connected = match is_last {
+            true => Ok(connecting.await),
+            false => timeout_at(Instant::now() + ONE_OF_MANY, connecting).await,
+        };
+        match connected {
+            Ok(Ok(stream)) => {
+                // A request is one small write; nothing is gained by waiting for more.
+                let _ = stream.set_nodelay(true);
+                return Ok(Line::new(stream));
+            }
+            Ok(Err(error)) => reason = error.to_string(),
+            Err(_) => "time-out".clone_into(&mut reason),
+        }
+    }
+    Err(NoConnection::new(UpstreamFault::Connect, reason))
+}
+
+/// A connection that knows whether it carried a request before.
+#[derive(Debug)]
+pub(crate) struct Line {
+    io: TokioIo<TcpStream>,
+    used: Used,
+}
+
+/// Whether a connection carried a request before: then the server may have closed it just now.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Used(Arc<AtomicBool>);
+
+impl Used {
+    /// Whether it was used before; from now on it was.
+    pub(super) fn mark(&self) -> bool {
+        self.0.swap(true, Ordering::Relaxed)
+    }
+}
+
+impl Line {
+    fn new(stream: TcpStream) -> Self {
+        Self {
+            io: TokioIo::new(stream),
+            used: Used::default(),
+        }
+    }
+}
+
+impl Connection for Line {
+    fn connected(&self) -> Connected {
+        self.io.inner().connected().extra(self.used.clone())
+    }
+}
+
+impl Read for Line {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buffer)
+    }
+}
+
+impl Write for Line {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, slices)
+    }
+}

@@ -1,0 +1,227 @@
+//! A request and its answer on the wire: sent within its time-out, redirects followed, errors named.
+
+use std::error::Error as _;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Uri, header};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper_util::client::legacy;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
+use url::Url;
+
+use super::answer::{Answer, check, is_same_state};
+use super::connect::{NoConnection, Used};
+use super::origin::Origin;
+use super::request::Ask;
+use super::target::RequestTarget;
+use super::{Flavour, Locate};
+use crate::content::{ByteRange, Metadata, unavailable};
+use crate::error::{Error, Result, UpstreamFault};
+
+/// A file of an origin.
+#[derive(Clone)]
+pub(super) struct Remote {
+    pub(super) origin: Origin,
+    pub(super) locate: Locate,
+    pub(super) flavour: Flavour,
+}
+
+/// An answer that fits, and the bytes behind it.
+pub(super) type Reply = (Answer, Incoming);
+
+impl Remote {
+    /// Waits for a place among the requests to the origin.
+    pub(super) async fn enter(&self) -> Result<OwnedSemaphorePermit> {
+        let shared = self.origin.shared();
+        let entering = timeout(shared.settings.first_byte_timeout, shared.slots.take());
+        let entered = entering.await;
+        entered.unwrap_or_else(|_| Err(unavailable("the origin has too much to do")))
+    }
+
+    /// One request, and its answer held against it.
+    pub(super) async fn ask(&self, ask: &Ask) -> Result<Reply> {
+        let limit = self.origin.shared().settings.first_byte_timeout;
+        let target = timeout(limit, (self.locate)(ask.method.clone())).await;
+        let target = target.map_err(|_| self.failed(UpstreamFault::FirstByteTimeout))??;
+        let (head, body) = self.follow(&target, ask).await?.into_parts();
+        let max_size = self.origin.shared().settings.max_size;
+        match check(&head, ask, self.flavour, max_size) {
+            Ok(answer) => Ok((answer, body)),
+            // The body of an error is dropped with the connection, but for what was read with the head.
+            Err(UpstreamFault::Status(status)) => Err(self.refused(status)),
+            Err(fault) => Err(self.failed(fault)),
+        }
+    }
+
+    /// A part of the file, or all of it, in the state that is known.
+    pub(super) async fn part(
+        &self,
+        range: Option<ByteRange>,
+        state: &Metadata,
+    ) -> Result<Incoming> {
+        match (self.ask(&Ask::part(range, state)).await?, range) {
+            ((Answer::Part(now, extent), body), Some(range))
+                if extent == range && is_same_state(&now, state) =>
+            {
+                Ok(body)
+            }
+            ((Answer::Whole(now), body), None) if is_same_state(&now, state) => Ok(body),
+            ((Answer::Whole(now), _), Some(_)) if is_same_state(&now, state) => {
+                Err(self.failed(UpstreamFault::Answer("the whole in place of a part")))
+            }
+            _ => Err(self.failed(UpstreamFault::Changed)),
+        }
+    }
+
+    pub(super) fn failed(&self, fault: UpstreamFault) -> Error {
+        Error::upstream(Arc::clone(&self.origin.shared().name), fault)
+    }
+
+    fn refused(&self, status: StatusCode) -> Error {
+        match status {
+            StatusCode::NOT_FOUND | StatusCode::GONE => Error::NotFound,
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                self.origin.shared().refusals.tell(status, &self.origin);
+                match self.origin.shared().settings.forbidden_as {
+                    StatusCode::FORBIDDEN => Error::Forbidden,
+                    _ => Error::NotFound,
+                }
+            }
+            status => self.failed(UpstreamFault::Status(status)),
+        }
+    }
+
+    /// Sends the request, and sends it on to where redirects lead.
+    async fn follow(&self, target: &RequestTarget, ask: &Ask) -> Result<Response<Incoming>> {
+        let shared = self.origin.shared();
+        let mut url = format!("{}{}", shared.url, target.as_str());
+        let own = shared.settings.headers(&ask.method, target)?;
+        let mut left = shared.settings.redirects;
+        loop {
+            let is_ours = is_below(&url, &shared.url);
+            let mut headers = if is_ours {
+                own.clone()
+            } else {
+                HeaderMap::new()
+            };
+            ask.write(&mut headers);
+            let response = self.send(&url, &ask.method, &headers).await?;
+            if left == 0 || !is_redirect(response.status()) {
+                return Ok(response);
+            }
+            left -= 1;
+            let next = next_url(&url, response.headers());
+            url = next.map_err(|fault| self.failed(fault))?;
+        }
+    }
+
+    /// One request, and a second one only where the first went to a connection that had been kept and was closed just
+    /// then: servers do that at any time (RFC 9112, 9.3.1).
+    async fn send(
+        &self,
+        url: &str,
+        method: &Method,
+        headers: &HeaderMap,
+    ) -> Result<Response<Incoming>> {
+        let uri = Uri::try_from(url)
+            .map_err(|_| self.failed(UpstreamFault::Answer("a URL that is not valid")))?;
+        let shared = self.origin.shared();
+        let mut is_second = false;
+        loop {
+            let mut request = Request::new(Full::<Bytes>::default());
+            *request.method_mut() = method.clone();
+            *request.uri_mut() = uri.clone();
+            *request.headers_mut() = headers.clone();
+            let sending = shared.transport.request(request);
+            let sent = timeout(shared.settings.first_byte_timeout, sending).await;
+            match sent {
+                Ok(Ok(response)) => {
+                    if let Some(used) = response.extensions().get::<Used>() {
+                        used.mark();
+                    }
+                    return Ok(response);
+                }
+                Ok(Err(error)) if !is_second && was_kept(&error) => is_second = true,
+                Ok(Err(error)) => return Err(self.unsent(&error)),
+                Err(_) => return Err(self.failed(UpstreamFault::FirstByteTimeout)),
+            }
+        }
+    }
+
+    fn unsent(&self, error: &legacy::Error) -> Error {
+        let (fault, reason) = fault_of(error);
+        Error::Upstream {
+            origin: Arc::clone(&self.origin.shared().name),
+            fault,
+            source: Some(reason.into()),
+        }
+    }
+}
+
+/// Whether the connection carried a request before, and ended without a word on this one.
+fn was_kept(error: &legacy::Error) -> bool {
+    let Some(connected) = error.connect_info() else {
+        return false;
+    };
+    let mut extras = Extensions::new();
+    connected.get_extras(&mut extras);
+    let kept = extras.get::<Used>().is_some_and(Used::mark);
+    let protocol = error
+        .source()
+        .and_then(|it| it.downcast_ref::<hyper::Error>());
+    kept && protocol.is_some_and(|error| !error.is_parse())
+}
+
+/// What the causes of an error come to, and the text of the last one: no text on the way holds a path or a query.
+fn fault_of(error: &legacy::Error) -> (UpstreamFault, String) {
+    let mut fault = match error.is_connect() {
+        true => UpstreamFault::Connect,
+        false => UpstreamFault::Cut,
+    };
+    let mut reason = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        reason = error.to_string();
+        if let Some(known) = error.downcast_ref::<NoConnection>() {
+            return (known.fault, known.reason.clone());
+        }
+        let protocol = error.downcast_ref::<hyper::Error>();
+        if protocol.is_some_and(hyper::Error::is_parse) {
+            fault = UpstreamFault::Answer("its head is not valid HTTP");
+        }
+        cause = error.source();
+    }
+    (fault, reason)
+}
+
+fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+/// Whether a URL is one of this server.
+fn is_below(url: &str, origin: &str) -> bool {
+    url.strip_prefix(origin)
+        .is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// Where a redirect leads. Whether its address is allowed is decided when it is connected to, as for every other.
+fn next_url(url: &str, headers: &HeaderMap) -> Result<String, UpstreamFault> {
+    const NOWHERE: UpstreamFault = UpstreamFault::Answer("a redirect that leads nowhere");
+    let location = headers.get(header::LOCATION).ok_or(NOWHERE)?;
+    let location = location.to_str().map_err(|_| NOWHERE)?;
+    let from = Url::parse(url).map_err(|_| NOWHERE)?;
+    let mut to = from.join(location).map_err(|_| NOWHERE)?;
+    to.set_fragment(None);
+    if (from.scheme(), to.scheme()) == ("https", "http") {
+        return Err(UpstreamFault::Answer("a redirect away from https"));
+    }
+    let allowed = matches!(to.scheme(), "http" | "https");
+    let anonymous = to.username().is_empty() && to.password().is_none();
+    match allowed && anonymous {
+        true => Ok(to.into()),
+        false => Err(NOWHERE),
+    }
+}

@@ -1,0 +1,87 @@
+//! Files below a path of another server.
+
+use std::fmt;
+
+use super::{Places, Storage, StorageName};
+use crate::content::{BoxFuture, Content, Metadata, Want};
+use crate::error::{BuildError, Result};
+use crate::fetch::{Flavour, Origin, RequestTarget, always};
+
+/// The files below a path of an [`Origin`], fetched as they are asked for.
+///
+/// A proxy that can fetch by itself may do so in our place, unless the origin wants headers that only we know.
+///
+/// ```
+/// use downloadview::{fetch::Client, storage::HttpStorage};
+/// let origin = Client::new()?.origin("https://files.example").build()?;
+/// let storage = HttpStorage::new(origin, "/media/")?;
+/// # let _ = storage;
+/// # Ok::<(), downloadview::BuildError>(())
+/// ```
+#[derive(Clone)]
+pub struct HttpStorage {
+    origin: Origin,
+    prefix: String,
+}
+
+impl HttpStorage {
+    /// The files below `prefix`, a path such as `/media/`, percent-encoded.
+    ///
+    /// # Errors
+    ///
+    /// If `prefix` is not a path that begins with one slash, or holds a query.
+    pub fn new(origin: Origin, prefix: &str) -> Result<Self, BuildError> {
+        let refused = |what: &str| {
+            let prefix = prefix.escape_debug();
+            BuildError::new(format!("the path `{prefix}` of an HTTP storage: {what}"))
+        };
+        RequestTarget::parse(prefix).map_err(|error| refused(&error.to_string()))?;
+        if prefix.contains('?') {
+            return Err(refused("it holds a query"));
+        }
+        Ok(Self {
+            origin,
+            prefix: format!("{}/", prefix.trim_end_matches('/')),
+        })
+    }
+
+    fn target(&self, name: &StorageName) -> Result<RequestTarget> {
+        Ok(RequestTarget::parse(&self.path(name))?)
+    }
+
+    fn path(&self, name: &StorageName) -> String {
+        format!("{}{}", self.prefix, name.to_url_path())
+    }
+}
+
+impl Storage for HttpStorage {
+    fn look<'a>(&'a self, name: &'a StorageName) -> BoxFuture<'a, Result<Metadata>> {
+        Box::pin(async move {
+            let target = always(self.target(name)?);
+            self.origin.look(target, Flavour::Http).await
+        })
+    }
+
+    fn open<'a>(&'a self, name: &'a StorageName, want: Want<'a>) -> BoxFuture<'a, Result<Content>> {
+        Box::pin(async move {
+            let target = always(self.target(name)?);
+            self.origin.open(target, Flavour::Http, want).await
+        })
+    }
+
+    fn places(&self, name: &StorageName) -> Places {
+        match self.origin.public_url(&self.path(name)) {
+            Some(url) => Places::new().with_url(url),
+            None => Places::new(),
+        }
+    }
+}
+
+impl fmt::Debug for HttpStorage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpStorage")
+            .field("origin", &self.origin)
+            .field("prefix", &self.prefix)
+            .finish()
+    }
+}

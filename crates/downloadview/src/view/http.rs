@@ -1,0 +1,98 @@
+//! Files of another server.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::request::Parts;
+
+use super::options::view_options;
+use super::{DownloadView, ViewOptions, view_setters};
+use crate::error::Result;
+use crate::fetch::{Origin, RequestTarget};
+use crate::file::HttpFile;
+
+/// A target that depends on the request: a closure `|request: &Parts| -> Result<RequestTarget>`, or a
+/// [`RequestTarget`] for every request.
+pub trait ResolveTarget: Send + Sync + 'static {
+    /// The target for this request.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the answer to the request should be.
+    fn resolve(&self, request: &Parts) -> Result<RequestTarget>;
+}
+
+impl<F> ResolveTarget for F
+where
+    F: Fn(&Parts) -> Result<RequestTarget> + Send + Sync + 'static,
+{
+    fn resolve(&self, request: &Parts) -> Result<RequestTarget> {
+        self(request)
+    }
+}
+
+impl ResolveTarget for RequestTarget {
+    fn resolve(&self, _request: &Parts) -> Result<RequestTarget> {
+        Ok(self.clone())
+    }
+}
+
+/// Use this when another server has the files, and the request says which.
+///
+/// The server is fixed: a request chooses a target of it, and nothing else.
+///
+/// ```
+/// use downloadview::fetch::{Client, RequestTarget};
+/// use downloadview::{DownloadView, view::HttpView};
+/// use http::request::Parts;
+///
+/// let origin = Client::new()?.origin("https://files.example").build()?;
+/// let mirror = HttpView::new(origin, |request: &Parts| {
+///     Ok(RequestTarget::parse(&format!("/public{}", request.uri.path()))?)
+/// });
+/// let service = mirror.into_service();
+/// # let _ = service;
+/// # Ok::<(), downloadview::BuildError>(())
+/// ```
+#[derive(Clone)]
+#[doc(alias = "HTTPDownloadView")]
+pub struct HttpView {
+    origin: Origin,
+    target: Arc<dyn ResolveTarget>,
+    options: ViewOptions,
+}
+
+impl HttpView {
+    /// The files of `origin` that `target` finds for a request.
+    #[must_use]
+    #[doc(alias = "get_url")]
+    pub fn new(origin: Origin, target: impl ResolveTarget) -> Self {
+        Self {
+            origin,
+            target: Arc::new(target),
+            options: ViewOptions::default(),
+        }
+    }
+
+    view_setters!();
+}
+
+impl DownloadView for HttpView {
+    type File = HttpFile;
+
+    async fn file(&self, request: &Parts) -> Result<HttpFile> {
+        let target = self.target.resolve(request)?;
+        Ok(HttpFile::new(self.origin.clone(), target))
+    }
+
+    view_options!();
+}
+
+impl fmt::Debug for HttpView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpView")
+            .field("origin", &self.origin)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
