@@ -35,7 +35,7 @@ fn media() -> Media {
     std::fs::write(dir.path().join("hello.txt"), TEXT).expect("written");
     let storage = LocalStorage::new(dir.path()).expect("opened");
     Media {
-        storage: storage.base_url("/media/").unwrap(),
+        storage: storage.base_url("/media/").expect("a base URL"),
         _dir: dir,
     }
 }

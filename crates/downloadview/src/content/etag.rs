@@ -63,12 +63,6 @@ impl ETag {
         }
     }
 
-    /// Whether it is a strong one: bytes that have it are the same bytes.
-    #[must_use]
-    pub fn is_strong(&self) -> bool {
-        !self.as_str().starts_with("W/")
-    }
-
     /// The tag of a file: its modification time in nanoseconds, its size, and where the system knows
     /// it the time of its last change (`ctime`, which nobody can set), all hexadecimal.
     ///
