@@ -6,7 +6,7 @@ use clap::builder::PossibleValue;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use http::Uri;
 
-use crate::config::{BackendKind, Listen};
+use crate::config::{Listen, Proxy};
 
 /// Serves downloads described by one TOML file, and leaves the bytes to the proxy in front.
 ///
@@ -157,39 +157,13 @@ pub enum Proxies {
     Named(Vec<Proxy>),
 }
 
-/// A proxy that can be configured and started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Proxy {
-    /// nginx.
-    Nginx,
-    /// Apache httpd with mod_xsendfile.
-    Apache,
-    /// lighttpd.
-    Lighttpd,
-    /// Caddy.
-    Caddy,
-}
-
-impl Proxy {
-    /// The backend that hands files to this proxy.
-    pub fn backend(self) -> BackendKind {
-        match self {
-            Self::Nginx => BackendKind::Nginx,
-            Self::Apache => BackendKind::Apache,
-            Self::Lighttpd => BackendKind::Lighttpd,
-            Self::Caddy => BackendKind::Caddy,
-        }
-    }
-}
-
 impl ValueEnum for Proxy {
     fn value_variants<'a>() -> &'a [Self] {
-        &[Self::Nginx, Self::Apache, Self::Lighttpd, Self::Caddy]
+        &Self::ALL
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(PossibleValue::new(self.backend().name()))
+        Some(PossibleValue::new(self.name()))
     }
 }
 

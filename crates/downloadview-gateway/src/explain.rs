@@ -11,7 +11,7 @@ use downloadview::{DownloadBody, DownloadResponse, Error};
 use http::{HeaderMap, Request, Response, Uri};
 
 use crate::app::{self, Captured, Mounted};
-use crate::config::{AnnouncedProxy, BackendKind, Config, ViewKind};
+use crate::config::{AnnouncedProxy, Config, Front, ViewKind};
 
 /// Explains a GET of `uri`, whose query no view looks at: as if the announced proxy `proxy` had asked, or else nobody
 /// in between.
@@ -23,7 +23,7 @@ pub async fn explain(config: &Config, uri: &Uri, proxy: Option<&str>) -> anyhow:
     let proxy = proxy.map(|name| announced(config, name)).transpose()?;
     let app = app::build(config).await?;
     let mut text = format!("GET {uri}\n");
-    if config.optimize.backend == BackendKind::Announced {
+    if let Front::Announced(_) = config.optimize.front {
         from(&mut text, config, proxy)?;
     }
     match app.route(uri.path()) {
@@ -48,12 +48,12 @@ pub async fn explain(config: &Config, uri: &Uri, proxy: Option<&str>) -> anyhow:
 type Named<'a> = (&'a str, &'a AnnouncedProxy);
 
 fn announced<'a>(config: &'a Config, name: &str) -> anyhow::Result<Named<'a>> {
-    let proxies = &config.optimize.proxies;
-    if let Some((name, proxy)) = proxies.get_key_value(name) {
-        return Ok((name, proxy));
+    let proxies = || config.optimize.front.announced();
+    if let Some(found) = proxies().find(|(known, _)| *known == name) {
+        return Ok(found);
     }
     let file = config.file.display();
-    let known: Vec<_> = proxies.keys().map(String::as_str).collect();
+    let known: Vec<_> = proxies().map(|(name, _)| name).collect();
     match known.as_slice() {
         [] => bail!(
             "{file}: there is no announced proxy `{name}`, the file announces none; leave --proxy out"
@@ -85,7 +85,12 @@ fn from(text: &mut String, config: &Config, proxy: Option<Named<'_>>) -> fmt::Re
             "through   the announced proxy {name}, which is {kind}"
         );
     }
-    let names: Vec<_> = config.optimize.proxies.keys().map(String::as_str).collect();
+    let names: Vec<_> = config
+        .optimize
+        .front
+        .announced()
+        .map(|(name, _)| name)
+        .collect();
     let names = names.join(", ");
     writeln!(
         text,

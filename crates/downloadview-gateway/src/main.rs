@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use clap::Parser;
 use downloadview_gateway::cli::{Cli, Command, ExplainArgs, ProxyConfigArgs};
-use downloadview_gateway::config::{BackendKind, Colours, Config, ConfigError, Listen};
+use downloadview_gateway::config::{Colours, Config, ConfigError, Listen, Proxy};
 #[cfg(feature = "demo")]
 use downloadview_gateway::demo;
 use downloadview_gateway::explain::explain;
@@ -49,8 +49,8 @@ fn print_explanation(args: &ExplainArgs) -> anyhow::Result<()> {
 
 fn print_proxy_config(args: ProxyConfigArgs) -> anyhow::Result<()> {
     let config = Config::load(&args.config.file)?;
-    let backend = args.backend.backend();
-    let differs = matches!(backend, BackendKind::Nginx | BackendKind::Caddy);
+    let proxy = args.backend;
+    let differs = matches!(proxy, Proxy::Nginx | Proxy::Caddy);
     if args.program.is_some() && !differs {
         bail!("--program is for nginx and caddy: nothing that is printed depends on another");
     }
@@ -62,9 +62,9 @@ fn print_proxy_config(args: ProxyConfigArgs) -> anyhow::Result<()> {
         app: args.app,
         form,
         proxy: args.proxy,
-        installed: proxy_config::look(backend, args.program.as_deref()).context("--program")?,
+        installed: proxy_config::look(proxy, args.program.as_deref()).context("--program")?,
     };
-    let text = proxy_config::print(backend, &config, &options)?;
+    let text = proxy_config::print(proxy, &config, &options)?;
     print(&text)
 }
 

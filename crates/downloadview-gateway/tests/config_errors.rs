@@ -80,7 +80,7 @@ fn takes_every_key() {
             .map(|database| format!("{database:?}")),
     );
     lines.extend(config.rules().map(|rule| format!("{rule:?}")));
-    lines.extend(config.optimize.proxies.iter().map(|(name, proxy)| {
+    lines.extend(config.optimize.front.announced().map(|(name, proxy)| {
         let (backend, secret) = (proxy.backend, &proxy.secret);
         format!(
             "{name}: {backend:?}, {secret:?} of {}",
@@ -104,10 +104,10 @@ fn takes_every_key() {
     ("notes", StorageConfig { base_url: Some("/notes/"), kind: Memory { files: {"a.txt": "text", "sub/b.txt": "more text"} } })
     ("main", DatabaseConfig { url: DatabaseUrl(postgres://db.example:5433/app), max_connections: 4, connect_timeout: 1s, query_timeout: 2.5s, span: 336..396, line: 16 })
     ("other", DatabaseConfig { url: DatabaseUrl(mysql://db.example/app), max_connections: 10, connect_timeout: 3s, query_timeout: 5s, span: 490..516, line: 22 })
-    (RuleConfig { source: Storage("media"), destination: Dir("/srv/media"), backend: Some(Apache), stat: true, limit_rate: None, escaping: Some(Percent), nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 58 }, Apache)
-    (RuleConfig { source: Url("/media/"), destination: Url("/_internal/media/"), backend: Some(Nginx), stat: true, limit_rate: Some(BytesPerSecond(1048576)), escaping: None, nginx: NginxRule { buffering: Some(true), expires: Some(3600s), charset: Some("utf-8") }, line: 30 }, Nginx)
-    (RuleConfig { source: Dir("/nowhere/seen/by/the/proxy/only"), destination: Dir("/srv/dir"), backend: Some(Lighttpd), stat: false, limit_rate: Some(Unlimited), escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 39 }, Lighttpd)
-    (RuleConfig { source: Storage("media"), destination: Url("/_internal/view/"), backend: Some(Nginx), stat: true, limit_rate: None, escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 74 }, Nginx)
+    RuleConfig { source: Storage("media"), destination: Dir("/srv/media"), backend: Some(Apache), stat: true, limit_rate: None, escaping: Some(Percent), nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 58 }
+    RuleConfig { source: Url("/media/"), destination: Url("/_internal/media/"), backend: Some(Nginx), stat: true, limit_rate: Some(BytesPerSecond(1048576)), escaping: None, nginx: NginxRule { buffering: Some(true), expires: Some(3600s), charset: Some("utf-8") }, line: 30 }
+    RuleConfig { source: Dir("/nowhere/seen/by/the/proxy/only"), destination: Dir("/srv/dir"), backend: Some(Lighttpd), stat: false, limit_rate: Some(Unlimited), escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 39 }
+    RuleConfig { source: Storage("media"), destination: Url("/_internal/view/"), backend: Some(Nginx), stat: true, limit_rate: None, escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 74 }
     front: Nginx, Secret(..) of 16
     light: Lighttpd, Secret(..) of 44
     side: Apache, Secret(..) of 16

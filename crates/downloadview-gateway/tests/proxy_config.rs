@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use downloadview_gateway::config::{BackendKind, Config, Listen};
+use downloadview_gateway::config::{Config, Listen, Proxy};
 use downloadview_gateway::proxy_config::{Form, Installed, Options, ProxyConfigError, print};
 
 /// A file with the tables given, whose relative paths start in `folder`.
@@ -16,11 +16,11 @@ fn config(folder: &Path, tables: &str) -> Config {
 
 /// What is printed for nginx and the tables, with FOLDER in place of the folder that relative paths start in.
 fn printed(folders: &[&str], tables: &str, options: &Options) -> String {
-    printed_for(BackendKind::Nginx, folders, tables, options)
+    printed_for(Proxy::Nginx, folders, tables, options)
 }
 
 /// [`printed`] for any proxy.
-fn printed_for(backend: BackendKind, folders: &[&str], tables: &str, options: &Options) -> String {
+fn printed_for(backend: Proxy, folders: &[&str], tables: &str, options: &Options) -> String {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for name in folders {
         std::fs::create_dir_all(folder.path().join(name)).expect("a folder for the test");
@@ -449,7 +449,7 @@ fn standalone() -> Options {
 }
 
 /// One rule by storage, for the backends that take URLs and for those that take paths.
-fn simple(backend: BackendKind) -> String {
+fn simple(backend: Proxy) -> String {
     let destination = match backend.takes_paths() {
         true => "destination_dir = \"media\"",
         false => "destination_url = \"/_internal/media/\"",
@@ -459,7 +459,7 @@ fn simple(backend: BackendKind) -> String {
 }
 
 /// The whole server, without comments.
-fn bare(backend: BackendKind, folders: &[&str], tables: &str, options: &Options) -> String {
+fn bare(backend: Proxy, folders: &[&str], tables: &str, options: &Options) -> String {
     let text = printed_for(backend, folders, tables, options);
     let telling = |line: &&str| !line.trim_start().starts_with('#') && !line.is_empty();
     text.lines().filter(telling).collect::<Vec<_>>().join("\n")
@@ -469,9 +469,9 @@ fn bare(backend: BackendKind, folders: &[&str], tables: &str, options: &Options)
 #[test]
 fn what_this_nginx_is_built_without_is_left_out_with_the_reason() {
     let everything = bare(
-        BackendKind::Nginx,
+        Proxy::Nginx,
         &["media"],
-        &simple(BackendKind::Nginx),
+        &simple(Proxy::Nginx),
         &standalone(),
     );
     for (module, directives) in [
@@ -503,7 +503,7 @@ fn what_this_nginx_is_built_without_is_left_out_with_the_reason() {
             },
             ..standalone()
         };
-        let text = printed(&["media"], &simple(BackendKind::Nginx), &options);
+        let text = printed(&["media"], &simple(Proxy::Nginx), &options);
         let reason = format!("# Left out, since this nginx is built without {module}: ");
         let left_out: Vec<_> = text
             .lines()
@@ -522,8 +522,8 @@ fn what_this_nginx_is_built_without_is_left_out_with_the_reason() {
 
 #[test]
 fn prints_apache() {
-    let tables = simple(BackendKind::Apache);
-    insta::assert_snapshot!(printed_for(BackendKind::Apache, &["media"], &tables, &standalone()), @r#"
+    let tables = simple(Proxy::Apache);
+    insta::assert_snapshot!(printed_for(Proxy::Apache, &["media"], &tables, &standalone()), @r#"
     # Apache in front of downloadview, printed by `downloadview proxy-config apache --standalone`.
     # Start it unprivileged, with an empty folder of its own for the pid and error.log:
     #     mkdir -p FOLDER && apache2 -D FOREGROUND -d FOLDER -f THIS_FILE
@@ -637,12 +637,12 @@ fn prints_apache() {
 
 #[test]
 fn prints_an_apache_snippet() {
-    let tables = simple(BackendKind::Apache);
+    let tables = simple(Proxy::Apache);
     let options = Options {
         app: Some(Listen::Unix("/run/down load.sock".into())),
         ..Options::default()
     };
-    insta::assert_snapshot!(printed_for(BackendKind::Apache, &["media"], &tables, &options), @r#"
+    insta::assert_snapshot!(printed_for(Proxy::Apache, &["media"], &tables, &options), @r#"
     # Apache in front of downloadview, printed by `downloadview proxy-config apache`. Into the <VirtualHost> that
     # clients reach. If it has other things too, narrow `ProxyPass "/"` to the routes of the gateway. On Debian:
     #     apt-get install libapache2-mod-xsendfile && a2enmod headers proxy proxy_http xsendfile
@@ -729,8 +729,8 @@ fn prints_an_apache_snippet() {
 
 #[test]
 fn prints_lighttpd() {
-    let tables = simple(BackendKind::Lighttpd);
-    insta::assert_snapshot!(printed_for(BackendKind::Lighttpd, &["media"], &tables, &standalone()), @r#"
+    let tables = simple(Proxy::Lighttpd);
+    insta::assert_snapshot!(printed_for(Proxy::Lighttpd, &["media"], &tables, &standalone()), @r#"
     # lighttpd in front of downloadview, printed by `downloadview proxy-config lighttpd --standalone`.
     # Start it unprivileged, in an empty folder of its own for the pid and temporary files:
     #     mkdir -p FOLDER && cd FOLDER && lighttpd -D -f THIS_FILE
@@ -803,12 +803,12 @@ fn prints_lighttpd() {
 
 #[test]
 fn prints_a_lighttpd_snippet() {
-    let tables = simple(BackendKind::Lighttpd);
+    let tables = simple(Proxy::Lighttpd);
     let options = Options {
         app: Some(Listen::Unix("/run/down load.sock".into())),
         ..Options::default()
     };
-    insta::assert_snapshot!(printed_for(BackendKind::Lighttpd, &["media"], &tables, &options), @r#"
+    insta::assert_snapshot!(printed_for(Proxy::Lighttpd, &["media"], &tables, &options), @r#"
     # lighttpd in front of downloadview, printed by `downloadview proxy-config lighttpd`.
 
     # 1. For the whole server, once. An open stat cache would send files that were replaced or deleted since.
@@ -872,8 +872,8 @@ fn prints_a_lighttpd_snippet() {
 
 #[test]
 fn prints_caddy() {
-    let tables = simple(BackendKind::Caddy);
-    insta::assert_snapshot!(printed_for(BackendKind::Caddy, &["media"], &tables, &standalone()), @r#"
+    let tables = simple(Proxy::Caddy);
+    insta::assert_snapshot!(printed_for(Proxy::Caddy, &["media"], &tables, &standalone()), @r#"
     # Caddy in front of downloadview, printed by `downloadview proxy-config caddy --standalone`.
     # Start it unprivileged, with an empty folder of its own for what it remembers:
     #     mkdir -p FOLDER && HOME=FOLDER XDG_CONFIG_HOME=FOLDER XDG_DATA_HOME=FOLDER \
@@ -977,7 +977,7 @@ fn prints_caddy() {
 
 #[test]
 fn prints_a_caddy_snippet() {
-    let tables = simple(BackendKind::Caddy).replace(
+    let tables = simple(Proxy::Caddy).replace(
         "[[optimize",
         "keep_headers = [\"X-Robots-Tag\", \"vary\"]\n[[optimize",
     ) + "escaping = \"raw\"\n";
@@ -985,7 +985,7 @@ fn prints_a_caddy_snippet() {
         app: Some(Listen::Unix("/run/down load.sock".into())),
         ..Options::default()
     };
-    insta::assert_snapshot!(printed_for(BackendKind::Caddy, &["media"], &tables, &options), @"
+    insta::assert_snapshot!(printed_for(Proxy::Caddy, &["media"], &tables, &options), @"
     # Caddy in front of downloadview, printed by `downloadview proxy-config caddy`. Into the site block that clients
     # reach. If the site has other things too, narrow the first line to the routes of the gateway. `templates`,
     # `try_files`, `rewrite` and `header` of the site count for these routes too, unless a matcher keeps them away.
@@ -1084,12 +1084,7 @@ fn prints_a_caddy_snippet() {
 fn listens_where_the_proxy_can() {
     let places = ["[::1]:8080", "unix:/run/front end.sock"];
     let mut report = String::new();
-    for backend in [
-        BackendKind::Nginx,
-        BackendKind::Apache,
-        BackendKind::Lighttpd,
-        BackendKind::Caddy,
-    ] {
+    for backend in [Proxy::Nginx, Proxy::Apache, Proxy::Lighttpd, Proxy::Caddy] {
         for place in places {
             let options = Options {
                 form: Form::Standalone(place.parse().unwrap()),
@@ -1154,11 +1149,7 @@ fn quotes_paths_in_each_language() {
         "\u{e9}", "a\tb",
     ];
     let mut report = String::new();
-    for backend in [
-        BackendKind::Apache,
-        BackendKind::Lighttpd,
-        BackendKind::Caddy,
-    ] {
+    for backend in [Proxy::Apache, Proxy::Lighttpd, Proxy::Caddy] {
         for name in names {
             let destination = match backend.takes_paths() {
                 true => format!("destination_dir = '{name}'"),
@@ -1242,11 +1233,11 @@ fn writes_the_escaping_of_the_rules() {
     for escaping in [[raw, ""], [strict, strict], [strict, ""]] {
         for (backend, destination) in [
             (
-                BackendKind::Apache,
+                Proxy::Apache,
                 ["destination_dir = \"0\"", "destination_dir = \"1\""],
             ),
             (
-                BackendKind::Caddy,
+                Proxy::Caddy,
                 ["destination_url = \"/_0/\"", "destination_url = \"/_1/\""],
             ),
         ] {
@@ -1291,7 +1282,7 @@ fn lighttpd_must_know_the_real_folder() {
     std::os::unix::fs::symlink("real", root.join("link")).expect("a link");
     let tables = "[optimize]\nbackend = \"lighttpd\"\n[[optimize.rules]]\nsource_dir = \"link\"\ndestination_dir = \"link\"";
     let config = config(&root, tables);
-    let error = print(BackendKind::Lighttpd, &config, &Options::default()).unwrap_err();
+    let error = print(Proxy::Lighttpd, &config, &Options::default()).unwrap_err();
     let error = error
         .to_string()
         .replace(root.to_str().expect("UTF-8"), "FOLDER");
@@ -1333,7 +1324,7 @@ destination_url = \"/_view/\"
 backend = \"nginx\"
 ";
 
-fn announced(side: BackendKind, secret: &str) -> String {
+fn announced(side: Proxy, secret: &str) -> String {
     let destination = match side.takes_paths() {
         true => "destination_dir = \"own\"",
         false => "destination_url = \"/_own/\"",
@@ -1348,7 +1339,7 @@ const FOLDERS: [&str; 3] = ["own", "shared", "view"];
 
 #[test]
 fn an_announced_proxy_has_its_own_rules_and_those_of_its_kind() {
-    let tables = announced(BackendKind::Apache, "fedcba9876543210");
+    let tables = announced(Proxy::Apache, "fedcba9876543210");
     let mut report = String::new();
     for proxy in ["front", "other"] {
         let options = Options {
@@ -1364,7 +1355,7 @@ fn an_announced_proxy_has_its_own_rules_and_those_of_its_kind() {
             .map(|line| format!("{}\n", line.trim()))
             .collect::<String>();
     }
-    let apache = printed_for(BackendKind::Apache, &FOLDERS, &tables, &Options::default());
+    let apache = printed_for(Proxy::Apache, &FOLDERS, &tables, &Options::default());
     let telling = |line: &&str| line.contains("XSendFilePath \"") || line.contains("Downloadview");
     report += &apache
         .lines()
@@ -1386,11 +1377,7 @@ fn an_announced_proxy_has_its_own_rules_and_those_of_its_kind() {
 #[test]
 fn a_secret_is_quoted_or_refused_and_never_shown() {
     let mut report = String::new();
-    for side in [
-        BackendKind::Apache,
-        BackendKind::Lighttpd,
-        BackendKind::Caddy,
-    ] {
+    for side in [Proxy::Apache, Proxy::Lighttpd, Proxy::Caddy] {
         for secret in [
             "a'%b#c;d\\\"e\\\\f-ghijk",
             "a$b`c-defghijklmn",
@@ -1418,7 +1405,7 @@ fn a_secret_is_quoted_or_refused_and_never_shown() {
     };
     report += &printed(
         &FOLDERS,
-        &announced(BackendKind::Apache, "a$b-cdefghijklmno"),
+        &announced(Proxy::Apache, "a$b-cdefghijklmno"),
         &options,
     );
     insta::assert_snapshot!(report, @r#"
@@ -1440,8 +1427,8 @@ fn a_secret_is_quoted_or_refused_and_never_shown() {
 
 #[test]
 fn refuses_an_announced_proxy_that_is_not_clear() {
-    let tables = announced(BackendKind::Apache, "fedcba9876543210");
-    let asked = |backend: BackendKind, proxy: Option<&str>, tables: &str| {
+    let tables = announced(Proxy::Apache, "fedcba9876543210");
+    let asked = |backend: Proxy, proxy: Option<&str>, tables: &str| {
         let options = Options {
             proxy: proxy.map(str::to_owned),
             ..Options::default()
@@ -1449,14 +1436,12 @@ fn refuses_an_announced_proxy_that_is_not_clear() {
         printed_for(backend, &FOLDERS, tables, &options)
     };
     let errors = [
-        asked(BackendKind::Nginx, None, &tables),
-        asked(BackendKind::Nginx, Some("side"), &tables),
-        asked(BackendKind::Caddy, None, &tables),
-        asked(BackendKind::Apache, Some("nobody"), &tables),
-        asked(BackendKind::Announced, None, &tables),
-        asked(BackendKind::None, None, &tables),
+        asked(Proxy::Nginx, None, &tables),
+        asked(Proxy::Nginx, Some("side"), &tables),
+        asked(Proxy::Caddy, None, &tables),
+        asked(Proxy::Apache, Some("nobody"), &tables),
         asked(
-            BackendKind::Nginx,
+            Proxy::Nginx,
             Some("front"),
             "[optimize]\nbackend = \"nginx\"\n[[optimize.rules]]\nsource_dir = \"own\"\ndestination_url = \"/_own/\"",
         ),
@@ -1466,8 +1451,6 @@ fn refuses_an_announced_proxy_that_is_not_clear() {
     error: FOLDER/downloadview.toml: no announced proxy that is nginx has the name `side`; use one of: front, other
     error: FOLDER/downloadview.toml: no announced proxy is caddy; add a table [optimize.proxies.NAME] with `backend = "caddy"`
     error: FOLDER/downloadview.toml: no announced proxy that is apache has the name `nobody`; use one of: side
-    error: there is no configuration to print for backend `announced`; name a proxy: nginx, apache, lighttpd or caddy
-    error: there is no configuration to print for backend `none`; name a proxy: nginx, apache, lighttpd or caddy
     error: FOLDER/downloadview.toml: there is no announced proxy `front`, the file announces none; leave --proxy out
     "#);
 }

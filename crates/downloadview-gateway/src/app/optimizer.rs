@@ -5,9 +5,7 @@ use downloadview::optimize::{Announced, Front, OptimizerBuilder, Unmatched};
 use downloadview::{BuildError, Error, Optimizer, Result, Rule};
 use http::HeaderValue;
 
-use crate::config::{
-    self, BackendKind, Config, Destination, LimitRate, RuleConfig, Source, StorageKind,
-};
+use crate::config::{self, Config, Destination, LimitRate, Proxy, RuleConfig, Source, StorageKind};
 
 /// The rules of `[optimize]` and of its proxies.
 pub(super) fn of_config(config: &Config) -> Result<Front> {
@@ -28,11 +26,11 @@ enum OwnRules {
 }
 
 fn front(config: &Config, rules: &[RuleConfig], own: OwnRules) -> Result<Front> {
-    if config.optimize.backend != BackendKind::Announced {
+    let config::Front::Announced(proxies) = &config.optimize.front else {
         return Ok(build(config, rules)?.into());
-    }
+    };
     let mut announced = Announced::new();
-    for (name, proxy) in &config.optimize.proxies {
+    for (name, proxy) in proxies {
         let own_rules = proxy.rules.iter().filter(|_| own == OwnRules::Included);
         let of_kind = rules
             .iter()
@@ -49,8 +47,7 @@ fn build<'a>(
     config: &Config,
     rules: impl IntoIterator<Item = &'a RuleConfig>,
 ) -> Result<Optimizer> {
-    let is_of_proxy = |backend| !matches!(backend, BackendKind::None | BackendKind::Announced);
-    if !config.rules().any(|(_, backend)| is_of_proxy(backend)) {
+    if !config.rules().any(|rule| rule.backend.is_some()) {
         return Ok(Optimizer::none());
     }
     let mut builder = Optimizer::builder(Nginx::new()).unmatched(match config.optimize.unmatched {
@@ -65,15 +62,16 @@ fn build<'a>(
 }
 
 fn add(builder: OptimizerBuilder, config: &Config, rule: &RuleConfig) -> Result<OptimizerBuilder> {
-    let backend = rule.backend_or(config.optimize.backend);
-    let escaping = rule.escaping_for(backend).unwrap_or_default();
+    let Some(proxy) = rule.backend else {
+        return Ok(builder);
+    };
+    let escaping = rule.escaping.unwrap_or_default();
     let built = self::rule(config, rule)?;
-    Ok(match backend {
-        BackendKind::None | BackendKind::Announced => builder,
-        BackendKind::Nginx => builder.rule_for(nginx(rule)?, built),
-        BackendKind::Apache => builder.rule_for(Apache::new().escaping(escaping), built),
-        BackendKind::Lighttpd => builder.rule_for(lighttpd(rule), built),
-        BackendKind::Caddy => builder.rule_for(Caddy::new().escaping(escaping), built),
+    Ok(match proxy {
+        Proxy::Nginx => builder.rule_for(nginx(rule)?, built),
+        Proxy::Apache => builder.rule_for(Apache::new().escaping(escaping), built),
+        Proxy::Lighttpd => builder.rule_for(lighttpd(rule), built),
+        Proxy::Caddy => builder.rule_for(Caddy::new().escaping(escaping), built),
     })
 }
 

@@ -1,6 +1,6 @@
 //! Checks what no table can check alone: routes that overlap, and routes that a proxy hides.
 
-use super::optimize::{BackendKind, Destination, OptimizeConfig, RuleConfig};
+use super::optimize::{Destination, OptimizeConfig, Proxy, RuleConfig};
 use super::reader::Problem;
 use super::reader::{At, Source};
 use super::view::ViewConfig;
@@ -29,13 +29,14 @@ pub(super) fn hidden_routes(
     views: &[At<ViewConfig>],
 ) {
     let of_views = views.iter().flat_map(|view| &view.value.rules);
-    let of_proxies = optimize.proxies.values().flat_map(|proxy| &proxy.rules);
+    let of_proxies = optimize.front.announced();
+    let of_proxies = of_proxies.flat_map(|(_, proxy)| &proxy.rules);
     let locations: Vec<_> = optimize
         .rules
         .iter()
         .chain(of_views)
         .chain(of_proxies)
-        .filter_map(|rule| internal_location(rule, optimize.backend))
+        .filter_map(internal_location)
         .collect();
     for view in views {
         let start = view.value.route.fixed_start();
@@ -52,9 +53,9 @@ pub(super) fn hidden_routes(
     }
 }
 
-fn internal_location(rule: &RuleConfig, default: BackendKind) -> Option<(&str, usize)> {
-    match (&rule.destination, rule.backend_or(default)) {
-        (Destination::Url(url), BackendKind::Nginx | BackendKind::Caddy) => Some((url, rule.line)),
+fn internal_location(rule: &RuleConfig) -> Option<(&str, usize)> {
+    match (&rule.destination, rule.backend) {
+        (Destination::Url(url), Some(Proxy::Nginx | Proxy::Caddy)) => Some((url, rule.line)),
         _ => None,
     }
 }

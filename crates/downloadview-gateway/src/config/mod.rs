@@ -49,7 +49,7 @@ pub use self::database::{DatabaseConfig, DatabaseKind, DatabaseUrl};
 pub use self::listen::{Listen, ListenError};
 pub use self::log::{LogFormat, LogSettings};
 pub use self::optimize::{
-    AnnouncedProxy, BackendKind, Destination, LimitRate, NginxRule, OptimizeConfig, RuleConfig,
+    AnnouncedProxy, Destination, Front, LimitRate, NginxRule, OptimizeConfig, Proxy, RuleConfig,
     Secret, Source, Unmatched,
 };
 pub use self::reader::{Colours, ConfigError, Problem};
@@ -189,14 +189,12 @@ impl Config {
         }
     }
 
-    /// Every rule with the backend that carries it out: those of announced proxies, those of `[optimize]`, then those
-    /// of the views.
-    pub fn rules(&self) -> impl Iterator<Item = (&RuleConfig, BackendKind)> {
-        let of_proxies = self.optimize.proxies.values();
-        let of_proxies = of_proxies.flat_map(|proxy| &proxy.rules);
+    /// Every rule: those of announced proxies, those of `[optimize]`, then those of the views.
+    pub fn rules(&self) -> impl Iterator<Item = &RuleConfig> {
+        let of_proxies = self.optimize.front.announced();
+        let of_proxies = of_proxies.flat_map(|(_, proxy)| &proxy.rules);
         let of_views = self.views.iter().flat_map(|view| &view.rules);
-        let rules = of_proxies.chain(&self.optimize.rules).chain(of_views);
-        rules.map(|rule| (rule, rule.backend_or(self.optimize.backend)))
+        of_proxies.chain(&self.optimize.rules).chain(of_views)
     }
 }
 

@@ -22,7 +22,7 @@ use super::documents::document::{self, Column};
 use super::files::{Files, HELLO, media};
 use super::fixed;
 use super::secrets::Secrets;
-use crate::cli::Proxy;
+use crate::config::Proxy;
 
 /// Each request gets what is best for it: through a proxy that proves itself, that proxy's rules; else the bytes.
 pub(super) fn app(files: &Files, db: &DatabaseConnection, secrets: &Secrets) -> Result<Router> {

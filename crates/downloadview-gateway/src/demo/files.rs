@@ -7,12 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
-use clap::ValueEnum as _;
 use downloadview::storage::LocalStorage;
 use tempfile::TempDir;
 
-use super::programs;
-use crate::cli::Proxy;
+use crate::config::Proxy;
 
 /// What every view of the demonstration but one answers with.
 pub(super) const HELLO: &str = "Hello world!\n";
@@ -80,8 +78,8 @@ impl Files {
         ] {
             write_readable(&self.path(name), text)?;
         }
-        for &proxy in Proxy::value_variants() {
-            let folder = self.path(programs::name(proxy));
+        for proxy in Proxy::ALL {
+            let folder = self.path(proxy.name());
             fs::create_dir(&folder)?;
             fs::set_permissions(&folder, Permissions::from_mode(0o700))?;
             hand_over(&folder)?;

@@ -24,7 +24,7 @@ use tower::layer::util::Stack;
 use super::backends::{apache, caddy, lighttpd, nginx};
 use super::files::{Files, media};
 use super::secrets::Secrets;
-use crate::cli::Proxy;
+use crate::config::Proxy;
 
 /// Three routes for each proxy.
 pub(super) fn routes(files: &Files, secrets: &Secrets) -> Result<Router> {

@@ -131,7 +131,7 @@ struct Front {
 /// There are not enough ports.
 fn fronts(programs: Vec<Program>, app: SocketAddr) -> anyhow::Result<Vec<Front>> {
     let place = |program: Program| {
-        let name = programs::name(program.proxy);
+        let name = program.proxy.name();
         let port = app.port().checked_add(programs::step(program.proxy));
         let port = port.with_context(|| {
             format!("no port is left for {name} after 65535; choose another with --listen")

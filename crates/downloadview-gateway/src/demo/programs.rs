@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
-use clap::ValueEnum as _;
 use tokio::process::Command;
 
-use crate::cli::{Proxies, Proxy};
+use crate::cli::Proxies;
+use crate::config::Proxy;
 use crate::proxy_config::find_program;
 
 /// Where the configuration of Apache looks for its modules.
@@ -40,7 +40,7 @@ pub(super) fn choose(
         Proxies::Installed => true,
         Proxies::Named(names) => names.contains(proxy),
     };
-    let all = || Proxy::value_variants().iter().copied();
+    let all = || Proxy::ALL.into_iter();
     let mut programs = Vec::new();
     let mut missing = Vec::new();
     for proxy in all().filter(asked_for) {
@@ -102,11 +102,6 @@ impl Program {
     }
 }
 
-/// The name of a proxy, here and in `--proxies`.
-pub(super) fn name(proxy: Proxy) -> &'static str {
-    proxy.backend().name()
-}
-
 /// How many ports after the application's it listens, whichever others are started.
 pub(super) fn step(proxy: Proxy) -> u16 {
     match proxy {
@@ -120,14 +115,14 @@ pub(super) fn step(proxy: Proxy) -> u16 {
 fn program(proxy: Proxy) -> &'static str {
     match proxy {
         Proxy::Apache => "apache2",
-        Proxy::Nginx | Proxy::Lighttpd | Proxy::Caddy => name(proxy),
+        Proxy::Nginx | Proxy::Lighttpd | Proxy::Caddy => proxy.name(),
     }
 }
 
 fn packages(proxies: &[Proxy]) -> String {
     let packages = proxies.iter().map(|proxy| match proxy {
         Proxy::Apache => "apache2-bin libapache2-mod-xsendfile",
-        Proxy::Nginx | Proxy::Lighttpd | Proxy::Caddy => name(*proxy),
+        Proxy::Nginx | Proxy::Lighttpd | Proxy::Caddy => proxy.name(),
     });
     let packages: Vec<_> = packages.collect();
     format!("sudo apt-get install {}", packages.join(" "))
@@ -143,7 +138,7 @@ fn are(proxies: &[Proxy]) -> String {
 }
 
 fn names(proxies: &[Proxy]) -> String {
-    let names: Vec<_> = proxies.iter().copied().map(name).collect();
+    let names: Vec<_> = proxies.iter().copied().map(Proxy::name).collect();
     names.join(", ")
 }
 

@@ -7,17 +7,16 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use clap::ValueEnum as _;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::process::Child;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::files::{Files, NOBODY, hand_over, is_root, write_for_proxy};
 use super::grid::{Grid, Hop};
-use super::programs::{Program, name};
+use super::programs::Program;
 use super::secrets::Secrets;
 use super::views::VIEWS;
-use crate::cli::Proxy;
+use crate::config::Proxy;
 use crate::config::{Config, Listen};
 use crate::proxy_config::{self, Form};
 
@@ -78,7 +77,7 @@ impl Running {
         address: SocketAddr,
         surroundings: &Surroundings<'_>,
     ) -> anyhow::Result<Self> {
-        let name = name(program.proxy);
+        let name = program.proxy.name();
         let folder = surroundings.files.path(name);
         let configuration = folder.join("front.conf");
         let text = configuration_for(program, address, surroundings)?;
@@ -165,11 +164,11 @@ fn configuration_for(
     address: SocketAddr,
     surroundings: &Surroundings<'_>,
 ) -> anyhow::Result<String> {
-    let backend = program.proxy.backend();
+    let backend = program.proxy;
     let mut text = include_str!("proxy.toml").to_owned();
     // All of them, since each rule needs the proxy that it is for.
-    for &announced in Proxy::value_variants() {
-        let (name, secret) = (name(announced), surroundings.secrets.of(announced));
+    for announced in Proxy::ALL {
+        let (name, secret) = (announced.name(), surroundings.secrets.of(announced));
         text.push_str(&format!(
             "\n[optimize.proxies.{name}]\nbackend = \"{name}\"\nsecret = \"{secret}\"\n"
         ));

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read as _};
 
-use crate::cli::Proxy;
+use crate::config::Proxy;
 
 /// Where the kernel hands out random bytes.
 const RANDOM: &str = "/dev/urandom";

@@ -12,7 +12,7 @@ use super::front::{Front, Upstream};
 use super::headers::{ACCEL, ANNOUNCEMENT, ELSEWHERE, HAND_OFF_REQUEST, SENDFILE};
 use super::words::{escaped, indented, lines};
 use super::{Form, ProxyConfigError};
-use crate::config::{BackendKind, Listen, RuleConfig};
+use crate::config::{Listen, Proxy, RuleConfig};
 
 const LANGUAGE: &str = "Apache's language";
 
@@ -200,7 +200,7 @@ TraceEnable Off
 
     /// The one of all rules: the module has one version.
     fn escaping(&self) -> Result<Escaping, ProxyConfigError> {
-        let of = |rule: &RuleConfig| rule.escaping_for(BackendKind::Apache).unwrap_or_default();
+        let of = |rule: &RuleConfig| rule.escaping.unwrap_or_default();
         let first = self.front.rules[0];
         match self.front.rules.iter().find(|rule| of(rule) != of(first)) {
             None => Ok(of(first)),
@@ -216,7 +216,7 @@ TraceEnable Off
         match listen {
             Listen::Tcp(address) => Ok(address.to_string()),
             Listen::Unix(_) => Err(ProxyConfigError::CannotListen {
-                backend: BackendKind::Apache,
+                proxy: Proxy::Apache,
                 listen: listen.clone(),
             }),
         }

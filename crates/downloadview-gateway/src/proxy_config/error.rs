@@ -2,31 +2,22 @@
 
 use std::path::PathBuf;
 
-use crate::config::{BackendKind, Listen};
+use crate::config::{Listen, Proxy};
 
 /// Why a proxy's configuration cannot be printed. No message holds a secret.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProxyConfigError {
-    /// No proxy of that name can be configured.
-    #[error(
-        "there is no configuration to print for backend `{}`; name a proxy: nginx, apache, lighttpd or caddy",
-        backend.name()
-    )]
-    NoProxy {
-        /// The backend asked for.
-        backend: BackendKind,
-    },
     /// Nothing is delegated to that proxy.
     #[error(
         "{}: no rule delegates to `{}`; set `backend = \"{}\"` in [optimize] and add [[optimize.rules]]",
-        file.display(), backend.name(), backend.name()
+        file.display(), proxy.name(), proxy.name()
     )]
     NoRule {
         /// The configuration file.
         file: PathBuf,
-        /// The backend asked for.
-        backend: BackendKind,
+        /// The proxy asked for.
+        proxy: Proxy,
     },
     /// Which announced proxy is meant is not clear, or there is none such.
     #[error("{}: {message}; {help}", file.display())]
@@ -87,10 +78,10 @@ pub enum ProxyConfigError {
         listen: Listen,
     },
     /// The proxy cannot listen on such an address.
-    #[error("{} cannot listen on {listen}; name an IP address and a port with --listen", backend.name())]
+    #[error("{} cannot listen on {listen}; name an IP address and a port with --listen", proxy.name())]
     CannotListen {
         /// The proxy.
-        backend: BackendKind,
+        proxy: Proxy,
         /// The address.
         listen: Listen,
     },

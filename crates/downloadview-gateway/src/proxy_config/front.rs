@@ -6,12 +6,12 @@ use std::path::Path;
 use downloadview::backend::Escaping;
 
 use super::{Form, Installed, Options, ProxyConfigError};
-use crate::config::{AnnouncedProxy, BackendKind, Config, Listen, RuleConfig};
+use crate::config::{self, AnnouncedProxy, Config, Listen, Proxy, RuleConfig};
 
 /// One proxy in front of the gateway.
 pub(super) struct Front<'a> {
     pub(super) config: &'a Config,
-    pub(super) backend: BackendKind,
+    pub(super) proxy: Proxy,
     /// What it carries out; at least one.
     pub(super) rules: Vec<&'a RuleConfig>,
     /// The name and the secret by which it announces itself, if it does.
@@ -36,23 +36,23 @@ const KEEP_SECRET: [&str; 2] = [
 
 impl<'a> Front<'a> {
     pub(super) fn find(
-        backend: BackendKind,
+        proxy: Proxy,
         config: &'a Config,
         options: &'a Options,
     ) -> Result<Self, ProxyConfigError> {
-        let announced = announced(backend, config, options.proxy.as_deref())?;
+        let announced = announced(proxy, config, options.proxy.as_deref())?;
         let own = announced.iter().flat_map(|(_, proxy)| &proxy.rules);
         let of_views = config.views.iter().flat_map(|view| &view.rules);
         let shared = config.optimize.rules.iter().chain(of_views);
-        let shared = shared.filter(|rule| rule.backend_or(config.optimize.backend) == backend);
+        let shared = shared.filter(|rule| rule.backend == Some(proxy));
         let rules: Vec<_> = own.chain(shared).collect();
         if rules.is_empty() {
             let file = config.file.clone();
-            return Err(ProxyConfigError::NoRule { file, backend });
+            return Err(ProxyConfigError::NoRule { file, proxy });
         }
         Ok(Self {
             config,
-            backend,
+            proxy,
             rules,
             announced,
             form: &options.form,
@@ -101,17 +101,16 @@ impl<'a> Front<'a> {
 
     /// What to state where the rules leave open how this proxy reads names.
     fn advice(&self) -> String {
-        let unstated =
-            |rule: &&RuleConfig| rule.escaping_for(self.backend) == Some(Escaping::Unstated);
+        let unstated = |rule: &&RuleConfig| rule.escaping == Some(Escaping::Unstated);
         if !self.rules.iter().any(unstated) {
             return String::new();
         }
-        let wanted = match (self.installed.escaping, self.backend) {
+        let wanted = match (self.installed.escaping, self.proxy) {
             (Escaping::Raw, _) => "What is installed here reads names as `escaping = \"raw\"`.",
             (Escaping::Percent, _) => {
                 "What is installed here reads names as `escaping = \"strict\"`."
             }
-            (Escaping::Unstated, BackendKind::Caddy) => {
+            (Escaping::Unstated, Proxy::Caddy) => {
                 "Caddy before 2.7 wants `escaping = \"raw\"`, later ones \"strict\"."
             }
             (Escaping::Unstated, _) => {
@@ -171,7 +170,7 @@ impl<'a> Front<'a> {
 
 /// The announced proxy that is meant; `None` where none announces itself.
 fn announced<'a>(
-    backend: BackendKind,
+    kind: Proxy,
     config: &'a Config,
     wanted: Option<&str>,
 ) -> Result<Option<(&'a str, &'a AnnouncedProxy)>, ProxyConfigError> {
@@ -183,8 +182,7 @@ fn announced<'a>(
             help,
         })
     };
-    let kind = backend.name();
-    if config.optimize.backend != BackendKind::Announced {
+    let config::Front::Announced(proxies) = &config.optimize.front else {
         return match wanted {
             None => Ok(None),
             Some(name) => refuse(
@@ -192,27 +190,25 @@ fn announced<'a>(
                 "leave --proxy out".to_owned(),
             ),
         };
-    }
-    let of_kind = || {
-        let proxies = config.optimize.proxies.iter();
-        proxies.filter(|(_, proxy)| proxy.backend == backend)
     };
+    let of_kind = || proxies.iter().filter(|(_, proxy)| proxy.backend == kind);
+    let kind_name = kind.name();
     let names = of_kind().map(|(name, _)| name.as_str()).collect::<Vec<_>>();
     let listed = names.join(", ");
     match (wanted, names.as_slice()) {
         (_, []) => refuse(
-            format!("no announced proxy is {kind}"),
-            format!("add a table [optimize.proxies.NAME] with `backend = \"{kind}\"`"),
+            format!("no announced proxy is {kind_name}"),
+            format!("add a table [optimize.proxies.NAME] with `backend = \"{kind_name}\"`"),
         ),
         (None, [_, _, ..]) => refuse(
-            format!("several announced proxies are {kind}: {listed}"),
+            format!("several announced proxies are {kind_name}: {listed}"),
             "name one with --proxy".to_owned(),
         ),
         (None, [_]) => Ok(of_kind().next().map(|(name, proxy)| (name.as_str(), proxy))),
         (Some(wanted), _) => match of_kind().find(|(name, _)| *name == wanted) {
             Some((name, proxy)) => Ok(Some((name, proxy))),
             None => refuse(
-                format!("no announced proxy that is {kind} has the name `{wanted}`"),
+                format!("no announced proxy that is {kind_name} has the name `{wanted}`"),
                 format!("use one of: {listed}"),
             ),
         },

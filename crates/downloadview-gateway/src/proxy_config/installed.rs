@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use downloadview::backend::Escaping;
 
 use super::modules;
-use crate::config::BackendKind;
+use crate::config::Proxy;
 
 /// Where distributions keep Apache's modules.
 const MODULES: [&str; 4] = [
@@ -33,16 +33,16 @@ pub struct Installed {
 /// # Errors
 ///
 /// `program` cannot be started, or is another program. If none is named and none is found, nothing is known of it.
-pub fn look(backend: BackendKind, program: Option<&Path>) -> anyhow::Result<Installed> {
+pub fn look(backend: Proxy, program: Option<&Path>) -> anyhow::Result<Installed> {
     let installed = match backend {
-        BackendKind::Nginx => ask("nginx", program, "-V", |said| {
+        Proxy::Nginx => ask("nginx", program, "-V", |said| {
             let missing_modules = modules::missing(said)?;
             Some(Installed {
                 missing_modules,
                 ..Installed::default()
             })
         })?,
-        BackendKind::Caddy => ask("caddy", program, "version", |said| {
+        Proxy::Caddy => ask("caddy", program, "version", |said| {
             let escaping = of_caddy(said)?;
             Some(Installed {
                 escaping,
@@ -50,7 +50,7 @@ pub fn look(backend: BackendKind, program: Option<&Path>) -> anyhow::Result<Inst
             })
         })?,
         // It is a module that differs.
-        BackendKind::Apache => apache().map(|escaping| Installed {
+        Proxy::Apache => apache().map(|escaping| Installed {
             escaping,
             ..Installed::default()
         }),
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_named_program_that_is_not_the_proxy_is_an_error() {
-        for (backend, name) in [(BackendKind::Nginx, "nginx"), (BackendKind::Caddy, "caddy")] {
+        for (backend, name) in [(Proxy::Nginx, "nginx"), (Proxy::Caddy, "caddy")] {
             let complaint = |program: &str| {
                 let found = look(backend, Some(Path::new(program)));
                 found.expect_err("it is none").to_string()

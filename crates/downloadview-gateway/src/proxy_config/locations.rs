@@ -17,7 +17,7 @@ use percent_encoding::percent_decode_str;
 
 use super::ProxyConfigError;
 use super::front::Front;
-use crate::config::{BackendKind, Config, Destination, RuleConfig, Source, StorageKind};
+use crate::config::{Config, Destination, RuleConfig, Source, StorageKind};
 
 /// One internal location of a proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub(super) fn locations(front: &Front<'_>) -> Result<Vec<Location>, ProxyConfigE
     let mut found: BTreeMap<String, Location> = BTreeMap::new();
     for rule in &front.rules {
         let refuse = |(message, help): Refusal| front.refuse(rule, message, help);
-        for location in of_rule(rule, front.backend, front.config).map_err(refuse)? {
+        for location in of_rule(rule, front.config).map_err(refuse)? {
             for other in found.values() {
                 contradiction(&location, other).map_or(Ok(()), |refusal| Err(refuse(refusal)))?;
             }
@@ -54,11 +54,7 @@ pub(super) fn locations(front: &Front<'_>) -> Result<Vec<Location>, ProxyConfigE
     Ok(found.into_values().collect())
 }
 
-fn of_rule(
-    rule: &RuleConfig,
-    backend: BackendKind,
-    config: &Config,
-) -> Result<Vec<Location>, Refusal> {
+fn of_rule(rule: &RuleConfig, config: &Config) -> Result<Vec<Location>, Refusal> {
     let Destination::Url(destination) = &rule.destination else {
         let message = "the rule has a `destination_dir`, which names no location".to_owned();
         return Err((message, "write `destination_url`"));
@@ -71,7 +67,7 @@ fn of_rule(
         },
         confined_to: root.to_owned(),
         charset: rule.nginx.charset.clone(),
-        escaping: rule.escaping_for(backend),
+        escaping: rule.escaping,
         line: rule.line,
     };
     match &rule.source {

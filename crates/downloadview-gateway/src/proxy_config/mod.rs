@@ -23,7 +23,7 @@ use self::front::Front;
 pub(crate) use self::installed::find as find_program;
 pub use self::installed::{Installed, look};
 
-use crate::config::{BackendKind, Config, Listen};
+use crate::config::{Config, Listen, Proxy};
 
 /// What to print.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,23 +59,18 @@ impl Default for Options {
     }
 }
 
-/// The configuration of `backend` for the rules of `config`. With an announced proxy it holds that proxy's secret.
+/// The configuration of `proxy` for the rules of `config`. With an announced proxy it holds that proxy's secret.
 ///
 /// # Errors
 ///
 /// No rule delegates to that proxy, no announced proxy or more than one is meant, a rule's folder is unknown or two
 /// rules contradict each other, or something cannot be written in the proxy's language.
-pub fn print(
-    backend: BackendKind,
-    config: &Config,
-    options: &Options,
-) -> Result<String, ProxyConfigError> {
-    let front = || Front::find(backend, config, options);
-    match backend {
-        BackendKind::None | BackendKind::Announced => Err(ProxyConfigError::NoProxy { backend }),
-        BackendKind::Nginx => nginx::print(&front()?),
-        BackendKind::Apache => apache::print(&front()?),
-        BackendKind::Lighttpd => lighttpd::print(&front()?),
-        BackendKind::Caddy => caddy::print(&front()?),
+pub fn print(proxy: Proxy, config: &Config, options: &Options) -> Result<String, ProxyConfigError> {
+    let front = Front::find(proxy, config, options)?;
+    match proxy {
+        Proxy::Nginx => nginx::print(&front),
+        Proxy::Apache => apache::print(&front),
+        Proxy::Lighttpd => lighttpd::print(&front),
+        Proxy::Caddy => caddy::print(&front),
     }
 }

@@ -1,22 +1,22 @@
 //! `[optimize]`: the proxy in front and what is left to it.
 
-mod backend;
+mod announced;
 mod ends;
-mod proxies;
+mod front;
+mod proxy;
 mod rule;
 mod rule_check;
 mod rule_owner;
 
-use std::collections::BTreeMap;
-
 use downloadview::headers::hand_off::is_hand_off;
 use http::HeaderName;
 
-pub use self::backend::BackendKind;
+pub use self::announced::{AnnouncedProxy, Secret};
 pub use self::ends::{Destination, Source};
-pub use self::proxies::{AnnouncedProxy, Secret};
+pub use self::front::Front;
+pub use self::proxy::Proxy;
+use self::proxy::Word;
 pub use self::rule::{LimitRate, NginxRule, RuleConfig};
-pub(super) use self::rule_owner::RuleOwner;
 use crate::config::reader::scalar::{Fault, header_value, one_of};
 use crate::config::reader::{Table, Value};
 use crate::config::storage::Storages;
@@ -24,15 +24,13 @@ use crate::config::storage::Storages;
 /// How downloads are handed to the proxy in front.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct OptimizeConfig {
-    /// The proxy in front, for rules that name none. Default: none, everything is streamed.
-    pub backend: BackendKind,
+    /// What stands in front: a proxy carries out the rules that name none. Default: nothing, everything is streamed.
+    pub front: Front,
     /// What happens to a file that no rule takes. Default: streamed, with a warning in the log.
     pub unmatched: Unmatched,
     /// The rules, in order; the first that matches a file decides. With announced proxies each names its backend, and
     /// comes after the proxy's own.
     pub rules: Vec<RuleConfig>,
-    /// The proxies that announce themselves, by name. Default: none; only `backend = "announced"` may have some.
-    pub proxies: BTreeMap<String, AnnouncedProxy>,
     /// Response headers that generated proxy configuration carries over, beside those it always names.
     /// In the spelling of the file; letters, digits, `-` and `_` only. Default: none.
     pub keep_headers: Vec<String>,
@@ -67,17 +65,10 @@ impl OptimizeConfig {
         else {
             return Self::default();
         };
-        let backend = table.parsed("backend", BackendKind::read);
-        let understood = backend.is_some() || !table.has("backend");
-        let backend = backend.unwrap_or_default();
+        let front = read_front(&mut table, storages);
         let unmatched = table.parsed("unmatched", |text| one_of(text, &UNMATCHED, &[]));
-        let proxies = proxies::read_all(&mut table, storages);
-        if understood {
-            proxies::check_backend(&table, backend);
-        }
-        let announced: Vec<_> = proxies.values().map(|proxy| proxy.backend).collect();
-        let owner = RuleOwner::of(backend, &announced);
-        let rules = RuleConfig::read_all(&mut table, "[[optimize.rules]]", storages, owner);
+        let owner = front.owner();
+        let rules = RuleConfig::read_all(&mut table, "[[optimize.rules]]", storages, &owner);
         let keep_headers = table.get("keep_headers").map(|value| read_headers(&value));
         let add_headers = table.get("add_headers").and_then(|value| {
             let headers = value.table("[optimize.add_headers]")?;
@@ -88,13 +79,28 @@ impl OptimizeConfig {
         }
         table.finish();
         Self {
-            backend,
+            front,
             unmatched: unmatched.unwrap_or_default(),
             rules,
-            proxies,
             keep_headers: keep_headers.unwrap_or_default(),
             add_headers: add_headers.unwrap_or_default(),
         }
+    }
+}
+
+/// `backend`, and the proxies that may announce themselves.
+fn read_front(table: &mut Table<'_>, storages: &Storages) -> Front {
+    let word = table.parsed("backend", Word::read);
+    let understood = word.is_some() || !table.has("backend");
+    let word = word.unwrap_or_default();
+    let proxies = announced::read_all(table, storages);
+    if understood {
+        announced::check_backend(table, word);
+    }
+    match word {
+        Word::None => Front::None,
+        Word::One(proxy) => Front::One(proxy),
+        Word::Announced => Front::Announced(proxies),
     }
 }
 

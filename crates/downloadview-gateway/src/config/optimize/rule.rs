@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use downloadview::backend::Escaping;
 
-use super::backend::BackendKind;
 use super::ends::{Destination, Source};
+use super::proxy::Proxy;
 use super::rule_check::{self, Fit};
 use super::rule_owner::RuleOwner;
 use crate::config::reader::paths;
@@ -21,14 +21,16 @@ pub struct RuleConfig {
     pub source: Source,
     /// Where the proxy finds them.
     pub destination: Destination,
-    /// The proxy that understands the destination. Default: none, so that of `[optimize]` counts.
-    pub backend: Option<BackendKind>,
+    /// The proxy that understands the destination: the one that the rule names, or else the one that `[optimize]` has
+    /// in front. `None` where there is none: nobody carries the rule out.
+    pub backend: Option<Proxy>,
     /// Whether the gateway looks at the file before handing it off. Default: true; false is for files that
     /// only the proxy can see.
     pub stat: bool,
     /// `limit_rate`, for nginx and lighttpd: how fast a file may go to one client. Default: the proxy's own setting.
     pub limit_rate: Option<LimitRate>,
-    /// `escaping`, for Apache and Caddy, whose versions differ. Default: none, see [`escaping_for`](Self::escaping_for).
+    /// `escaping`, for Apache and Caddy: how they read the names of this rule's files, which depends on their version.
+    /// Default: not stated, and names that the versions read differently are streamed. `None` for the other proxies.
     pub escaping: Option<Escaping>,
     /// What nginx is told beside the file's name.
     pub nginx: NginxRule,
@@ -62,7 +64,7 @@ impl RuleConfig {
         parent: &mut Table<'_>,
         name: &str,
         storages: &Storages,
-        owner: RuleOwner<'_>,
+        owner: &RuleOwner,
     ) -> Vec<Self> {
         let tables = parent.get("rules").map(|value| value.tables(name));
         tables
@@ -72,21 +74,7 @@ impl RuleConfig {
             .collect()
     }
 
-    /// The backend that carries out this rule, when `default` is that of `[optimize]`.
-    pub fn backend_or(&self, default: BackendKind) -> BackendKind {
-        self.backend.unwrap_or(default)
-    }
-
-    /// How `backend` reads the names of this rule's files, if that depends on its version. Default: not stated, and
-    /// names that the versions read differently are streamed.
-    pub fn escaping_for(&self, backend: BackendKind) -> Option<Escaping> {
-        match backend {
-            BackendKind::Apache | BackendKind::Caddy => Some(self.escaping.unwrap_or_default()),
-            _ => None,
-        }
-    }
-
-    fn read(mut table: Table<'_>, storages: &Storages, owner: RuleOwner<'_>) -> Option<Self> {
+    fn read(mut table: Table<'_>, storages: &Storages, owner: &RuleOwner) -> Option<Self> {
         const ESCAPINGS: [(&str, Escaping); 2] =
             [("raw", Escaping::Raw), ("strict", Escaping::Percent)];
 
@@ -100,19 +88,20 @@ impl RuleConfig {
         let nginx = NginxRule::read(&mut table);
         rule_check::check(&Fit {
             table: &table,
-            backend: backend.unwrap_or(owner.default_backend()),
+            backend,
             source: source.as_ref(),
             destination: destination.as_ref(),
             storages,
         });
         table.finish();
+        let has_escapings = matches!(backend, Some(Proxy::Apache | Proxy::Caddy));
         Some(Self {
             source: source?.value,
             destination: destination?.value,
             backend,
             stat,
             limit_rate,
-            escaping,
+            escaping: has_escapings.then(|| escaping.unwrap_or_default()),
             nginx,
             line,
         })

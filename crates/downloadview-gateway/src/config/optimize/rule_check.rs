@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::backend::BackendKind;
 use super::ends::{Destination, Source};
+use super::proxy::Proxy;
 use crate::config::reader::Problem;
 use crate::config::reader::scalar::Fault;
 use crate::config::reader::{At, Table};
@@ -12,8 +12,8 @@ use crate::config::storage::{StorageKind, Storages};
 /// A rule as far as it was understood.
 pub(super) struct Fit<'a, 'text> {
     pub(super) table: &'a Table<'text>,
-    /// Who carries the rule out; `None` and `Announced` when nobody is known to.
-    pub(super) backend: BackendKind,
+    /// Who carries the rule out; `None` when nobody is known to.
+    pub(super) backend: Option<Proxy>,
     pub(super) source: Option<&'a At<Source>>,
     pub(super) destination: Option<&'a At<Destination>>,
     pub(super) storages: &'a Storages,
@@ -21,29 +21,31 @@ pub(super) struct Fit<'a, 'text> {
 
 /// Reports everything that could never work.
 pub(super) fn check(fit: &Fit<'_, '_>) {
-    check_destination(fit);
+    if let Some(proxy) = fit.backend {
+        check_destination(fit, proxy);
+    }
     check_source(fit);
-    for (key, fault) in refused_keys(fit.backend) {
+    let refused = fit.backend.map(refused_keys);
+    for (key, fault) in refused.unwrap_or_default() {
         if let Some(value) = fit.table.again(key) {
             value.refuse(fault);
         }
     }
 }
 
-fn check_destination(fit: &Fit<'_, '_>) {
+fn check_destination(fit: &Fit<'_, '_>, proxy: Proxy) {
     let Some(At { span, value }) = fit.destination else {
         return;
     };
-    let name = fit.backend.name();
-    match (fit.backend, value) {
-        (BackendKind::None | BackendKind::Announced, _) => {}
-        (backend, Destination::Dir(_)) if !backend.takes_paths() => report(
+    let name = proxy.name();
+    match value {
+        Destination::Dir(_) if !proxy.takes_paths() => report(
             fit,
             span,
             format!("{name} takes internal URLs, no file paths"),
             "write destination_url = \"/_internal/...\" in place of `destination_dir`",
         ),
-        (backend, Destination::Url(_)) if backend.takes_paths() => report(
+        Destination::Url(_) if proxy.takes_paths() => report(
             fit,
             span,
             format!("{name} takes file paths, no internal URLs"),
@@ -57,14 +59,15 @@ fn check_source(fit: &Fit<'_, '_>) {
     let Some(At { span, value }) = fit.source else {
         return;
     };
-    match value {
-        Source::Url(url) if fit.backend.takes_paths() && !url.starts_with('/') => report(
+    let of_paths = fit.backend.filter(|proxy| proxy.takes_paths());
+    match (value, of_paths) {
+        (Source::Url(url), Some(proxy)) if !url.starts_with('/') => report(
             fit,
             span,
-            format!("{} cannot fetch files of other servers", fit.backend.name()),
+            format!("{} cannot fetch files of other servers", proxy.name()),
             "take the rule out: the gateway streams these files",
         ),
-        Source::Storage(name) if is_in_memory(fit.storages, name) => report(
+        (Source::Storage(name), _) if is_in_memory(fit.storages, name) => report(
             fit,
             span,
             format!("no proxy can read the files of `{name}`, which are in memory"),
@@ -83,8 +86,8 @@ fn is_in_memory(storages: &Storages, name: &str) -> bool {
 }
 
 /// The keys that mean nothing to a backend, each with what to say of it.
-fn refused_keys(backend: BackendKind) -> Vec<(&'static str, Fault)> {
-    let name = backend.name();
+fn refused_keys(proxy: Proxy) -> Vec<(&'static str, Fault)> {
+    let name = proxy.name();
     let one_escaping = || {
         let message = format!("{name} percent-decodes every name, whatever its version");
         ("escaping", Fault::new(message, "take it out"))
@@ -106,13 +109,10 @@ fn refused_keys(backend: BackendKind) -> Vec<(&'static str, Fault)> {
             of_nginx("charset", in_type),
         ]
     };
-    match backend {
-        BackendKind::None | BackendKind::Announced => Vec::new(),
-        BackendKind::Nginx => vec![one_escaping()],
-        BackendKind::Lighttpd => [one_escaping()].into_iter().chain(nginx_only()).collect(),
-        BackendKind::Apache | BackendKind::Caddy => {
-            [no_rate()].into_iter().chain(nginx_only()).collect()
-        }
+    match proxy {
+        Proxy::Nginx => vec![one_escaping()],
+        Proxy::Lighttpd => [one_escaping()].into_iter().chain(nginx_only()).collect(),
+        Proxy::Apache | Proxy::Caddy => [no_rate()].into_iter().chain(nginx_only()).collect(),
     }
 }
 

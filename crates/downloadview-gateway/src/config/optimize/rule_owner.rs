@@ -1,68 +1,53 @@
-//! Whose a rule is, and so which backend carries it out.
+//! Whose a rule is, and so which proxy carries it out.
 
-use super::backend::BackendKind;
+use super::proxy::Proxy;
 use crate::config::reader::Table;
 use crate::config::reader::scalar::Fault;
 
-/// Whose rules are read, and so whose backend they have.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum RuleOwner<'a> {
-    /// The file's or a view's, where this is the backend of `[optimize]`.
-    Config(BackendKind),
+/// Whose rules are read, and so who carries them out.
+#[derive(Debug, Clone)]
+pub(crate) enum RuleOwner {
+    /// The file's or a view's, where this proxy stands in front, if one does.
+    Config(Option<Proxy>),
     /// The file's or a view's, where proxies of these kinds are announced.
-    Announced(&'a [BackendKind]),
-    /// An announced proxy's, which is this one.
-    Proxy(BackendKind),
+    Announced(Vec<Proxy>),
+    /// An announced proxy's, which is this one; `None` if the file does not say it so that it could be understood.
+    Proxy(Option<Proxy>),
 }
 
-impl<'a> RuleOwner<'a> {
-    /// The owner of rules that no announced proxy has for itself.
-    pub(crate) fn of(backend: BackendKind, announced: &'a [BackendKind]) -> Self {
-        match backend {
-            BackendKind::Announced => Self::Announced(announced),
-            backend => Self::Config(backend),
-        }
-    }
-
-    /// The backend of a rule that names none.
-    pub(crate) fn default_backend(self) -> BackendKind {
-        match self {
-            Self::Config(backend) | Self::Proxy(backend) => backend,
-            Self::Announced(_) => BackendKind::Announced,
-        }
-    }
-
-    /// The backend that the rule names, or has because it is a proxy's.
-    pub(crate) fn read_backend(self, table: &mut Table<'_>) -> Option<BackendKind> {
+impl RuleOwner {
+    /// Who carries a rule out: the proxy that it names, or has because it is a proxy's, or that stands in front.
+    pub(super) fn read_backend(&self, table: &mut Table<'_>) -> Option<Proxy> {
         let value = table.get("backend");
         match (self, value) {
-            (Self::Proxy(backend), None) => Some(backend),
-            (Self::Proxy(backend), Some(value)) => {
+            (Self::Proxy(proxy), None) => *proxy,
+            (Self::Proxy(proxy), Some(value)) => {
                 value.refuse(Fault::new(
                     "the rules of a proxy are for that proxy",
                     "take it out, or move the rule to [[optimize.rules]]",
                 ));
-                Some(backend)
+                *proxy
             }
-            (Self::Config(_), value) => value?.parsed(BackendKind::read_proxy),
+            (Self::Config(default), None) => *default,
+            (Self::Config(default), Some(value)) => value.parsed(Proxy::read).or(*default),
             (Self::Announced(_), None) => {
                 table.report(
-                "this rule names no backend, and several proxies may be announced",
-                "add backend = \"nginx\": the rule then counts for the announced proxies of that kind",
-            );
+                    "this rule names no backend, and several proxies may be announced",
+                    "add backend = \"nginx\": the rule then counts for the announced proxies of that kind",
+                );
                 None
             }
             (Self::Announced(announced), Some(value)) => value.parsed(|text| {
-                let backend = BackendKind::read_proxy(text)?;
+                let proxy = Proxy::read(text)?;
                 // A proxy with a mistake of its own is missing here.
                 let all_known = value.is_first_problem();
-                if all_known && !announced.contains(&backend) {
+                if all_known && !announced.contains(&proxy) {
                     return Err(Fault::new(
                         format!("no announced proxy is {text}, so nothing would use this rule"),
                         format!("add a table [optimize.proxies.NAME] with backend = \"{text}\""),
                     ));
                 }
-                Ok(backend)
+                Ok(proxy)
             }),
         }
     }

@@ -15,7 +15,6 @@ pub use self::object::{Identifier, ObjectConfig, TableName};
 pub use self::route::Route;
 use crate::config::optimize::OptimizeConfig;
 use crate::config::optimize::RuleConfig;
-use crate::config::optimize::RuleOwner;
 use crate::config::reader::paths;
 use crate::config::reader::scalar::{
     basename, coding, header_value, media_type, one_of, storage_name,
@@ -137,10 +136,8 @@ impl ViewConfig {
         let options = Options::read(&mut table);
         let headers = HeaderConfig::read_all(&mut table, "[views.headers]");
         let optimize = table.boolean("optimize").unwrap_or(true);
-        let announced = config.proxies.values();
-        let announced: Vec<_> = announced.map(|proxy| proxy.backend).collect();
-        let owner = RuleOwner::of(config.backend, &announced);
-        let rules = RuleConfig::read_all(&mut table, "[[views.rules]]", known.storages, owner);
+        let owner = config.front.owner();
+        let rules = RuleConfig::read_all(&mut table, "[[views.rules]]", known.storages, &owner);
         check(&table, optimize, &rules);
         let line = table.source.line(&table.span);
         table.finish();

@@ -5,7 +5,7 @@ use std::fmt;
 
 use downloadview::optimize::MIN_SECRET_LEN;
 
-use super::backend::BackendKind;
+use super::proxy::{Proxy, Word};
 use super::rule::RuleConfig;
 use super::rule_owner::RuleOwner;
 use crate::config::reader::Table;
@@ -16,7 +16,7 @@ use crate::config::storage::Storages;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnnouncedProxy {
     /// Which proxy it is.
-    pub backend: BackendKind,
+    pub backend: Proxy,
     /// What proves that a request came through it.
     pub secret: Secret,
     /// Its own rules, in order. Default: none, so that only rules of `[optimize]` and of views for this backend count.
@@ -88,13 +88,13 @@ pub(super) fn read_all(
 }
 
 /// Reports proxies that cannot announce themselves to this backend of `[optimize]`, and a backend that has none.
-pub(super) fn check_backend(optimize: &Table<'_>, backend: BackendKind) {
+pub(super) fn check_backend(optimize: &Table<'_>, backend: Word) {
     match (backend, optimize.again("proxies")) {
-        (BackendKind::Announced, None) => optimize.report(
+        (Word::Announced, None) => optimize.report(
             "`backend = \"announced\"` without a proxy that could announce itself",
             "add a table [optimize.proxies.front] with `backend` and `secret_env`",
         ),
-        (BackendKind::Announced, Some(_)) | (_, None) => {}
+        (Word::Announced, Some(_)) | (_, None) => {}
         (_, Some(value)) => value.refuse(Fault::new(
             "announced proxies need `backend = \"announced\"` in [optimize]",
             "write that, or take these tables out",
@@ -104,7 +104,7 @@ pub(super) fn check_backend(optimize: &Table<'_>, backend: BackendKind) {
 
 fn read(mut table: Table<'_>, name: &str, storages: &Storages) -> Option<AnnouncedProxy> {
     hide_secrets(&table);
-    let backend = table.parsed("backend", BackendKind::read_proxy);
+    let backend = table.parsed("backend", Proxy::read);
     let backend = table.require("backend", "\"nginx\"", backend);
     let written = table.parsed("secret", Secret::read);
     let of_variable = table.parsed("secret_env", Secret::of_variable);
@@ -121,8 +121,8 @@ fn read(mut table: Table<'_>, name: &str, storages: &Storages) -> Option<Announc
         }
     };
     let rules = format!("[[optimize.proxies.{name}.rules]]");
-    let owner = RuleOwner::Proxy(backend.unwrap_or_default());
-    let rules = RuleConfig::read_all(&mut table, &rules, storages, owner);
+    let owner = RuleOwner::Proxy(backend);
+    let rules = RuleConfig::read_all(&mut table, &rules, storages, &owner);
     table.finish();
     Some(AnnouncedProxy {
         backend: backend?,
