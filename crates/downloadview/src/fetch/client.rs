@@ -8,7 +8,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 
-use super::connect::{self, Transport};
+use super::connect::{self, Connector, Transport};
 use super::guard::Guard;
 use super::resolve::{Resolve, System};
 use crate::error::BuildError;
@@ -53,13 +53,13 @@ impl Client {
 
     /// Connections for whoever `guard` lets pass; each origin has its own.
     pub(crate) fn transport(&self, guard: Guard, connect_timeout: Duration) -> Transport {
+        connect::transport(self.connector(guard, connect_timeout))
+    }
+
+    fn connector(&self, guard: Guard, connect_timeout: Duration) -> Connector {
         let Shared { tls, resolver, .. } = &*self.0;
-        connect::transport(
-            Arc::clone(tls),
-            Arc::clone(resolver),
-            guard,
-            connect_timeout,
-        )
+        let (tls, resolver) = (Arc::clone(tls), Arc::clone(resolver));
+        Connector::new(tls, resolver, guard, connect_timeout)
     }
 
     /// Whether any certificate is trusted.
@@ -153,4 +153,85 @@ fn tls(roots: RootCertStore) -> Result<ClientConfig, BuildError> {
     let versions =
         versions.map_err(|error| BuildError::new(format!("TLS cannot be set up: {error}")))?;
     Ok(versions.with_root_certificates(roots).with_no_client_auth())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use http::Uri;
+    use http::uri::Scheme;
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::content::BoxFuture;
+    use crate::error::UpstreamFault;
+
+    /// A name server that gives each question the next answer.
+    #[derive(Debug, Clone)]
+    struct Changing(Arc<AtomicUsize>, Vec<Vec<Ipv4Addr>>);
+
+    impl Resolve for Changing {
+        fn resolve(&self, _: &str, port: u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
+            let turn = self.0.fetch_add(1, Ordering::Relaxed);
+            let found = self.1[turn].iter();
+            let found = found.map(|&address| SocketAddr::new(IpAddr::V4(address), port));
+            Box::pin(std::future::ready(Ok(found.collect())))
+        }
+    }
+
+    const ALLOWED: Ipv4Addr = Ipv4Addr::LOCALHOST;
+    const PRIVATE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+
+    /// What becomes of a connection for each answer of the name server, which is asked once for each.
+    async fn connect(answers: &[&[Ipv4Addr]]) -> Vec<Result<(), UpstreamFault>> {
+        let listener = TcpListener::bind((ALLOWED, 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let _both = TcpListener::bind((PRIVATE, port)).await.unwrap();
+        let asked = Arc::new(AtomicUsize::new(0));
+        let names = answers.iter().map(|it| it.to_vec()).collect();
+        let resolver = Changing(Arc::clone(&asked), names);
+        let client = Client::builder().resolver(resolver).build().unwrap();
+        let guard = Guard::default().with_addresses([IpAddr::V4(ALLOWED)]);
+        let mut connector = client.connector(guard, Duration::from_secs(5));
+        let mut all = Vec::new();
+        for _ in answers {
+            let uri = Uri::builder()
+                .scheme(Scheme::HTTP)
+                .authority(format!("files.example:{port}"))
+                .path_and_query("/")
+                .build()
+                .unwrap();
+            let connected = tower_service::Service::call(&mut connector, uri).await;
+            all.push(connected.map(drop).map_err(|error| error.fault));
+        }
+        assert_eq!(asked.load(Ordering::Relaxed), answers.len());
+        all
+    }
+
+    /// DNS rebinding: what was checked is what is connected to, each time anew.
+    #[tokio::test]
+    async fn a_name_that_changes_its_mind_is_refused_the_second_time() {
+        let refused = Err(UpstreamFault::PrivateAddress);
+        assert_eq!(connect(&[&[ALLOWED], &[PRIVATE]]).await, [Ok(()), refused]);
+    }
+
+    #[tokio::test]
+    async fn a_name_with_one_private_address_is_refused() {
+        let refused = Err(UpstreamFault::PrivateAddress);
+        assert_eq!(connect(&[&[ALLOWED, PRIVATE]]).await, [refused]);
+        assert_eq!(connect(&[&[]]).await, [Err(UpstreamFault::Unresolved)]);
+    }
+
+    #[test]
+    fn a_root_certificate_that_is_none_is_a_mistake() {
+        for pem in [
+            "",
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        ] {
+            assert!(Client::builder().root_certificate(pem).build().is_err());
+        }
+    }
 }

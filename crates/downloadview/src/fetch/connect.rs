@@ -37,17 +37,7 @@ const IDLE_FOR: Duration = Duration::from_secs(30);
 /// Sends requests over guarded connections and keeps these for the next.
 pub(crate) type Transport = legacy::Client<Connector, Full<Bytes>>;
 
-pub(super) fn transport(
-    tls: Arc<ClientConfig>,
-    resolver: Arc<dyn Resolve>,
-    guard: Guard,
-    connect_timeout: Duration,
-) -> Transport {
-    let plain = Plain { guard, resolver };
-    let connector = Connector {
-        secured: HttpsConnector::from((plain, tls)),
-        timeout: connect_timeout,
-    };
+pub(super) fn transport(connector: Connector) -> Transport {
     legacy::Client::builder(TokioExecutor::new())
         .timer(TokioTimer::new())
         .pool_timer(TokioTimer::new())
@@ -86,6 +76,21 @@ impl std::error::Error for NoConnection {}
 pub(crate) struct Connector {
     secured: HttpsConnector<Plain>,
     timeout: Duration,
+}
+
+impl Connector {
+    pub(super) fn new(
+        tls: Arc<ClientConfig>,
+        resolver: Arc<dyn Resolve>,
+        guard: Guard,
+        timeout: Duration,
+    ) -> Self {
+        let plain = Plain { guard, resolver };
+        Self {
+            secured: HttpsConnector::from((plain, tls)),
+            timeout,
+        }
+    }
 }
 
 impl Service<Uri> for Connector {
