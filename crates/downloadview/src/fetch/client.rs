@@ -97,7 +97,6 @@ impl ClientBuilder {
     }
 
     #[cfg(test)]
-    #[expect(dead_code)]
     pub(crate) fn resolver(mut self, resolver: impl Resolve + 'static) -> Self {
         self.resolver = Some(Arc::new(resolver));
         self

@@ -1,4 +1,8 @@
 //! Files of other servers, against one that does exactly as a script says, byte by byte.
 
+mod conditions;
+mod faults;
+mod guarded;
 mod origin;
 mod plain;
+mod resume;

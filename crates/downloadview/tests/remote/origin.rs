@@ -23,8 +23,6 @@ pub(crate) enum Step {
     Repeat(Vec<u8>, usize),
     /// Nothing, until the client is gone.
     Stall,
-    /// Nothing, until so much time has passed.
-    Pause(Duration),
     Close,
 }
 
@@ -103,7 +101,6 @@ async fn serve(mut stream: TcpStream, state: &State, script: &Script) -> Option<
                     state.gone.fetch_add(1, Ordering::SeqCst);
                     return None;
                 }
-                Step::Pause(time) => tokio::time::sleep(time).await,
                 Step::Close => return None,
             }
         }
