@@ -30,7 +30,9 @@ impl io::Write for Log {
 
 /// The log of GETs of `paths`, in order, through rules for `/media/`.
 fn log_of(source: &str, paths: &[&str]) -> Vec<String> {
-    let storage = MemoryStorage::new().base_url("/media/").unwrap();
+    let storage = MemoryStorage::new()
+        .base_url("/media/")
+        .expect("a base URL");
     for name in ["a.txt", "b\n.txt"] {
         storage.insert(StorageName::parse(name).expect("a name"), "x");
     }
