@@ -48,7 +48,7 @@ fn storage_of(files: &[(&str, &str)]) -> (tempfile::TempDir, LocalStorage) {
         std::fs::write(path, text).expect("written");
     }
     let storage = LocalStorage::new(dir.path()).expect("opened");
-    (dir, storage.base_url("/media/").unwrap())
+    (dir, storage.base_url("/media/").expect("a base URL"))
 }
 
 fn stream_of(size: Option<u64>) -> VirtualView {

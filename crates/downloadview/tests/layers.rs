@@ -28,7 +28,9 @@ fn files()
 }
 
 fn view() -> StorageView {
-    let storage = MemoryStorage::new().base_url("/media/").unwrap();
+    let storage = MemoryStorage::new()
+        .base_url("/media/")
+        .expect("a base URL");
     let name = StorageName::parse("a.txt").expect("a name");
     storage.insert(name, SECRET);
     StorageView::new(storage)
