@@ -17,7 +17,7 @@ use http::{
 
 use crate::content::{ByteRange, Content, ETag, Exact, Metadata, Settled};
 use crate::error::{Error, Result};
-use crate::headers::{ConditionalRequest, Ranges, Verdict};
+use crate::headers::{ConditionalRequest, PreconditionResult, Ranges};
 use crate::response::head::{self, Facts, Kind};
 use crate::response::{Download, DownloadBody, DownloadResponse, refusal};
 
@@ -154,9 +154,9 @@ fn judge(request: &ConditionalRequest, status: StatusCode, content: &Content) ->
     }
     let metadata = content.metadata();
     match settled(request, content).unwrap_or_else(|| request.evaluate(metadata)) {
-        Verdict::NotModified => return Judged::NotModified,
-        Verdict::Failed => return Judged::PreconditionFailed,
-        Verdict::Proceed => {}
+        PreconditionResult::NotModified => return Judged::NotModified,
+        PreconditionResult::Failed => return Judged::PreconditionFailed,
+        PreconditionResult::Proceed => {}
     }
     match metadata.size() {
         Some(size) if metadata.supports_ranges() => match request.ranges(metadata, size) {
@@ -169,14 +169,14 @@ fn judge(request: &ConditionalRequest, status: StatusCode, content: &Content) ->
 
 /// What the server that has the file made of the request's conditions, where the request has such: it
 /// knows its own tags and dates best.
-fn settled(request: &ConditionalRequest, content: &Content) -> Option<Verdict> {
+fn settled(request: &ConditionalRequest, content: &Content) -> Option<PreconditionResult> {
     let (verdict, conditions) = match content.settled()? {
         Settled::NotModified => (
-            Verdict::NotModified,
+            PreconditionResult::NotModified,
             [header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE],
         ),
         Settled::PreconditionFailed => (
-            Verdict::Failed,
+            PreconditionResult::Failed,
             [header::IF_MATCH, header::IF_UNMODIFIED_SINCE],
         ),
     };

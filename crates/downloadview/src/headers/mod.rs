@@ -14,7 +14,7 @@ pub use self::content_type::{
     MediaTypes, content_coding, content_type_of, is_active_content, media_type,
 };
 pub(crate) use self::date::http_date;
-pub use self::preconditions::{ConditionalRequest, Verdict};
+pub use self::preconditions::{ConditionalRequest, PreconditionResult};
 #[cfg(feature = "remote")]
 pub(crate) use self::range::first_range;
 pub use self::range::{Ranges, resolve_range};

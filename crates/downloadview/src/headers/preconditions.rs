@@ -35,7 +35,7 @@ pub struct ConditionalRequest {
 
 /// What the preconditions of a request come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum PreconditionResult {
     /// Answer as if there were none.
     Proceed,
     /// The client's copy is good: 304.
@@ -78,17 +78,17 @@ impl ConditionalRequest {
 
     /// Steps 1 to 4; with methods other than GET and HEAD there are no conditions.
     #[must_use]
-    pub fn evaluate(&self, metadata: &Metadata) -> Verdict {
+    pub fn evaluate(&self, metadata: &Metadata) -> PreconditionResult {
         if self.headers.is_empty() || !matches!(self.method, Method::GET | Method::HEAD) {
-            return Verdict::Proceed;
+            return PreconditionResult::Proceed;
         }
         if self.is_contradicted(metadata) {
-            return Verdict::Failed;
+            return PreconditionResult::Failed;
         }
         if self.is_current(metadata) {
-            return Verdict::NotModified;
+            return PreconditionResult::NotModified;
         }
-        Verdict::Proceed
+        PreconditionResult::Proceed
     }
 
     /// Step 5 and the range itself: what part of a content of `size` bytes to send to a GET.
