@@ -5,10 +5,15 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use downloadview::backend::Nginx;
+use downloadview::backend::{Caddy, Nginx};
+use downloadview::content::{BoxFuture, Content, Metadata, Want};
+use downloadview::file::Places;
 use downloadview::storage::{MemoryStorage, StorageName};
 use downloadview::view::StorageView;
-use downloadview::{DownloadBody, DownloadView as _, OptimizeLayer, Optimizer, Rule};
+use downloadview::{
+    DownloadBody, DownloadResponse, DownloadView as _, Error, File, OptimizeLayer, Optimizer,
+    Result, Rule,
+};
 use http::{Request, Response};
 use http_body::Body;
 use http_body_util::Full;
@@ -107,12 +112,64 @@ fn no_target_no_query_and_no_line_break_is_logged() {
         "/media/",
         &["/b%0A.txt?signature=s3cr3t", "/%2e%2e/x?signature=s3cr3t"],
     );
-    assert_eq!(log.len(), 1, "{log:#?}");
+    assert_eq!(log.len(), 2, "{log:#?}");
     for line in &log {
         assert!(
             !line.contains("s3cr3t") && !line.contains("_secret_place"),
             "{line}"
         );
+    }
+}
+
+/// A file of another server whose URL holds a permission.
+#[derive(Debug)]
+struct Elsewhere;
+
+impl File for Elsewhere {
+    fn name(&self) -> &str {
+        "a{1}.txt"
+    }
+
+    fn places(&self) -> Places {
+        Places::new().with_url("https://files.example/a{1}.txt?token=s3cr3t")
+    }
+
+    fn look(&self) -> BoxFuture<'_, Result<Metadata>> {
+        Box::pin(async { Err(Error::NotFound) })
+    }
+
+    fn open<'a>(&'a self, _: Want<'a>) -> BoxFuture<'a, Result<Content>> {
+        Box::pin(async { Err(Error::NotFound) })
+    }
+}
+
+#[test]
+fn no_query_of_another_servers_url_is_logged() {
+    let rule = || Rule::url("https://files.example/");
+    let fetched = || rule().fetched_at("/_secret_place/");
+    for (builder, outcome) in [
+        (
+            Optimizer::builder(Nginx::new()).rule(fetched()),
+            "delegated",
+        ),
+        (
+            Optimizer::builder(Caddy::new()).rule(fetched()),
+            "not found",
+        ),
+        (
+            Optimizer::without_proxy().rule(rule().redirect()),
+            "redirected",
+        ),
+    ] {
+        let handler = tower::service_fn(|_: Request<()>| async {
+            Ok(DownloadResponse::new(Elsewhere).into_http())
+        });
+        let log = log_through(builder.build().expect("valid"), handler, &["/a"]);
+        let said = format!("DEBUG download outcome=\"{outcome}\"");
+        assert!(log.len() == 1 && log[0].starts_with(&said), "{log:#?}");
+        for secret in ["s3cr3t", "_secret_place", "token"] {
+            assert!(!log[0].contains(secret), "{log:#?}");
+        }
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! A proxy's configuration sets the request header `X-Downloadview-Proxy: NAME SECRET`, overwriting
 //! what the client sent. The outermost layer removes the header; every layer with announced proxies
-//! compares its own secrets with it, in constant time, and uses that proxy's optimizer. Without a valid announcement it streams, and states no hand-off
-//! header that could leak.
+//! compares its own secrets with it, in constant time, and uses that proxy's optimizer. Without a valid
+//! announcement it streams, or redirects by such rules of any proxy, and states no hand-off header that
+//! could leak.
 //!
 //! The request can only select an entry that was configured and that it can prove. It never
 //! supplies a path, a mapping or a header name (rack CVE-2025-61780, Plack CVE-2026-7381).
@@ -41,7 +42,8 @@ pub const MIN_SECRET_LEN: usize = 16;
 /// ```
 pub struct Announced {
     proxies: Vec<Proxy>,
-    direct: Arc<Optimizer>,
+    /// For requests that prove nothing: redirects, which need no proxy.
+    direct: Optimizer,
 }
 
 struct Proxy {
@@ -56,11 +58,12 @@ impl Announced {
     pub fn new() -> Self {
         Self {
             proxies: Vec::new(),
-            direct: Arc::new(Optimizer::without_rules(Reason::NotAnnounced)),
+            direct: Optimizer::without_rules(Reason::NotAnnounced),
         }
     }
 
-    /// Adds a proxy.
+    /// Adds a proxy. Its [redirects](crate::rule::RuleFrom::redirect) are for requests without proof
+    /// too.
     ///
     /// # Errors
     ///
@@ -88,15 +91,18 @@ impl Announced {
             let what = format!("announced proxy `{}`: {complaint}", name.escape_debug());
             return Err(BuildError::new(what));
         }
+        let optimizer = optimizer.into();
+        self.direct.adopt_redirects(&optimizer);
         self.proxies.push(Proxy {
             name: name.into(),
             secret: secret.as_bytes().into(),
-            optimizer: optimizer.into(),
+            optimizer,
         });
         Ok(self)
     }
 
-    /// The optimizer of the proxy that an announcement proves; without proof, one that streams.
+    /// The optimizer of the proxy that an announcement proves; without proof, one that streams or
+    /// redirects.
     pub(super) fn optimizer(&self, announcement: Option<&HeaderValue>) -> &Optimizer {
         let proven = announcement.and_then(|announcement| self.proven(announcement));
         proven.map_or(&self.direct, |proxy| &proxy.optimizer)

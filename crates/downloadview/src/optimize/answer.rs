@@ -1,15 +1,16 @@
 //! From a download to its response: the one way, whatever brought the request here.
 //!
 //! 1. decide: which rule of which front hands the file to its proxy (`decide`)
-//! 2. hand off, refuse, or stream: [`delivery`](crate::delivery)
+//! 2. hand off, redirect, refuse, or stream: [`delivery`](crate::delivery)
 
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header, response};
 
 use super::decide::{decide, own_etag};
 use super::plan::{Candidate, Plan};
-use super::{Asked, Front, Optimizer, Outcome, PROXY_HEADER, Trace};
+use super::{Asked, Front, Optimizer, Outcome, PROXY_HEADER, Reason, Trace};
 use crate::content::Metadata;
 use crate::delivery::deliver_parts;
+use crate::error::Error;
 use crate::response::head::refused;
 use crate::response::{Download, DownloadBody, DownloadResponse, refusal};
 
@@ -35,8 +36,25 @@ pub async fn answer(
 ) -> Response<DownloadBody> {
     match response.into_parts() {
         Ok((head, download)) => answer_parts(asked, fronts, head, download).await,
-        Err(error) => error.into_response(),
+        Err(error) => answer_error(asked, error),
     }
+}
+
+/// Answers a request for which a view found no file, as [`answer`] does: the [`Outcome`] is in the
+/// response's extensions.
+#[must_use]
+pub fn answer_error(asked: &Asked, error: Error) -> Response<DownloadBody> {
+    let mut response = error.into_response();
+    let outcome = without_file(asked, response.status());
+    response.extensions_mut().insert(outcome);
+    response
+}
+
+/// What became of a request for which a view found no file.
+pub(super) fn without_file(asked: &Asked, status: StatusCode) -> Outcome {
+    let outcome = Outcome::without_file(status);
+    log(asked, None, &outcome);
+    outcome
 }
 
 /// As [`answer`], for a head that has come through middleware.
@@ -70,6 +88,10 @@ pub(super) async fn answer_parts(
             };
             let body = DownloadBody::handed_off(download);
             (Response::from_parts(head, body), outcome)
+        }
+        Ok(Plan::Redirect { rule, url }) => {
+            let response = Response::from_parts(head, DownloadBody::empty());
+            (response, Outcome::Redirected { rule, url })
         }
         Ok(Plan::Stream(reason)) => {
             let own_etag = |metadata: &Metadata| own_etag(fronts, &candidate, metadata);
@@ -115,11 +137,15 @@ fn vary(fronts: &[Front], headers: &mut HeaderMap) {
 fn log(asked: &Asked, optimizer: Option<&Optimizer>, outcome: &Outcome) {
     let (path, route) = (asked.uri.path(), asked.route.as_deref());
     let (kind, reason) = (outcome.kind(), outcome.reason());
-    let is_news = |reason| optimizer.is_some_and(|optimizer| optimizer.warns(reason, route));
+    let is_news =
+        |reason: &Reason| optimizer.is_some_and(|optimizer| optimizer.warns(reason, route));
     match (outcome, reason) {
         (Outcome::Delegated { rule, backend, .. }, _) => {
             let backend = backend.name();
             tracing::debug!(outcome = kind, %rule, backend, path, route, "download");
+        }
+        (Outcome::Redirected { rule, .. }, _) => {
+            tracing::debug!(outcome = kind, %rule, path, route, "download");
         }
         (Outcome::Refused { .. }, Some(reason)) => {
             tracing::warn!(outcome = kind, %reason, path, route, "download");

@@ -4,6 +4,8 @@
 //! 2. The rules for the file are found by its URL and path alone.
 //! 3. A local file is looked at, once, unless the rule says not to.
 //! 4. The backend writes its header, if that can hold the name.
+//! 5. A file that another server has is not looked at: the proxy fetches it, or the client is sent there
+//!    (`remote`).
 //!
 //! A rule that cannot have the file after all (its proxy's header cannot hold the name, a link leads
 //! out of it) leaves it to those that follow.
@@ -12,7 +14,9 @@ use std::sync::Arc;
 
 use http::response;
 
-use super::plan::{Candidate, Plan};
+use super::optimizer::Assigned;
+use super::plan::{Candidate, NotTaken, Plan};
+use super::remote::{Fetch, Remote};
 use super::{Asked, Front, Optimizer, Reason};
 use crate::backend::Backend;
 use crate::content::{ETag, Metadata};
@@ -32,6 +36,8 @@ pub(super) struct Decision<'a> {
     pub(super) cannot: Vec<(&'a Rule, Reason)>,
     /// What the look told.
     pub(super) looked: Option<Metadata>,
+    /// The requests that others would make of other servers.
+    pub(super) fetches: Vec<Fetch<'a>>,
 }
 
 impl<'a> Decision<'a> {
@@ -42,6 +48,7 @@ impl<'a> Decision<'a> {
             decided: None,
             cannot: Vec::new(),
             looked: None,
+            fetches: Vec::new(),
         }
     }
 
@@ -71,71 +78,114 @@ pub(super) async fn decide<'a>(
             decision.is_left(optimizer, reason);
             continue;
         }
-        for (rule, backend) in optimizer.rules() {
-            if rule.redirects() {
-                continue;
-            }
+        for assigned in optimizer.rules() {
+            let rule = &assigned.rule;
             let Ok(target) = rule.resolve(&candidate.places, None) else {
                 continue;
             };
-            if rule.looks() && candidate.places.path().is_some() && decision.looked.is_none() {
-                match candidate.download.file().look().await {
-                    Ok(metadata) => decision.looked = Some(metadata),
-                    Err(error) => {
-                        decision.plan = Err(error);
-                        return decision;
-                    }
-                }
-            }
-            let looked = decision.looked.as_ref().filter(|_| rule.looks());
-            match hand_off((rule, backend), target, looked, fronts, candidate, head) {
+            let matter = Matter {
+                assigned,
+                asked,
+                fronts,
+                candidate,
+                head: &mut *head,
+            };
+            match matter.take(target, &mut decision).await {
                 Ok(plan) => {
                     decision.plan = Ok(plan);
                     decision.optimizer = Some(optimizer);
                     decision.decided = Some(rule);
                     return decision;
                 }
-                Err(reason) => {
+                Err(NotTaken::For(reason)) => {
                     decision.cannot.push((rule, reason.clone()));
                     decision.is_left(optimizer, reason);
                 }
+                Err(NotTaken::Failed(error)) => {
+                    decision.plan = Err(error);
+                    return decision;
+                }
             }
         }
-        decision.is_left(optimizer, candidate.unmatched());
+        decision.is_left(optimizer, optimizer.unmatched(candidate));
     }
     decision
 }
 
-/// Turns the head into the answer for the rule's proxy.
-fn hand_off(
-    (rule, backend): (&Rule, &Arc<dyn Backend>),
-    target: Target,
-    looked: Option<&Metadata>,
-    fronts: &[Front],
-    candidate: &Candidate<'_>,
-    head: &mut response::Parts,
-) -> Result<Plan, Reason> {
-    let target = match looked {
-        Some(found) if found.location().is_some() => rule
-            .resolve(&candidate.places, looked)
-            .map_err(|_: Mismatch| Reason::SymbolicLink)?,
-        _ => target,
-    };
-    let mut metadata = looked.cloned().unwrap_or_default();
-    if looked.is_some() {
-        // What the client will see, whatever is said here.
-        let own = backend.own_etag(&metadata);
-        let own = own.or_else(|| own_etag(fronts, candidate, &metadata));
-        metadata.etag = own.or_else(|| metadata.etag());
+/// A rule that is for a file, and the answer that it may make of it.
+struct Matter<'m, 'a> {
+    assigned: &'a Assigned,
+    asked: &'m Asked,
+    fronts: &'m [Front],
+    candidate: &'m Candidate<'m>,
+    head: &'m mut response::Parts,
+}
+
+impl<'a> Matter<'_, 'a> {
+    /// Turns the head into the answer by this rule, if it can have the file.
+    async fn take(self, target: Target, decision: &mut Decision<'a>) -> Result<Plan, NotTaken> {
+        let remote = Remote {
+            rule: &self.assigned.rule,
+            method: self.asked.method(),
+            candidate: self.candidate,
+            fetches: &mut decision.fetches,
+        };
+        match (target, &self.assigned.backend) {
+            (Target::Redirect { url }, _) => remote.redirect(url, self.head).await,
+            (target @ Target::Remote { .. }, Some(backend)) => {
+                remote.hand_off(backend, target, self.head).await
+            }
+            (target, Some(backend)) => {
+                self.look(&mut decision.looked).await?;
+                Ok(self.hand_off(backend, target, decision.looked.as_ref())?)
+            }
+            // Refused when the optimizer was built.
+            (_, None) => Err(Reason::NoBackend.into()),
+        }
     }
-    let facts = Facts::of(candidate.download, &metadata);
-    head::delegate(head, &facts, |headers| backend.hand_off(&target, headers))
+
+    /// Looks at a local file, once for all rules.
+    async fn look(&self, looked: &mut Option<Metadata>) -> Result<(), Error> {
+        let candidate = self.candidate;
+        if self.assigned.rule.looks() && candidate.places.path().is_some() && looked.is_none() {
+            *looked = Some(candidate.download.file().look().await?);
+        }
+        Ok(())
+    }
+
+    /// Turns the head into the answer for the rule's proxy, which has the file itself.
+    fn hand_off(
+        self,
+        backend: &Arc<dyn Backend>,
+        target: Target,
+        looked: Option<&Metadata>,
+    ) -> Result<Plan, Reason> {
+        let (rule, candidate) = (&self.assigned.rule, self.candidate);
+        let looked = looked.filter(|_| rule.looks());
+        let target = match looked {
+            Some(found) if found.location().is_some() => rule
+                .resolve(&candidate.places, looked)
+                .map_err(|_: Mismatch| Reason::SymbolicLink)?,
+            _ => target,
+        };
+        let mut metadata = looked.cloned().unwrap_or_default();
+        if looked.is_some() {
+            // What the client will see, whatever is said here.
+            let own = backend.own_etag(&metadata);
+            let own = own.or_else(|| own_etag(self.fronts, candidate, &metadata));
+            metadata.etag = own.or_else(|| metadata.etag());
+        }
+        let facts = Facts::of(candidate.download, &metadata);
+        head::delegate(self.head, &facts, |headers| {
+            backend.hand_off(&target, headers)
+        })
         .map_err(|cannot| Reason::CannotCarry(cannot.why))?;
-    Ok(Plan::HandOff {
-        rule: Arc::clone(rule.name()),
-        backend: Arc::clone(backend),
-        target,
-    })
+        Ok(Plan::HandOff {
+            rule: Arc::clone(rule.name()),
+            backend: Arc::clone(backend),
+            target,
+        })
+    }
 }
 
 /// The tag that any proxy which may serve the file insists on, where it can be trusted to tell this

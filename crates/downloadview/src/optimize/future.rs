@@ -15,13 +15,13 @@ use bytes::Bytes;
 use http::{Method, Response, StatusCode, response};
 use http_body::Body;
 
-use super::answer::answer_parts;
+use super::answer::{answer_parts, without_file};
 use super::pages::ErrorPages;
 use super::settings::Told;
 use super::{Asked, Front, Outcome, ResponseBody};
 use crate::content::BoxFuture;
 use crate::headers::hand_off;
-use crate::response::{Download, DownloadBody, carries};
+use crate::response::{Download, DownloadBody, Refusal, carries};
 
 /// What a layer does about a response.
 #[derive(Debug)]
@@ -101,7 +101,10 @@ where
                     front.strip(&mut head.headers);
                     match captured(&mut head, &body, &asked, &told) {
                         Some(download) => (front, asked, download, pages),
-                        None => return Poll::Ready(Ok(passed_on(head, body, &pages))),
+                        None => {
+                            note_refusal(&mut head, &asked);
+                            return Poll::Ready(Ok(passed_on(head, body, &pages)));
+                        }
                     }
                 }
             };
@@ -117,6 +120,15 @@ where
 fn passed_on<B>(head: response::Parts, body: B, pages: &ErrorPages) -> Response<ResponseBody<B>> {
     let response = Response::from_parts(head, ResponseBody::inner(body));
     pages.apply(response, ResponseBody::download)
+}
+
+/// The outcome of a request for which a view found no file.
+fn note_refusal(head: &mut response::Parts, asked: &Asked) {
+    let refusal = head.extensions.get::<Refusal>();
+    let is_of_view = refusal.is_some_and(|refusal| refusal.status() == head.status);
+    if is_of_view && head.extensions.get::<Outcome>().is_none() {
+        head.extensions.insert(without_file(asked, head.status));
+    }
 }
 
 fn add_rules(
@@ -144,8 +156,8 @@ fn captured(
     let forged = hand_off::strip(&mut head.headers);
     let download = head.extensions.remove::<Download>();
     let download = download.filter(|download| is_of(head, body, asked, download, told));
-    // A layer further in that did not know of this one has answered; its answer is written anew.
-    let before = head.extensions.remove::<Outcome>();
+    // A layer further in that did not know of this one may have answered.
+    let before = head.extensions.get::<Outcome>();
     if let (Some(name), None) = (forged, before)
         && told.forged.is_first(asked.route.as_deref())
     {

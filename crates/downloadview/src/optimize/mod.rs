@@ -4,7 +4,8 @@
 //! follows from it, the one way from a download to its response:
 //!
 //! 1. a rule takes the file and its backend can carry the name: delegated, never opened
-//! 2. else: streamed by [`delivery`](crate::delivery), with the reason in the response's extensions
+//! 2. a rule sends the client to where the file is: 302, never opened
+//! 3. else: streamed by [`delivery`](crate::delivery), with the reason in the response's extensions
 //!
 //! [`OptimizeLayer`] puts that around handlers and views. Layers may be nested: those further in add
 //! their rules to the download, and the outermost one answers. Place it *inside* compression: a
@@ -24,6 +25,7 @@ mod optimizer;
 mod outcome;
 mod pages;
 mod plan;
+mod remote;
 mod service;
 mod settings;
 #[cfg(test)]
@@ -31,7 +33,7 @@ pub(crate) mod tests;
 mod trace;
 
 pub use self::announced::{Announced, MIN_SECRET_LEN, PROXY_HEADER};
-pub use self::answer::answer;
+pub use self::answer::{answer, answer_error};
 pub use self::asked::Asked;
 pub use self::body::ResponseBody;
 pub use self::front::Front;
@@ -40,4 +42,4 @@ pub use self::layer::OptimizeLayer;
 pub use self::optimizer::{Optimizer, OptimizerBuilder, Unmatched};
 pub use self::outcome::{Extent, Outcome, Reason};
 pub use self::service::Optimize;
-pub use self::trace::{Step, Trace, Verdict};
+pub use self::trace::{RuleVerdict, Step, Trace};

@@ -39,13 +39,36 @@ pub enum Unmatched {
 #[doc(alias = "SmartDownloadMiddleware")]
 #[doc(alias = "DownloadDispatcher")]
 pub struct Optimizer {
-    rules: Vec<(Rule, Arc<dyn Backend>)>,
+    rules: Vec<Assigned>,
     unmatched: Unmatched,
     /// Hand-off headers of backends that this crate does not know.
     foreign: Vec<HeaderName>,
-    /// Why there are no rules, if that is meant to be.
+    /// Why there are no rules, or none but redirects, if that is meant to be.
     without_rules: Option<Reason>,
     warned: Warned,
+}
+
+/// A rule, and the proxy that carries it out; a redirect needs none.
+#[derive(Debug, Clone)]
+pub(super) struct Assigned {
+    pub(super) rule: Rule,
+    pub(super) backend: Option<Arc<dyn Backend>>,
+}
+
+impl Assigned {
+    fn new(rule: Rule, backend: Option<Arc<dyn Backend>>) -> Self {
+        let backend = backend.filter(|_| !rule.redirects());
+        Self { rule, backend }
+    }
+
+    fn check(&self) -> Result<(), BuildError> {
+        let backend = self.backend.as_ref();
+        self.rule.check(backend.map(|backend| Proxy {
+            name: backend.name(),
+            accepts: backend.accepts(),
+            fetches: backend.fetches(&Method::GET),
+        }))
+    }
 }
 
 /// The routes that were warned of, for each reason.
@@ -59,25 +82,28 @@ struct Warned {
 #[derive(Debug)]
 #[must_use = "`build` makes the optimizer"]
 pub struct OptimizerBuilder {
-    backend: Arc<dyn Backend>,
-    rules: Vec<(Rule, Arc<dyn Backend>)>,
+    backend: Option<Arc<dyn Backend>>,
+    rules: Vec<Assigned>,
     unmatched: Unmatched,
 }
 
 impl OptimizerBuilder {
     /// Adds a rule after those already there.
     pub fn rule(mut self, rule: Rule) -> Self {
-        self.rules.push((rule, Arc::clone(&self.backend)));
+        let backend = self.backend.clone();
+        self.rules.push(Assigned::new(rule, backend));
         self
     }
 
     /// Adds a rule with a backend of its own, for another proxy or other options.
     pub fn rule_for(mut self, backend: impl Backend, rule: Rule) -> Self {
-        self.rules.push((rule, Arc::new(backend)));
+        let backend: Arc<dyn Backend> = Arc::new(backend);
+        self.rules.push(Assigned::new(rule, Some(backend)));
         self
     }
 
-    /// What becomes of a download that no rule takes. Default: [`Unmatched::Warn`].
+    /// What becomes of a download that no rule takes. Default: [`Unmatched::Warn`]; without a proxy
+    /// [`Unmatched::Stream`].
     pub fn unmatched(mut self, unmatched: Unmatched) -> Self {
         self.unmatched = unmatched;
         self
@@ -90,20 +116,17 @@ impl OptimizerBuilder {
     /// One that names the rule, what is wrong and
     /// how to fix it.
     pub fn build(self) -> Result<Optimizer, BuildError> {
-        for (rule, backend) in &self.rules {
-            rule.check(Some(Proxy {
-                name: backend.name(),
-                accepts: backend.accepts(),
-                fetches: backend.fetches(&Method::GET),
-            }))?;
+        for assigned in &self.rules {
+            assigned.check()?;
         }
-        let foreign = self.rules.iter();
-        let foreign = foreign.flat_map(|(_, backend)| backend.hand_off_headers());
+        let backends = self.rules.iter().filter_map(|it| it.backend.as_ref());
+        let backends = self.backend.iter().chain(backends);
+        let foreign = backends.flat_map(|backend| backend.hand_off_headers());
         Ok(Optimizer {
             foreign: foreign.collect(),
+            without_rules: self.backend.is_none().then_some(Reason::NoBackend),
             rules: self.rules,
             unmatched: self.unmatched,
-            without_rules: None,
             warned: Warned::default(),
         })
     }
@@ -113,9 +136,27 @@ impl Optimizer {
     /// An optimizer whose rules use `backend` unless they name their own.
     pub fn builder(backend: impl Backend) -> OptimizerBuilder {
         OptimizerBuilder {
-            backend: Arc::new(backend),
+            backend: Some(Arc::new(backend)),
             rules: Vec::new(),
             unmatched: Unmatched::default(),
+        }
+    }
+
+    /// An optimizer for rules that need no proxy, because they send the client to where the file is:
+    /// [redirects](crate::rule::RuleFrom::redirect). Everything else is streamed, quietly by default.
+    ///
+    /// ```
+    /// use downloadview::{Optimizer, Rule};
+    /// let optimizer = Optimizer::without_proxy()
+    ///     .rule(Rule::url("https://bucket.s3.example/").redirect())
+    ///     .build()?;
+    /// # Ok::<(), downloadview::BuildError>(())
+    /// ```
+    pub fn without_proxy() -> OptimizerBuilder {
+        OptimizerBuilder {
+            backend: None,
+            rules: Vec::new(),
+            unmatched: Unmatched::Stream,
         }
     }
 
@@ -150,8 +191,9 @@ impl Optimizer {
             return None;
         }
         let mut rules = self.rules.iter();
-        let (_, backend) = rules.find(|(rule, _)| rule.resolve(&candidate.places, None).is_ok())?;
-        backend.own_etag(metadata)
+        let taken = |it: &&Assigned| it.rule.resolve(&candidate.places, None).is_ok();
+        let first = rules.find(taken).filter(|it| !it.rule.is_remote())?;
+        first.backend.as_ref()?.own_etag(metadata)
     }
 
     /// Why no rule is asked about a download.
@@ -168,8 +210,25 @@ impl Optimizer {
     }
 
     /// The rules in order, each with the backend that carries it out.
-    pub(super) fn rules(&self) -> &[(Rule, Arc<dyn Backend>)] {
+    pub(super) fn rules(&self) -> &[Assigned] {
         &self.rules
+    }
+
+    /// Adds the redirects of `other`, each once: they need no proxy.
+    pub(super) fn adopt_redirects(&mut self, other: &Self) {
+        for it in other.rules.iter().filter(|it| it.rule.redirects()) {
+            if !self.rules.iter().any(|known| known.rule == it.rule) {
+                self.rules.push(it.clone());
+            }
+        }
+    }
+
+    /// Why a download is not delegated that no rule takes.
+    pub(super) fn unmatched(&self, candidate: &Candidate<'_>) -> Reason {
+        match &self.without_rules {
+            Some(Reason::NotAnnounced) => Reason::NotAnnounced,
+            _ => candidate.unmatched(),
+        }
     }
 
     /// What happens to a download that was not delegated.

@@ -8,6 +8,7 @@ use http::StatusCode;
 
 use crate::backend::Backend;
 use crate::delivery::Delivery;
+use crate::file::SignedUrl;
 use crate::rule::Target;
 
 /// What became of a download; in the extensions of every response that
@@ -26,6 +27,14 @@ pub enum Outcome {
         backend: Arc<dyn Backend>,
         /// What the proxy was told.
         target: Target,
+    },
+    /// The client fetches the file from the server that has it: 302.
+    #[non_exhaustive]
+    Redirected {
+        /// The rule's name.
+        rule: Arc<str>,
+        /// Where the client was sent.
+        url: SignedUrl,
     },
     /// The application sends the file: 200, or 206.
     #[non_exhaustive]
@@ -61,10 +70,10 @@ pub enum Outcome {
     },
     /// There is no such file: 404.
     NotFound,
-    /// The file could not be had.
+    /// The file could not be had, or the view named none.
     #[non_exhaustive]
     Failed {
-        /// The status of the answer: 403, 500, 503.
+        /// The status of the answer: 403, 500, 503; of a view 400 and 405 too.
         status: StatusCode,
     },
 }
@@ -82,7 +91,8 @@ pub enum Extent {
 }
 
 impl Outcome {
-    /// Why no proxy was asked to send the file; `None` where one was, and where there is no file.
+    /// Why no proxy was asked to send the file; `None` where one was, where the client was sent to it,
+    /// and where there is no file.
     #[must_use]
     pub fn reason(&self) -> Option<&Reason> {
         match self {
@@ -91,7 +101,10 @@ impl Outcome {
             | Self::PreconditionFailed { reason }
             | Self::RangeNotSatisfiable { reason }
             | Self::Refused { reason } => Some(reason),
-            Self::Delegated { .. } | Self::NotFound | Self::Failed { .. } => None,
+            Self::Delegated { .. }
+            | Self::Redirected { .. }
+            | Self::NotFound
+            | Self::Failed { .. } => None,
         }
     }
 
@@ -100,6 +113,7 @@ impl Outcome {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Delegated { .. } => "delegated",
+            Self::Redirected { .. } => "redirected",
             Self::Streamed { .. } => "streamed",
             Self::NotModified { .. } => "not modified",
             Self::PreconditionFailed { .. } => "precondition failed",
@@ -155,6 +169,10 @@ pub enum Reason {
     Status,
     /// A symbolic link led to a file that the rule cannot express.
     SymbolicLink,
+    /// Another server has the file, and the proxy cannot fetch it for a HEAD request.
+    CannotFetchHead,
+    /// Another server has the file, and the request is neither a GET nor a HEAD.
+    OnlyGetAndHead,
     /// The backend's header cannot hold the name.
     CannotCarry(Cow<'static, str>),
 }
@@ -168,7 +186,10 @@ impl Reason {
             Self::NotAnnounced => 1,
             Self::NoPathAndNoUrl | Self::NoRuleMatched => 2,
             Self::NotOptimized | Self::Status => 3,
-            Self::SymbolicLink | Self::CannotCarry(_) => 4,
+            Self::SymbolicLink
+            | Self::CannotFetchHead
+            | Self::OnlyGetAndHead
+            | Self::CannotCarry(_) => 4,
         }
     }
 }
@@ -183,6 +204,12 @@ impl fmt::Display for Reason {
             Self::NotOptimized => "the view asked to stream",
             Self::Status => "the status is not 200",
             Self::SymbolicLink => "a symbolic link led to a file that the rule cannot express",
+            Self::CannotFetchHead => {
+                "the proxy cannot fetch the head alone of a file that another server has"
+            }
+            Self::OnlyGetAndHead => {
+                "a file that another server has is handed over for GET and HEAD only"
+            }
             Self::CannotCarry(why) => why,
         })
     }

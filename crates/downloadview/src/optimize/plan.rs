@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::Reason;
 use crate::backend::Backend;
-use crate::file::Places;
+use crate::error::Error;
+use crate::file::{Places, SignedUrl};
 use crate::response::Download;
 use crate::rule::Target;
 
@@ -37,6 +38,31 @@ pub(super) enum Plan {
         backend: Arc<dyn Backend>,
         target: Target,
     },
+    /// The head is that of a redirect to this URL.
+    Redirect {
+        rule: Arc<str>,
+        url: SignedUrl,
+    },
     Stream(Reason),
     Refuse(Reason),
+}
+
+/// Why a rule that is for a file does not have it.
+pub(super) enum NotTaken {
+    /// The rules that follow may.
+    For(Reason),
+    /// There is no such file, or it cannot be had now: that is the answer.
+    Failed(Error),
+}
+
+impl From<Reason> for NotTaken {
+    fn from(reason: Reason) -> Self {
+        Self::For(reason)
+    }
+}
+
+impl From<Error> for NotTaken {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
 }

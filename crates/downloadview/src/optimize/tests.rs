@@ -118,7 +118,7 @@ fn attempted(backend: impl Backend, file: impl File) -> (response::Parts, Result
     }
     let (head, outcome) = decided(optimizer.unwrap(), head, &download);
     let outcome = match outcome {
-        Plan::HandOff { .. } => Ok(()),
+        Plan::HandOff { .. } | Plan::Redirect { .. } => Ok(()),
         Plan::Stream(reason) | Plan::Refuse(reason) => Err(reason),
     };
     (head, outcome)
@@ -145,7 +145,7 @@ fn outcome(optimizer: Optimizer, response: DownloadResponse) -> (response::Parts
 
 fn reason(optimizer: Optimizer, response: DownloadResponse) -> Option<Reason> {
     match outcome(optimizer, response).1 {
-        Plan::HandOff { .. } => None,
+        Plan::HandOff { .. } | Plan::Redirect { .. } => None,
         Plan::Stream(reason) | Plan::Refuse(reason) => Some(reason),
     }
 }
@@ -252,7 +252,7 @@ fn a_trace_tells_what_each_rule_made_of_the_file() {
     );
     let rule = |name: &str, backend, verdict| Step::Rule {
         name: name.into(),
-        backend,
+        backend: Some(backend),
         verdict,
     };
     let why = "a header cannot hold the control bytes of the name";
@@ -264,15 +264,15 @@ fn a_trace_tells_what_each_rule_made_of_the_file() {
             rule(
                 "/elsewhere/",
                 "nginx",
-                Verdict::IsForOthers(Mismatch::OtherUrl)
+                RuleVerdict::IsForOthers(Mismatch::OtherUrl)
             ),
             rule(
                 "/srv/media",
                 "apache",
-                Verdict::Cannot(Reason::CannotCarry(why.into()))
+                RuleVerdict::Cannot(Reason::CannotCarry(why.into()))
             ),
-            rule("/media/", "nginx", Verdict::Decides),
-            rule("/srv", "nginx", Verdict::Would),
+            rule("/media/", "nginx", RuleVerdict::Decides),
+            rule("/srv", "nginx", RuleVerdict::Would),
         ]
     );
 }

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 
 use super::decide::Decision;
 use super::plan::Candidate;
 use super::{Asked, Front, Reason};
-use crate::file::Places;
+use crate::file::{Places, SignedUrl};
 use crate::rule::{Mismatch, Rule};
 
 /// The steps of a decision, in order; in the response's extensions when
@@ -33,10 +33,20 @@ pub enum Step {
     Rule {
         /// The rule's name.
         name: Arc<str>,
-        /// The name of its backend.
-        backend: &'static str,
+        /// The name of its backend; none for a redirect.
+        backend: Option<&'static str>,
         /// What it made of the file.
-        verdict: Verdict,
+        verdict: RuleVerdict,
+    },
+    /// Another server has the file, and the rule before had somebody ask for it there.
+    #[non_exhaustive]
+    Fetch {
+        /// The name of the backend that asks; none for the client itself, after a redirect.
+        backend: Option<&'static str>,
+        /// The method by which it asks.
+        method: Method,
+        /// What is asked for, shown without the query; or why there is no such URL now.
+        url: Result<SignedUrl, String>,
     },
     /// The file was looked at.
     #[non_exhaustive]
@@ -49,7 +59,7 @@ pub enum Step {
 /// What a rule made of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Verdict {
+pub enum RuleVerdict {
     /// It has the file: it decides.
     Decides,
     /// It would have the file, but another rule decided, or the set was passed by.
@@ -77,27 +87,37 @@ impl Trace {
     ) -> Self {
         let mut steps = Vec::new();
         let look = match (&decision.plan, &decision.looked) {
-            (Err(error), _) => Some(Err(error.to_string())),
-            (Ok(_), looked) => looked.as_ref().map(|found| Ok(found.size())),
+            (_, Some(found)) => Some(Ok(found.size())),
+            (Err(error), None) if decision.fetches.is_empty() => Some(Err(error.to_string())),
+            _ => None,
         };
         steps.extend(look.map(|found| Step::Look { found }));
         for front in fronts {
             let optimizer = front.optimizer(asked.announcement.as_ref());
             let passed_by = optimizer.passes_by(status, candidate.download);
             steps.extend(passed_by.map(|reason| Step::PassedBy { reason }));
-            for (rule, backend) in optimizer.rules() {
+            for assigned in optimizer.rules() {
+                let rule = &assigned.rule;
+                let backend = assigned.backend.as_ref().map(|backend| backend.name());
                 steps.push(Step::Rule {
                     name: Arc::clone(rule.name()),
-                    backend: backend.name(),
-                    verdict: Verdict::of(decision, rule, &candidate.places),
+                    backend,
+                    verdict: RuleVerdict::of(decision, rule, &candidate.places),
                 });
+                let of_rule = decision.fetches.iter();
+                let of_rule = of_rule.filter(|fetch| std::ptr::eq(fetch.rule, rule));
+                steps.extend(of_rule.map(|fetch| Step::Fetch {
+                    backend,
+                    method: fetch.method.clone(),
+                    url: fetch.url.clone(),
+                }));
             }
         }
         Self { steps }
     }
 }
 
-impl Verdict {
+impl RuleVerdict {
     fn of(decision: &Decision<'_>, rule: &Rule, places: &Places) -> Self {
         let mut cannot = decision.cannot.iter();
         if decision.decided.is_some_and(|it| std::ptr::eq(it, rule)) {
@@ -112,7 +132,7 @@ impl Verdict {
     }
 }
 
-impl fmt::Display for Verdict {
+impl fmt::Display for RuleVerdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Decides => f.write_str("takes it: it decides"),

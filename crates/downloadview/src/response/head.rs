@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header, res
 
 use super::{Download, DownloadBody, DownloadOptions};
 use crate::content::{ByteRange, Metadata};
-use crate::file::{File, TypeHint};
+use crate::file::{File, SignedUrl, TypeHint};
 use crate::headers::hand_off::{self, HandOff};
 use crate::headers::{ContentDisposition, MediaTypes, guess, is_active_content};
 
@@ -18,6 +18,8 @@ use crate::headers::{ContentDisposition, MediaTypes, guess, is_active_content};
 pub(crate) enum Kind {
     /// A plain 200 without a body, which makes a proxy send the file.
     Delegated,
+    /// 302 without a body, which sends the client to where the file is.
+    Redirected,
     /// The whole content. The status stays as it is.
     Whole,
     /// 206, one part or several.
@@ -37,6 +39,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) length: Option<u64>,
     /// The part of the content that the body is.
     pub(crate) range: Option<ByteRange>,
+    /// Where the client is sent.
+    pub(crate) location: Option<&'a SignedUrl>,
     /// The type of a body that is not the content's own bytes: of several parts.
     pub(crate) content_type: Option<HeaderValue>,
 }
@@ -59,31 +63,34 @@ enum Fate {
 use Fate::{Added, Kept, Removed, Stated, Written};
 
 /// A header, its value, and what becomes of it in each kind of answer.
-type Row = (HeaderName, Value, [Fate; 5]);
+type Row = (HeaderName, Value, [Fate; 6]);
 type Value = fn(&Facts<'_>, Kind, &HeaderMap) -> Option<HeaderValue>;
 
 /// Length, ranges and framing never survive from before: what middleware said of a body is not true of
 /// the one that is sent. nginx closes its connection to the application after an answer without
 /// `Content-Length: 0`.
 #[rustfmt::skip]
-static TABLE: [Row; 8] = [
-    //                                                         delegated whole    partial  304      refused
-    (header::CONTENT_TYPE,            content_type,           [Written, Written, Written, Removed, Removed]),
-    (header::CONTENT_ENCODING,        content_encoding,       [Written, Written, Written, Removed, Removed]),
-    (header::CONTENT_DISPOSITION,     nothing,                [Kept,    Kept,    Kept,    Removed, Removed]),
-    (header::CONTENT_SECURITY_POLICY, sandbox,                [Added,   Added,   Added,   Kept,    Removed]),
-    (header::CONTENT_LENGTH,          content_length,         [Written, Written, Written, Removed, Removed]),
-    (header::CONTENT_RANGE,           content_range,          [Removed, Removed, Written, Removed, Removed]),
-    (header::ACCEPT_RANGES,           accept_ranges,          [Removed, Written, Written, Removed, Removed]),
-    (header::TRANSFER_ENCODING,       nothing,                [Removed, Removed, Removed, Removed, Removed]),
+static TABLE: [Row; 11] = [
+    //                                                         delegated redirect whole    partial  304      refused
+    (header::CONTENT_TYPE,            content_type,           [Written, Removed, Written, Written, Removed, Removed]),
+    (header::CONTENT_ENCODING,        content_encoding,       [Written, Removed, Written, Written, Removed, Removed]),
+    (header::CONTENT_DISPOSITION,     nothing,                [Kept,    Removed, Kept,    Kept,    Removed, Removed]),
+    (header::CONTENT_SECURITY_POLICY, sandbox,                [Added,   Removed, Added,   Added,   Kept,    Removed]),
+    (header::CONTENT_LENGTH,          content_length,         [Written, Written, Written, Written, Removed, Removed]),
+    (header::CONTENT_RANGE,           content_range,          [Removed, Removed, Removed, Written, Removed, Removed]),
+    (header::ACCEPT_RANGES,           accept_ranges,          [Removed, Removed, Written, Written, Removed, Removed]),
+    (header::TRANSFER_ENCODING,       nothing,                [Removed, Removed, Removed, Removed, Removed, Removed]),
+    (header::LOCATION,                location,               [Kept,    Written, Kept,    Kept,    Kept,    Kept   ]),
+    (header::REFERRER_POLICY,         no_referrer,            [Kept,    Written, Kept,    Kept,    Kept,    Kept   ]),
+    (header::CACHE_CONTROL,           no_store,               [Kept,    Written, Kept,    Kept,    Kept,    Kept   ]),
 ];
 
 /// What caches go by.
 #[rustfmt::skip]
 static VALIDATORS: [Row; 3] = [
-    (header::ETAG,                    etag,                   [Stated,  Stated,  Stated,  Stated,  Removed]),
-    (header::LAST_MODIFIED,           last_modified,          [Kept,    Stated,  Stated,  Stated,  Removed]),
-    (header::EXPIRES,                 nothing,                [Kept,    Kept,    Kept,    Kept,    Removed]),
+    (header::ETAG,                    etag,                   [Stated,  Removed, Stated,  Stated,  Stated,  Removed]),
+    (header::LAST_MODIFIED,           last_modified,          [Kept,    Removed, Stated,  Stated,  Stated,  Removed]),
+    (header::EXPIRES,                 nothing,                [Kept,    Removed, Kept,    Kept,    Kept,    Removed]),
 ];
 
 /// Makes the head of an answer of this kind.
@@ -92,6 +99,7 @@ pub(crate) fn render(head: &mut response::Parts, kind: Kind, facts: &Facts<'_>) 
     write(&mut head.headers, &VALIDATORS, kind, facts);
     match kind {
         Kind::Delegated => head.status = StatusCode::OK,
+        Kind::Redirected => head.status = StatusCode::FOUND,
         Kind::Partial => head.status = StatusCode::PARTIAL_CONTENT,
         Kind::NotModified => head.status = StatusCode::NOT_MODIFIED,
         Kind::Whole | Kind::Refused => {}
@@ -117,6 +125,36 @@ pub(crate) fn delegate<E>(
     }
     head.status = StatusCode::OK;
     Ok(())
+}
+
+/// Makes the head that sends the client to where the file is: for this request alone, and without a word
+/// of where it came from, since the URL may be a permission.
+pub(crate) fn redirect(head: &mut response::Parts, download: &Download, url: &SignedUrl) {
+    let metadata = Metadata::new();
+    let mut facts = Facts::of(download, &metadata);
+    facts.location = Some(url);
+    render(head, Kind::Redirected, &facts);
+}
+
+/// What the head says of the file so far that whoever sends it in our place must say.
+pub(crate) fn of_the_file(headers: &HeaderMap, download: &Download) -> HeaderMap {
+    let metadata = Metadata::new();
+    let facts = Facts::of(download, &metadata);
+    let stated = [
+        (
+            header::CONTENT_DISPOSITION,
+            headers.get(header::CONTENT_DISPOSITION).cloned(),
+        ),
+        (header::CONTENT_TYPE, type_of_content(headers, &facts)),
+        (
+            header::CONTENT_ENCODING,
+            content_encoding(&facts, Kind::Whole, headers),
+        ),
+    ];
+    let stated = stated.into_iter();
+    stated
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect()
 }
 
 /// A refusal with what middleware said of the answer, and nothing that was said of the file.
@@ -171,6 +209,7 @@ impl<'a> Facts<'a> {
             metadata,
             length: None,
             range: None,
+            location: None,
             content_type: None,
         }
     }
@@ -203,7 +242,7 @@ fn content_encoding(facts: &Facts<'_>, _: Kind, _: &HeaderMap) -> Option<HeaderV
 
 fn content_length(facts: &Facts<'_>, kind: Kind, _: &HeaderMap) -> Option<HeaderValue> {
     match kind {
-        Kind::Delegated => Some(HeaderValue::from_static("0")),
+        Kind::Delegated | Kind::Redirected => Some(HeaderValue::from_static("0")),
         _ => facts.length.map(HeaderValue::from),
     }
 }
@@ -212,6 +251,21 @@ fn content_length(facts: &Facts<'_>, kind: Kind, _: &HeaderMap) -> Option<Header
 fn content_range(facts: &Facts<'_>, _: Kind, _: &HeaderMap) -> Option<HeaderValue> {
     let text = content_range_of(facts.range?, facts.metadata.size());
     HeaderValue::try_from(text).ok()
+}
+
+/// Never shown: it may be a permission.
+fn location(facts: &Facts<'_>, _: Kind, _: &HeaderMap) -> Option<HeaderValue> {
+    let mut value = HeaderValue::try_from(facts.location?.expose()).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+fn no_referrer(_: &Facts<'_>, _: Kind, _: &HeaderMap) -> Option<HeaderValue> {
+    Some(HeaderValue::from_static("no-referrer"))
+}
+
+fn no_store(_: &Facts<'_>, _: Kind, _: &HeaderMap) -> Option<HeaderValue> {
+    Some(HeaderValue::from_static("no-store"))
 }
 
 /// The text of `Content-Range`, for one part of a content of this size.

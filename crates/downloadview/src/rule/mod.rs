@@ -19,7 +19,7 @@ use self::source::Source;
 pub use self::target::{Target, TargetKind};
 use crate::content::Metadata;
 use crate::error::BuildError;
-use crate::file::Places;
+use crate::file::{Places, SignedUrl};
 use crate::storage::strict;
 
 /// One mapping; [`Optimizer`](crate::optimize::Optimizer) holds them in order.
@@ -98,7 +98,7 @@ impl Rule {
     }
 
     /// Whether another server has the files.
-    fn is_remote(&self) -> bool {
+    pub(crate) fn is_remote(&self) -> bool {
         matches!(
             self.destination,
             Destination::Fetched(_) | Destination::Redirect
@@ -136,6 +136,17 @@ impl Rule {
                 url: self.source.url_of(places)?,
             },
         })
+    }
+
+    /// The target for a file that has this URL too, if it lies below the rule's source.
+    pub(crate) fn remote_target(&self, url: SignedUrl) -> Option<Target> {
+        match &self.destination {
+            Destination::Fetched(location) if self.source.takes(&url) => Some(Target::Remote {
+                location: Arc::clone(location),
+                url,
+            }),
+            _ => None,
+        }
     }
 
     /// Fails if the rule cannot work with a `proxy` that takes targets of a kind, in words that name rule
