@@ -7,8 +7,9 @@ use std::fmt::{self, Write as _};
 
 use anyhow::bail;
 use downloadview::optimize::{Outcome, PROXY_HEADER, Step, Trace};
+use downloadview::storage::SignedUrl;
 use downloadview::{DownloadBody, DownloadResponse, Error};
-use http::{HeaderMap, Request, Response, Uri};
+use http::{HeaderMap, Method, Request, Response, Uri};
 
 use crate::app::{self, Captured, Mounted};
 use crate::config::{AnnouncedProxy, Config, Front, ViewKind};
@@ -147,7 +148,7 @@ fn file(text: &mut String, found: &Result<DownloadResponse, Error>) -> fmt::Resu
     if let Some(path) = places.path() {
         writeln!(text, "  path    {}", path.display())?;
     }
-    match places.url() {
+    match places.shown_url() {
         Some(url) => writeln!(text, "  url     {url}"),
         None => Ok(()),
     }
@@ -177,11 +178,34 @@ fn decision(text: &mut String, trace: &Trace) -> fmt::Result {
                 backend,
                 verdict,
                 ..
-            } => writeln!(text, "  rule {name}, for {backend}: {verdict}")?,
+            } => {
+                let carried = backend.map_or("a redirect".to_owned(), |name| format!("for {name}"));
+                writeln!(text, "  rule {name}, {carried}: {verdict}")?;
+            }
+            Step::Fetch {
+                backend,
+                method,
+                url,
+                ..
+            } => fetch(text, *backend, method, url)?,
             _ => {}
         }
     }
     Ok(())
+}
+
+/// What somebody will ask of another server, without the query: it may be a permission.
+fn fetch(
+    text: &mut String,
+    backend: Option<&str>,
+    method: &Method,
+    url: &Result<SignedUrl, String>,
+) -> fmt::Result {
+    match (backend, url) {
+        (Some(_), Ok(url)) => writeln!(text, "    upstream request {method} {url}"),
+        (None, Ok(url)) => writeln!(text, "    the client is sent to {url}"),
+        (_, Err(why)) => writeln!(text, "    there is no URL for {method}: {why}"),
+    }
 }
 
 fn answer(text: &mut String, response: &Response<DownloadBody>) -> fmt::Result {
@@ -189,6 +213,9 @@ fn answer(text: &mut String, response: &Response<DownloadBody>) -> fmt::Result {
         Some(Outcome::Delegated { rule, backend, .. }) => {
             let backend = backend.name();
             writeln!(text, "outcome   delegated to {backend} by rule {rule}")?;
+        }
+        Some(Outcome::Redirected { rule, .. }) => {
+            writeln!(text, "outcome   redirected by rule {rule}")?;
         }
         Some(Outcome::Streamed { reason, .. }) => {
             writeln!(text, "outcome   streamed by the gateway: {reason}")?;
@@ -205,8 +232,47 @@ fn answer(text: &mut String, response: &Response<DownloadBody>) -> fmt::Result {
 
 fn headers(text: &mut String, headers: &HeaderMap) -> fmt::Result {
     for (name, value) in headers {
-        let value = String::from_utf8_lossy(value.as_bytes());
-        writeln!(text, "  {name}: {value}")?;
+        let shown = String::from_utf8_lossy(value.as_bytes());
+        match shown.split_once('?').filter(|_| value.is_sensitive()) {
+            // A URL whose query may be a permission.
+            Some((path, _)) => writeln!(text, "  {name}: {path}?…")?,
+            None => writeln!(text, "  {name}: {shown}")?,
+        }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    #[test]
+    fn a_request_to_another_server_is_told_without_its_query() {
+        let url = SignedUrl::parse("https://files.example/a.txt?signature=s3cr3t").expect("a URL");
+        let told = |backend, method: &Method, url: Result<SignedUrl, String>| {
+            let mut text = String::new();
+            fetch(&mut text, backend, method, &url).expect("written");
+            text
+        };
+        let by_proxy = told(Some("nginx"), &Method::GET, Ok(url.clone()));
+        let expected = "    upstream request GET https://files.example/a.txt?…\n";
+        assert_eq!(by_proxy, expected);
+        let by_client = told(None, &Method::HEAD, Ok(url));
+        let expected = "    the client is sent to https://files.example/a.txt?…\n";
+        assert_eq!(by_client, expected);
+        let none = told(None, &Method::GET, Err("no such file".to_owned()));
+        assert_eq!(none, "    there is no URL for GET: no such file\n");
+    }
+
+    #[test]
+    fn a_header_that_holds_a_permission_is_told_without_it() {
+        let mut value = HeaderValue::from_static("/a.txt?signature=s3cr3t");
+        value.set_sensitive(true);
+        let name = HeaderName::from_static("x-download-target");
+        let mut text = String::new();
+        headers(&mut text, &HeaderMap::from_iter([(name, value)])).expect("written");
+        assert_eq!(text, "  x-download-target: /a.txt?…\n");
+    }
 }

@@ -273,7 +273,7 @@ async fn a_hostile_path_is_explained_too() {
     route     /files/{*path} (/downloadview.toml:19)
     view      storage: media
     file      none: not a file name: a segment holds a path separator
-    outcome   an error
+    outcome   failed
     answer    400 Bad Request
       content-type: text/plain; charset=utf-8
       x-content-type-options: nosniff
@@ -383,7 +383,7 @@ async fn a_row_that_names_no_file_is_told() {
     route     /documents/{slug} (/downloadview.toml:16)
     view      object: slug in table document of main, files in media
     file      none: no such file
-    outcome   an error
+    outcome   not found
     answer    404 Not Found
       content-type: text/plain; charset=utf-8
       x-content-type-options: nosniff

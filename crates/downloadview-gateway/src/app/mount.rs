@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use downloadview::content::BoxFuture;
 use downloadview::file::VirtualFile;
-use downloadview::optimize::{Asked, Front, answer};
+use downloadview::optimize::{Asked, Front, answer, answer_error};
 use downloadview::storage::StorageName;
 use downloadview::view::{ObjectView, PathView, StorageView, VirtualView};
 use downloadview::{DownloadBody, DownloadOptions, DownloadResponse, DownloadView, Error, Result};
@@ -81,7 +81,7 @@ impl Mounted {
     ) -> Response<DownloadBody> {
         match found {
             Ok(response) => answer(asked, &self.fronts, response).await,
-            Err(error) => error.into_response(),
+            Err(error) => answer_error(asked, error),
         }
     }
 }
