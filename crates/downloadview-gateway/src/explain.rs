@@ -125,6 +125,7 @@ fn view(text: &mut String, config: &Config, mounted: &Mounted) -> fmt::Result {
                 "view      object: {lookup} in table {table} of {database}, files in {storage}"
             )
         }
+        ViewKind::Http(http) => writeln!(text, "view      http: of {}", http.url.origin),
         ViewKind::Virtual { .. } => {
             writeln!(text, "view      virtual: a text of the configuration")
         }

@@ -53,6 +53,121 @@ fn with(after: &str, key: &str, line: &str) -> String {
     format!("{}{line}{}", &EVERY_KEY[..start], &EVERY_KEY[end..])
 }
 
+/// A storage of these keys, and what is wrong with it.
+fn storage(keys: &str) -> String {
+    table(&format!("[storages.it]\n{keys}\n{VIEW}"))
+}
+
+#[test]
+fn keys_of_a_bucket_come_in_pairs() {
+    let s3 = |keys: &str| storage(&format!("kind = \"s3\"\nbucket = \"archive\"\n{keys}"));
+    let report = [
+        s3("access_key_id = \"AKIA\""),
+        s3("secret_access_key = \"hunter2\""),
+        s3("session_token = \"hunter2\""),
+        s3(
+            "access_key_id = \"AKIA\"\nsecret_access_key = \"hunter2\"\nsecret_access_key_env = \"PATH\"",
+        ),
+        s3("anonymous = true\naccess_key_id = \"AKIA\"\nsecret_access_key = \"hunter2\""),
+        s3("acess_key_id = \"AKIA\"\nsecret_acces_key = \"hunter2\""),
+        s3("base_url = \"/archive/\""),
+    ];
+    insta::assert_snapshot!(report.concat(), @r#"
+    1:1 missing key `secret_access_key` in [storages.it]
+        -> add it: secret_access_key = "…", or secret_access_key_env = "ARCHIVE_SECRET"
+    1:1 missing key `access_key_id` in [storages.it]
+        -> add it: access_key_id = "AKIA…"
+    1:1 this bucket has a session token, and no key that it belongs to
+        -> add `access_key_id` and `secret_access_key_env`
+    1:1 this bucket has both `secret_access_key` and `secret_access_key_env`
+        -> keep one of the two
+    1:1 this bucket has keys, and is `anonymous`
+        -> take one of the two out
+    4:1 unknown key `acess_key_id` in [storages.it]
+        -> did you mean `access_key_id`?
+    5:1 unknown key `secret_acces_key` in [storages.it]
+        -> did you mean `secret_access_key`?
+    4:1 unknown key `base_url` in [storages.it]
+        -> [storages.it] knows `kind`, `bucket`, `endpoint`, `region`, `virtual_hosted`, `anonymous`, `access_key_id`, `secret_access_key`, `secret_access_key_env`, `session_token`, `session_token_env`, `allow_http`, `prefix`, `link_lifetime`, `allow_private`, `redirects`, `concurrency`, `forbidden`, `connect_timeout`, `first_byte_timeout`, `idle_timeout` and `max_size`
+    "#);
+}
+
+#[test]
+fn rules_for_files_of_other_servers_say_who_can_fetch_them() {
+    const STORAGES: &str = "[storages.archive]\nkind = \"s3\"\nbucket = \"archive\"\nanonymous = true\n\
+        [storages.mirror]\nkind = \"http\"\nurl = \"https://origin.example/files/\"\nheaders = { X-Key = \"hunter2\" }\n\
+        [storages.media]\nkind = \"local\"\nroot = \"/\"\n";
+    let rule = |backend: &str, keys: &str| {
+        let optimize = format!("[optimize]\nbackend = \"{backend}\"\n[[optimize.rules]]\n{keys}\n");
+        table(&format!("{STORAGES}{optimize}{VIEW}"))
+    };
+    let archive =
+        |backend: &str, keys: &str| rule(backend, &format!("storage = \"archive\"\n{keys}"));
+    let report = [
+        archive("apache", "destination_dir = \"/srv\""),
+        archive("lighttpd", "destination_url = \"/_internal/\""),
+        archive("nginx", "destination_dir = \"/srv\""),
+        archive(
+            "nginx",
+            "destination_url = \"/_internal/\"\nredirect = true",
+        ),
+        archive("nginx", "redirect = false"),
+        archive(
+            "none",
+            "redirect = true\nlimit_rate = \"1MiB\"\ncharset = \"utf-8\"\nbackend = \"nginx\"",
+        ),
+        rule("nginx", "storage = \"media\"\nredirect = true"),
+        rule("nginx", "storage = \"mirror\"\nredirect = true"),
+        rule(
+            "nginx",
+            "source_url = \"https://origin.example/\"\ndestination_url = \"/_internal/\"",
+        ),
+        rule(
+            "nginx",
+            "source_url = \"https://me:hunter2@origin.example/\"\nredirect = true",
+        ),
+    ];
+    insta::assert_snapshot!(report.concat(), @r#"
+    15:11 apache cannot fetch files of other servers
+        -> write redirect = true in place of the destination: clients fetch them themselves; or take the rule out: the gateway streams them
+    15:11 lighttpd cannot fetch files of other servers
+        -> write redirect = true in place of the destination: clients fetch them themselves; or take the rule out: the gateway streams them
+    16:19 these files are on another server, below no folder
+        -> write destination_url = "/_internal/..." in place of `destination_dir`, or redirect = true
+    14:1 more than one key of this rule says where the proxy finds them: `destination_url` and `redirect`
+        -> write exactly one of `destination_url`, `destination_dir` and `redirect = true`
+    14:1 no key of this rule says where the proxy finds them
+        -> write exactly one of `destination_url`, `destination_dir` and `redirect = true`
+    17:14 `limit_rate`: the client fetches the file itself, no proxy is told anything
+        -> take it out
+    18:11 `charset`: the client fetches the file itself, no proxy is told anything
+        -> take it out
+    19:11 `backend`: clients are redirected without a proxy's help
+        -> take it out
+    16:12 clients can be sent to another server, and these files are on this machine
+        -> write `destination_url` (nginx, Caddy) or `destination_dir` (Apache, lighttpd) in place of `redirect`
+    15:11 headers go along with each request to this server, and nobody but the gateway has them
+        -> take the rule out: the gateway streams these files
+    15:14 headers go along with each request to this server, and nobody but the gateway has them
+        -> take the rule out: the gateway streams these files
+    15:14 `source_url`: the URL holds a user or a password
+        -> take it out; a header may go along with each request: Authorization
+    "#);
+    for (backend, keys) in [
+        ("none", "redirect = true"),
+        ("apache", "redirect = true"),
+        ("nginx", "destination_url = \"/_internal/\""),
+    ] {
+        let text = format!(
+            "{STORAGES}[optimize]\nbackend = \"{backend}\"\n[[optimize.rules]]\nstorage = \"archive\"\n{keys}\n{VIEW}"
+        );
+        let config =
+            Config::parse(&text, Path::new(FILE)).unwrap_or_else(|error| panic!("{error}"));
+        let origin = config.optimize.rules[0].remote().expect("it is one");
+        assert_eq!(origin.to_string(), "https://s3.us-east-1.amazonaws.com");
+    }
+}
+
 /// [`with`] for several lines of one table, each in a file of its own.
 fn each_with(after: &str, lines: &[&str]) -> String {
     let key = |line: &str| {
@@ -72,7 +187,12 @@ fn each_with(after: &str, lines: &[&str]) -> String {
 fn takes_every_key() {
     let config = Config::parse(EVERY_KEY, Path::new(FILE)).unwrap();
     let mut lines = vec![format!("{:?}", config.listen)];
-    lines.extend(config.storages.iter().map(|storage| format!("{storage:?}")));
+    lines.extend(
+        config
+            .storages
+            .values()
+            .map(|storage| format!("{:?}", **storage)),
+    );
     lines.extend(
         config
             .databases
@@ -100,24 +220,30 @@ fn takes_every_key() {
     lines.push(format!("{:?}", config.log));
     insta::assert_snapshot!(lines.join("\n"), @r#"
     Tcp(127.0.0.1:8000)
-    ("media", StorageConfig { base_url: Some("/media/"), kind: Local(LocalStorageConfig { root: "/", symlinks: Within, unreadable: Forbidden }) })
-    ("notes", StorageConfig { base_url: Some("/notes/"), kind: Memory { files: {"a.txt": "text", "sub/b.txt": "more text"} } })
-    ("main", DatabaseConfig { url: DatabaseUrl(postgres://db.example:5433/app), max_connections: 4, connect_timeout: 1s, query_timeout: 2.5s, span: 336..396, line: 16 })
-    ("other", DatabaseConfig { url: DatabaseUrl(mysql://db.example/app), max_connections: 10, connect_timeout: 3s, query_timeout: 5s, span: 490..516, line: 22 })
-    RuleConfig { source: Storage("media"), destination: Dir("/srv/media"), backend: Some(Apache), stat: true, limit_rate: None, escaping: Some(Percent), nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 58 }
-    RuleConfig { source: Url("/media/"), destination: Url("/_internal/media/"), backend: Some(Nginx), stat: true, limit_rate: Some(BytesPerSecond(1048576)), escaping: None, nginx: NginxRule { buffering: Some(true), expires: Some(3600s), charset: Some("utf-8") }, line: 30 }
-    RuleConfig { source: Dir("/nowhere/seen/by/the/proxy/only"), destination: Dir("/srv/dir"), backend: Some(Lighttpd), stat: false, limit_rate: Some(Unlimited), escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 39 }
-    RuleConfig { source: Storage("media"), destination: Url("/_internal/view/"), backend: Some(Nginx), stat: true, limit_rate: None, escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 74 }
+    StorageConfig { name: "media", base_url: Some("/media/"), kind: Local(LocalStorageConfig { root: "/", symlinks: Within, unreadable: Forbidden }) }
+    StorageConfig { name: "mirror", base_url: None, kind: Http(HttpConfig { url: RemoteUrl { origin: RemoteOrigin { scheme: Https, host: "origin.example", port: 443 }, path: "/files/" }, headers: [OriginHeader { name: "x-reader", value: Sensitive }, OriginHeader { name: "authorization", value: Sensitive }], settings: OriginSettings { allow_private: false, connect_timeout: Some(1s), first_byte_timeout: Some(2s), idle_timeout: Some(3s), redirects: 2, concurrency: Some(64), max_size: Some(1073741824), forbidden: Forbidden } }) }
+    StorageConfig { name: "notes", base_url: Some("/notes/"), kind: Memory { files: {"a.txt": "text", "sub/b.txt": "more text"} } }
+    StorageConfig { name: "public", base_url: None, kind: S3(S3Config { bucket: "public", endpoint: None, region: "us-east-1", virtual_hosted: false, credentials: Anonymous, allow_http: false, prefix: "", link_lifetime: 60s, settings: OriginSettings { allow_private: false, connect_timeout: None, first_byte_timeout: None, idle_timeout: None, redirects: 0, concurrency: None, max_size: None, forbidden: NotFound } }) }
+    StorageConfig { name: "vault", base_url: None, kind: S3(S3Config { bucket: "vault", endpoint: Some(RemoteOrigin { scheme: Http, host: "127.0.0.1", port: 9000 }), region: "eu-central-1", virtual_hosted: false, credentials: Keys { id: Credential(..), secret: Credential(..), session_token: Some(Credential(..)) }, allow_http: true, prefix: "media/2026", link_lifetime: 90s, settings: OriginSettings { allow_private: true, connect_timeout: None, first_byte_timeout: None, idle_timeout: None, redirects: 0, concurrency: None, max_size: None, forbidden: NotFound } }) }
+    ("main", DatabaseConfig { url: DatabaseUrl(postgres://db.example:5433/app), max_connections: 4, connect_timeout: 1s, query_timeout: 2.5s, span: 1033..1093, line: 49 })
+    ("other", DatabaseConfig { url: DatabaseUrl(mysql://db.example/app), max_connections: 10, connect_timeout: 3s, query_timeout: 5s, span: 1187..1213, line: 55 })
+    RuleConfig { source: Storage { name: "media", root: "/" }, destination: Dir("/srv/media"), backend: Some(Apache), stat: true, limit_rate: None, escaping: Some(Percent), nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 100 }
+    RuleConfig { source: Url("/media/"), destination: Url("/_internal/media/"), backend: Some(Nginx), stat: true, limit_rate: Some(BytesPerSecond(1048576)), escaping: None, nginx: NginxRule { buffering: Some(true), expires: Some(3600s), charset: Some(Charset("utf-8")) }, line: 63 }
+    RuleConfig { source: Dir("/nowhere/seen/by/the/proxy/only"), destination: Dir("/srv/dir"), backend: Some(Lighttpd), stat: false, limit_rate: Some(Unlimited), escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 72 }
+    RuleConfig { source: Remote { url: RemoteUrl { origin: RemoteOrigin { scheme: Http, host: "127.0.0.1", port: 9000 }, path: "/vault/media/2026/" }, storage: Some("vault") }, destination: Url("/_internal/vault/"), backend: Some(Nginx), stat: true, limit_rate: None, escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 79 }
+    RuleConfig { source: Remote { url: RemoteUrl { origin: RemoteOrigin { scheme: Https, host: "cdn.example", port: 443 }, path: "/" }, storage: None }, destination: Redirect, backend: None, stat: true, limit_rate: None, escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 84 }
+    RuleConfig { source: Storage { name: "media", root: "/" }, destination: Url("/_internal/view/"), backend: Some(Nginx), stat: true, limit_rate: None, escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 116 }
     front: Nginx, Secret(..) of 16
     light: Lighttpd, Secret(..) of 44
     side: Apache, Secret(..) of 16
-    ViewConfig { route: Route { pattern: "/files/{*path}", parameters: ["path"] }, kind: Storage { storage: "media", name: Parameter("path") }, disposition: Inline, basename: Some("report.pdf"), content_type: Some("application/pdf"), content_encoding: Some("gzip"), cache_control: Some("private, max-age=60"), headers: [], optimize: true, rules: [], line: 63 }
-    ViewConfig { route: Route { pattern: "/always", parameters: [] }, kind: Storage { storage: "notes", name: Fixed("a.txt") }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, rules: [], line: 79 }
-    ViewConfig { route: Route { pattern: "/one", parameters: [] }, kind: PathFile { path: "/nowhere/one.pdf" }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, rules: [], line: 85 }
-    ViewConfig { route: Route { pattern: "/many/{name}", parameters: ["name"] }, kind: PathRoot { root: "/", parameter: "name" }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, rules: [], line: 90 }
-    ViewConfig { route: Route { pattern: "/documents/{slug}", parameters: ["slug"] }, kind: Object(ObjectConfig { database: "main", table: TableName { schema: Some("library"), name: "document", span: 1839..1857 }, lookup: Identifier { name: "slug", span: 1867..1873 }, storage: "media", file: Identifier { name: "file", span: 1905..1911 }, basename: Some(Identifier { name: "title", span: 1929..1936 }), content_type: Some(Identifier { name: "media_type", span: 1958..1970 }), content_encoding: Some(Identifier { name: "coding", span: 1996..2004 }), size: Some(Identifier { name: "bytes", span: 2018..2025 }), modified: Some(Identifier { name: "changed", span: 2043..2052 }), etag: Some(Identifier { name: "checksum", span: 2066..2076 }) }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, rules: [], line: 95 }
-    ViewConfig { route: Route { pattern: "/records/{*key}", parameters: ["key"] }, kind: Object(ObjectConfig { database: "other", table: TableName { schema: None, name: "record", span: 2157..2165 }, lookup: Identifier { name: "key", span: 2175..2180 }, storage: "notes", file: Identifier { name: "key", span: 2212..2217 }, basename: None, content_type: None, content_encoding: None, size: None, modified: None, etag: None }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, rules: [], line: 110 }
-    ViewConfig { route: Route { pattern: "/hello", parameters: [] }, kind: Virtual { text: "Hello, world!" }, disposition: Attachment, basename: Some("hello.txt"), content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, rules: [], line: 119 }
+    ViewConfig { route: Route { pattern: "/files/{*path}", parameters: ["path"] }, kind: Storage { storage: "media", name: Parameter("path") }, disposition: Inline, basename: Some("report.pdf"), content_type: Some("application/pdf"), content_encoding: Some("gzip"), cache_control: Some("private, max-age=60"), headers: [], optimize: true, rules: [], line: 105 }
+    ViewConfig { route: Route { pattern: "/always", parameters: [] }, kind: Storage { storage: "notes", name: Fixed("a.txt") }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, rules: [], line: 121 }
+    ViewConfig { route: Route { pattern: "/one", parameters: [] }, kind: PathFile { path: "/nowhere/one.pdf" }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, rules: [], line: 127 }
+    ViewConfig { route: Route { pattern: "/many/{name}", parameters: ["name"] }, kind: PathRoot { root: "/", parameter: "name" }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, rules: [], line: 132 }
+    ViewConfig { route: Route { pattern: "/documents/{slug}", parameters: ["slug"] }, kind: Object(ObjectConfig { database: "main", table: TableName { schema: Some("library"), name: "document", span: 2702..2720 }, lookup: Identifier { name: "slug", span: 2730..2736 }, storage: "media", file: Identifier { name: "file", span: 2768..2774 }, basename: Some(Identifier { name: "title", span: 2792..2799 }), content_type: Some(Identifier { name: "media_type", span: 2821..2833 }), content_encoding: Some(Identifier { name: "coding", span: 2859..2867 }), size: Some(Identifier { name: "bytes", span: 2881..2888 }), modified: Some(Identifier { name: "changed", span: 2906..2915 }), etag: Some(Identifier { name: "checksum", span: 2929..2939 }) }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, rules: [], line: 137 }
+    ViewConfig { route: Route { pattern: "/records/{*key}", parameters: ["key"] }, kind: Object(ObjectConfig { database: "other", table: TableName { schema: None, name: "record", span: 3020..3028 }, lookup: Identifier { name: "key", span: 3038..3043 }, storage: "notes", file: Identifier { name: "key", span: 3075..3080 }, basename: None, content_type: None, content_encoding: None, size: None, modified: None, etag: None }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, rules: [], line: 152 }
+    ViewConfig { route: Route { pattern: "/hello", parameters: [] }, kind: Virtual { text: "Hello, world!" }, disposition: Attachment, basename: Some("hello.txt"), content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, rules: [], line: 161 }
+    ViewConfig { route: Route { pattern: "/remote/{tenant}/{*rest}", parameters: ["tenant", "rest"] }, kind: Http(HttpViewConfig { url: UrlTemplate { origin: RemoteOrigin { scheme: Https, host: "cdn.example", port: 443 }, path: [Text("/of/"), Parameter("tenant"), Text("/"), Parameter("rest")], query: Some(Credential(..)) }, headers: [OriginHeader { name: "x-reader", value: Sensitive }], settings: OriginSettings { allow_private: false, connect_timeout: None, first_byte_timeout: None, idle_timeout: Some(3s), redirects: 0, concurrency: None, max_size: None, forbidden: NotFound } }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: false, rules: [], line: 182 }
     Refuse ["X-Robots-Tag"]
     ServerSettings { max_connections: 100, shutdown_timeout: 0ns, header_timeout: 500ms, idle_timeout: 120s, write_timeout: None, download_timeout: Some(86400s), write_buffer: 8192, notsent_lowat: None, threads: 1 }
     LogSettings { format: Json, level: "warn,downloadview=debug" }
@@ -164,92 +290,130 @@ fn suggests_the_key_for_one_typo_in_each() {
     12:1 unknown key `kxind` in [storages.notes]
     13:1 unknown key `bxase_url` in [storages.notes]
     14:1 unknown key `fxiles` in [storages.notes]
-    17:1 unknown key `uxrl` in [databases.main]
-    18:1 unknown key `mxax_connections` in [databases.main]
-    19:1 unknown key `cxonnect_timeout` in [databases.main]
-    20:1 unknown key `qxuery_timeout` in [databases.main]
-    23:1 unknown key `uxrl` in [databases.other]
-    26:1 unknown key `bxackend` in [optimize]
-    27:1 unknown key `uxnmatched` in [optimize]
-    28:1 unknown key `kxeep_headers` in [optimize]
-    31:1 unknown key `sxource_url` in [[optimize.rules]]
-    32:1 unknown key `dxestination_url` in [[optimize.rules]]
-    33:1 unknown key `bxackend` in [[optimize.rules]]
-    34:1 unknown key `lximit_rate` in [[optimize.rules]]
-    35:1 unknown key `bxuffering` in [[optimize.rules]]
-    36:1 unknown key `exxpires` in [[optimize.rules]]
-    37:1 unknown key `cxharset` in [[optimize.rules]]
-    40:1 unknown key `sxource_dir` in [[optimize.rules]]
-    41:1 unknown key `dxestination_dir` in [[optimize.rules]]
-    42:1 unknown key `bxackend` in [[optimize.rules]]
-    43:1 unknown key `lximit_rate` in [[optimize.rules]]
-    44:1 unknown key `sxtat` in [[optimize.rules]]
-    47:1 unknown key `bxackend` in [optimize.proxies.front]
-    48:1 unknown key `sxecret` in [optimize.proxies.front]
-    51:1 unknown key `bxackend` in [optimize.proxies.light]
-    52:1 unknown key `sxecret_env` in [optimize.proxies.light]
-    55:1 unknown key `bxackend` in [optimize.proxies.side]
-    56:1 unknown key `sxecret` in [optimize.proxies.side]
-    59:1 unknown key `sxtorage` in [[optimize.proxies.side.rules]]
-    60:1 unknown key `dxestination_dir` in [[optimize.proxies.side.rules]]
-    61:1 unknown key `exscaping` in [[optimize.proxies.side.rules]]
-    64:1 unknown key `rxoute` in [[views]]
-    65:1 unknown key `kxind` in [[views]]
-    66:1 unknown key `sxtorage` in [[views]]
-    67:1 unknown key `dxisposition` in [[views]]
-    68:1 unknown key `bxasename` in [[views]]
-    69:1 unknown key `cxontent_type` in [[views]]
-    70:1 unknown key `cxontent_encoding` in [[views]]
-    71:1 unknown key `cxache_control` in [[views]]
-    72:1 unknown key `oxptimize` in [[views]]
-    75:1 unknown key `sxtorage` in [[views.rules]]
-    76:1 unknown key `dxestination_url` in [[views.rules]]
-    77:1 unknown key `bxackend` in [[views.rules]]
-    80:1 unknown key `rxoute` in [[views]]
-    81:1 unknown key `kxind` in [[views]]
-    82:1 unknown key `sxtorage` in [[views]]
-    83:1 unknown key `nxame` in [[views]]
-    86:1 unknown key `rxoute` in [[views]]
-    87:1 unknown key `kxind` in [[views]]
-    88:1 unknown key `pxath` in [[views]]
-    91:1 unknown key `rxoute` in [[views]]
-    92:1 unknown key `kxind` in [[views]]
-    93:1 unknown key `rxoot` in [[views]]
-    96:1 unknown key `rxoute` in [[views]]
-    97:1 unknown key `kxind` in [[views]]
-    98:1 unknown key `dxatabase` in [[views]]
-    99:1 unknown key `txable` in [[views]]
-    100:1 unknown key `lxookup` in [[views]]
-    101:1 unknown key `sxtorage` in [[views]]
-    102:1 unknown key `fxile_field` in [[views]]
-    103:1 unknown key `bxasename_field` in [[views]]
-    104:1 unknown key `cxontent_type_field` in [[views]]
-    105:1 unknown key `cxontent_encoding_field` in [[views]]
-    106:1 unknown key `sxize_field` in [[views]]
-    107:1 unknown key `mxodified_field` in [[views]]
-    108:1 unknown key `extag_field` in [[views]]
-    111:1 unknown key `rxoute` in [[views]]
-    112:1 unknown key `kxind` in [[views]]
-    113:1 unknown key `dxatabase` in [[views]]
-    114:1 unknown key `txable` in [[views]]
-    115:1 unknown key `lxookup` in [[views]]
-    116:1 unknown key `sxtorage` in [[views]]
-    117:1 unknown key `fxile_field` in [[views]]
-    120:1 unknown key `rxoute` in [[views]]
-    121:1 unknown key `kxind` in [[views]]
-    122:1 unknown key `txext` in [[views]]
-    123:1 unknown key `bxasename` in [[views]]
-    126:1 unknown key `mxax_connections` in [server]
-    127:1 unknown key `sxhutdown_timeout` in [server]
-    128:1 unknown key `hxeader_timeout` in [server]
-    129:1 unknown key `ixdle_timeout` in [server]
-    130:1 unknown key `wxrite_timeout` in [server]
-    131:1 unknown key `dxownload_timeout` in [server]
-    132:1 unknown key `wxrite_buffer` in [server]
-    133:1 unknown key `nxotsent_lowat` in [server]
-    134:1 unknown key `txhreads` in [server]
-    137:1 unknown key `fxormat` in [log]
-    138:1 unknown key `lxevel` in [log]
+    17:1 unknown key `kxind` in [storages.mirror]
+    18:1 unknown key `uxrl` in [storages.mirror]
+    19:1 unknown key `axllow_private` in [storages.mirror]
+    20:1 unknown key `hxeaders` in [storages.mirror]
+    21:1 unknown key `hxeaders_env` in [storages.mirror]
+    22:1 unknown key `cxonnect_timeout` in [storages.mirror]
+    23:1 unknown key `fxirst_byte_timeout` in [storages.mirror]
+    24:1 unknown key `ixdle_timeout` in [storages.mirror]
+    25:1 unknown key `rxedirects` in [storages.mirror]
+    26:1 unknown key `cxoncurrency` in [storages.mirror]
+    27:1 unknown key `mxax_size` in [storages.mirror]
+    28:1 unknown key `fxorbidden` in [storages.mirror]
+    31:1 unknown key `kxind` in [storages.vault]
+    32:1 unknown key `bxucket` in [storages.vault]
+    33:1 unknown key `exndpoint` in [storages.vault]
+    34:1 unknown key `rxegion` in [storages.vault]
+    35:1 unknown key `vxirtual_hosted` in [storages.vault]
+    36:1 unknown key `axccess_key_id` in [storages.vault]
+    37:1 unknown key `sxecret_access_key` in [storages.vault]
+    38:1 unknown key `sxession_token_env` in [storages.vault]
+    39:1 unknown key `axllow_http` in [storages.vault]
+    40:1 unknown key `axllow_private` in [storages.vault]
+    41:1 unknown key `pxrefix` in [storages.vault]
+    42:1 unknown key `lxink_lifetime` in [storages.vault]
+    45:1 unknown key `kxind` in [storages.public]
+    46:1 unknown key `bxucket` in [storages.public]
+    47:1 unknown key `axnonymous` in [storages.public]
+    50:1 unknown key `uxrl` in [databases.main]
+    51:1 unknown key `mxax_connections` in [databases.main]
+    52:1 unknown key `cxonnect_timeout` in [databases.main]
+    53:1 unknown key `qxuery_timeout` in [databases.main]
+    56:1 unknown key `uxrl` in [databases.other]
+    59:1 unknown key `bxackend` in [optimize]
+    60:1 unknown key `uxnmatched` in [optimize]
+    61:1 unknown key `kxeep_headers` in [optimize]
+    64:1 unknown key `sxource_url` in [[optimize.rules]]
+    65:1 unknown key `dxestination_url` in [[optimize.rules]]
+    66:1 unknown key `bxackend` in [[optimize.rules]]
+    67:1 unknown key `lximit_rate` in [[optimize.rules]]
+    68:1 unknown key `bxuffering` in [[optimize.rules]]
+    69:1 unknown key `exxpires` in [[optimize.rules]]
+    70:1 unknown key `cxharset` in [[optimize.rules]]
+    73:1 unknown key `sxource_dir` in [[optimize.rules]]
+    74:1 unknown key `dxestination_dir` in [[optimize.rules]]
+    75:1 unknown key `bxackend` in [[optimize.rules]]
+    76:1 unknown key `lximit_rate` in [[optimize.rules]]
+    77:1 unknown key `sxtat` in [[optimize.rules]]
+    80:1 unknown key `sxtorage` in [[optimize.rules]]
+    81:1 unknown key `dxestination_url` in [[optimize.rules]]
+    82:1 unknown key `bxackend` in [[optimize.rules]]
+    85:1 unknown key `sxource_url` in [[optimize.rules]]
+    86:1 unknown key `rxedirect` in [[optimize.rules]]
+    89:1 unknown key `bxackend` in [optimize.proxies.front]
+    90:1 unknown key `sxecret` in [optimize.proxies.front]
+    93:1 unknown key `bxackend` in [optimize.proxies.light]
+    94:1 unknown key `sxecret_env` in [optimize.proxies.light]
+    97:1 unknown key `bxackend` in [optimize.proxies.side]
+    98:1 unknown key `sxecret` in [optimize.proxies.side]
+    101:1 unknown key `sxtorage` in [[optimize.proxies.side.rules]]
+    102:1 unknown key `dxestination_dir` in [[optimize.proxies.side.rules]]
+    103:1 unknown key `exscaping` in [[optimize.proxies.side.rules]]
+    106:1 unknown key `rxoute` in [[views]]
+    107:1 unknown key `kxind` in [[views]]
+    108:1 unknown key `sxtorage` in [[views]]
+    109:1 unknown key `dxisposition` in [[views]]
+    110:1 unknown key `bxasename` in [[views]]
+    111:1 unknown key `cxontent_type` in [[views]]
+    112:1 unknown key `cxontent_encoding` in [[views]]
+    113:1 unknown key `cxache_control` in [[views]]
+    114:1 unknown key `oxptimize` in [[views]]
+    117:1 unknown key `sxtorage` in [[views.rules]]
+    118:1 unknown key `dxestination_url` in [[views.rules]]
+    119:1 unknown key `bxackend` in [[views.rules]]
+    122:1 unknown key `rxoute` in [[views]]
+    123:1 unknown key `kxind` in [[views]]
+    124:1 unknown key `sxtorage` in [[views]]
+    125:1 unknown key `nxame` in [[views]]
+    128:1 unknown key `rxoute` in [[views]]
+    129:1 unknown key `kxind` in [[views]]
+    130:1 unknown key `pxath` in [[views]]
+    133:1 unknown key `rxoute` in [[views]]
+    134:1 unknown key `kxind` in [[views]]
+    135:1 unknown key `rxoot` in [[views]]
+    138:1 unknown key `rxoute` in [[views]]
+    139:1 unknown key `kxind` in [[views]]
+    140:1 unknown key `dxatabase` in [[views]]
+    141:1 unknown key `txable` in [[views]]
+    142:1 unknown key `lxookup` in [[views]]
+    143:1 unknown key `sxtorage` in [[views]]
+    144:1 unknown key `fxile_field` in [[views]]
+    145:1 unknown key `bxasename_field` in [[views]]
+    146:1 unknown key `cxontent_type_field` in [[views]]
+    147:1 unknown key `cxontent_encoding_field` in [[views]]
+    148:1 unknown key `sxize_field` in [[views]]
+    149:1 unknown key `mxodified_field` in [[views]]
+    150:1 unknown key `extag_field` in [[views]]
+    153:1 unknown key `rxoute` in [[views]]
+    154:1 unknown key `kxind` in [[views]]
+    155:1 unknown key `dxatabase` in [[views]]
+    156:1 unknown key `txable` in [[views]]
+    157:1 unknown key `lxookup` in [[views]]
+    158:1 unknown key `sxtorage` in [[views]]
+    159:1 unknown key `fxile_field` in [[views]]
+    162:1 unknown key `rxoute` in [[views]]
+    163:1 unknown key `kxind` in [[views]]
+    164:1 unknown key `txext` in [[views]]
+    165:1 unknown key `bxasename` in [[views]]
+    168:1 unknown key `mxax_connections` in [server]
+    169:1 unknown key `sxhutdown_timeout` in [server]
+    170:1 unknown key `hxeader_timeout` in [server]
+    171:1 unknown key `ixdle_timeout` in [server]
+    172:1 unknown key `wxrite_timeout` in [server]
+    173:1 unknown key `dxownload_timeout` in [server]
+    174:1 unknown key `wxrite_buffer` in [server]
+    175:1 unknown key `nxotsent_lowat` in [server]
+    176:1 unknown key `txhreads` in [server]
+    179:1 unknown key `fxormat` in [log]
+    180:1 unknown key `lxevel` in [log]
+    183:1 unknown key `rxoute` in [[views]]
+    184:1 unknown key `kxind` in [[views]]
+    185:1 unknown key `uxrl` in [[views]]
+    186:1 unknown key `rxequest_headers_env` in [[views]]
+    187:1 unknown key `ixdle_timeout` in [[views]]
+    188:1 unknown key `oxptimize` in [[views]]
     "#);
 }
 
@@ -298,7 +462,7 @@ fn reports_single_values() {
         "[storages.media]",
         &[
             "kind = \"lokal\"",
-            "kind = \"s3\"",
+            "kind = \"gcs\"",
             "root = \"missing\"",
             "root = \"/dev/null\"",
             "root = \"\"",
@@ -377,7 +541,6 @@ fn reports_single_values() {
     report += &each_with(
         "[[views]]",
         &[
-            "kind = \"http\"",
             "storage = \"meida\"",
             "disposition = \"attachement\"",
             "basename = \"../report.pdf\"",
@@ -439,6 +602,63 @@ fn reports_single_values() {
             "threads = 0",
         ],
     );
+    report += &each_with(
+        "[storages.mirror]",
+        &[
+            "url = \"origin.example/files/\"",
+            "url = \"ftp://origin.example/files/\"",
+            "url = \"https://me:hunter2@origin.example/\"",
+            "url = \"https://origin.example/files\"",
+            "url = \"https://origin.example/a/../b/\"",
+            "url = \"https://origin.example/a/?b/\"",
+            "url = \"http://0x7f.1/\"",
+            "headers = { Host = \"hunter2\" }",
+            "headers = { \"X Reader\" = \"hunter2\" }",
+            "headers = { authorization = \"hunter2\" }",
+            "headers = { X-Reader = \"hunter2\\n\" }",
+            "headers = \"hunter2\"",
+            "headers_env = { X-Other = \"DOWNLOADVIEW_TEST_UNSET\" }",
+            "headers_env = { X-Other = \"CARGO_PKG_README\" }",
+            "connect_timeout = \"0s\"",
+            "first_byte_timeout = 15",
+            "idle_timeout = \"off\"",
+            "redirects = 6",
+            "concurrency = 0",
+            "max_size = \"1GB\"",
+            "forbidden = 401",
+        ],
+    );
+    report += &each_with(
+        "[storages.vault]",
+        &[
+            "bucket = \"a b\"",
+            "endpoint = \"http://127.0.0.1:9000/bucket\"",
+            "endpoint = \"http://AKIA:hunter2@127.0.0.1\"",
+            "region = \"\"",
+            "access_key_id = \"\"",
+            "secret_access_key = \"hunter 2\"",
+            "secret_access_key = 2",
+            "session_token_env = \"DOWNLOADVIEW_TEST_UNSET\"",
+            "allow_http = false",
+            "allow_private = false",
+            "prefix = \"/media/\"",
+            "link_lifetime = \"90500ms\"",
+            "link_lifetime = \"8d\"",
+        ],
+    );
+    report += &each_with(
+        "route = \"/remote",
+        &[
+            "url = \"https://{tenant}.example/{rest}\"",
+            "url = \"https://cdn.example\"",
+            "url = \"https://cdn.example/{tenant}/{rest\"",
+            "url = \"https://cdn.example/{tenant}/{path}\"",
+            "url = \"https://cdn.example/{rest}\"",
+            "url = \"https://cdn.example/{tenant}?path={rest}\"",
+            "url = \"https://cdn.example/{tenant}/{rest}#top\"",
+            "url = \"https://cdn.example/{tenant}/../{rest}\"",
+        ],
+    );
     report += &each_with("[log]", &["format = \"text\"", "level = \"loud\""]);
     insta::assert_snapshot!(report, @r#"
     2:10 `listen`: `localhost` is not an address to listen on
@@ -447,8 +667,8 @@ fn reports_single_values() {
         -> write a path: "/srv/media"
     5:8 `kind`: unknown value `lokal`
         -> did you mean "local"?
-    5:8 `kind`: `s3` is not available in this version
-        -> use `local` or `memory`
+    5:8 `kind`: `gcs` is not available in this version
+        -> use `local`, `memory`, `http` or `s3`
     6:8 `root`: there is no folder /nowhere/missing
         -> create it (mkdir -p /nowhere/missing) or correct the path
     6:8 `root`: /dev/null is not a folder
@@ -485,163 +705,247 @@ fn reports_single_values() {
         -> write it relative to the storage, without `..` and empty segments: "reports/may.pdf"
     14:42 `b.txt`: expected a string, found an integer
         -> write it in quotes, a duration with its unit: "60s"
-    26:11 `backend`: unknown value `ngnix`
+    59:11 `backend`: unknown value `ngnix`
         -> did you mean "nginx"?
-    46:11 `proxies`: announced proxies need `backend = "announced"` in [optimize]
+    88:11 `proxies`: announced proxies need `backend = "announced"` in [optimize]
         -> write that, or take these tables out
-    27:13 `unmatched`: unknown value `ignore`
+    60:13 `unmatched`: unknown value `ignore`
         -> use `stream`, `warn` or `refuse`
-    28:17 `keep_headers`: "X Robots" is not a header name that a proxy can carry over
+    61:17 `keep_headers`: "X Robots" is not a header name that a proxy can carry over
         -> use letters, digits, `-` and `_`: "X-Robots-Tag"
-    28:29 `keep_headers`: the proxy keeps Content-Type by itself
+    61:29 `keep_headers`: the proxy keeps Content-Type by itself
         -> take it out of the list
-    28:45 `keep_headers`: the proxy says etag itself, of the file it sends
+    61:45 `keep_headers`: the proxy says etag itself, of the file it sends
         -> take it out of the list
-    28:53 `keep_headers`: X-Accel-Redirect is between the gateway and the proxy, no client may see it
+    61:53 `keep_headers`: X-Accel-Redirect is between the gateway and the proxy, no client may see it
         -> take it out of the list
-    28:73 `keep_headers`: expected a string, found an integer
+    61:73 `keep_headers`: expected a string, found an integer
         -> write it in quotes, a duration with its unit: "60s"
-    31:14 `source_url`: `ftp://` is not HTTP
+    64:14 `source_url`: `ftp://` is not HTTP
         -> start with `/`, `http://` or `https://`
-    31:14 `source_url`: `https://` names no host
+    64:14 `source_url`: `https://` names no host
         -> write "https://origin.example/"
-    31:14 `source_url`: `https://host` does not end on a segment boundary
+    64:14 `source_url`: `https://host` does not end on a segment boundary
         -> write "https://host/"
-    31:14 `source_url`: `/a` does not end on a segment boundary
+    64:14 `source_url`: `/a` does not end on a segment boundary
         -> write "/a/", so that no neighbour with a longer name is meant
-    32:19 `destination_url`: `/_internal` does not end on a segment boundary
+    65:19 `destination_url`: `/_internal` does not end on a segment boundary
         -> write "/_internal/", so that no neighbour with a longer name is meant
-    32:19 `destination_url`: `/` would hide the whole site from clients
+    65:19 `destination_url`: `/` would hide the whole site from clients
         -> name a folder of URLs that nothing else uses: "/_internal/"
-    32:19 `destination_url`: `/_internal/m%C3%A9dia/` holds a character that proxies spell in several ways
+    65:19 `destination_url`: `/_internal/m%C3%A9dia/` holds a character that proxies spell in several ways
         -> use letters, digits, `-`, `.`, `_` and `~`: no client ever sees this path
-    33:11 `backend`: without a proxy there is nothing to hand off
+    66:11 `backend`: without a proxy there is nothing to hand off
         -> name the proxy: "nginx", "apache", "lighttpd" or "caddy"
-    33:11 `backend`: `announced` stands for several proxies
+    66:11 `backend`: `announced` stands for several proxies
         -> name one of them: "nginx", "apache", "lighttpd" or "caddy"
-    33:11 `backend`: no announced proxy is caddy, so nothing would use this rule
+    66:11 `backend`: no announced proxy is caddy, so nothing would use this rule
         -> add a table [optimize.proxies.NAME] with backend = "caddy"
-    34:14 `limit_rate`: `1MB` is not a size
+    67:14 `limit_rate`: `1MB` is not a size
         -> write a number of bytes, or a whole number of KiB, MiB or GiB: "64KiB"
-    34:14 `limit_rate`: `-1` is negative
+    67:14 `limit_rate`: `-1` is negative
         -> write a number from 0 upwards
-    34:14 `limit_rate`: `99999999999GiB` is not a size
+    67:14 `limit_rate`: `99999999999GiB` is not a size
         -> write a number of bytes, or a whole number of KiB, MiB or GiB: "64KiB"
-    36:11 `expires`: `1 hour` is not a duration
+    69:11 `expires`: `1 hour` is not a duration
         -> write a whole number with its unit, ms, s, m, h or d: "60s"
-    36:11 `expires`: expected a string, found an integer
+    69:11 `expires`: expected a string, found an integer
         -> write it in quotes, a duration with its unit: "60s"
-    37:11 `charset`: "" is not a charset
+    70:11 `charset`: "" is not a charset
         -> write its name: "utf-8"
-    41:19 `destination_dir`: the proxy may send every file below this folder, and this is every file
+    74:19 `destination_dir`: the proxy may send every file below this folder, and this is every file
         -> name the folder that holds the files: "/srv/media"
-    47:11 `backend`: without a proxy there is nothing to hand off
+    89:11 `backend`: without a proxy there is nothing to hand off
         -> name the proxy: "nginx", "apache", "lighttpd" or "caddy"
-    47:11 `backend`: `announced` stands for several proxies
+    89:11 `backend`: `announced` stands for several proxies
         -> name one of them: "nginx", "apache", "lighttpd" or "caddy"
-    48:10 `secret`: a secret of 15 bytes can be guessed
+    90:10 `secret`: a secret of 15 bytes can be guessed
         -> write at least 16: openssl rand -hex 32
-    48:10 `secret`: the secret holds something other than visible ASCII characters
+    90:10 `secret`: the secret holds something other than visible ASCII characters
         -> use letters and digits: openssl rand -hex 32
-    48:10 `secret`: expected a string, found an integer
+    90:10 `secret`: expected a string, found an integer
         -> write it in quotes, a duration with its unit: "60s"
-    52:14 `secret_env`: the environment variable `DOWNLOADVIEW_TEST_UNSET` is not set
+    94:14 `secret_env`: the environment variable `DOWNLOADVIEW_TEST_UNSET` is not set
         -> set it, to the same value wherever this file is used
-    52:14 `secret_env`: in the environment variable `CARGO_PKG_VERSION`: a secret of 5 bytes can be guessed
+    94:14 `secret_env`: in the environment variable `CARGO_PKG_VERSION`: a secret of 5 bytes can be guessed
         -> write at least 16: openssl rand -hex 32
-    52:14 `secret_env`: in the environment variable `CARGO_PKG_DESCRIPTION`: the secret holds something other than visible ASCII characters
+    94:14 `secret_env`: in the environment variable `CARGO_PKG_DESCRIPTION`: the secret holds something other than visible ASCII characters
         -> use letters and digits: openssl rand -hex 32
-    61:12 `escaping`: unknown value `loose`
+    103:12 `escaping`: unknown value `loose`
         -> use `raw` or `strict`
-    65:8 `kind`: `http` is not available in this version
-        -> use `path`, `storage`, `object` or `virtual`
-    66:11 `storage`: there is no storage `meida`
+    108:11 `storage`: there is no storage `meida`
         -> did you mean "media"?
-    67:15 `disposition`: unknown value `attachement`
+    109:15 `disposition`: unknown value `attachement`
         -> did you mean "attachment"?
-    68:12 `basename`: "../report.pdf" is not a file name
+    110:12 `basename`: "../report.pdf" is not a file name
         -> write a name without slashes and control characters: "report.pdf"
-    69:16 `content_type`: "pdf" is not a media type
+    111:16 `content_type`: "pdf" is not a media type
         -> write type/subtype: "application/pdf", "text/plain; charset=utf-8"
-    69:16 `content_type`: "text/plain; a=\u{7}" is not a media type
+    111:16 `content_type`: "text/plain; a=\u{7}" is not a media type
         -> write type/subtype: "application/pdf", "text/plain; charset=utf-8"
-    70:20 `content_encoding`: "gzip, br" is not a content coding
+    112:20 `content_encoding`: "gzip, br" is not a content coding
         -> write one word: "gzip", "br", "zstd"
-    71:17 `cache_control`: "private\r\nX-Evil: 1" is not a header value
+    113:17 `cache_control`: "private\r\nX-Evil: 1" is not a header value
         -> use one or more visible ASCII characters, without spaces at the ends
-    82:11 `storage`: there is no storage `archive`
-        -> add a table [storages.archive], or use `media` or `notes`
-    83:8 `name`: "/a.txt" is not a name in a storage
+    124:11 `storage`: there is no storage `archive`
+        -> add a table [storages.archive], or use `media`, `mirror`, `notes`, `public` or `vault`
+    125:8 `name`: "/a.txt" is not a name in a storage
         -> write it relative to the storage, without `..` and empty segments: "reports/may.pdf"
-    88:8 `path`: / is a folder
+    130:8 `path`: / is a folder
         -> name one file, or use `root` with a route parameter to serve a folder
-    18:19 `max_connections`: 0 is not a number of connections
+    51:19 `max_connections`: 0 is not a number of connections
         -> write a number from 1 upwards: 10
-    18:19 `max_connections`: -1 is not a number of connections
+    51:19 `max_connections`: -1 is not a number of connections
         -> write a number from 1 upwards: 10
-    18:19 `max_connections`: expected an integer, found a string
+    51:19 `max_connections`: expected an integer, found a string
         -> give `max_connections` an integer
-    19:19 `connect_timeout`: with no time at all nothing could ever succeed
+    52:19 `connect_timeout`: with no time at all nothing could ever succeed
         -> write at least "1ms"
-    19:19 `connect_timeout`: expected a string, found an integer
+    52:19 `connect_timeout`: expected a string, found an integer
         -> write it in quotes, a duration with its unit: "60s"
-    20:17 `query_timeout`: with no time at all nothing could ever succeed
+    53:17 `query_timeout`: with no time at all nothing could ever succeed
         -> write at least "1ms"
-    20:17 `query_timeout`: `off` is not a duration
+    53:17 `query_timeout`: `off` is not a duration
         -> write a whole number with its unit, ms, s, m, h or d: "60s"
-    98:12 `database`: there is no database `mian`
+    140:12 `database`: there is no database `mian`
         -> did you mean "main"?
-    98:12 `database`: there is no database `archive`
+    140:12 `database`: there is no database `archive`
         -> add a table [databases.archive], or use `main` or `other`
-    98:12 `database`: a URL stands where the name of a database belongs
+    140:12 `database`: a URL stands where the name of a database belongs
         -> write database = "main", and the URL into a table [databases.main]
-    99:9 `table`: "a.b.document" holds more than one dot
+    141:9 `table`: "a.b.document" holds more than one dot
         -> write "table" or "schema.table"; `url` names the database
-    99:9 `table`: "" is not a name of a schema
+    141:9 `table`: "" is not a name of a schema
         -> write the name as it is, without quotes, backslashes and control characters
-    99:9 `table`: "my\"table" is not a name of a table
+    141:9 `table`: "my\"table" is not a name of a table
         -> write the name as it is, without quotes, backslashes and control characters
-    99:9 `table`: expected a string, found a list
+    141:9 `table`: expected a string, found a list
         -> give `table` a string
-    100:10 `lookup`: "sl'ug" is not a name of a column
+    142:10 `lookup`: "sl'ug" is not a name of a column
         -> write the name as it is, without quotes, backslashes and control characters
-    100:10 `lookup`: "document.slug" holds a dot, which no column's name may
+    142:10 `lookup`: "document.slug" holds a dot, which no column's name may
         -> write the column alone, without its table: "slug"
-    101:11 `storage`: there is no storage `archive`
-        -> add a table [storages.archive], or use `media` or `notes`
-    102:14 `file_field`: "" is not a name of a column
+    143:11 `storage`: there is no storage `archive`
+        -> add a table [storages.archive], or use `media`, `mirror`, `notes`, `public` or `vault`
+    144:14 `file_field`: "" is not a name of a column
         -> write the name as it is, without quotes, backslashes and control characters
-    102:14 `file_field`: expected a string, found an integer
+    144:14 `file_field`: expected a string, found an integer
         -> write it in quotes, a duration with its unit: "60s"
-    103:18 `basename_field`: "a`b" is not a name of a column
+    145:18 `basename_field`: "a`b" is not a name of a column
         -> write the name as it is, without quotes, backslashes and control characters
-    104:22 `content_type_field`: "a\\b" is not a name of a column
+    146:22 `content_type_field`: "a\\b" is not a name of a column
         -> write the name as it is, without quotes, backslashes and control characters
-    106:14 `size_field`: "a\0b" is not a name of a column
+    148:14 `size_field`: "a\0b" is not a name of a column
         -> write the name as it is, without quotes, backslashes and control characters
-    108:14 `etag_field`: a name of 129 characters is longer than that of any column
+    150:14 `etag_field`: a name of 129 characters is longer than that of any column
         -> write at most 128 characters
-    126:19 `max_connections`: 0 is too few
+    168:19 `max_connections`: 0 is too few
         -> write a number from 1 upwards
-    127:20 `shutdown_timeout`: `30` is not a duration
+    169:20 `shutdown_timeout`: `30` is not a duration
         -> write a whole number with its unit, ms, s, m, h or d: "60s"
-    128:18 `header_timeout`: with no time at all nothing could ever succeed
+    170:18 `header_timeout`: with no time at all nothing could ever succeed
         -> write at least "1ms"
-    129:16 `idle_timeout`: `off` is not a duration
+    171:16 `idle_timeout`: `off` is not a duration
         -> write a whole number with its unit, ms, s, m, h or d: "60s"
-    130:17 `write_timeout`: `none` is not a duration
+    172:17 `write_timeout`: `none` is not a duration
         -> write a whole number with its unit, ms, s, m, h or d: "60s"
-    131:20 `download_timeout`: with no time at all nothing could ever succeed
+    173:20 `download_timeout`: with no time at all nothing could ever succeed
         -> write at least "1ms"
-    132:16 `write_buffer`: 4096 bytes are too few
+    174:16 `write_buffer`: 4096 bytes are too few
         -> write "8KiB" or more
-    133:17 `notsent_lowat`: a limit of unsent bytes lies between 1 byte and 4 GiB
+    175:17 `notsent_lowat`: a limit of unsent bytes lies between 1 byte and 4 GiB
         -> write "128KiB", or "off" for no limit
-    134:11 `threads`: 0 is too few
+    176:11 `threads`: 0 is too few
         -> write a number from 1 upwards
-    137:10 `format`: unknown value `text`
+    18:7 `url`: it names no server
+        -> write "https://origin.example/"
+    18:7 `url`: `ftp://` is not HTTP
+        -> start with `/`, `http://` or `https://`
+    18:7 `url`: the URL holds a user or a password
+        -> take it out; a header may go along with each request: Authorization
+    18:7 `url`: `/files` does not end on a segment boundary
+        -> write "/files/", so that no neighbour with a longer name is meant
+    18:7 `url`: `/a/../b/` holds the segment `..`
+        -> write it without `.`, `..`, empty segments, encoded slashes and control bytes
+    18:7 `url`: `/a/?b/` holds `?`, which ends the path of a URL
+        -> write only the path, and `%3F` or `%23` for the character itself
+    18:7 `127.0.0.1` is this machine, or lies in a private network
+        -> write allow_private = true beside it, if that is meant
+    20:20 `Host`: each request has its own Host
+        -> take it out
+    20:26 `X Reader`: "X Reader" is not a header name
+        -> use letters, digits and `-`: Authorization = "…"
+    21:33 `Authorization`: this header is there twice
+        -> keep one of the two
+    20:24 `X-Reader`: this is not a header value
+        -> use one or more visible ASCII characters, without spaces at the ends
+    20:11 `headers`: expected a table, found a string
+        -> give `headers` a table
+    21:27 `X-Other`: the environment variable `DOWNLOADVIEW_TEST_UNSET` is not set
+        -> set it, to the same value wherever this file is used
+    21:27 `X-Other`: in the environment variable `CARGO_PKG_README`: this is not a header value
+        -> use one or more visible ASCII characters, without spaces at the ends
+    22:19 `connect_timeout`: with no time at all nothing could ever succeed
+        -> write at least "1ms"
+    23:22 `first_byte_timeout`: expected a string, found an integer
+        -> write it in quotes, a duration with its unit: "60s"
+    24:16 `idle_timeout`: `off` is not a duration
+        -> write a whole number with its unit, ms, s, m, h or d: "60s"
+    25:13 `redirects`: 6 is not a number of redirects to follow
+        -> write a number from 0 to 5
+    26:15 `concurrency`: 0 is not a number of requests at once
+        -> write a number from 1 to 1048576
+    27:12 `max_size`: `1GB` is not a size
+        -> write a number of bytes, or a whole number of KiB, MiB or GiB: "64KiB"
+    28:13 `forbidden`: 401 is not an answer to a forbidden file
+        -> use 404, as if it did not exist, or 403
+    32:10 `bucket`: "a b" is not a bucket's name
+        -> write 3 or more letters, digits, hyphens and dots: "archive"
+    33:12 `endpoint`: more than a scheme, a host and a port stands there
+        -> write "http://127.0.0.1:9000"
+    33:12 `endpoint`: the URL holds a user or a password
+        -> take it out; a header may go along with each request: Authorization
+    34:10 `region`: "" is not a region
+        -> write its name: "eu-central-1"
+    36:17 `access_key_id`: it is empty, or holds something other than visible ASCII characters
+        -> write it as the server's operator gave it to you, without spaces
+    37:21 `secret_access_key`: it is empty, or holds something other than visible ASCII characters
+        -> write it as the server's operator gave it to you, without spaces
+    37:21 `secret_access_key`: expected a string, found an integer
+        -> write it in quotes, a duration with its unit: "60s"
+    38:21 `session_token_env`: the environment variable `DOWNLOADVIEW_TEST_UNSET` is not set
+        -> set it, to the same value wherever this file is used
+    33:12 the endpoint speaks in the clear: who listens can read every file and use each link
+        -> write "https://…", or allow_http = true beside it
+    33:12 `127.0.0.1` is this machine, or lies in a private network
+        -> write allow_private = true beside it, if that is meant
+    41:10 `prefix`: "/media/" is not a prefix of keys
+        -> write segments of letters, digits, `-`, `.`, `_` and `~`, without slashes at the ends: "media/2026"
+    42:17 `link_lifetime`: a link lives for whole seconds, and at most for 7 days
+        -> write "60s"
+    42:17 `link_lifetime`: a link lives for whole seconds, and at most for 7 days
+        -> write "60s"
+    185:7 `url`: `https://{tenant}.example/{rest}` names no host
+        -> write "https://origin.example/"
+    185:7 `url`: the URL has no path
+        -> write a slash after the host, and what follows
+    185:7 `url`: a brace is not closed
+        -> write a parameter of the route as `{path}`, and `%7B` for the brace itself
+    185:7 the route `/remote/{tenant}/{*rest}` has no parameter `path`
+        -> use `tenant` or `rest`
+    185:7 the parameter `rest` of the route is not in the URL
+        -> write it into the path: "https://cdn.example/{rest}"
+    185:7 the parameter `tenant` of the route is not in the URL
+        -> write it into the path: "https://cdn.example/{tenant}"
+    185:7 `url`: a query with braces or `#`: parameters go into the path only
+        -> write the query as it is, and `%7B` for a brace
+    185:7 `url`: `/x/x#top` holds `#`, which ends the path of a URL
+        -> write only the path, and `%3F` or `%23` for the character itself
+    185:7 `url`: `/x/../x` holds the segment `..`
+        -> write it without `.`, `..`, empty segments, encoded slashes and control bytes
+    179:10 `format`: unknown value `text`
         -> use `auto`, `human` or `json`
-    138:9 `level`: `loud` is not a log level
+    180:9 `level`: `loud` is not a log level
         -> write off, error, warn, info, debug or trace, or directives such as "info,downloadview=debug"
     "#);
 }
@@ -844,11 +1148,11 @@ fn reports_missing_and_contradicting_keys() {
     6:1 no key of this rule says which files it takes
         -> write exactly one of `source_url`, `source_dir` and `storage`
     6:1 no key of this rule says where the proxy finds them
-        -> write exactly one of `destination_url` and `destination_dir`
+        -> write exactly one of `destination_url`, `destination_dir` and `redirect = true`
     6:1 more than one key of this rule says which files it takes: `source_url` and `source_dir`
         -> write exactly one of `source_url`, `source_dir` and `storage`
     6:1 more than one key of this rule says where the proxy finds them: `destination_url` and `destination_dir`
-        -> write exactly one of `destination_url` and `destination_dir`
+        -> write exactly one of `destination_url`, `destination_dir` and `redirect = true`
     8:19 nginx takes internal URLs, no file paths
         -> write destination_url = "/_internal/..." in place of `destination_dir`
     7:14 `source_dir`: there is no folder /nowhere/missing
@@ -1117,34 +1421,34 @@ fn a_mistake_found_later_is_reported_like_any_other() {
     ]);
     insta::assert_snapshot!(error, @r#"
     error: postgres://db.example:5433/app is down
-      --> /nowhere/downloadview.toml:17:7
+      --> /nowhere/downloadview.toml:50:7
        |
-    17 | url = ************************************************************
+    50 | url = ************************************************************
        |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
        |
        = help: correct it
 
     error: there is no column `slug`
-       --> /nowhere/downloadview.toml:100:10
+       --> /nowhere/downloadview.toml:142:10
         |
-    100 | lookup = "slug"
+    142 | lookup = "slug"
         |          ^^^^^^
         |
         = help: correct it
 
     error: there is no table `record`
-       --> /nowhere/downloadview.toml:114:9
+       --> /nowhere/downloadview.toml:156:9
         |
-    114 | table = "record"
+    156 | table = "record"
         |         ^^^^^^^^
         |
         = help: correct it
 
     error: past the end
-       --> /nowhere/downloadview.toml:138:35
+       --> /nowhere/downloadview.toml:188:18
         |
-    138 | level = "warn,downloadview=debug"
-        |                                  ^
+    188 | optimize = false
+        |                 ^
         |
         = help: correct it
     "#);
@@ -1168,9 +1472,7 @@ fn reports_what_a_backend_cannot_do() {
         -> write destination_url = "/_internal/..." in place of `destination_dir`
     ---
     4:14 apache cannot fetch files of other servers
-        -> take the rule out: the gateway streams these files
-    5:19 apache takes file paths, no internal URLs
-        -> write destination_dir = "/srv/media" in place of `destination_url`
+        -> write redirect = true in place of the destination: clients fetch them themselves; or take the rule out: the gateway streams them
     6:14 `limit_rate`: apache cannot be told a rate for one download
         -> take it out, or limit the rate in the proxy's own configuration
     7:13 `buffering`: apache has no such setting, only nginx has
@@ -1181,9 +1483,7 @@ fn reports_what_a_backend_cannot_do() {
         -> take it out; a charset may stand in the view's content_type: "text/plain; charset=utf-8"
     ---
     4:14 lighttpd cannot fetch files of other servers
-        -> take the rule out: the gateway streams these files
-    5:19 lighttpd takes file paths, no internal URLs
-        -> write destination_dir = "/srv/media" in place of `destination_url`
+        -> write redirect = true in place of the destination: clients fetch them themselves; or take the rule out: the gateway streams them
     7:13 `buffering`: lighttpd has no such setting, only nginx has
         -> take it out
     8:11 `expires`: lighttpd has no such setting, only nginx has

@@ -429,7 +429,7 @@ fn refuses_rules_without_one_certain_folder() {
     let errors = rules.map(|rule| locations(&["media", "other"], &rule));
     insta::assert_snapshot!(errors.join("\n"), @r#"
     error: FOLDER/downloadview.toml:8: no local storage has a `base_url` for `source_url = "/elsewhere/"`, so its folder is unknown; give the storage that base_url, or write `storage` or `source_dir` in the rule
-    error: FOLDER/downloadview.toml:8: `source_url = "https://origin.example/"`: files of other servers cannot be delegated in this version; take the rule out: the gateway streams them
+    error: FOLDER/downloadview.toml:8: `https://origin.example/`: files of other servers cannot be delegated in this version; write redirect = true in place of the destination, or take the rule out: the gateway streams them
     error: FOLDER/downloadview.toml:8: `%FF/` is not valid UTF-8 when it is decoded; write `storage` or `source_dir` in the rule
     error: FOLDER/downloadview.toml:12: `source_url = "/media/"` means two storages, with base_url "/media/" and "/media/other/"; write `storage` in the rule
     error: FOLDER/downloadview.toml:11: `/_i/` already means FOLDER/media in the rule of line 8; give each folder a `destination_url` of its own

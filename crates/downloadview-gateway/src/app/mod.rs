@@ -51,12 +51,12 @@ pub async fn build(config: &Config) -> anyhow::Result<App> {
 }
 
 async fn build_with(config: &Config, mut folders: Folders) -> anyhow::Result<App> {
-    let storages = storage::build(config, &mut folders)?;
+    let mut storages = storage::build(config, &mut folders)?;
     let of_all = optimizer::of_config(config)?;
     let records = database::records(config).await?;
     let mut routes = matchit::Router::new();
     for (view, records) in config.views.iter().zip(records) {
-        let mounted = mount::mount(config, view, records, &storages, &mut folders, &of_all)?;
+        let mounted = mount::mount(config, view, records, &mut storages, &mut folders, &of_all)?;
         routes.insert(view.route.pattern(), Arc::new(mounted))?;
     }
     Ok(App {

@@ -8,7 +8,9 @@ use downloadview::file::VirtualFile;
 use downloadview::optimize::{Asked, Front, answer, answer_error};
 use downloadview::storage::StorageName;
 use downloadview::view::{ObjectView, PathView, StorageView, VirtualView};
-use downloadview::{DownloadBody, DownloadOptions, DownloadResponse, DownloadView, Error, Result};
+use downloadview::{
+    BuildError, DownloadBody, DownloadOptions, DownloadResponse, DownloadView, Error, Result,
+};
 use http::request::Parts;
 use http::{Request, Response};
 
@@ -127,7 +129,7 @@ pub(super) fn mount(
     config: &Config,
     view: &ViewConfig,
     records: Option<Records>,
-    storages: &Storages,
+    storages: &mut Storages,
     folders: &mut Folders,
     of_all: &Front,
 ) -> Result<Mounted> {
@@ -139,19 +141,22 @@ pub(super) fn mount(
             finding(within.options(options))
         }
         ViewKind::Storage { storage, name } => {
-            let storage = storages.get(storage).ok_or(Error::NotFound)?;
-            let of_storage = StorageView::new(Arc::clone(storage));
+            let of_storage = StorageView::new(storages.open(storage, folders)?);
             let named = match name {
-                StorageFileName::Fixed(name) => of_storage.name(StorageName::parse(name)?),
+                StorageFileName::Fixed(name) => of_storage.name(name.clone()),
                 StorageFileName::Parameter(_) => of_storage.name(captured_name),
             };
             finding(named.options(options))
         }
         ViewKind::Object(object) => {
-            let storage = storages.get(&object.storage).ok_or(Error::NotFound)?;
+            let storage = storages.open(&object.storage, folders)?;
             let records = records.ok_or(Error::NotFound)?;
-            let of_rows = ObjectView::new(Arc::clone(storage), records);
+            let of_rows = ObjectView::new(storage, records);
             finding(of_rows.options(options))
+        }
+        ViewKind::Http(_) => {
+            let what = "files of other servers come with the next version";
+            return Err(BuildError::new(what).into());
         }
         ViewKind::Virtual { text } => {
             let (name, text) = (view.basename.clone().unwrap_or_default(), text.clone());

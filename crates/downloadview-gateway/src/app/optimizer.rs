@@ -2,10 +2,9 @@
 
 use downloadview::backend::{Apache, Buffering, Caddy, Expires, Lighttpd, Nginx};
 use downloadview::optimize::{Announced, Front, OptimizerBuilder, Unmatched};
-use downloadview::{BuildError, Error, Optimizer, Result, Rule};
-use http::HeaderValue;
+use downloadview::{Optimizer, Result, Rule};
 
-use crate::config::{self, Config, Destination, LimitRate, Proxy, RuleConfig, Source, StorageKind};
+use crate::config::{self, Config, Destination, LimitRate, Proxy, RuleConfig, Source};
 
 /// The rules of `[optimize]` and of its proxies.
 pub(super) fn of_config(config: &Config) -> Result<Front> {
@@ -56,55 +55,52 @@ fn build<'a>(
         config::Unmatched::Refuse => Unmatched::Refuse,
     });
     for rule in rules {
-        builder = add(builder, config, rule)?;
+        builder = add(builder, rule);
     }
     Ok(builder.build()?)
 }
 
-fn add(builder: OptimizerBuilder, config: &Config, rule: &RuleConfig) -> Result<OptimizerBuilder> {
+fn add(builder: OptimizerBuilder, rule: &RuleConfig) -> OptimizerBuilder {
     let Some(proxy) = rule.backend else {
-        return Ok(builder);
+        return builder;
     };
     let escaping = rule.escaping.unwrap_or_default();
-    let built = self::rule(config, rule)?;
-    Ok(match proxy {
-        Proxy::Nginx => builder.rule_for(nginx(rule)?, built),
+    let built = self::rule(rule);
+    match proxy {
+        Proxy::Nginx => builder.rule_for(nginx(rule), built),
         Proxy::Apache => builder.rule_for(Apache::new().escaping(escaping), built),
         Proxy::Lighttpd => builder.rule_for(lighttpd(rule), built),
         Proxy::Caddy => builder.rule_for(Caddy::new().escaping(escaping), built),
-    })
-}
-
-/// One rule, named by its source and its line in the file.
-fn rule(config: &Config, rule: &RuleConfig) -> Result<Rule> {
-    let (from, name) = match &rule.source {
-        Source::Url(url) => (Rule::url(url), url.clone()),
-        Source::Dir(folder) => (Rule::dir(folder), folder.display().to_string()),
-        Source::Storage(name) => (Rule::dir(folder_of(config, name)?), name.clone()),
-    };
-    let built = match &rule.destination {
-        Destination::Url(url) => from.to_uri(url),
-        Destination::Dir(folder) => from.to_path(folder),
-    };
-    let built = built.named(format!("{name} (line {})", rule.line));
-    Ok(match rule.stat {
-        true => built,
-        false => built.without_stat(),
-    })
-}
-
-fn folder_of<'a>(config: &'a Config, storage: &str) -> Result<&'a std::path::Path> {
-    match config.storages.get(storage).map(|storage| &storage.kind) {
-        Some(StorageKind::Local(local)) => Ok(&local.root),
-        // The check of the file refuses this.
-        _ => {
-            let what = format!("storage `{storage}` has no folder that a proxy could read");
-            Err(BuildError::new(what).into())
-        }
     }
 }
 
-fn nginx(rule: &RuleConfig) -> Result<Nginx> {
+/// One rule, named by its source and its line in the file.
+fn rule(rule: &RuleConfig) -> Rule {
+    let (from, name) = match &rule.source {
+        Source::Url(url) => (Rule::url(url), url.clone()),
+        Source::Dir(folder) => (Rule::dir(folder), folder.display().to_string()),
+        Source::Storage { name, root } => (Rule::dir(root), name.clone()),
+        Source::Remote { url, storage } => {
+            let name = storage
+                .as_ref()
+                .map_or_else(|| url.to_string(), ToString::to_string);
+            (Rule::url(url.to_string()), name)
+        }
+    };
+    let built = match &rule.destination {
+        Destination::Url(url) if rule.remote().is_some() => from.fetched_at(url),
+        Destination::Url(url) => from.to_uri(url),
+        Destination::Dir(folder) => from.to_path(folder),
+        Destination::Redirect => from.redirect(),
+    };
+    let built = built.named(format!("{name} (line {})", rule.line));
+    match rule.stat {
+        true => built,
+        false => built.without_stat(),
+    }
+}
+
+fn nginx(rule: &RuleConfig) -> Nginx {
     let (options, mut nginx) = (&rule.nginx, Nginx::new());
     if let Some(rate) = rule.limit_rate {
         nginx = nginx.limit_rate(bytes_per_second(rate));
@@ -122,8 +118,8 @@ fn nginx(rule: &RuleConfig) -> Result<Nginx> {
         });
     }
     match &options.charset {
-        Some(charset) => Ok(nginx.charset(HeaderValue::try_from(charset).map_err(Error::other)?)),
-        None => Ok(nginx),
+        Some(charset) => nginx.charset(charset.header_value().clone()),
+        None => nginx,
     }
 }
 

@@ -4,14 +4,32 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use downloadview::Result;
-use downloadview::storage::{
-    LocalStorage, MemoryStorage, Storage, StorageName, Symlinks, Unreadable,
-};
+use downloadview::storage::{LocalStorage, MemoryStorage, Storage, Symlinks, Unreadable};
+use downloadview::{BuildError, Result};
 
-use crate::config::{self, Config, LocalStorageConfig, StorageConfig, StorageKind};
+use crate::config::{self, Config, LocalStorageConfig, SharedStorage, StorageConfig, StorageKind};
 
-pub(super) type Storages = BTreeMap<String, Arc<dyn Storage>>;
+/// The storages of an application, each opened once.
+#[derive(Debug, Default)]
+pub(super) struct Storages {
+    opened: BTreeMap<String, Arc<dyn Storage>>,
+}
+
+impl Storages {
+    pub(super) fn open(
+        &mut self,
+        config: &SharedStorage,
+        folders: &mut Folders,
+    ) -> Result<Arc<dyn Storage>> {
+        if let Some(storage) = self.opened.get(&config.name) {
+            return Ok(Arc::clone(storage));
+        }
+        let storage = open(config, folders)?;
+        self.opened
+            .insert(config.name.clone(), Arc::clone(&storage));
+        Ok(storage)
+    }
+}
 
 /// The folders of an application by their paths.
 ///
@@ -51,12 +69,13 @@ impl Folders {
     }
 }
 
+/// Opens all of them, so that a mistake in one that no view names is found too.
 pub(super) fn build(config: &Config, folders: &mut Folders) -> Result<Storages> {
-    let opened = config
-        .storages
-        .iter()
-        .map(|(name, storage)| Ok((name.clone(), open(storage, folders)?)));
-    opened.collect()
+    let mut storages = Storages::default();
+    for storage in config.storages.values() {
+        storages.open(storage, folders)?;
+    }
+    Ok(storages)
 }
 
 fn open(config: &StorageConfig, folders: &mut Folders) -> Result<Arc<dyn Storage>> {
@@ -75,9 +94,15 @@ fn open(config: &StorageConfig, folders: &mut Folders) -> Result<Arc<dyn Storage
                 None => MemoryStorage::new(),
             };
             for (name, text) in files {
-                storage.insert(StorageName::parse(name)?, text.clone());
+                storage.insert(name.clone(), text.clone());
             }
             Ok(Arc::new(storage))
+        }
+        StorageKind::Http(_) | StorageKind::S3(_) => {
+            let name = &config.name;
+            let what =
+                format!("storage `{name}`: files of other servers come with the next version");
+            Err(BuildError::new(what).into())
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Checks what no table can check alone: routes that overlap, and routes that a proxy hides.
 
-use super::optimize::{Destination, OptimizeConfig, Proxy, RuleConfig};
+use super::optimize::{Destination, OptimizeConfig, Proxy, RuleConfig, Source as RuleSource};
 use super::reader::Problem;
 use super::reader::{At, Source};
-use super::view::ViewConfig;
+use super::view::{ViewConfig, ViewKind};
 
 /// Reports two views whose routes no router can hold together.
 pub(super) fn overlapping_routes(source: &Source<'_>, views: &[At<ViewConfig>]) {
@@ -50,6 +50,41 @@ pub(super) fn hidden_routes(
         );
         let help = "choose a `destination_url` that no route starts with: \"/_internal/\"";
         source.report(Problem::new(view.span.clone(), message).with_help(help));
+    }
+}
+
+/// Reports a view that sends headers along, and whose files a rule leaves to others: they have no such headers.
+pub(super) fn headers_of_ours(
+    source: &Source<'_>,
+    optimize: &OptimizeConfig,
+    views: &[At<ViewConfig>],
+) {
+    let of_proxies = optimize.front.announced();
+    let of_proxies = of_proxies.flat_map(|(_, proxy)| &proxy.rules);
+    let shared: Vec<_> = optimize.rules.iter().chain(of_proxies).collect();
+    for view in views {
+        let ViewKind::Http(http) = &view.value.kind else {
+            continue;
+        };
+        if http.headers.is_empty() || !view.value.optimize {
+            continue;
+        }
+        let prefix = http.prefix();
+        let meant = |rule: &&RuleConfig| match &rule.source {
+            RuleSource::Remote { url, .. } => url.holds(&prefix) || prefix.holds(url),
+            _ => false,
+        };
+        let rules = view.value.rules.iter().chain(shared.iter().copied());
+        if let Some(rule) = rules.into_iter().find(meant) {
+            let message = format!(
+                "headers go along with each request of this view, and the rule of line {} leaves its files to others, \
+                 who do not have them",
+                rule.line
+            );
+            let help =
+                "take the rule out: the gateway streams these files; or narrow its `source_url`";
+            source.report(Problem::new(view.span.clone(), message).with_help(help));
+        }
     }
 }
 

@@ -30,6 +30,7 @@ mod log;
 mod media_types;
 mod optimize;
 mod reader;
+mod remote;
 mod server;
 mod storage;
 mod view;
@@ -49,15 +50,21 @@ pub use self::database::{DatabaseConfig, DatabaseKind, DatabaseUrl};
 pub use self::listen::{Listen, ListenError};
 pub use self::log::{LogFormat, LogSettings};
 pub use self::optimize::{
-    AnnouncedProxy, Destination, Front, LimitRate, NginxRule, OptimizeConfig, Proxy, RuleConfig,
-    Secret, Source, Unmatched,
+    AnnouncedProxy, Charset, Destination, Front, LimitRate, NginxRule, OptimizeConfig, Proxy,
+    RuleConfig, Secret, Source, Unmatched,
 };
 pub use self::reader::{Colours, ConfigError, Problem};
+pub use self::remote::{
+    Credential, Forbidden, OriginHeader, OriginSettings, RemoteOrigin, RemoteUrl, Scheme,
+};
 pub use self::server::ServerSettings;
-pub use self::storage::{LocalStorageConfig, StorageConfig, StorageKind, Symlinks, Unreadable};
+pub use self::storage::{
+    HttpConfig, LocalStorageConfig, S3Config, S3Credentials, SharedStorage, StorageConfig,
+    StorageKind, Symlinks, Unreadable,
+};
 pub use self::view::{
-    Disposition, HeaderConfig, Identifier, ObjectConfig, Route, StorageFileName, TableName,
-    ViewConfig, ViewKind,
+    Disposition, HeaderConfig, HttpViewConfig, Identifier, ObjectConfig, Piece, Route,
+    StorageFileName, TableName, UrlTemplate, ViewConfig, ViewKind,
 };
 
 use self::database::Databases;
@@ -76,7 +83,7 @@ pub struct Config {
     /// Where the gateway listens. Default: `127.0.0.1:8000`.
     pub listen: Listen,
     /// The storages by name. Default: none.
-    pub storages: BTreeMap<String, StorageConfig>,
+    pub storages: BTreeMap<String, SharedStorage>,
     /// The databases by name. Default: none.
     pub databases: BTreeMap<String, DatabaseConfig>,
     /// What is left to the proxy in front. Default: nothing.
@@ -173,6 +180,7 @@ impl Config {
         }
         check::overlapping_routes(source, &views);
         check::hidden_routes(source, &optimize, &views);
+        check::headers_of_ours(source, &optimize, &views);
         table.finish();
         Self {
             file: file.to_owned(),

@@ -42,6 +42,7 @@ impl<'a> Front<'a> {
     ) -> Result<Self, ProxyConfigError> {
         let announced = announced(proxy, config, options.proxy.as_deref())?;
         let own = announced.iter().flat_map(|(_, proxy)| &proxy.rules);
+        let own = own.filter(|rule| !rule.redirects());
         let of_views = config.views.iter().flat_map(|view| &view.rules);
         let shared = config.optimize.rules.iter().chain(of_views);
         let shared = shared.filter(|rule| rule.backend == Some(proxy));

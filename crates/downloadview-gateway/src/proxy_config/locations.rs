@@ -66,19 +66,17 @@ fn of_rule(rule: &RuleConfig, config: &Config) -> Result<Vec<Location>, Refusal>
             rest => root.join(rest),
         },
         confined_to: root.to_owned(),
-        charset: rule.nginx.charset.clone(),
+        charset: rule.nginx.charset.as_ref().map(|it| it.as_str().to_owned()),
         escaping: rule.escaping,
         line: rule.line,
     };
     match &rule.source {
         Source::Dir(folder) => Ok(vec![located("", folder, "")]),
-        Source::Storage(name) => match local_root(config, name) {
-            Some(root) => Ok(vec![located("", root, "")]),
-            None => Err((
-                format!("the storage `{name}` of the rule has no folder that a proxy can read"),
-                "delegate files of local storages only",
-            )),
-        },
+        Source::Storage { root, .. } => Ok(vec![located("", root, "")]),
+        Source::Remote { url, .. } => Err((
+            format!("`{url}`: files of other servers cannot be delegated in this version"),
+            "write redirect = true in place of the destination, or take the rule out: the gateway streams them",
+        )),
         Source::Url(url) => related(url, config)?
             .into_iter()
             .map(|(base, root)| match url.strip_prefix(base) {
@@ -95,21 +93,13 @@ fn of_rule(rule: &RuleConfig, config: &Config) -> Result<Vec<Location>, Refusal>
 
 /// The `base_url`s and roots of the local storages whose files a URL means; none lies below another.
 fn related<'a>(url: &str, config: &'a Config) -> Result<Vec<(&'a str, &'a Path)>, Refusal> {
-    if !url.starts_with('/') {
-        return Err((
-            format!(
-                "`source_url = \"{url}\"`: files of other servers cannot be delegated in this version"
-            ),
-            "take the rule out: the gateway streams them",
-        ));
-    }
     let related: Vec<_> = config
         .storages
-        .iter()
-        .filter_map(|(name, storage)| {
+        .values()
+        .filter_map(|storage| {
             let base = storage.base_url.as_deref()?;
             let near = url.starts_with(base) || base.starts_with(url);
-            near.then_some((base, local_root(config, name)?))
+            near.then_some((base, local_root(&storage.kind)?))
         })
         .collect();
     if related.is_empty() {
@@ -147,8 +137,8 @@ fn decoded(rest: &str) -> Result<String, Refusal> {
     })
 }
 
-fn local_root<'a>(config: &'a Config, name: &str) -> Option<&'a Path> {
-    match &config.storages.get(name)?.kind {
+fn local_root(kind: &StorageKind) -> Option<&Path> {
+    match kind {
         StorageKind::Local(local) => Some(&local.root),
         _ => None,
     }

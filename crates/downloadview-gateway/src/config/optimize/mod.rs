@@ -1,6 +1,7 @@
 //! `[optimize]`: the proxy in front and what is left to it.
 
 mod announced;
+mod charset;
 mod ends;
 mod front;
 mod proxy;
@@ -12,6 +13,7 @@ use downloadview::headers::hand_off::is_hand_off;
 use http::HeaderName;
 
 pub use self::announced::{AnnouncedProxy, Secret};
+pub use self::charset::Charset;
 pub use self::ends::{Destination, Source};
 pub use self::front::Front;
 pub use self::proxy::Proxy;

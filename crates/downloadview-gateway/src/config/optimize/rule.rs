@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use downloadview::backend::Escaping;
 
+use super::charset::Charset;
 use super::ends::{Destination, Source};
 use super::proxy::Proxy;
 use super::rule_check::{self, Fit};
 use super::rule_owner::RuleOwner;
 use crate::config::reader::paths;
-use crate::config::reader::scalar::{self, Fault, location, one_of, size, source_url};
-use crate::config::reader::{At, Table};
-use crate::config::storage::Storages;
+use crate::config::reader::scalar::{self, Fault, location, one_of, size, url_prefix};
+use crate::config::reader::{At, Problem, Table};
+use crate::config::remote::{RemoteOrigin, RemoteUrl};
+use crate::config::storage::{HttpConfig, StorageKind, Storages};
 
 /// One rule. The first rule that matches a file decides.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +24,7 @@ pub struct RuleConfig {
     /// Where the proxy finds them.
     pub destination: Destination,
     /// The proxy that understands the destination: the one that the rule names, or else the one that `[optimize]` has
-    /// in front. `None` where there is none: nobody carries the rule out.
+    /// in front. `None` where there is none: nobody carries the rule out. A redirect needs none.
     pub backend: Option<Proxy>,
     /// Whether the gateway looks at the file before handing it off. Default: true; false is for files that
     /// only the proxy can see.
@@ -46,7 +48,7 @@ pub struct NginxRule {
     /// `expires`: `X-Accel-Expires`; zero (written "off") means that nginx's cache does not keep the answer.
     pub expires: Option<Duration>,
     /// `charset`: `X-Accel-Charset`.
-    pub charset: Option<String>,
+    pub charset: Option<Charset>,
 }
 
 /// How fast a proxy may send a file to one client.
@@ -74,15 +76,34 @@ impl RuleConfig {
             .collect()
     }
 
+    /// The server that has the rule's files, if it is another one.
+    #[must_use]
+    pub fn remote(&self) -> Option<&RemoteOrigin> {
+        match &self.source {
+            Source::Remote { url, .. } => Some(&url.origin),
+            _ => None,
+        }
+    }
+
+    /// Whether clients are sent to the server that has the files.
+    #[must_use]
+    pub fn redirects(&self) -> bool {
+        self.destination == Destination::Redirect
+    }
+
     fn read(mut table: Table<'_>, storages: &Storages, owner: &RuleOwner) -> Option<Self> {
         const ESCAPINGS: [(&str, Escaping); 2] =
             [("raw", Escaping::Raw), ("strict", Escaping::Percent)];
 
         let line = table.source.line(&table.span);
         let stat = table.boolean("stat").unwrap_or(true);
-        let backend = owner.read_backend(&mut table);
+        let redirect = table.boolean("redirect").unwrap_or_default();
+        let backend = match redirect {
+            true => owner.refuse_backend(&mut table),
+            false => owner.read_backend(&mut table),
+        };
         let source = read_source(&mut table, storages, stat);
-        let destination = read_destination(&mut table);
+        let destination = read_destination(&mut table, redirect);
         let limit_rate = read_limit_rate(&mut table);
         let escaping = table.parsed("escaping", |text| one_of(text, &ESCAPINGS, &[]));
         let nginx = NginxRule::read(&mut table);
@@ -91,7 +112,6 @@ impl RuleConfig {
             backend,
             source: source.as_ref(),
             destination: destination.as_ref(),
-            storages,
         });
         table.finish();
         let has_escapings = matches!(backend, Some(Proxy::Apache | Proxy::Caddy));
@@ -116,7 +136,7 @@ impl NginxRule {
                 let expires = scalar::or_off(scalar::duration)(text)?;
                 Ok(expires.unwrap_or(Duration::ZERO))
             }),
-            charset: table.parsed("charset", scalar::charset),
+            charset: table.parsed("charset", Charset::read),
         }
     }
 }
@@ -142,23 +162,21 @@ fn read_source(table: &mut Table<'_>, storages: &Storages, stat: bool) -> Option
     let found = [
         (
             "source_url",
-            table.parsed_at("source_url", |text| source_url(text).map(Source::Url)),
+            table.parsed_at("source_url", |text| source_url(text, storages)),
         ),
         (
             "source_dir",
             table.parsed_at("source_dir", |text| dir(text).map(Source::Dir)),
         ),
-        (
-            "storage",
-            table.parsed_at("storage", |text| storages.name(text).map(Source::Storage)),
-        ),
+        ("storage", read_storage(table, storages)),
     ];
     let help = "write exactly one of `source_url`, `source_dir` and `storage`";
     exactly_one(table, found, "says which files it takes", help)
 }
 
-fn read_destination(table: &mut Table<'_>) -> Option<At<Destination>> {
+fn read_destination(table: &mut Table<'_>, redirect: bool) -> Option<At<Destination>> {
     let base = table.source.folder;
+    let redirect = redirect.then(|| table.again("redirect")).flatten();
     let found = [
         (
             "destination_url",
@@ -172,9 +190,55 @@ fn read_destination(table: &mut Table<'_>) -> Option<At<Destination>> {
                 destination_dir(text, base).map(Destination::Dir)
             }),
         ),
+        (
+            "redirect",
+            redirect.map(|value| At {
+                span: value.span,
+                value: Destination::Redirect,
+            }),
+        ),
     ];
-    let help = "write exactly one of `destination_url` and `destination_dir`";
+    let help = "write exactly one of `destination_url`, `destination_dir` and `redirect = true`";
     exactly_one(table, found, "says where the proxy finds them", help)
+}
+
+/// A path, or the URL of another server.
+fn source_url(text: &str, storages: &Storages) -> Result<Source, Fault> {
+    if !text.contains("://") {
+        return url_prefix(text).map(Source::Url);
+    }
+    let url = RemoteUrl::read(text)?;
+    let storage = storages.at(&url);
+    Ok(Source::Remote { url, storage })
+}
+
+/// The storage of a rule; `None` too where it has a mistake of its own.
+fn read_storage(table: &mut Table<'_>, storages: &Storages) -> Option<At<Source>> {
+    let At { span, value } = table.parsed_at("storage", |text| storages.find(text))?;
+    let storage = value?;
+    let value = match &storage.kind {
+        StorageKind::Local(local) => Source::Storage {
+            name: storage.name.clone(),
+            root: local.root.clone(),
+        },
+        StorageKind::Http(HttpConfig { url, .. }) => Source::Remote {
+            url: url.clone(),
+            storage: Some(storage),
+        },
+        StorageKind::S3(s3) => Source::Remote {
+            url: s3.url(),
+            storage: Some(storage),
+        },
+        StorageKind::Memory { .. } => {
+            let message =
+                format!("no proxy can read the files of `{storage}`, which are in memory");
+            let help = "take the rule out: the gateway streams these files";
+            let problem = Problem::new(span, message).with_help(help);
+            table.source.report(problem);
+            return None;
+        }
+    };
+    Some(At { span, value })
 }
 
 /// The one key of several that is there; none and two are reported at the table.
@@ -186,8 +250,8 @@ fn exactly_one<T, const N: usize>(
 ) -> Option<At<T>> {
     let present: Vec<_> = found
         .iter()
+        .filter(|(key, value)| table.has(key) && (value.is_some() || *key != "redirect"))
         .map(|(key, _)| *key)
-        .filter(|key| table.has(key))
         .collect();
     match present.as_slice() {
         [] => table.report(format!("no key of this rule {what}"), help),

@@ -7,7 +7,7 @@ use super::proxy::Proxy;
 use crate::config::reader::Problem;
 use crate::config::reader::scalar::Fault;
 use crate::config::reader::{At, Table};
-use crate::config::storage::{StorageKind, Storages};
+use crate::config::storage::{SharedStorage, StorageKind};
 
 /// A rule as far as it was understood.
 pub(super) struct Fit<'a, 'text> {
@@ -16,73 +16,104 @@ pub(super) struct Fit<'a, 'text> {
     pub(super) backend: Option<Proxy>,
     pub(super) source: Option<&'a At<Source>>,
     pub(super) destination: Option<&'a At<Destination>>,
-    pub(super) storages: &'a Storages,
 }
 
 /// Reports everything that could never work.
 pub(super) fn check(fit: &Fit<'_, '_>) {
-    if let Some(proxy) = fit.backend {
-        check_destination(fit, proxy);
-    }
-    check_source(fit);
-    let refused = fit.backend.map(refused_keys);
-    for (key, fault) in refused.unwrap_or_default() {
+    check_ends(fit);
+    let refused = match (redirects(fit), fit.backend) {
+        (true, _) => refused_by_redirect(),
+        (false, Some(proxy)) => refused_keys(proxy),
+        (false, None) => Vec::new(),
+    };
+    for (key, fault) in refused {
         if let Some(value) = fit.table.again(key) {
             value.refuse(fault);
         }
     }
 }
 
-fn check_destination(fit: &Fit<'_, '_>, proxy: Proxy) {
-    let Some(At { span, value }) = fit.destination else {
+fn redirects(fit: &Fit<'_, '_>) -> bool {
+    matches!(
+        fit.destination,
+        Some(At {
+            value: Destination::Redirect,
+            ..
+        })
+    )
+}
+
+/// Which destination goes with these files and this proxy.
+fn check_ends(fit: &Fit<'_, '_>) {
+    let (Some(source), Some(destination)) = (fit.source, fit.destination) else {
         return;
     };
-    let name = proxy.name();
-    match value {
-        Destination::Dir(_) if !proxy.takes_paths() => report(
+    match (&source.value, &destination.value, fit.backend) {
+        (Source::Remote { storage, .. }, _, _) if storage.as_ref().is_some_and(sends_headers) => {
+            report(
+                fit,
+                &source.span,
+                "headers go along with each request to this server, and nobody but the gateway has them",
+                "take the rule out: the gateway streams these files",
+            );
+        }
+        (Source::Remote { .. }, Destination::Redirect, _) => {}
+        (_, Destination::Redirect, _) => report(
             fit,
-            span,
-            format!("{name} takes internal URLs, no file paths"),
+            &destination.span,
+            "clients can be sent to another server, and these files are on this machine",
+            "write `destination_url` (nginx, Caddy) or `destination_dir` (Apache, lighttpd) in place of `redirect`",
+        ),
+        (Source::Remote { .. }, _, Some(proxy)) if proxy.takes_paths() => {
+            let message = format!("{} cannot fetch files of other servers", proxy.name());
+            report(
+                fit,
+                &source.span,
+                &message,
+                "write redirect = true in place of the destination: clients fetch them themselves; or take the rule \
+                 out: the gateway streams them",
+            );
+        }
+        (Source::Remote { .. }, Destination::Dir(_), _) => report(
+            fit,
+            &destination.span,
+            "these files are on another server, below no folder",
+            "write destination_url = \"/_internal/...\" in place of `destination_dir`, or redirect = true",
+        ),
+        (_, Destination::Dir(_), Some(proxy)) if !proxy.takes_paths() => report(
+            fit,
+            &destination.span,
+            &format!("{} takes internal URLs, no file paths", proxy.name()),
             "write destination_url = \"/_internal/...\" in place of `destination_dir`",
         ),
-        Destination::Url(_) if proxy.takes_paths() => report(
+        (_, Destination::Url(_), Some(proxy)) if proxy.takes_paths() => report(
             fit,
-            span,
-            format!("{name} takes file paths, no internal URLs"),
+            &destination.span,
+            &format!("{} takes file paths, no internal URLs", proxy.name()),
             "write destination_dir = \"/srv/media\" in place of `destination_url`",
         ),
         _ => {}
     }
 }
 
-fn check_source(fit: &Fit<'_, '_>) {
-    let Some(At { span, value }) = fit.source else {
-        return;
-    };
-    let of_paths = fit.backend.filter(|proxy| proxy.takes_paths());
-    match (value, of_paths) {
-        (Source::Url(url), Some(proxy)) if !url.starts_with('/') => report(
-            fit,
-            span,
-            format!("{} cannot fetch files of other servers", proxy.name()),
-            "take the rule out: the gateway streams these files",
-        ),
-        (Source::Storage(name), _) if is_in_memory(fit.storages, name) => report(
-            fit,
-            span,
-            format!("no proxy can read the files of `{name}`, which are in memory"),
-            "take the rule out: the gateway streams these files",
-        ),
-        _ => {}
+/// Whether a server must be told what only the gateway knows.
+fn sends_headers(storage: &SharedStorage) -> bool {
+    match &storage.kind {
+        StorageKind::Http(http) => !http.headers.is_empty(),
+        _ => false,
     }
 }
 
-fn is_in_memory(storages: &Storages, name: &str) -> bool {
-    let storage = storages.read.get(name);
-    matches!(
-        storage.map(|storage| &storage.kind),
-        Some(StorageKind::Memory { .. })
-    )
+/// The keys that speak to a proxy; none is asked.
+fn refused_by_redirect() -> Vec<(&'static str, Fault)> {
+    let keys = ["limit_rate", "escaping", "buffering", "expires", "charset"];
+    let fault = || {
+        Fault::new(
+            "the client fetches the file itself, no proxy is told anything",
+            "take it out",
+        )
+    };
+    keys.map(|key| (key, fault())).into()
 }
 
 /// The keys that mean nothing to a backend, each with what to say of it.
@@ -116,7 +147,7 @@ fn refused_keys(proxy: Proxy) -> Vec<(&'static str, Fault)> {
     }
 }
 
-fn report(fit: &Fit<'_, '_>, span: &Range<usize>, message: String, help: &str) {
+fn report(fit: &Fit<'_, '_>, span: &Range<usize>, message: &str, help: &str) {
     let problem = Problem::new(span.clone(), message);
     fit.table.source.report(problem.with_help(help));
 }

@@ -16,6 +16,17 @@ pub(crate) enum RuleOwner {
 }
 
 impl RuleOwner {
+    /// Nobody carries out a redirect, so it names no proxy; an announced proxy's own is for the requests through it.
+    pub(super) fn refuse_backend(&self, table: &mut Table<'_>) -> Option<Proxy> {
+        if let Some(value) = table.get("backend") {
+            value.refuse(Fault::new(
+                "clients are redirected without a proxy's help",
+                "take it out",
+            ));
+        }
+        None
+    }
+
     /// Who carries a rule out: the proxy that it names, or has because it is a proxy's, or that stands in front.
     pub(super) fn read_backend(&self, table: &mut Table<'_>) -> Option<Proxy> {
         let value = table.get("backend");

@@ -1,5 +1,6 @@
 //! Blots out secrets in the text that an error report quotes. Offsets stay as they are.
 
+use std::cell::Cell;
 use std::ops::Range;
 
 /// The text with stars in these places.
@@ -11,12 +12,15 @@ pub(crate) fn spans(text: &str, secrets: &[Range<usize>]) -> String {
 /// The text with stars after the `=` of each line that speaks of a secret or of a URL with a password: for a file
 /// that is not valid TOML, where no value's place is known.
 pub(crate) fn lines(text: &str) -> String {
+    let in_headers = Cell::new(false);
     let first_secret = |line: &str| {
         let lower = line.to_ascii_lowercase();
-        [of_secret(&lower), of_url_key(&lower), of_password(line)]
-            .into_iter()
-            .flatten()
-            .min()
+        if lower.trim_start().starts_with('[') {
+            in_headers.set(lower.contains("headers"));
+        }
+        let of_header = in_headers.get().then(|| after_equals(line)).flatten();
+        let found = [of_secret(&lower), of_url_key(&lower), of_password(line)];
+        found.into_iter().flatten().chain(of_header).min()
     };
     spans(text, &rests_of_lines(text, first_secret))
 }
@@ -37,9 +41,27 @@ fn rests_of_lines(text: &str, start_in: impl Fn(&str) -> Option<usize>) -> Vec<R
     rests
 }
 
+fn after_equals(line: &str) -> Option<usize> {
+    Some(line.find('=')? + 1)
+}
+
+/// After the `=` of a key that speaks of a secret, or of a table that holds some.
 fn of_secret(line: &str) -> Option<usize> {
-    let word = line.find("secret")?;
-    Some(word + line[word..].find('=')? + 1)
+    const WORDS: [&str; 8] = [
+        "secret",
+        "token",
+        "headers",
+        "authorization",
+        "cookie",
+        "password",
+        "api-key",
+        "access_key",
+    ];
+    let after = |word: &str| {
+        let word = line.find(word)?;
+        Some(word + after_equals(&line[word..])?)
+    };
+    WORDS.into_iter().filter_map(after).min()
 }
 
 /// After the `=` of a key that is `url` and not, say, `base_url`.
@@ -93,6 +115,17 @@ mod tests {
         assert_eq!(
             lines("backend = \"x\n  Secret = \"abc\nf = { secret=\"abc\", b = 1 }\n"),
             "backend = \"x\n  Secret = ****\nf = { secret=****** * * * *\n"
+        );
+    }
+
+    #[test]
+    fn hides_what_proves_us_to_another_server() {
+        let text = "secret_access_key = \"a\nheaders = { Authorization = \"b\" }\nSession_Token = \"c\"\n\
+                    [storages.a.headers]\nX-Key = \"d\"\n[storages.b]\nbucket = \"e\"\n";
+        assert_eq!(
+            lines(text),
+            "secret_access_key = **\nheaders = * ************* * *** *\nSession_Token = ***\n\
+             [storages.a.headers]\nX-Key = ***\n[storages.b]\nbucket = \"e\"\n"
         );
     }
 

@@ -4,6 +4,7 @@ use std::env;
 use std::time::Duration;
 
 use downloadview::headers;
+use downloadview::storage::StorageName;
 use http::HeaderValue;
 use percent_encoding::percent_decode_str;
 
@@ -169,18 +170,6 @@ pub(crate) fn coding(text: &str) -> Result<HeaderValue, Fault> {
     })
 }
 
-/// A character set's name.
-pub(crate) fn charset(text: &str) -> Result<String, Fault> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:+".contains(&byte);
-    if !text.is_empty() && text.bytes().all(allowed) {
-        return Ok(text.to_owned());
-    }
-    Err(Fault::new(
-        format!("{text:?} is not a charset"),
-        "write its name: \"utf-8\"",
-    ))
-}
-
 /// The name a client saves the file under.
 pub(crate) fn basename(text: &str) -> Result<String, Fault> {
     let forbidden = |character: char| character.is_control() || "/\\".contains(character);
@@ -194,15 +183,13 @@ pub(crate) fn basename(text: &str) -> Result<String, Fault> {
 }
 
 /// The name of a file in a storage: relative, no `..`, no empty segment.
-pub(crate) fn storage_name(text: &str) -> Result<String, Fault> {
-    let proper = |segment: &str| !matches!(segment, "" | "." | "..") && !segment.contains('\0');
-    if text.split('/').all(proper) {
-        return Ok(text.to_owned());
-    }
-    Err(Fault::new(
-        format!("{text:?} is not a name in a storage"),
-        "write it relative to the storage, without `..` and empty segments: \"reports/may.pdf\"",
-    ))
+pub(crate) fn storage_name(text: &str) -> Result<StorageName, Fault> {
+    StorageName::parse(text).map_err(|_| {
+        Fault::new(
+            format!("{text:?} is not a name in a storage"),
+            "write it relative to the storage, without `..` and empty segments: \"reports/may.pdf\"",
+        )
+    })
 }
 
 /// The path of URLs that begin alike: `/media/`, with both slashes.
@@ -236,32 +223,16 @@ pub(crate) fn url_prefix(text: &str) -> Result<String, Fault> {
     Ok(text.to_owned())
 }
 
-/// A URL prefix that may also name another server: `https://origin.example/`.
-pub(crate) fn source_url(text: &str) -> Result<String, Fault> {
-    let Some((scheme, rest)) = text.split_once("://") else {
-        return url_prefix(text);
-    };
-    if !matches!(scheme, "http" | "https") {
+/// The path of a URL, whole.
+pub(crate) fn url_path(text: &str) -> Result<(), Fault> {
+    if !text.starts_with('/') {
         return Err(Fault::new(
-            format!("`{scheme}://` is not HTTP"),
-            "start with `/`, `http://` or `https://`",
+            "the URL has no path",
+            "write a slash after the host, and what follows",
         ));
     }
-    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    if authority.is_empty() || authority.contains(['@', '?', '#', ' ']) {
-        return Err(Fault::new(
-            format!("`{text}` names no host"),
-            "write \"https://origin.example/\"",
-        ));
-    }
-    if path.is_empty() {
-        return Err(Fault::new(
-            format!("`{text}` does not end on a segment boundary"),
-            format!("write \"{text}/\""),
-        ));
-    }
-    url_prefix(path)?;
-    Ok(text.to_owned())
+    prefix_characters(text)?;
+    prefix_segments(text)
 }
 
 /// The path of a proxy's internal location: a URL prefix of plain characters, below `/`.

@@ -1,18 +1,32 @@
 //! `[storages.NAME]`: places that keep files under names.
 
+mod http;
+mod s3;
+
 use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Deref;
 use std::path::PathBuf;
+use std::sync::Arc;
+
+use downloadview::storage::StorageName;
+
+pub use self::http::HttpConfig;
+pub use self::s3::{S3Config, S3Credentials};
 
 use crate::config::reader::Problem;
 use crate::config::reader::paths;
 use crate::config::reader::scalar::{Fault, described, one_of, storage_name, url_prefix};
 use crate::config::reader::{Table, Value};
+use crate::config::remote::RemoteUrl;
 
 /// One storage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StorageConfig {
+    /// Its name: the NAME of `[storages.NAME]`.
+    pub name: String,
     /// The URL path below which the storage's files are found, `/media/`; always ends in a slash.
-    /// Default: none, so no rule with `source_url` matches its files.
+    /// Default: none, so no rule with `source_url` matches its files. What lies on another server has that server's URLs.
     pub base_url: Option<String>,
     /// What keeps the files.
     pub kind: StorageKind,
@@ -27,9 +41,17 @@ pub enum StorageKind {
     /// `kind = "memory"`: texts written in the configuration file.
     Memory {
         /// The files' texts by name.
-        files: BTreeMap<String, String>,
+        files: BTreeMap<StorageName, String>,
     },
+    /// `kind = "http"`: files of another server.
+    Http(HttpConfig),
+    /// `kind = "s3"`: a bucket of an object store.
+    S3(Box<S3Config>),
 }
+
+/// A storage that several tables of the file name. `Debug` and `Display` show its name.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SharedStorage(Arc<StorageConfig>);
 
 /// A folder on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,11 +84,43 @@ pub enum Unreadable {
     Forbidden,
 }
 
+impl StorageKind {
+    /// The URL below which the files lie, if they are another server's.
+    #[must_use]
+    pub fn remote(&self) -> Option<RemoteUrl> {
+        match self {
+            Self::Local(_) | Self::Memory { .. } => None,
+            Self::Http(http) => Some(http.url.clone()),
+            Self::S3(s3) => Some(s3.url()),
+        }
+    }
+}
+
+impl Deref for SharedStorage {
+    type Target = StorageConfig;
+
+    fn deref(&self) -> &StorageConfig {
+        &self.0
+    }
+}
+
+impl fmt::Display for SharedStorage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+impl fmt::Debug for SharedStorage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.name.fmt(f)
+    }
+}
+
 /// The storages that could be read; one with a mistake is known by its name all the same, lest every use
 /// of it be reported too.
 #[derive(Debug, Default)]
 pub(super) struct Storages {
-    pub(super) read: BTreeMap<String, StorageConfig>,
+    pub(super) read: BTreeMap<String, SharedStorage>,
     names: Vec<String>,
 }
 
@@ -82,37 +136,70 @@ impl Storages {
         for (name, value) in tables.values() {
             storages.names.push(name.to_owned());
             let table = value.table(format!("[storages.{name}]"));
-            if let Some(storage) = table.and_then(StorageConfig::read) {
+            if let Some(storage) = table.and_then(|table| StorageConfig::read(name, table)) {
+                let storage = SharedStorage(Arc::new(storage));
                 storages.read.insert(name.to_owned(), storage);
             }
         }
         storages
     }
 
-    /// The name of a storage that the file describes.
-    pub(super) fn name(&self, text: &str) -> Result<String, Fault> {
-        described(text, &self.names, "storage")
+    /// A storage that the file describes; `None` if it has a mistake of its own.
+    pub(super) fn find(&self, text: &str) -> Result<Option<SharedStorage>, Fault> {
+        let name = described(text, &self.names, "storage")?;
+        Ok(self.read.get(&name).cloned())
+    }
+
+    /// The first storage with files below a URL.
+    pub(super) fn at(&self, url: &RemoteUrl) -> Option<SharedStorage> {
+        let is_there = |storage: &&SharedStorage| {
+            let remote = storage.kind.remote();
+            remote.is_some_and(|its| its.holds(url) || url.holds(&its))
+        };
+        self.read.values().find(is_there).cloned()
     }
 }
 
 impl StorageConfig {
-    fn read(mut table: Table<'_>) -> Option<Self> {
-        const KINDS: [(&str, Reader); 2] = [("local", read_local), ("memory", read_memory)];
-        const LATER: [&str; 4] = ["s3", "http", "gcs", "azure"];
+    fn read(name: &str, mut table: Table<'_>) -> Option<Self> {
+        const KINDS: [(&str, Kind); 4] = [
+            ("local", Kind::Local),
+            ("memory", Kind::Memory),
+            ("http", Kind::Http),
+            ("s3", Kind::S3),
+        ];
+        const LATER: [&str; 2] = ["gcs", "azure"];
 
         let kind = table.parsed("kind", |text| one_of(text, &KINDS, &LATER));
-        let read_kind = table.require("kind", "\"local\"", kind)?;
-        let base_url = table.parsed("base_url", url_prefix);
-        let kind = read_kind(&mut table);
+        let kind = table.require("kind", "\"local\"", kind)?;
+        let is_here = matches!(kind, Kind::Local | Kind::Memory);
+        let base_url = match is_here {
+            true => table.parsed("base_url", url_prefix),
+            false => None,
+        };
+        let kind = match kind {
+            Kind::Local => read_local(&mut table),
+            Kind::Memory => read_memory(&mut table),
+            Kind::Http => HttpConfig::read(&mut table).map(StorageKind::Http),
+            Kind::S3 => S3Config::read(&mut table).map(|it| StorageKind::S3(Box::new(it))),
+        };
         table.finish();
         Some(Self {
+            name: name.to_owned(),
             base_url,
             kind: kind?,
         })
     }
 }
 
-type Reader = fn(&mut Table<'_>) -> Option<StorageKind>;
+/// The word that says what keeps the files.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Local,
+    Memory,
+    Http,
+    S3,
+}
 
 fn read_local(table: &mut Table<'_>) -> Option<StorageKind> {
     const SYMLINKS: [(&str, Symlinks); 2] =

@@ -1,15 +1,18 @@
 //! `[[views]]`: what is downloaded at which path.
 
 mod headers;
+mod http;
 mod known;
 mod object;
 mod route;
 
 use std::path::PathBuf;
 
-use http::HeaderValue;
+use ::http::HeaderValue;
+use downloadview::storage::StorageName;
 
 pub use self::headers::HeaderConfig;
+pub use self::http::{HttpViewConfig, Piece, UrlTemplate};
 pub(super) use self::known::Known;
 pub use self::object::{Identifier, ObjectConfig, TableName};
 pub use self::route::Route;
@@ -20,6 +23,7 @@ use crate::config::reader::scalar::{
     basename, coding, header_value, media_type, one_of, storage_name,
 };
 use crate::config::reader::{At, Table};
+use crate::config::storage::SharedStorage;
 
 /// One view: a route and what is downloaded there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,13 +71,15 @@ pub enum ViewKind {
     },
     /// `kind = "storage"`: the files of a storage.
     Storage {
-        /// The storage's name.
-        storage: String,
+        /// The storage.
+        storage: SharedStorage,
         /// Which of its files.
         name: StorageFileName,
     },
     /// `kind = "object"`: files of a storage that rows of a database name.
     Object(Box<ObjectConfig>),
+    /// `kind = "http"`: files of another server.
+    Http(Box<HttpViewConfig>),
     /// `kind = "virtual"`: a text written in the configuration file.
     Virtual {
         /// The text.
@@ -85,7 +91,7 @@ pub enum ViewKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StorageFileName {
     /// `name`: always this one.
-    Fixed(String),
+    Fixed(StorageName),
     /// The one that this route parameter names.
     Parameter(String),
 }
@@ -116,10 +122,11 @@ impl ViewConfig {
 
     /// The place of the result is that of the route.
     fn read(mut table: Table<'_>, known: Known<'_>, config: &OptimizeConfig) -> Option<At<Self>> {
-        const KINDS: [(&str, Reader); 4] = [
+        const KINDS: [(&str, Reader); 5] = [
             ("path", read_path),
             ("storage", read_storage),
             ("object", read_object),
+            ("http", read_http),
             ("virtual", read_virtual),
         ];
         const DISPOSITIONS: [(&str, Disposition); 2] = [
@@ -129,7 +136,7 @@ impl ViewConfig {
 
         let route = table.parsed_at("route", Route::read);
         let route = table.require("route", "\"/files/{*path}\"", route);
-        let kind = table.parsed("kind", |text| one_of(text, &KINDS, &["http"]));
+        let kind = table.parsed("kind", |text| one_of(text, &KINDS, &[]));
         let read_kind = table.require("kind", "\"storage\"", kind)?;
         let kind = read_kind(&mut table, route.as_ref(), known);
         let disposition = table.parsed("disposition", |text| one_of(text, &DISPOSITIONS, &[]));
@@ -209,7 +216,7 @@ fn read_storage(
     route: Option<&At<Route>>,
     known: Known<'_>,
 ) -> Option<ViewKind> {
-    let storage = table.parsed("storage", |text| known.storages.name(text));
+    let storage = table.parsed("storage", |text| known.storages.find(text));
     let storage = table.require("storage", "\"media\"", storage);
     let fixed = table.parsed("name", storage_name);
     let name = if table.has("name") {
@@ -219,7 +226,7 @@ fn read_storage(
         StorageFileName::Parameter(only_parameter(table, route?, what)?)
     };
     Some(ViewKind::Storage {
-        storage: storage?,
+        storage: storage??,
         name,
     })
 }
@@ -231,6 +238,11 @@ fn read_object(
 ) -> Option<ViewKind> {
     let object = ObjectConfig::read(table, route, known)?;
     Some(ViewKind::Object(Box::new(object)))
+}
+
+fn read_http(table: &mut Table<'_>, route: Option<&At<Route>>, _: Known<'_>) -> Option<ViewKind> {
+    let http = HttpViewConfig::read(table, route)?;
+    Some(ViewKind::Http(Box::new(http)))
 }
 
 fn read_virtual(table: &mut Table<'_>, _: Option<&At<Route>>, _: Known<'_>) -> Option<ViewKind> {

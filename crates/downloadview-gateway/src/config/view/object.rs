@@ -8,6 +8,7 @@ use super::route::Route;
 use crate::config::reader::Problem;
 use crate::config::reader::scalar::Fault;
 use crate::config::reader::{At, Table};
+use crate::config::storage::SharedStorage;
 
 /// Which row a request means, and what its columns say of the file. Whether table and columns exist is not known yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,8 +19,8 @@ pub struct ObjectConfig {
     pub table: TableName,
     /// The column that holds the value of the route's only parameter, which has the same name.
     pub lookup: Identifier,
-    /// The name of the storage that keeps the files.
-    pub storage: String,
+    /// The storage that keeps the files.
+    pub storage: SharedStorage,
     /// `file_field`: the column with the file's name in the storage.
     pub file: Identifier,
     /// `basename_field`: the column with the name that clients save the file under. Default: none.
@@ -69,7 +70,7 @@ impl ObjectConfig {
         let database = table.parsed("database", |text| known.databases.name(text));
         let name = table.parsed_at("table", table_name);
         let lookup = column(table, "lookup");
-        let storage = table.parsed("storage", |text| known.storages.name(text));
+        let storage = table.parsed("storage", |text| known.storages.find(text));
         let file = column(table, "file_field");
         let basename = column(table, "basename_field");
         let content_type = column(table, "content_type_field");
@@ -95,7 +96,7 @@ impl ObjectConfig {
                 span,
             },
             lookup: lookup?,
-            storage: storage?,
+            storage: storage??,
             file: file?,
             basename,
             content_type,

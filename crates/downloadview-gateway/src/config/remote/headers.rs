@@ -1,0 +1,108 @@
+//! What goes along with each request to another server: `headers` and `headers_env` of a storage, `request_headers` and
+//! `request_headers_env` of a view, whose `headers` are those of its answers.
+
+use http::{HeaderName, HeaderValue};
+
+use crate::config::reader::Table;
+use crate::config::reader::scalar::{Fault, header_value, of_variable};
+
+/// A header that goes along with each request to a server. Its value is a secret, which `Debug` does not show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OriginHeader {
+    /// Its name.
+    pub name: HeaderName,
+    /// Its value, marked as sensitive.
+    pub value: HeaderValue,
+}
+
+/// Headers of which each request has its own.
+const OF_THE_REQUEST: [&str; 11] = [
+    "accept-encoding",
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "keep-alive",
+    "range",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// No report may show a header's value, nor one whose table is misspelt: every table is hidden but those `shown`. Call it
+/// before anything can be wrong.
+pub(in crate::config) fn hide(table: &Table<'_>, shown: &[&str]) {
+    let secret = table.values().filter(|(key, _)| !shown.contains(key));
+    for (_, value) in secret.filter(|(_, value)| value.is_table()) {
+        value.hide();
+        let inside = value.table("").into_iter();
+        inside.for_each(|table| table.values().for_each(|(_, value)| value.hide()));
+    }
+}
+
+/// Reads the tables `written` and `of_variables`.
+pub(in crate::config) fn read_all(
+    table: &mut Table<'_>,
+    written: &'static str,
+    of_variables: &'static str,
+) -> Vec<OriginHeader> {
+    let mut read = Vec::new();
+    read_table(table, written, secret, &mut read);
+    let of_variable = |name: &str| of_variable(name, secret);
+    read_table(table, of_variables, of_variable, &mut read);
+    read
+}
+
+fn read_table(
+    table: &mut Table<'_>,
+    key: &'static str,
+    parse: impl Fn(&str) -> Result<HeaderValue, Fault>,
+    read: &mut Vec<OriginHeader>,
+) {
+    let headers = table.get(key);
+    let headers = headers.and_then(|value| value.table(format!("`{key}`")));
+    for (spelling, value) in headers.iter().flat_map(Table::values) {
+        let Some(name) = value.understood(header_name(spelling)) else {
+            continue;
+        };
+        if read.iter().any(|known| known.name == name) {
+            value.refuse(Fault::new(
+                "this header is there twice",
+                "keep one of the two",
+            ));
+            continue;
+        }
+        let value = value.parsed(&parse);
+        read.extend(value.map(|value| OriginHeader { name, value }));
+    }
+}
+
+/// The message never holds the text.
+fn secret(text: &str) -> Result<HeaderValue, Fault> {
+    let mut value = header_value(text).map_err(|_| {
+        Fault::new(
+            "this is not a header value",
+            "use one or more visible ASCII characters, without spaces at the ends",
+        )
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn header_name(text: &str) -> Result<HeaderName, Fault> {
+    let name = HeaderName::try_from(text).map_err(|_| {
+        Fault::new(
+            format!("{text:?} is not a header name"),
+            "use letters, digits and `-`: Authorization = \"…\"",
+        )
+    })?;
+    let own = OF_THE_REQUEST.contains(&name.as_str()) || name.as_str().starts_with("if-");
+    match own {
+        true => Err(Fault::new(
+            format!("each request has its own {text}"),
+            "take it out",
+        )),
+        false => Ok(name),
+    }
+}

@@ -1,0 +1,12 @@
+//! Other servers: which one a URL means, how it is asked, and what goes along with each request to it.
+
+mod credential;
+mod headers;
+mod origin;
+mod settings;
+
+pub use self::credential::Credential;
+pub use self::headers::OriginHeader;
+pub(super) use self::headers::{hide as hide_headers, read_all as read_headers};
+pub use self::origin::{RemoteOrigin, RemoteUrl, Scheme};
+pub use self::settings::{Forbidden, OriginSettings};

@@ -1,0 +1,285 @@
+//! `kind = "s3"`: a bucket of an object store.
+
+use std::env;
+use std::time::Duration;
+
+use crate::config::reader::scalar::{Fault, duration};
+use crate::config::reader::{At, Problem, Table};
+use crate::config::remote::{Credential, OriginSettings, RemoteOrigin, RemoteUrl, Scheme};
+
+/// A bucket of Amazon S3, or of a store that speaks as it does. What the file does not say comes from the variables that
+/// Amazon's own programs know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct S3Config {
+    /// The bucket's name.
+    pub bucket: String,
+    /// `endpoint`, else `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL`. Default: Amazon's of the region.
+    pub endpoint: Option<RemoteOrigin>,
+    /// `region`, else `AWS_REGION` or `AWS_DEFAULT_REGION`. Default: `us-east-1`, which most other stores take.
+    pub region: String,
+    /// `virtual_hosted`: whether the bucket's name stands before the host, and not in the path. Default: false.
+    pub virtual_hosted: bool,
+    /// Who signs.
+    pub credentials: S3Credentials,
+    /// `allow_http`: whether the endpoint may be spoken to in the clear. Default: false.
+    pub allow_http: bool,
+    /// `prefix`: what stands before each file's name in the key, without slashes at its ends. Default: nothing.
+    pub prefix: String,
+    /// `link_lifetime`: how long a signed URL can be used to begin a download: whole seconds, at most 7 days. Default: 60 s.
+    pub link_lifetime: Duration,
+    /// How the store is asked.
+    pub settings: OriginSettings,
+}
+
+/// Who signs the requests to a bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum S3Credentials {
+    /// The keys that the file names: `access_key_id`, `secret_access_key` or `secret_access_key_env`, and perhaps
+    /// `session_token` or `session_token_env`.
+    Keys {
+        /// The public half.
+        id: Credential,
+        /// The secret half.
+        secret: Credential,
+        /// What goes with both for a while.
+        session_token: Option<Credential>,
+    },
+    /// None of them: the variables `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, or else what the
+    /// machine has.
+    Environment,
+    /// `anonymous = true`: nobody; the bucket is public.
+    Anonymous,
+}
+
+const LINK_LIFETIME: Duration = Duration::from_secs(60);
+const LONGEST_LINK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+const REGION: &str = "us-east-1";
+
+impl S3Config {
+    /// The URL below which the objects lie.
+    #[must_use]
+    pub fn url(&self) -> RemoteUrl {
+        let amazon = || RemoteOrigin {
+            scheme: Scheme::Https,
+            host: format!("s3.{}.amazonaws.com", self.region),
+            port: 443,
+        };
+        let mut origin = self.endpoint.clone().unwrap_or_else(amazon);
+        let mut path = "/".to_owned();
+        match self.virtual_hosted {
+            true => origin.host = format!("{}.{}", self.bucket, origin.host),
+            false => path = format!("/{}/", self.bucket),
+        }
+        if !self.prefix.is_empty() {
+            path = format!("{path}{}/", self.prefix);
+        }
+        RemoteUrl { origin, path }
+    }
+
+    pub(super) fn read(table: &mut Table<'_>) -> Option<Self> {
+        hide_secrets(table);
+        let bucket = table.parsed("bucket", bucket);
+        let bucket = table.require("bucket", "\"archive\"", bucket);
+        let endpoint = read_endpoint(table);
+        let region = table.parsed("region", region);
+        let virtual_hosted = table.boolean("virtual_hosted").unwrap_or_default();
+        let credentials = S3Credentials::read(table);
+        let allow_http = table.boolean("allow_http").unwrap_or_default();
+        let prefix = table.parsed("prefix", prefix);
+        let link_lifetime = table.parsed("link_lifetime", link_lifetime);
+        let at = endpoint.as_ref().map(|at| (&at.value, &at.span));
+        let settings = OriginSettings::read(table, at);
+        check_scheme(table, endpoint.as_ref(), allow_http);
+        let of_environment = || variable(["AWS_REGION", "AWS_DEFAULT_REGION"]);
+        let region = region.or_else(of_environment);
+        Some(Self {
+            bucket: bucket?,
+            endpoint: endpoint.map(|at| at.value),
+            region: region.unwrap_or_else(|| REGION.to_owned()),
+            virtual_hosted,
+            credentials: credentials?,
+            allow_http,
+            prefix: prefix.unwrap_or_default(),
+            link_lifetime: link_lifetime.unwrap_or(LINK_LIFETIME),
+            settings,
+        })
+    }
+}
+
+impl S3Credentials {
+    fn read(table: &mut Table<'_>) -> Option<Self> {
+        let anonymous = table.boolean("anonymous").unwrap_or_default();
+        let id = table.parsed("access_key_id", Credential::read);
+        let secret = one_of_two(table, "secret_access_key", "secret_access_key_env");
+        let token = one_of_two(table, "session_token", "session_token_env");
+        let has_secret = table.has("secret_access_key") || table.has("secret_access_key_env");
+        let has_token = table.has("session_token") || table.has("session_token_env");
+        let has_id = table.has("access_key_id");
+        if anonymous && (has_id || has_secret || has_token) {
+            table.report(
+                "this bucket has keys, and is `anonymous`",
+                "take one of the two out",
+            );
+            return None;
+        }
+        match (has_id, has_secret) {
+            (true, true) => Some(Self::Keys {
+                id: id?,
+                secret: secret?,
+                session_token: token,
+            }),
+            (false, false) if has_token => {
+                table.report(
+                    "this bucket has a session token, and no key that it belongs to",
+                    "add `access_key_id` and `secret_access_key_env`",
+                );
+                None
+            }
+            (false, false) if anonymous => Some(Self::Anonymous),
+            (false, false) => Some(Self::Environment),
+            (true, false) => {
+                let example = "\"…\", or secret_access_key_env = \"ARCHIVE_SECRET\"";
+                table.require("secret_access_key", example, None)
+            }
+            (false, true) => table.require("access_key_id", "\"AKIA…\"", None),
+        }
+    }
+}
+
+/// A secret that the file holds, or that a variable does.
+fn one_of_two(
+    table: &mut Table<'_>,
+    key: &'static str,
+    env_key: &'static str,
+) -> Option<Credential> {
+    let written = table.parsed(key, Credential::read);
+    let of_variable = table.parsed(env_key, Credential::of_variable);
+    if table.has(key) && table.has(env_key) {
+        table.report(
+            format!("this bucket has both `{key}` and `{env_key}`"),
+            "keep one of the two",
+        );
+        return None;
+    }
+    written.or(of_variable)
+}
+
+/// The file's endpoint, or the one of the environment, which has the place of the table.
+fn read_endpoint(table: &mut Table<'_>) -> Option<At<RemoteOrigin>> {
+    let stated = table.parsed_at("endpoint", RemoteOrigin::read);
+    if table.has("endpoint") {
+        return stated;
+    }
+    let names = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
+    let name = names.into_iter().find(|name| variable([name]).is_some())?;
+    let text = variable([name])?;
+    match RemoteOrigin::read(&text) {
+        Ok(value) => Some(At {
+            span: table.span.clone(),
+            value,
+        }),
+        Err(fault) => {
+            let message = format!("in the environment variable `{name}`: {}", fault.message);
+            table.report(message, fault.help);
+            None
+        }
+    }
+}
+
+fn check_scheme(table: &Table<'_>, endpoint: Option<&At<RemoteOrigin>>, allow_http: bool) {
+    let Some(At { span, value }) = endpoint else {
+        return;
+    };
+    if value.scheme == Scheme::Http && !allow_http {
+        let message =
+            "the endpoint speaks in the clear: who listens can read every file and use each link";
+        let problem = Problem::new(span.clone(), message);
+        let help = "write \"https://…\", or allow_http = true beside it";
+        table.source.report(problem.with_help(help));
+    }
+}
+
+/// The first of these variables that is set, and not to nothing.
+fn variable<const N: usize>(names: [&str; N]) -> Option<String> {
+    let mut values = names.into_iter().filter_map(|name| env::var(name).ok());
+    values.find(|value| !value.is_empty())
+}
+
+/// No report may show a secret, nor one whose key is misspelt.
+fn hide_secrets(table: &Table<'_>) {
+    const HARMLESS: [&str; 20] = [
+        "allow_http",
+        "allow_private",
+        "anonymous",
+        "bucket",
+        "concurrency",
+        "connect_timeout",
+        "first_byte_timeout",
+        "forbidden",
+        "idle_timeout",
+        "kind",
+        "link_lifetime",
+        "max_size",
+        "prefix",
+        "redirects",
+        "region",
+        "secret_access_key_env",
+        "session_token_env",
+        "virtual_hosted",
+        "access_key_id",
+        "endpoint",
+    ];
+    for (key, value) in table.values() {
+        if !HARMLESS.contains(&key) {
+            value.hide();
+        }
+    }
+}
+
+/// What stands in a path or before a host as it is. Older buckets have capitals and underscores.
+fn bucket(text: &str) -> Result<String, Fault> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    let ends = text.starts_with('.') || text.ends_with('.');
+    match (3..=255).contains(&text.len()) && text.bytes().all(plain) && !ends {
+        true => Ok(text.to_owned()),
+        false => Err(Fault::new(
+            format!("{text:?} is not a bucket's name"),
+            "write 3 or more letters, digits, hyphens and dots: \"archive\"",
+        )),
+    }
+}
+
+fn region(text: &str) -> Result<String, Fault> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    match !text.is_empty() && text.bytes().all(plain) {
+        true => Ok(text.to_owned()),
+        false => Err(Fault::new(
+            format!("{text:?} is not a region"),
+            "write its name: \"eu-central-1\"",
+        )),
+    }
+}
+
+fn prefix(text: &str) -> Result<String, Fault> {
+    let proper = |segment: &str| !matches!(segment, "" | "." | "..");
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    match text.split('/').all(proper) && text.bytes().all(plain) {
+        true => Ok(text.to_owned()),
+        false => Err(Fault::new(
+            format!("{text:?} is not a prefix of keys"),
+            "write segments of letters, digits, `-`, `.`, `_` and `~`, without slashes at the ends: \"media/2026\"",
+        )),
+    }
+}
+
+fn link_lifetime(text: &str) -> Result<Duration, Fault> {
+    let lifetime = duration(text)?;
+    let whole = lifetime.subsec_nanos() == 0;
+    match whole && !lifetime.is_zero() && lifetime <= LONGEST_LINK {
+        true => Ok(lifetime),
+        false => Err(Fault::new(
+            "a link lives for whole seconds, and at most for 7 days",
+            "write \"60s\"",
+        )),
+    }
+}
