@@ -222,10 +222,16 @@ fn nothing(_: &Facts<'_>, _: Kind, _: &HeaderMap) -> Option<HeaderValue> {
 /// The type of the content's bytes, in an answer whose head says this so far.
 pub(crate) fn type_of_content(headers: &HeaderMap, facts: &Facts<'_>) -> Option<HeaderValue> {
     let so_far = headers.get(header::CONTENT_TYPE);
-    match facts.download.states(&header::CONTENT_TYPE) {
-        true => so_far.cloned(),
-        false => facts.metadata.content_type().or(so_far).cloned(),
+    if facts.download.states(&header::CONTENT_TYPE) {
+        return so_far.cloned();
     }
+    let nobody_knows = facts.download.is_of_unknown_type() && so_far == Some(&UNKNOWN);
+    let hearsay = facts.metadata.hearsay_type.as_ref();
+    let found = facts.metadata.content_type();
+    found
+        .or(hearsay.filter(|_| nobody_knows))
+        .or(so_far)
+        .cloned()
 }
 
 fn content_type(facts: &Facts<'_>, _: Kind, headers: &HeaderMap) -> Option<HeaderValue> {
@@ -311,8 +317,19 @@ fn runs_in_browsers(headers: &HeaderMap) -> bool {
     !saved && content_type.is_none_or(is_active_content)
 }
 
+/// What is said of a file whose type nobody knows.
+const UNKNOWN: HeaderValue = HeaderValue::from_static("application/octet-stream");
+
+/// Whether the type of a file follows from what is known without looking at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TypeIs {
+    Known,
+    /// Neither the options nor a name nor the file say anything of it.
+    Unknown,
+}
+
 /// The headers that do not depend on the state of the file.
-pub(super) fn initial(file: &dyn File, options: &DownloadOptions) -> HeaderMap {
+pub(super) fn initial(file: &dyn File, options: &DownloadOptions) -> (HeaderMap, TypeIs) {
     let name = options.basename.as_deref().unwrap_or(file.name());
     let disposition = options.disposition.unwrap_or_default();
     let mut headers = HeaderMap::with_capacity(14);
@@ -328,9 +345,13 @@ pub(super) fn initial(file: &dyn File, options: &DownloadOptions) -> HeaderMap {
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
     );
+    let mut type_is = TypeIs::Known;
     if !options.mentions(&header::CONTENT_TYPE) {
         let by_name = type_of(file, name, options.media_types.as_deref());
-        headers.insert(header::CONTENT_TYPE, by_name);
+        if by_name.is_none() {
+            type_is = TypeIs::Unknown;
+        }
+        headers.insert(header::CONTENT_TYPE, by_name.unwrap_or(UNKNOWN));
     }
     options.apply(&mut headers);
     if let Some(name) = hand_off::strip(&mut headers) {
@@ -343,21 +364,20 @@ pub(super) fn initial(file: &dyn File, options: &DownloadOptions) -> HeaderMap {
         let sandbox = HeaderValue::from_static(SANDBOX);
         headers.insert(header::CONTENT_SECURITY_POLICY, sandbox);
     }
-    headers
+    (headers, type_is)
 }
 
 /// The type that a file states, else that of the client's name, else that of the file's own names.
-fn type_of(file: &dyn File, name: &str, table: Option<&MediaTypes>) -> HeaderValue {
+fn type_of(file: &dyn File, name: &str, table: Option<&MediaTypes>) -> Option<HeaderValue> {
     let by_name = |name: &str| match table {
         Some(table) => table.guess(name),
         None => guess(name),
     };
     let hint = file.type_hint();
-    let found = match hint {
+    match hint {
         TypeHint::Stated(stated) => Some(stated.clone()),
         TypeHint::ByName(stored) => by_name(name)
             .or_else(|| by_name(file.name()))
             .or_else(|| by_name(stored)),
-    };
-    found.unwrap_or(HeaderValue::from_static("application/octet-stream"))
+    }
 }

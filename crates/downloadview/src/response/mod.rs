@@ -14,6 +14,7 @@ pub use self::body::DownloadBody;
 pub(crate) use self::body::carries;
 pub use self::error::Refusal;
 pub(crate) use self::error::refusal;
+use self::head::TypeIs;
 pub use self::options::DownloadOptions;
 pub(crate) use self::options::option_setters;
 use crate::error::Result;
@@ -77,9 +78,11 @@ impl DownloadResponse {
     pub(crate) fn into_parts(self) -> Result<(response::Parts, Download)> {
         self.options.check()?;
         let (mut head, ()) = Response::new(()).into_parts();
-        head.headers = head::initial(&*self.file, &self.options);
+        let (headers, type_is) = head::initial(&*self.file, &self.options);
+        head.headers = headers;
         let download = Download(Arc::new(Riding {
             optimize: self.options.optimizes(),
+            type_is,
             stated: Stated::by(&self.options, &head),
             file: Restated::around(self.file, self.options.etag, self.options.modified),
         }));
@@ -129,6 +132,7 @@ pub struct Download(Arc<Riding>);
 struct Riding {
     file: Arc<dyn File>,
     optimize: bool,
+    type_is: TypeIs,
     stated: Stated,
 }
 
@@ -183,6 +187,11 @@ impl Download {
     /// Whether the options said something of this header.
     fn states(&self, name: &HeaderName) -> bool {
         self.0.stated.names.contains(name)
+    }
+
+    /// Whether nobody here knows the type.
+    fn is_of_unknown_type(&self) -> bool {
+        self.0.type_is == TypeIs::Unknown
     }
 
     /// The coding that the options state.

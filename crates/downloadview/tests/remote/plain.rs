@@ -1,12 +1,15 @@
 //! What goes over the wire when nothing is wrong.
 
+use downloadview::DownloadView as _;
 use downloadview::fetch::RequestTarget;
 use downloadview::file::HttpFile;
 use downloadview::storage::{HttpStorage, StorageName};
 use downloadview::testing::conformance;
-use http::Method;
+use downloadview::view::HttpView;
+use http::{Method, Request};
+use tower::ServiceExt as _;
 
-use super::origin::{Step, answer, ask, get, ordinary, server, whole};
+use super::origin::{Step, answer, ask, get, ordinary, saying, server, whole};
 
 fn pattern(length: usize) -> Vec<u8> {
     (0..length).map(|i| (i * 31 + i / 256) as u8).collect()
@@ -200,4 +203,38 @@ async fn what_the_origin_says_besides_stays_there() {
         Some("attachment; filename=\"file.bin\"")
     );
     assert_eq!(got.header("cache-control"), Some("private, no-cache"));
+}
+
+/// What the origin says of the type counts where nobody here knows one.
+#[tokio::test]
+async fn a_type_by_hearsay_counts_only_where_nobody_knows() {
+    let origin = saying(whole(b"<script>", &["Content-Type: text/html"])).await;
+    for (target, expected) in [
+        ("/a", "text/html"),
+        ("/a.unknown", "text/html"),
+        ("/a.txt", "text/plain; charset=utf-8"),
+        ("/a.bin", "application/octet-stream"),
+    ] {
+        let target = RequestTarget::parse(target).unwrap();
+        let view = HttpView::new(origin.origin(), target).inline();
+        let request = Request::get("/").body(()).unwrap();
+        let response = view.into_service().oneshot(request).await.unwrap();
+        assert_eq!(response.headers()["content-type"], expected);
+        let sandboxed = response.headers().contains_key("content-security-policy");
+        assert_eq!(sandboxed, expected == "text/html");
+    }
+    let target = RequestTarget::parse("/a").unwrap();
+    let view = HttpView::new(origin.origin(), target).content_type("application/pdf");
+    let request = Request::get("/").body(()).unwrap();
+    let response = view.into_service().oneshot(request).await.unwrap();
+    assert_eq!(response.headers()["content-type"], "application/pdf");
+    let origin = saying(whole(b"x", &["Content-Type: no type"])).await;
+    let target = RequestTarget::parse("/a").unwrap();
+    let view = HttpView::new(origin.origin(), target);
+    let request = Request::get("/").body(()).unwrap();
+    let response = view.into_service().oneshot(request).await.unwrap();
+    assert_eq!(
+        response.headers()["content-type"],
+        "application/octet-stream"
+    );
 }
