@@ -190,3 +190,108 @@ pub(super) fn is_same_state(one: &Metadata, other: &Metadata) -> bool {
     }
     one.etag().is_some_and(|tag| tag.is_strong()) || one.modified() == other.modified()
 }
+
+#[cfg(test)]
+mod tests {
+    use http::Response;
+
+    use super::*;
+    use crate::content::Want;
+
+    fn checked(flavour: Flavour, headers: &[(&str, &str)]) -> Checked<Answer> {
+        let mut response = Response::builder().status(200);
+        for (name, value) in headers {
+            response = response.header(*name, *value);
+        }
+        let (head, ()) = response.body(()).unwrap().into_parts();
+        check(&head, &Ask::of(Want::whole(), flavour), flavour, u64::MAX)
+    }
+
+    fn state(flavour: Flavour, headers: &[(&str, &str)]) -> Metadata {
+        match checked(flavour, headers) {
+            Ok(Answer::Whole(metadata)) => metadata,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_object_is_stored_in_a_coding_and_a_server_of_http_adds_one() {
+        let gzip = [("content-encoding", "gzip")];
+        let metadata = state(Flavour::Store, &gzip);
+        assert_eq!(metadata.content_encoding().unwrap(), "gzip");
+        let refused = UpstreamFault::Answer("a content coding that nobody asked for");
+        assert_eq!(checked(Flavour::Http, &gzip).unwrap_err(), refused);
+        assert!(checked(Flavour::Store, &[("content-encoding", "a b")]).is_err());
+    }
+
+    #[test]
+    fn a_store_has_parts_of_everything() {
+        assert!(state(Flavour::Store, &[]).supports_ranges());
+        assert!(!state(Flavour::Http, &[]).supports_ranges());
+        assert!(state(Flavour::Http, &[("accept-ranges", "Bytes")]).supports_ranges());
+        assert!(!state(Flavour::Http, &[("accept-ranges", "none")]).supports_ranges());
+    }
+
+    #[test]
+    fn a_content_range_is_exact_or_none() {
+        let range = |start, end| ByteRange::new(start, end).unwrap();
+        for (text, expected) in [
+            ("bytes 0-9/100", Some((range(0, 10), 100))),
+            ("Bytes 99-99/100", Some((range(99, 100), 100))),
+            ("bytes 0-9/*", None),
+            ("bytes */100", None),
+            ("bytes 0-100/100", None),
+            ("bytes 9-0/100", None),
+            ("bytes +0-9/100", None),
+            ("bytes 0 - 9/100", None),
+            ("bytes=0-9/100", None),
+            ("bytes 0-9", None),
+            ("lines 0-9/100", None),
+            ("bytes 0-18446744073709551615/18446744073709551615", None),
+            ("bytes 0-9223372036854775807/9223372036854775807", None),
+        ] {
+            assert_eq!(content_range(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn two_answers_are_of_one_state_by_a_strong_tag_or_by_all_that_is_stated() {
+        let of = |headers: &[(&str, &str)]| state(Flavour::Http, headers);
+        let (old, new) = (
+            "Tue, 29 Oct 2019 00:00:00 GMT",
+            "Wed, 30 Oct 2019 00:00:00 GMT",
+        );
+        for (one, other, same) in [
+            (
+                &[("etag", "\"a\"")][..],
+                &[("etag", "\"a\""), ("last-modified", new)][..],
+                true,
+            ),
+            (&[("etag", "\"a\"")], &[("etag", "\"b\"")], false),
+            (&[("etag", "\"a\"")], &[], false),
+            (
+                &[("etag", "\"a\""), ("content-length", "1")],
+                &[("etag", "\"a\""), ("content-length", "2")],
+                false,
+            ),
+            (
+                &[("etag", "W/\"a\""), ("last-modified", old)],
+                &[("etag", "W/\"a\""), ("last-modified", old)],
+                true,
+            ),
+            (
+                &[("etag", "W/\"a\""), ("last-modified", old)],
+                &[("etag", "W/\"a\""), ("last-modified", new)],
+                false,
+            ),
+            (&[("last-modified", old)], &[("last-modified", old)], true),
+            (&[("last-modified", old)], &[("last-modified", new)], false),
+        ] {
+            assert_eq!(
+                is_same_state(&of(one), &of(other)),
+                same,
+                "{one:?} {other:?}"
+            );
+        }
+    }
+}

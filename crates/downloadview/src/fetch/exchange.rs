@@ -225,3 +225,43 @@ fn next_url(url: &str, headers: &HeaderMap) -> Result<String, UpstreamFault> {
         false => Err(NOWHERE),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redirect_never_leads_away_from_https() {
+        let to = |from: &str, location: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::LOCATION, http::HeaderValue::from_static(location));
+            next_url(from, &headers)
+        };
+        let from = "https://a.example/b/c?d=e";
+        let ok = |url: &str| Ok(url.to_owned());
+        assert_eq!(to(from, "f"), ok("https://a.example/b/f"));
+        assert_eq!(to(from, "//b.example/f#g"), ok("https://b.example/f"));
+        assert_eq!(
+            to("http://a.example/", "https://b.example"),
+            ok("https://b.example/")
+        );
+        let away = Err(UpstreamFault::Answer("a redirect away from https"));
+        assert_eq!(to(from, "http://a.example/f"), away);
+        assert!(to(from, "https://u:p@a.example/").is_err());
+        assert!(to(from, "ftp://a.example/").is_err());
+    }
+
+    /// Credentials are for one server, and not for one whose name or port begins with it.
+    #[test]
+    fn headers_go_only_to_the_very_origin() {
+        assert!(is_below("http://a.example/b", "http://a.example"));
+        for url in [
+            "http://a.example.evil/b",
+            "http://a.example:81/",
+            "https://a.example/",
+            "http://b.example/",
+        ] {
+            assert!(!is_below(url, "http://a.example"), "{url}");
+        }
+    }
+}

@@ -105,3 +105,133 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     );
     a & 0xe000 == 0x2000 && !special
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allows(guard: &Guard, addresses: &[&str]) -> Vec<bool> {
+        let addresses = addresses.iter().map(|text| text.parse().unwrap());
+        addresses.map(|address| guard.allows(address)).collect()
+    }
+
+    fn refused(addresses: &[&str]) {
+        let allowed = allows(&Guard::default(), addresses);
+        assert!(!allowed.contains(&true), "{addresses:?}: {allowed:?}");
+    }
+
+    #[test]
+    fn loopback_is_refused() {
+        refused(&["127.0.0.1", "127.255.255.255", "::1"]);
+    }
+
+    #[test]
+    fn this_network_0_0_0_0_8_is_refused() {
+        refused(&["0.0.0.0", "0.1.2.3", "::"]);
+    }
+
+    #[test]
+    fn private_networks_and_ula_are_refused() {
+        refused(&[
+            "10.0.0.1",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.168.0.1",
+            "fc00::1",
+            "fdff::1",
+        ]);
+    }
+
+    #[test]
+    fn cgnat_is_refused() {
+        refused(&["100.64.0.1", "100.127.255.255"]);
+    }
+
+    #[test]
+    fn link_local_is_refused() {
+        refused(&[
+            "169.254.0.1",
+            "169.254.169.254",
+            "fe80::1",
+            "febf::1",
+            "fec0::1",
+        ]);
+    }
+
+    #[test]
+    fn ipv6_that_means_ipv4_is_that_address() {
+        refused(&[
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::127.0.0.1",
+            "64:ff9b::a9fe:a9fe",
+        ]);
+        refused(&[
+            "::127.0.0.1",
+            "2002:7f00:1::",
+            "2001:0:7f00:1::",
+            "64:ff9b:1::808:808",
+        ]);
+        let public = ["::ffff:8.8.8.8", "64:ff9b::8.8.8.8"];
+        assert_eq!(allows(&Guard::default(), &public), [true, true]);
+    }
+
+    #[test]
+    fn what_takes_no_connection_is_refused() {
+        let none = ["224.0.0.1", "239.255.255.255", "255.255.255.255", "ff02::1"];
+        refused(&none);
+        assert_eq!(allows(&Guard::default().with_private(), &none), [false; 4]);
+        refused(&[
+            "240.0.0.1",
+            "192.0.2.1",
+            "198.51.100.1",
+            "203.0.113.1",
+            "198.18.0.1",
+        ]);
+        refused(&["2001:db8::1", "100::1", "3fff::1", "5f00::1", "4000::1"]);
+    }
+
+    #[test]
+    fn what_is_public_is_allowed() {
+        let public = [
+            "8.8.8.8",
+            "100.63.0.1",
+            "100.128.0.1",
+            "172.32.0.1",
+            "169.255.0.1",
+            "192.0.1.1",
+        ];
+        assert_eq!(allows(&Guard::default(), &public), [true; 6]);
+        let public = ["2606:4700::1111", "2a00::1", "2001:4860::8888", "2003::1"];
+        assert_eq!(allows(&Guard::default(), &public), [true; 4]);
+    }
+
+    #[test]
+    fn metadata_is_allowed_only_by_its_address() {
+        let metadata = ["169.254.169.254", "169.254.170.2", "fd00:ec2::254"];
+        assert_eq!(
+            allows(&Guard::default().with_private(), &metadata),
+            [false; 3]
+        );
+        let mapped = "::ffff:169.254.169.254".parse();
+        let guard = Guard::default().with_addresses(mapped);
+        assert_eq!(allows(&guard, &metadata), [true, false, false]);
+    }
+
+    #[test]
+    fn private_allows_this_machine_and_networks_around_it() {
+        let private = [
+            "127.0.0.1",
+            "::1",
+            "10.0.0.1",
+            "fd00::1",
+            "169.254.1.1",
+            "100.64.0.1",
+            "0.0.0.0",
+        ];
+        assert_eq!(
+            allows(&Guard::default().with_private(), &private),
+            [true; 7]
+        );
+    }
+}

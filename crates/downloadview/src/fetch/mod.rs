@@ -8,6 +8,7 @@
 
 mod answer;
 mod body;
+mod builder;
 mod client;
 mod connect;
 mod exchange;
@@ -22,8 +23,9 @@ use std::sync::Arc;
 
 use http::Method;
 
+pub use self::builder::OriginBuilder;
 pub use self::client::{Client, ClientBuilder};
-pub use self::origin::{Origin, OriginBuilder};
+pub use self::origin::Origin;
 pub use self::target::RequestTarget;
 use crate::content::BoxFuture;
 use crate::error::Result;

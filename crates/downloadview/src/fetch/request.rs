@@ -181,3 +181,134 @@ fn judge(want: Want<'_>) -> Option<ConditionalRequest> {
     }
     Some(ConditionalRequest::of(&Method::GET, &headers))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+    use crate::content::ETag;
+
+    const DATE: &str = "Tue, 29 Oct 2019 00:00:00 GMT";
+
+    /// What a GET with these headers sends on, but for `Accept-Encoding`.
+    fn sent(flavour: Flavour, headers: &[(HeaderName, &str)]) -> Vec<String> {
+        shown(&ask(flavour, headers))
+    }
+
+    fn ask(flavour: Flavour, headers: &[(HeaderName, &str)]) -> Ask {
+        let headers = headers.iter().map(|(name, value)| {
+            let value = HeaderValue::from_str(value).unwrap();
+            (name.clone(), value)
+        });
+        Ask::of(Want::get(&headers.collect()), flavour)
+    }
+
+    fn shown(ask: &Ask) -> Vec<String> {
+        let mut headers = HeaderMap::new();
+        ask.write(&mut headers);
+        assert_eq!(headers.remove(header::ACCEPT_ENCODING).unwrap(), "identity");
+        let lines = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()));
+        let mut lines: Vec<_> = lines.collect();
+        lines.sort();
+        lines
+    }
+
+    const RANGE: (HeaderName, &str) = (header::RANGE, "bytes=2-4");
+
+    #[test]
+    fn a_store_gets_a_condition_in_the_place_of_if_range() {
+        let with = |value| sent(Flavour::Store, &[RANGE, (header::IF_RANGE, value)]);
+        assert_eq!(with("\"v1\""), ["if-match: \"v1\"", "range: bytes=2-4"]);
+        assert_eq!(
+            with(DATE),
+            [&format!("if-unmodified-since: {DATE}"), "range: bytes=2-4"]
+        );
+        // What never holds is the whole at once.
+        assert_eq!(with("W/\"v1\""), [""; 0]);
+        // Without a range it means nothing.
+        assert_eq!(
+            sent(Flavour::Store, &[(header::IF_RANGE, "\"v1\"")]),
+            [""; 0]
+        );
+        let ask = ask(Flavour::Store, &[RANGE, (header::IF_RANGE, "\"v1\"")]);
+        assert!(ask.fails_by_if_range());
+        assert_eq!(shown(&ask.for_the_whole()), [""; 0]);
+    }
+
+    #[test]
+    fn a_condition_of_the_clients_own_is_not_replaced() {
+        let headers = [
+            RANGE,
+            (header::IF_RANGE, "\"v1\""),
+            (header::IF_MATCH, "\"v2\""),
+        ];
+        let ask = ask(Flavour::Store, &headers);
+        assert_eq!(shown(&ask), ["if-match: \"v2\"", "range: bytes=2-4"]);
+        assert!(!ask.fails_by_if_range());
+        assert_eq!(shown(&ask.for_the_whole()), ["if-match: \"v2\""]);
+    }
+
+    #[test]
+    fn a_server_of_http_gets_if_range_as_it_is() {
+        let headers = [RANGE, (header::IF_RANGE, "\"v1\"")];
+        assert_eq!(
+            sent(Flavour::Http, &headers),
+            ["if-range: \"v1\"", "range: bytes=2-4"]
+        );
+    }
+
+    #[test]
+    fn one_range_goes_along_and_only_one_that_can_be() {
+        for (range, expected) in [
+            ("bytes=2-4", Some("bytes=2-4")),
+            ("Bytes=02-04", Some("bytes=2-4")),
+            ("bytes=2-4,7-9", Some("bytes=2-4")),
+            ("bytes=-5", Some("bytes=-5")),
+            ("bytes=5-", Some("bytes=5-")),
+            (
+                "bytes=0-18446744073709551615",
+                Some("bytes=0-9223372036854775806"),
+            ),
+            ("bytes=18446744073709551615-", None),
+            ("bytes=-0", None),
+            ("bytes=4-2", None),
+            ("lines=1-2", None),
+            ("bytes=a-b", None),
+            ("bytes=", None),
+        ] {
+            let sent = sent(Flavour::Http, &[(header::RANGE, range)]);
+            let expected: Vec<_> = expected
+                .map(|range| format!("range: {range}"))
+                .into_iter()
+                .collect();
+            assert_eq!(sent, expected, "{range}");
+        }
+        let two = [(header::RANGE, "bytes=0-1")];
+        let headers: HeaderMap = two
+            .iter()
+            .map(|(name, value)| (name.clone(), HeaderValue::from_static(value)))
+            .collect();
+        assert_eq!(
+            shown(&Ask::of(Want::head(&headers), Flavour::Http)),
+            [""; 0]
+        );
+    }
+
+    #[test]
+    fn a_further_part_is_of_the_state_that_is_known_by_a_strong_tag() {
+        let range = ByteRange::new(5, 10);
+        let state = Metadata::new().with_size(10);
+        let tagged = |tag: &str| {
+            let etag = ETag::parse(tag).unwrap();
+            shown(&Ask::part(range, &state.clone().with_etag(etag)))
+        };
+        assert_eq!(tagged("\"v1\""), ["if-match: \"v1\"", "range: bytes=5-9"]);
+        assert_eq!(tagged("W/\"v1\""), ["range: bytes=5-9"]);
+        let mut dated = state.with_modified(UNIX_EPOCH + Duration::from_secs(1_600_000_000));
+        dated.remote = true;
+        assert_eq!(shown(&Ask::part(None, &dated)), [""; 0]);
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Places, Storage, StorageName};
+use super::{Places, Storage, StorageName, check_prefix};
 use crate::content::{BoxFuture, Content, Metadata, Want};
 use crate::error::{BuildError, Result};
 use crate::fetch::{Flavour, Origin, RequestTarget, always};
@@ -29,16 +29,12 @@ impl HttpStorage {
     ///
     /// # Errors
     ///
-    /// If `prefix` is not a path that begins with one slash, or holds a query.
+    /// If `prefix` is not a plain path that begins with one slash.
     pub fn new(origin: Origin, prefix: &str) -> Result<Self, BuildError> {
-        let refused = |what: &str| {
-            let prefix = prefix.escape_debug();
-            BuildError::new(format!("the path `{prefix}` of an HTTP storage: {what}"))
-        };
-        RequestTarget::parse(prefix).map_err(|error| refused(&error.to_string()))?;
-        if prefix.contains('?') {
-            return Err(refused("it holds a query"));
-        }
+        check_prefix("path", prefix)
+            .map_err(|what| BuildError::new(format!("HTTP storage: {what}")))?;
+        RequestTarget::parse(prefix)
+            .map_err(|what| BuildError::new(format!("HTTP storage: the path: {what}")))?;
         Ok(Self {
             origin,
             prefix: format!("{}/", prefix.trim_end_matches('/')),
@@ -83,5 +79,47 @@ impl fmt::Debug for HttpStorage {
             .field("origin", &self.origin)
             .field("prefix", &self.prefix)
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fetch::Client;
+
+    #[test]
+    fn a_prefix_is_a_plain_path() {
+        let origin = Client::new().unwrap().origin("http://files.example");
+        let origin = origin.build().unwrap();
+        for prefix in [
+            "",
+            "media/",
+            "//evil.example/",
+            "/a?b",
+            "/a#b",
+            "/a/../b",
+            "/%2e%2e/",
+            "/a b",
+        ] {
+            assert!(
+                HttpStorage::new(origin.clone(), prefix).is_err(),
+                "{prefix}"
+            );
+        }
+        let name = StorageName::parse("b c").unwrap();
+        for prefix in ["/a", "/a/"] {
+            let storage = HttpStorage::new(origin.clone(), prefix).unwrap();
+            let places = storage.places(&name);
+            assert_eq!(places.url(), Some("http://files.example/a/b%20c"));
+        }
+    }
+
+    /// A proxy could not send the headers that the origin wants.
+    #[test]
+    fn an_origin_with_headers_has_no_place_for_proxies() {
+        let origin = Client::new().unwrap().origin("http://files.example");
+        let origin = origin.header("authorization", "s3cr3t").build().unwrap();
+        let storage = HttpStorage::new(origin, "/a/").unwrap();
+        assert!(storage.places(&StorageName::parse("b").unwrap()).is_empty());
     }
 }

@@ -6,3 +6,4 @@ mod guarded;
 mod origin;
 mod plain;
 mod resume;
+mod tls;
