@@ -51,7 +51,8 @@
 //!
 //! # Optimizations
 //!
-//! [`OptimizeLayer`] hands downloads to the proxy in front by [`Rule`]s. What became of each, and why,
+//! [`OptimizeLayer`] hands downloads to the proxy in front by [`Rule`]s: files of this machine, and those
+//! that another server has, which nginx and Caddy fetch, or the client by a redirect. What became of each, and why,
 //! is an [`Outcome`](optimize::Outcome) in the response's extensions.
 //!
 //! # Testing

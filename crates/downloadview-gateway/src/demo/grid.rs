@@ -201,6 +201,7 @@ fn expect(fetched: &Fetched, status: StatusCode, text: &str) -> anyhow::Result<(
 fn outcome_of(seen: Option<&Seen>) -> &'static str {
     match seen.and_then(|seen| seen.outcome.as_ref()) {
         Some(Outcome::Delegated { .. }) => "delegated",
+        Some(Outcome::Redirected { .. }) => "redirected",
         Some(Outcome::Streamed { .. }) => "streamed",
         Some(Outcome::Refused { .. }) => "refused",
         _ => "failed",
