@@ -62,7 +62,7 @@ const STEPS: &[Step] = &[
 ];
 
 /// Features of the library that must build with no other.
-const FEATURES_ALONE: &[&str] = &["fs", "remote", "testing"];
+const FEATURES_ALONE: &[&str] = &["fs", "remote", "s3", "testing"];
 
 /// The steps, one a line, for the help.
 pub(crate) fn list() -> String {

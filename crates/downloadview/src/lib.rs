@@ -66,6 +66,7 @@
 //! |---|---|---|
 //! | `fs` | yes | local files: `PathFile`, `LocalStorage`, `PathView` |
 //! | `remote` | no | files of other servers, over HTTP: `fetch::Client`, `HttpStorage`, `HttpFile`, `HttpView` |
+//! | `s3` | no | buckets of Amazon S3 and of stores that speak like it: `S3Storage`; with `remote` |
 //! | `testing` | no | the conformance suite |
 //!
 //! # Deliberately absent

@@ -25,6 +25,10 @@ use http::Method;
 
 pub use self::builder::OriginBuilder;
 pub use self::client::{Client, ClientBuilder};
+#[cfg(feature = "s3")]
+pub(crate) use self::connect::Transport;
+#[cfg(feature = "s3")]
+pub(crate) use self::guard::Guard;
 pub use self::origin::Origin;
 pub use self::target::RequestTarget;
 use crate::content::BoxFuture;

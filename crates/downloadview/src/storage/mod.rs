@@ -1,6 +1,8 @@
 //! Places that hold files under names: folders, memory, and whatever implements [`Storage`].
 
 mod base_url;
+#[cfg(feature = "s3")]
+mod cloud;
 #[cfg(feature = "fs")]
 mod confined;
 #[cfg(feature = "remote")]
@@ -17,6 +19,8 @@ use std::sync::Arc;
 
 use self::base_url::BaseUrl;
 pub(crate) use self::base_url::{check_prefix, check_url_prefix};
+#[cfg(feature = "s3")]
+pub use self::cloud::{S3Builder, S3Storage};
 #[cfg(feature = "fs")]
 pub use self::confined::Symlinks;
 #[cfg(feature = "remote")]
