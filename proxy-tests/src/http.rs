@@ -18,6 +18,7 @@ pub struct Request {
     method: String,
     target: String,
     headers: String,
+    body: Vec<u8>,
 }
 
 impl Request {
@@ -28,6 +29,7 @@ impl Request {
             method: method.to_owned(),
             target: target.to_owned(),
             headers: String::new(),
+            body: Vec::new(),
         }
     }
 
@@ -51,6 +53,13 @@ impl Request {
         self
     }
 
+    /// A body, and its `Content-Length`.
+    #[must_use]
+    pub fn body(mut self, body: &[u8]) -> Self {
+        self.body = body.to_vec();
+        self.header("Content-Length", &body.len().to_string())
+    }
+
     /// Sends it and takes the whole answer.
     ///
     /// # Errors
@@ -72,7 +81,7 @@ impl Request {
             self.method, self.target, self.headers
         );
         stream
-            .write_all(head.as_bytes())
+            .write_all(&[head.as_bytes(), &self.body].concat())
             .context("cannot send the request")?;
         Ok(Exchange {
             stream,

@@ -25,6 +25,7 @@ mod proxy;
 mod relay;
 mod server;
 mod site;
+mod stores;
 mod world;
 
 pub use app::ScriptedApp;
@@ -41,4 +42,5 @@ pub use proxy::{Backend, Proxy};
 pub use relay::Relay;
 pub use server::Server;
 pub use site::Site;
+pub use stores::{ACCESS_KEY_ID, BUCKET, Moto, S3s, SECRET_ACCESS_KEY};
 pub use world::World;

@@ -4,10 +4,11 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read as _, Seek as _};
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use anyhow::{Context as _, Result};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::server::unprivileged;
@@ -123,6 +124,13 @@ impl Ended {
         assert!(self.succeeded(), "{what}: {}", self.text());
         self.said
     }
+}
+
+/// A folder beside that of our own profile, as `cargo xtask` makes it: `<target>/<profile>/deps/<test>`.
+pub(crate) fn installed(folder: &str) -> Result<PathBuf> {
+    let test = std::env::current_exe().context("cannot tell which program this is")?;
+    let target = test.ancestors().nth(3).context("no target folder")?;
+    Ok(target.join(folder))
 }
 
 fn whole(mut file: File) -> String {

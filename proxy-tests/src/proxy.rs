@@ -9,6 +9,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::names::strict;
+use crate::program::installed;
 use crate::server::{Server, within_reach};
 
 /// A proxy that the gateway can hand files to.
@@ -215,11 +216,8 @@ impl Proxy {
     }
 }
 
-/// Beside the folder of our own profile, as `cargo xtask` installs it: `<target>/<profile>/deps/<test>`.
 fn newest(program: &str) -> Result<Option<PathBuf>> {
-    let test = std::env::current_exe().context("cannot tell which program this is")?;
-    let target = test.ancestors().nth(3).context("no target folder")?;
-    let program = target.join("newest/bin").join(program);
+    let program = installed("newest")?.join("bin").join(program);
     // A link leads into a folder of another name.
     Ok(program.canonicalize().ok())
 }

@@ -324,7 +324,7 @@ pub(crate) fn within_reach(program: &Path, copy: &Path) -> Result<PathBuf> {
     Ok(copy.to_owned())
 }
 
-fn open_to_all(path: &Path) -> bool {
+pub(crate) fn open_to_all(path: &Path) -> bool {
     path.ancestors().all(|part| {
         fs::metadata(part).is_ok_and(|metadata| metadata.permissions().mode() & 0o001 != 0)
     })
