@@ -1,5 +1,14 @@
 //! What a route took out of a request's path.
 
-/// The value of the route's parameter, as it stands in the URL; in the request's extensions.
-#[derive(Debug, Clone)]
-pub struct Captured(pub String);
+/// The values of the route's parameters that the view needs, in its order and as they stand in the URL; in the request's
+/// extensions.
+#[derive(Debug, Clone, Default)]
+pub struct Captured(pub Vec<String>);
+
+impl Captured {
+    /// The value of a view with one parameter; empty for a view without.
+    #[must_use]
+    pub fn first(&self) -> &str {
+        self.0.first().map_or("", String::as_str)
+    }
+}

@@ -12,7 +12,8 @@ mod host;
 mod mount;
 mod optimizer;
 mod reloadable;
-mod storage;
+mod remote;
+mod sources;
 
 use std::convert::Infallible;
 use std::fmt;
@@ -27,14 +28,14 @@ use tower_service::Service;
 pub use self::captured::Captured;
 pub use self::mount::Mounted;
 pub use self::reloadable::Reloadable;
-use self::storage::Folders;
+use self::sources::Sources;
 use crate::config::Config;
 
 /// The gateway as a tower service. Cloning shares everything.
 #[derive(Clone)]
 pub struct App {
     routes: Arc<matchit::Router<Arc<Mounted>>>,
-    folders: Arc<Folders>,
+    sources: Arc<Sources>,
 }
 
 /// Builds storages, databases, optimizers and views.
@@ -47,44 +48,41 @@ pub struct App {
 /// What the check of the file could not see: a folder that vanished since, a rule that its backend refuses; and, as a
 /// [`ConfigError`](crate::config::ConfigError), tables and columns that a database does not have.
 pub async fn build(config: &Config) -> anyhow::Result<App> {
-    build_with(config, Folders::default()).await
+    build_with(config, Sources::default()).await
 }
 
-async fn build_with(config: &Config, mut folders: Folders) -> anyhow::Result<App> {
-    let mut storages = storage::build(config, &mut folders)?;
+async fn build_with(config: &Config, mut sources: Sources) -> anyhow::Result<App> {
+    sources.open_all(config)?;
     let of_all = optimizer::of_config(config)?;
     let records = database::records(config).await?;
     let mut routes = matchit::Router::new();
     for (view, records) in config.views.iter().zip(records) {
-        let mounted = mount::mount(config, view, records, &mut storages, &mut folders, &of_all)?;
+        let mounted = mount::mount(config, view, records, &mut sources, &of_all)?;
         routes.insert(view.route.pattern(), Arc::new(mounted))?;
     }
     Ok(App {
         routes: Arc::new(routes),
-        folders: Arc::new(folders.settled()),
+        sources: Arc::new(sources.settled()),
     })
 }
 
 impl App {
-    /// As [`build`], with the folders of this one where both have them.
+    /// As [`build`], with the folders and the HTTP client of this one where both have them.
     ///
     /// # Errors
     ///
     /// As there.
     pub async fn rebuild(&self, config: &Config) -> anyhow::Result<Self> {
-        build_with(config, Folders::after(&self.folders)).await
+        build_with(config, Sources::after(&self.sources)).await
     }
 
-    /// The view that a path leads to, and the value of the route's parameter that it needs.
+    /// The view that a path leads to, and the values of the route's parameters that it needs.
     #[must_use]
     pub fn route(&self, path: &str) -> Option<(&Arc<Mounted>, Captured)> {
         let found = self.routes.at(path).ok()?;
-        let captured = found
-            .value
-            .parameter()
-            .and_then(|name| found.params.get(name));
-        let captured = Captured(captured.unwrap_or_default().to_owned());
-        Some((found.value, captured))
+        let values = found.value.parameters().iter();
+        let values = values.map(|name| found.params.get(name).unwrap_or_default().to_owned());
+        Some((found.value, Captured(values.collect())))
     }
 }
 

@@ -7,18 +7,17 @@ use downloadview::content::BoxFuture;
 use downloadview::file::VirtualFile;
 use downloadview::optimize::{Asked, Front, answer, answer_error};
 use downloadview::storage::StorageName;
-use downloadview::view::{ObjectView, PathView, StorageView, VirtualView};
-use downloadview::{
-    BuildError, DownloadBody, DownloadOptions, DownloadResponse, DownloadView, Error, Result,
-};
+use downloadview::view::{HttpView, ObjectView, PathView, StorageView, VirtualView};
+use downloadview::{DownloadBody, DownloadOptions, DownloadResponse, DownloadView, Error, Result};
 use http::request::Parts;
 use http::{Request, Response};
 
 use super::captured::Captured;
 use super::database::Records;
 use super::optimizer;
-use super::storage::{Folders, Storages};
-use crate::config::{self, Config, StorageFileName, ViewConfig, ViewKind};
+use super::remote;
+use super::sources::Sources;
+use crate::config::{self, Config, HttpViewConfig, StorageFileName, ViewConfig, ViewKind};
 
 /// A view, and the rules of the proxies that may send its files.
 pub struct Mounted {
@@ -26,6 +25,7 @@ pub struct Mounted {
     /// The view's own rules, if it has any, then those of `[optimize]`.
     fronts: Vec<Front>,
     route: Arc<str>,
+    parameters: Vec<String>,
     find: Find,
 }
 
@@ -38,18 +38,10 @@ impl Mounted {
         &self.view
     }
 
-    /// The route's parameter that names the file or finds its row, if one does.
+    /// The route's parameters that name the file or find its row, in the order in which [`Captured`] has their values.
     #[must_use]
-    pub fn parameter(&self) -> Option<&str> {
-        match &self.view.kind {
-            ViewKind::PathRoot { parameter, .. }
-            | ViewKind::Storage {
-                name: StorageFileName::Parameter(parameter),
-                ..
-            } => Some(parameter),
-            ViewKind::Object(object) => Some(&object.lookup.name),
-            _ => None,
-        }
+    pub fn parameters(&self) -> &[String] {
+        &self.parameters
     }
 
     /// Answers a request that carries [`Captured`].
@@ -129,19 +121,18 @@ pub(super) fn mount(
     config: &Config,
     view: &ViewConfig,
     records: Option<Records>,
-    storages: &mut Storages,
-    folders: &mut Folders,
+    sources: &mut Sources,
     of_all: &Front,
 ) -> Result<Mounted> {
     let options = options(config, view);
     let find = match &view.kind {
         ViewKind::PathFile { path } => finding(PathView::new(path).options(options)),
         ViewKind::PathRoot { root, .. } => {
-            let within = PathView::within(folders.open(root)?, captured_name);
+            let within = PathView::within(sources.folder(root)?, captured_name);
             finding(within.options(options))
         }
         ViewKind::Storage { storage, name } => {
-            let of_storage = StorageView::new(storages.open(storage, folders)?);
+            let of_storage = StorageView::new(sources.storage(storage)?);
             let named = match name {
                 StorageFileName::Fixed(name) => of_storage.name(name.clone()),
                 StorageFileName::Parameter(_) => of_storage.name(captured_name),
@@ -149,14 +140,19 @@ pub(super) fn mount(
             finding(named.options(options))
         }
         ViewKind::Object(object) => {
-            let storage = storages.open(&object.storage, folders)?;
+            let storage = sources.storage(&object.storage)?;
             let records = records.ok_or(Error::NotFound)?;
             let of_rows = ObjectView::new(storage, records);
             finding(of_rows.options(options))
         }
-        ViewKind::Http(_) => {
-            let what = "files of other servers come with the next version";
-            return Err(BuildError::new(what).into());
+        ViewKind::Http(http) => {
+            let HttpViewConfig { url, headers, .. } = &**http;
+            let origin = sources.origin(&url.origin, &http.settings, headers)?;
+            let url = url.clone();
+            let of_server = HttpView::new(origin, move |request: &Parts| {
+                remote::target(&url, request.extensions.get())
+            });
+            finding(of_server.options(options))
         }
         ViewKind::Virtual { text } => {
             let (name, text) = (view.basename.clone().unwrap_or_default(), text.clone());
@@ -174,15 +170,31 @@ pub(super) fn mount(
         view: view.clone(),
         fronts: of_view.into_iter().chain([of_all.clone()]).collect(),
         route: view.route.pattern().into(),
+        parameters: parameters(&view.kind),
         find,
     })
+}
+
+fn parameters(kind: &ViewKind) -> Vec<String> {
+    match kind {
+        ViewKind::PathRoot { parameter, .. }
+        | ViewKind::Storage {
+            name: StorageFileName::Parameter(parameter),
+            ..
+        } => vec![parameter.clone()],
+        ViewKind::Object(object) => vec![object.lookup.name.clone()],
+        ViewKind::Http(http) => http.url.parameters().map(str::to_owned).collect(),
+        ViewKind::Storage { .. } | ViewKind::PathFile { .. } | ViewKind::Virtual { .. } => {
+            Vec::new()
+        }
+    }
 }
 
 fn captured_name(request: &Parts) -> Result<StorageName> {
     let captured = request.extensions.get::<Captured>();
     // Not as a URL's path, which may begin with a slash: `/files//a` would be another spelling of `/files/a`, past the
     // eyes of a proxy that guards a folder of URLs.
-    StorageName::from_encoded(captured.map_or("", |Captured(value)| value))
+    StorageName::from_encoded(captured.map_or("", Captured::first))
 }
 
 fn finding<V: DownloadView>(view: V) -> Find {

@@ -141,7 +141,7 @@ impl FindRecord for Records {
 /// The route's parameter as a text; what is not valid UTF-8 is in no row.
 pub(super) fn lookup(request: &Parts) -> Result<String> {
     let captured = request.extensions.get::<Captured>();
-    let captured = captured.map_or("", |Captured(value)| value);
+    let captured = captured.map_or("", Captured::first);
     let decoded = percent_decode_str(captured).decode_utf8();
     decoded.map(Into::into).map_err(|_| Error::NotFound)
 }

@@ -1,0 +1,74 @@
+//! Other servers as the configuration describes them, and which file of one a request means.
+
+use downloadview::fetch::{Client, Origin, OriginBuilder, RequestTarget};
+use downloadview::storage::StorageName;
+use downloadview::{BuildError, Result};
+use http::StatusCode;
+
+use super::captured::Captured;
+use crate::config::{Forbidden, OriginHeader, OriginSettings, Piece, RemoteOrigin, UrlTemplate};
+
+/// The origin of a storage or of a view. Nothing is connected to.
+pub(super) fn origin(
+    client: &Client,
+    origin: &RemoteOrigin,
+    settings: &OriginSettings,
+    headers: &[OriginHeader],
+) -> Result<Origin, BuildError> {
+    let builder = configured(client.origin(origin.to_string()), settings);
+    let builder = headers.iter().fold(builder, |builder, header| {
+        builder.header(header.name.clone(), header.value.clone())
+    });
+    builder.build()
+}
+
+/// What the file says of how a server is asked; the rest is the library's.
+pub(super) fn configured(builder: OriginBuilder, settings: &OriginSettings) -> OriginBuilder {
+    let mut builder =
+        builder
+            .redirects(settings.redirects)
+            .forbidden_as(match settings.forbidden {
+                Forbidden::NotFound => StatusCode::NOT_FOUND,
+                Forbidden::Forbidden => StatusCode::FORBIDDEN,
+            });
+    if settings.allow_private {
+        builder = builder.allow_private();
+    }
+    if let Some(timeout) = settings.connect_timeout {
+        builder = builder.connect_timeout(timeout);
+    }
+    if let Some(timeout) = settings.first_byte_timeout {
+        builder = builder.first_byte_timeout(timeout);
+    }
+    if let Some(timeout) = settings.idle_timeout {
+        builder = builder.idle_timeout(timeout);
+    }
+    if let Some(requests) = settings.concurrency {
+        builder = builder.concurrency(requests.get());
+    }
+    match settings.max_size {
+        Some(bytes) => builder.max_size(bytes),
+        None => builder,
+    }
+}
+
+/// The file that a request means. Each value becomes segments of the path, decoded and encoded again: none climbs, and
+/// none begins a query.
+pub(super) fn target(url: &UrlTemplate, captured: Option<&Captured>) -> Result<RequestTarget> {
+    let mut values = captured.iter().flat_map(|captured| &captured.0);
+    let mut target = String::new();
+    for piece in &url.path {
+        match piece {
+            Piece::Text(text) => target.push_str(text),
+            Piece::Parameter(_) => {
+                let value = values.next().map_or("", String::as_str);
+                target.push_str(&StorageName::from_encoded(value)?.to_url_path());
+            }
+        }
+    }
+    if let Some(query) = &url.query {
+        target.push('?');
+        target.push_str(query.expose());
+    }
+    Ok(RequestTarget::parse(&target)?)
+}

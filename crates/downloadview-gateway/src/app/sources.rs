@@ -1,0 +1,172 @@
+//! Where the files of the configuration come from, opened.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use downloadview::fetch::{Client, Origin};
+use downloadview::storage::{
+    HttpStorage, LocalStorage, MemoryStorage, Storage, StorageName, Symlinks, Unreadable,
+};
+use downloadview::{BuildError, Result};
+
+use super::remote;
+use crate::config::{
+    self, Config, HttpConfig, LocalStorageConfig, OriginHeader, OriginSettings, RemoteOrigin,
+    SharedStorage, StorageConfig, StorageKind,
+};
+
+/// What the files of an application come from: folders, other servers, and the storages over them, each opened once.
+#[derive(Default)]
+pub(super) struct Sources {
+    folders: Folders,
+    /// One for the process, made when the first file of another server is configured.
+    client: Option<Client>,
+    storages: BTreeMap<String, Arc<dyn Storage>>,
+}
+
+impl Sources {
+    /// Nothing opened yet, with the folders and the client of another application at hand.
+    pub(super) fn after(other: &Self) -> Self {
+        Self {
+            folders: Folders::after(&other.folders),
+            client: other.client.clone(),
+            storages: BTreeMap::new(),
+        }
+    }
+
+    /// Lets go of what was at hand and is not named any more.
+    pub(super) fn settled(self) -> Self {
+        Self {
+            folders: self.folders.settled(),
+            ..self
+        }
+    }
+
+    /// Opens all storages, so that a mistake in one that no view names is found too.
+    pub(super) fn open_all(&mut self, config: &Config) -> Result<()> {
+        let mut storages = config.storages.values();
+        storages.try_for_each(|storage| self.storage(storage).map(drop))
+    }
+
+    /// A folder that a view has for itself.
+    pub(super) fn folder(&mut self, root: &Path) -> Result<LocalStorage> {
+        self.folders.open(root)
+    }
+
+    /// Another server, for a storage or a view.
+    pub(super) fn origin(
+        &mut self,
+        origin: &RemoteOrigin,
+        settings: &OriginSettings,
+        headers: &[OriginHeader],
+    ) -> Result<Origin> {
+        Ok(remote::origin(self.client()?, origin, settings, headers)?)
+    }
+
+    pub(super) fn storage(&mut self, config: &SharedStorage) -> Result<Arc<dyn Storage>> {
+        if let Some(storage) = self.storages.get(&config.name) {
+            return Ok(Arc::clone(storage));
+        }
+        let storage = self.open(config)?;
+        let name = config.name.clone();
+        self.storages.insert(name, Arc::clone(&storage));
+        Ok(storage)
+    }
+
+    fn open(&mut self, config: &StorageConfig) -> Result<Arc<dyn Storage>> {
+        let base_url = config.base_url.as_deref();
+        Ok(match &config.kind {
+            StorageKind::Local(local) => {
+                let storage = local_storage(local, &mut self.folders)?;
+                match base_url {
+                    Some(base_url) => Arc::new(storage.base_url(base_url)?),
+                    None => Arc::new(storage),
+                }
+            }
+            StorageKind::Memory { files } => Arc::new(memory_storage(files, base_url)?),
+            StorageKind::Http(http) => {
+                let HttpConfig { url, headers, .. } = http;
+                let origin = self.origin(&url.origin, &http.settings, headers)?;
+                Arc::new(HttpStorage::new(origin, &url.path)?)
+            }
+            StorageKind::S3(_) => {
+                let what = format!("storage `{}`: `s3` is not built in", config.name);
+                return Err(BuildError::new(what).into());
+            }
+        })
+    }
+
+    fn client(&mut self) -> Result<&Client> {
+        let client = match self.client.take() {
+            Some(client) => client,
+            None => Client::new()?,
+        };
+        Ok(self.client.insert(client))
+    }
+}
+
+/// The folders of an application by their paths.
+///
+/// What is read anew shares those that it still names: what hangs below one then keeps to the same few threads,
+/// however often that is, and nothing is opened twice.
+#[derive(Debug, Clone, Default)]
+struct Folders {
+    before: BTreeMap<PathBuf, LocalStorage>,
+    opened: BTreeMap<PathBuf, LocalStorage>,
+}
+
+impl Folders {
+    /// None opened yet, with those of another application at hand.
+    fn after(other: &Self) -> Self {
+        Self {
+            before: other.opened.clone(),
+            opened: BTreeMap::new(),
+        }
+    }
+
+    /// Lets go of what was at hand and is not named any more.
+    pub(super) fn settled(self) -> Self {
+        Self {
+            before: BTreeMap::new(),
+            ..self
+        }
+    }
+
+    fn open(&mut self, root: &Path) -> Result<LocalStorage> {
+        let known = self.opened.get(root).or_else(|| self.before.get(root));
+        let folder = match known {
+            Some(folder) => folder.clone(),
+            None => LocalStorage::new(root)?,
+        };
+        self.opened.insert(root.to_owned(), folder.clone());
+        Ok(folder)
+    }
+}
+
+fn memory_storage(
+    files: &BTreeMap<StorageName, String>,
+    base_url: Option<&str>,
+) -> Result<MemoryStorage> {
+    let storage = match base_url {
+        Some(base_url) => MemoryStorage::new().base_url(base_url)?,
+        None => MemoryStorage::new(),
+    };
+    for (name, text) in files {
+        storage.insert(name.clone(), text.clone());
+    }
+    Ok(storage)
+}
+
+fn local_storage(config: &LocalStorageConfig, folders: &mut Folders) -> Result<LocalStorage> {
+    let symlinks = match config.symlinks {
+        config::Symlinks::Refuse => Symlinks::Refuse,
+        config::Symlinks::Within => Symlinks::Within,
+    };
+    let unreadable = match config.unreadable {
+        config::Unreadable::NotFound => Unreadable::NotFound,
+        config::Unreadable::Forbidden => Unreadable::Forbidden,
+    };
+    let storage = folders.open(&config.root)?;
+    Ok(storage.symlinks(symlinks).unreadable(unreadable))
+}
