@@ -1,0 +1,302 @@
+//! Files of other servers in the gateway: what is asked of them, and what clients and proxies are told.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use downloadview_gateway::app::{self, App};
+use downloadview_gateway::config::Config;
+use downloadview_gateway::explain::explain;
+use http::{Request, Response, StatusCode};
+use http_body_util::BodyExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tower_service::Service as _;
+
+/// A server that has one file under every path that does not begin with `/none`, and tells what it was asked.
+#[derive(Clone)]
+struct Origin {
+    address: SocketAddr,
+    seen: Arc<Mutex<Seen>>,
+}
+
+#[derive(Default)]
+struct Seen {
+    connections: usize,
+    heads: Vec<String>,
+}
+
+const FILE: &str = "Hello from elsewhere!\n";
+
+impl Origin {
+    async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("it is bound");
+        let seen = Arc::<Mutex<Seen>>::default();
+        let origin = Self { address, seen };
+        let accepting = origin.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                accepting.seen.lock().expect("no panic").connections += 1;
+                tokio::spawn(accepting.clone().serve(stream));
+            }
+        });
+        origin
+    }
+
+    async fn serve(self, mut stream: TcpStream) {
+        let mut head = Vec::new();
+        while let Ok(byte) = stream.read_u8().await {
+            head.push(byte);
+            if head.ends_with(b"\r\n\r\n") {
+                let text = String::from_utf8_lossy(&head).into_owned();
+                head.clear();
+                let answer = answer(&text);
+                self.seen.lock().expect("no panic").heads.push(text);
+                if stream.write_all(answer.as_bytes()).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The heads of the requests so far, which are forgotten.
+    fn heads(&self) -> Vec<String> {
+        std::mem::take(&mut self.seen.lock().expect("no panic").heads)
+    }
+
+    fn connections(&self) -> usize {
+        self.seen.lock().expect("no panic").connections
+    }
+}
+
+fn answer(head: &str) -> String {
+    let lower = head.to_ascii_lowercase();
+    if head
+        .split(' ')
+        .nth(1)
+        .is_some_and(|path| path.starts_with("/none"))
+    {
+        return "HTTP/1.1 404 Not Found\r\ncontent-length: 4\r\n\r\nnone".to_owned();
+    }
+    let common = "etag: \"1\"\r\nlast-modified: Mon, 01 Jan 2024 00:00:00 GMT\r\ncontent-type: text/x-hearsay\r\n\
+                  set-cookie: origin=1\r\naccept-ranges: bytes\r\n";
+    let (status, range, body) = match lower.contains("range: bytes=6-9\r\n") {
+        true => (
+            "206 Partial Content",
+            "content-range: bytes 6-9/22\r\n",
+            &FILE[6..10],
+        ),
+        false => ("200 OK", "", FILE),
+    };
+    let length = body.len();
+    let body = match head.starts_with("HEAD") {
+        true => "",
+        false => body,
+    };
+    format!("HTTP/1.1 {status}\r\n{common}{range}content-length: {length}\r\n\r\n{body}")
+}
+
+fn config(tables: &str, origin: &Origin) -> Config {
+    let text = tables.replace("ORIGIN", &format!("http://{}", origin.address));
+    let config = Config::parse(&text, Path::new("/nowhere/downloadview.toml"));
+    config.unwrap_or_else(|error| panic!("{error}"))
+}
+
+async fn built(tables: &str, origin: &Origin) -> App {
+    let app = app::build(&config(tables, origin)).await;
+    app.unwrap_or_else(|error| panic!("{error:#}"))
+}
+
+async fn ask(app: &App, method: &str, path: &str, headers: &[(&str, &str)]) -> Response<String> {
+    let mut request = Request::builder().method(method).uri(path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(()).expect("a request");
+    let Ok(response) = app.clone().call(request).await;
+    let (head, body) = response.into_parts();
+    let body = body.collect().await.expect("a whole body").to_bytes();
+    Response::from_parts(head, String::from_utf8(body.to_vec()).expect("UTF-8"))
+}
+
+fn header<'a>(response: &'a Response<String>, name: &str) -> &'a str {
+    let value = response.headers().get(name);
+    value.map_or("", |value| value.to_str().expect("ASCII"))
+}
+
+const MIRROR: &str = "
+[storages.mirror]
+kind = \"http\"
+url = \"ORIGIN/files/\"
+allow_private = true
+
+[[views]]
+route = \"/mirror/{*path}\"
+kind = \"storage\"
+storage = \"mirror\"
+";
+
+const WITH_KEY: &str = "
+[storages.mirror]
+kind = \"http\"
+url = \"ORIGIN/files/\"
+allow_private = true
+headers = { X-Key = \"hunter2\" }
+
+[[views]]
+route = \"/mirror/{*path}\"
+kind = \"storage\"
+storage = \"mirror\"
+";
+
+const VIEW: &str = "
+[[views]]
+route = \"/of/{tenant}/{*rest}\"
+kind = \"http\"
+url = \"ORIGIN/t-{tenant}/x/{rest}?sig=hunter2\"
+allow_private = true
+";
+
+#[tokio::test]
+async fn a_storage_streams_the_files_of_another_server_under_their_own_names() {
+    let origin = Origin::start().await;
+    let app = built(WITH_KEY, &origin).await;
+    let response = ask(
+        &app,
+        "GET",
+        "/mirror/a%20b/caf%C3%A9.txt",
+        &[("cookie", "mine=1")],
+    )
+    .await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.body(), FILE);
+    assert_eq!(
+        header(&response, "content-type"),
+        "text/plain; charset=utf-8"
+    );
+    assert_eq!(header(&response, "etag"), "\"1\"");
+    assert_eq!(header(&response, "set-cookie"), "");
+    assert!(header(&response, "content-disposition").contains("caf%C3%A9.txt"));
+    let heads = origin.heads();
+    assert_eq!(heads.len(), 1, "{heads:?}");
+    let asked = heads[0].to_ascii_lowercase();
+    assert!(
+        asked.starts_with("get /files/a%20b/caf%c3%a9.txt http/1.1"),
+        "{asked}"
+    );
+    assert!(asked.contains("x-key: hunter2"), "{asked}");
+    assert!(!asked.contains("cookie"), "{asked}");
+}
+
+#[tokio::test]
+async fn a_range_is_asked_for_and_a_missing_file_is_404_without_a_word_of_the_server() {
+    let origin = Origin::start().await;
+    let app = built(MIRROR, &origin).await;
+    let part = ask(&app, "GET", "/mirror/a.txt", &[("range", "bytes=6-9")]).await;
+    assert_eq!(part.status(), StatusCode::PARTIAL_CONTENT);
+    assert_eq!(
+        (part.body().as_str(), header(&part, "content-range")),
+        ("from", "bytes 6-9/22")
+    );
+    let head = ask(&app, "HEAD", "/mirror/a.txt", &[]).await;
+    assert_eq!(
+        (head.body().as_str(), header(&head, "content-length")),
+        ("", "22")
+    );
+    let heads = origin.heads();
+    assert!(heads[1].starts_with("HEAD /files/a.txt"), "{heads:?}");
+
+    let missing = built(&MIRROR.replace("/files/", "/none/"), &origin).await;
+    let response = ask(&missing, "GET", "/mirror/a.txt", &[]).await;
+    assert_eq!(response.status(), StatusCode::NOT_FOUND);
+    assert_ne!(response.body(), "none");
+}
+
+#[tokio::test]
+async fn parameters_become_segments_of_the_path_and_nothing_else() {
+    let origin = Origin::start().await;
+    let app = built(VIEW, &origin).await;
+    let response = ask(&app, "GET", "/of/a%3Fb/c%23d/e%20f.txt?sig=other", &[]).await;
+    assert_eq!(
+        (response.status(), response.body().as_str()),
+        (StatusCode::OK, FILE)
+    );
+    assert!(header(&response, "content-disposition").contains("e f.txt"));
+    let heads = origin.heads();
+    assert!(
+        heads[0].starts_with("GET /t-a%3Fb/x/c%23d/e%20f.txt?sig=hunter2 HTTP/1.1"),
+        "{heads:?}"
+    );
+    for path in ["/of/a/../b", "/of/a/%2e%2e/b", "/of/a/b//c", "/of/%00/b"] {
+        let response = ask(&app, "GET", path, &[]).await;
+        assert!(
+            response.status().is_client_error(),
+            "{path}: {}",
+            response.status()
+        );
+    }
+    assert!(origin.heads().is_empty(), "asked for a path that climbs");
+}
+
+#[tokio::test]
+async fn what_is_read_anew_goes_on_with_the_connections_that_are_open() {
+    let origin = Origin::start().await;
+    let app = built(MIRROR, &origin).await;
+    ask(&app, "GET", "/mirror/a.txt", &[]).await;
+    let again = app
+        .rebuild(&config(MIRROR, &origin))
+        .await
+        .expect("as before");
+    ask(&again, "GET", "/mirror/a.txt", &[]).await;
+    assert_eq!((origin.heads().len(), origin.connections()), (2, 1));
+}
+
+#[tokio::test]
+async fn a_private_address_that_is_not_allowed_stops_the_start_with_the_place_in_the_file() {
+    let origin = Origin::start().await;
+    let text = MIRROR
+        .replace("ORIGIN", &format!("http://{}", origin.address))
+        .replace("allow_private = true", "");
+    let error = Config::parse(&text, Path::new("/nowhere/downloadview.toml")).expect_err("refused");
+    assert_eq!(error.problems()[0].line(), 4);
+    let help = error.problems()[0].help().expect("help");
+    assert!(help.contains("allow_private = true"), "{help}");
+}
+
+#[tokio::test]
+async fn a_proxy_that_fetches_is_told_server_and_target_and_the_gateway_asks_nothing() {
+    let origin = Origin::start().await;
+    let rule = "[optimize]\nbackend = \"nginx\"\n[[optimize.rules]]\nstorage = \"mirror\"\n\
+                destination_url = \"/_internal/mirror/\"\n";
+    let app = built(&format!("{rule}{MIRROR}"), &origin).await;
+    let response = ask(&app, "GET", "/mirror/a%20b.txt", &[("range", "bytes=6-9")]).await;
+    let told = ["x-accel-redirect", "x-download-origin", "x-download-target"];
+    let told = told.map(|name| header(&response, name));
+    let server = format!("http://{}", origin.address);
+    assert_eq!(
+        told,
+        ["/_internal/mirror/", server.as_str(), "/files/a%20b.txt"]
+    );
+    assert_eq!(
+        (response.status(), response.body().as_str()),
+        (StatusCode::OK, "")
+    );
+    assert!(origin.heads().is_empty());
+}
+
+#[tokio::test]
+async fn explain_names_the_server_and_hides_the_query() {
+    let origin = Origin::start().await;
+    let uri = "/of/a/b.txt".parse().expect("a path");
+    let text = explain(&config(VIEW, &origin), &uri, None)
+        .await
+        .expect("explained");
+    let server = format!("http://{}", origin.address);
+    assert!(
+        text.contains(&format!("view      http: of {server}")),
+        "{text}"
+    );
+    assert!(text.contains("/t-a/x/b.txt"), "{text}");
+    assert!(!text.contains("hunter2"), "{text}");
+}
