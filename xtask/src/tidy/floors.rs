@@ -1,8 +1,8 @@
-//! Imports of the library go one way down: a room uses floors below its own, and in its row only what stands left of it.
+//! Imports go one way down: a room uses floors below its own, and in its row only what stands left of it.
 //!
-//! 1. The table says which rooms there are and on which floor.
-//! 2. `lib.rs` says where a name re-exported at the crate's root comes from.
-//! 3. Every path of shipped code that starts at the crate's root is held against the table.
+//! 1. A table says which rooms a house has and on which floor: the library, the gateway, the gateway's configuration.
+//! 2. The house's own file (`lib.rs`, `mod.rs`) says where a name that it re-exports comes from.
+//! 3. Every path of shipped code that starts at the house is held against the table.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::source::{code, identifier, line, without_tests, words};
-use super::{Violation, files, read};
+use super::{LIBRARY, Violation, files, read};
 
 /// Rooms side by side on one floor, in the order in which the right may use the left.
 struct Row {
@@ -21,6 +21,67 @@ struct Row {
     rooms: &'static [&'static str],
     rule: &'static str,
 }
+
+/// A crate, or a folder of one, whose rooms have floors.
+pub(super) struct House {
+    /// The crate's folder of sources.
+    pub(super) src: &'static str,
+    /// The modules from the crate's root to the house; none for the crate itself.
+    path: &'static [&'static str],
+    rows: &'static [Row],
+}
+
+/// Every house with floors.
+pub(super) const HOUSES: [House; 3] = [
+    House {
+        src: LIBRARY,
+        path: &[],
+        rows: ROWS,
+    },
+    House {
+        src: GATEWAY,
+        path: &[],
+        rows: GATEWAY_ROWS,
+    },
+    House {
+        src: GATEWAY,
+        path: &["config"],
+        rows: CONFIG_ROWS,
+    },
+];
+
+const GATEWAY: &str = "crates/downloadview-gateway/src";
+
+const OF_CONFIG: &str = "it uses `config`, and no room beside it";
+
+const GATEWAY_ROWS: &[Row] = &[
+    row("0", 0, 0, &["config"], "it uses no other room"),
+    row("1a", 1, 1, &["cli"], OF_CONFIG),
+    row("1b", 1, 1, &["logging"], OF_CONFIG),
+    row("1c", 1, 1, &["app"], OF_CONFIG),
+    row("1d", 1, 1, &["server"], OF_CONFIG),
+    row("1e", 1, 1, &["proxy_config"], OF_CONFIG),
+    row("1f", 1, 1, &["probe"], OF_CONFIG),
+    row("2a", 2, 2, &["explain"], "it uses floors 0 to 1"),
+    row("2b", 2, 2, &["serve"], "it uses floors 0 to 1"),
+    row("2c", 2, 2, &["demo"], "it uses floors 0 to 1"),
+];
+
+const OF_READER: &str = "it uses `reader`, and no table beside it";
+
+const CONFIG_ROWS: &[Row] = &[
+    row("0", 0, 0, &["reader"], "it uses no table of the file"),
+    row("1a", 1, 1, &["listen"], OF_READER),
+    row("1b", 1, 1, &["log"], OF_READER),
+    row("1c", 1, 1, &["media_types"], OF_READER),
+    row("1d", 1, 1, &["server"], OF_READER),
+    row("1e", 1, 1, &["database"], OF_READER),
+    row("1f", 1, 1, &["remote"], OF_READER),
+    row("2", 2, 2, &["storage"], "it uses floors 0 to 1"),
+    row("3", 3, 3, &["optimize"], "it uses floors 0 to 2"),
+    row("4", 4, 4, &["view"], "it uses floors 0 to 3"),
+    row("5", 5, 5, &["check"], "it uses every floor below"),
+];
 
 const ROWS: &[Row] = &[
     row("0", 0, 0, &["error"], "it uses no other room"),
@@ -81,18 +142,37 @@ const fn row(
     }
 }
 
-/// Checks every file below the library's `src`.
-pub(super) fn check(src: &Path) -> Result<Vec<Violation>> {
-    let library = src.join("lib.rs");
-    let exports = root_exports(&without_tests(&code(&read(&library)?)));
+impl House {
+    /// The row of a room, and its place in the row.
+    fn find(&self, room: &str) -> Option<(&'static Row, usize)> {
+        self.rows.iter().find_map(|row| {
+            let place = row.rooms.iter().position(|name| *name == room)?;
+            Some((row, place))
+        })
+    }
+}
+
+/// Checks every file of a house of the workspace at `root`.
+pub(super) fn check(house: &House, root: &Path) -> Result<Vec<Violation>> {
+    let src = &root.join(house.src);
+    let folder = house
+        .path
+        .iter()
+        .fold(src.clone(), |at, name| at.join(name));
+    let own = match house.path {
+        [] => folder.join("lib.rs"),
+        _ => folder.join("mod.rs"),
+    };
+    let exports = root_exports(house, &without_tests(&code(&read(&own)?)));
     let mut violations = Vec::new();
-    for file in files(src, "rs")? {
+    for file in files(&folder, "rs")? {
         let module = module_path(src, &file)?;
-        if file == library || is_test_module(&module) {
+        // A binary is another crate.
+        if file == own || module == ["main"] || is_test_module(&module) {
             continue;
         }
         let text = without_tests(&code(&read(&file)?));
-        let found = check_text(&module, &text, &exports);
+        let found = check_text(house, &module, &text, &exports);
         violations.extend(found.into_iter().map(|(line, message)| Violation {
             file: file.clone(),
             line,
@@ -104,23 +184,24 @@ pub(super) fn check(src: &Path) -> Result<Vec<Violation>> {
 
 /// Lines and messages for one file's blanked text.
 fn check_text(
+    house: &House,
     module: &[String],
     text: &str,
     exports: &HashMap<String, String>,
 ) -> Vec<(usize, String)> {
-    let Some(room) = module.first() else {
+    let Some(room) = module.get(house.path.len()) else {
         return Vec::new();
     };
-    let Some((row, place)) = find(room) else {
+    let Some((row, place)) = house.find(room) else {
         let message = format!(
             "`{room}` has no floor: add it to the table in xtask/src/tidy/floors.rs and to ARCHITECTURE.md"
         );
         return vec![(1, message)];
     };
     let mut found = Vec::new();
-    for (offset, name) in root_paths(text, module.len()) {
+    for (offset, name) in root_paths(text, house.path, module.len()) {
         let used = exports.get(name).map_or(name, String::as_str);
-        let Some((used_row, used_place)) = find(used) else {
+        let Some((used_row, used_place)) = house.find(used) else {
             continue;
         };
         let leftwards = used_row.label == row.label && used_place <= place;
@@ -138,17 +219,11 @@ fn check_text(
     found
 }
 
-fn find(room: &str) -> Option<(&'static Row, usize)> {
-    ROWS.iter().find_map(|row| {
-        let place = row.rooms.iter().position(|name| *name == room)?;
-        Some((row, place))
-    })
-}
-
-/// First names of all paths that start at the crate's root: `crate::x`, `crate::{x, y}`, and `super::x` that climbs there.
-fn root_paths(text: &str, depth: usize) -> Vec<(usize, &str)> {
-    let climb = vec!["super"; depth].join("::");
-    ["crate", climb.as_str()]
+/// First names of all paths that start at the house: `crate::x`, `crate::{x, y}`, and `super::x` that climbs there.
+fn root_paths<'a>(text: &'a str, house: &[&str], depth: usize) -> Vec<(usize, &'a str)> {
+    let climb = vec!["super"; depth - house.len()].join("::");
+    let start = [&["crate"], house].concat().join("::");
+    [start.as_str(), climb.as_str()]
         .into_iter()
         .flat_map(|start| {
             words(text, start.split("::").next().unwrap_or(start))
@@ -187,7 +262,7 @@ fn first_names(text: &str, offset: usize) -> Vec<(usize, &str)> {
 }
 
 /// What the crate's root re-exports, with the room it comes from.
-fn root_exports(library: &str) -> HashMap<String, String> {
+fn root_exports(house: &House, library: &str) -> HashMap<String, String> {
     let mut exports = HashMap::new();
     for statement in library.split("pub use ").skip(1) {
         let statement = statement.split(';').next().unwrap_or_default();
@@ -199,7 +274,7 @@ fn root_exports(library: &str) -> HashMap<String, String> {
         exports.extend(names.map(|name| (name.to_owned(), room.to_owned())));
     }
     // A module's own name is never a re-export: `crate::sendfile` is the room and its function alike.
-    exports.retain(|name, _| find(name).is_none());
+    exports.retain(|name, _| house.find(name).is_none());
     exports
 }
 
@@ -224,9 +299,11 @@ mod tests {
 
     fn violations(module: &[&str], text: &str) -> Vec<(usize, String)> {
         let module: Vec<String> = module.iter().map(|name| (*name).to_owned()).collect();
-        let exports =
-            root_exports("pub use error::{Error, Result};\npub use optimize::OptimizeLayer;");
-        check_text(&module, &without_tests(&code(text)), &exports)
+        let exports = root_exports(
+            &HOUSES[0],
+            "pub use error::{Error, Result};\npub use optimize::OptimizeLayer;",
+        );
+        check_text(&HOUSES[0], &module, &without_tests(&code(text)), &exports)
     }
 
     fn messages(module: &[&str], text: &str) -> Vec<String> {
@@ -305,6 +382,27 @@ mod tests {
         let module = |file| module_path(Path::new("src"), Path::new(file)).unwrap();
         assert!(is_test_module(&module("src/view/tests.rs")));
         assert!(!is_test_module(&module("src/view/path.rs")));
+    }
+
+    #[test]
+    fn a_folder_of_a_crate_has_floors_of_its_own() {
+        let found = |module: &[&str], text: &str| {
+            let module: Vec<String> = module.iter().map(|name| (*name).to_owned()).collect();
+            let exports = root_exports(&HOUSES[2], "pub use self::view::ViewConfig;");
+            check_text(&HOUSES[2], &module, text, &exports).len()
+        };
+        let optimize = &["config", "optimize", "rule"];
+        assert_eq!(found(optimize, "use crate::config::view::Route;"), 1);
+        assert_eq!(found(optimize, "use super::super::view::Route;"), 1);
+        assert_eq!(
+            found(optimize, "use crate::config::{ViewConfig, storage};"),
+            1
+        );
+        assert_eq!(found(optimize, "use crate::config::storage::Storages;"), 0);
+        assert_eq!(
+            found(optimize, "use super::view::A; use crate::view::B;"),
+            0
+        );
     }
 
     #[test]
