@@ -300,3 +300,33 @@ async fn explain_names_the_server_and_hides_the_query() {
     assert!(text.contains("/t-a/x/b.txt"), "{text}");
     assert!(!text.contains("hunter2"), "{text}");
 }
+
+const REDIRECT: &str = "[[optimize.rules]]\nstorage = \"mirror\"\nredirect = true\n";
+
+#[tokio::test]
+async fn a_redirect_sends_the_client_to_the_server_whoever_is_in_front() {
+    let origin = Origin::start().await;
+    let secret = "0123456789abcdef";
+    let announced = format!(
+        "[optimize]\nbackend = \"announced\"\n[optimize.proxies.front]\nbackend = \"apache\"\nsecret = \"{secret}\"\n"
+    );
+    let through_front = format!("front {secret}");
+    for (front, announcement) in [
+        ("", None),
+        ("[optimize]\nbackend = \"apache\"\n", None),
+        (announced.as_str(), None),
+        (announced.as_str(), Some(through_front.as_str())),
+    ] {
+        let app = built(&format!("{front}{REDIRECT}{MIRROR}"), &origin).await;
+        let headers = announcement.map(|value| ("x-downloadview-proxy", value));
+        for method in ["GET", "HEAD"] {
+            let response = ask(&app, method, "/mirror/a%20b.txt", headers.as_slice()).await;
+            assert_eq!(response.status(), StatusCode::FOUND, "{front}");
+            let expected = format!("http://{}/files/a%20b.txt", origin.address);
+            assert_eq!(header(&response, "location"), expected);
+            assert_eq!(header(&response, "cache-control"), "no-store");
+            assert_eq!(response.body(), "");
+        }
+    }
+    assert!(origin.heads().is_empty());
+}

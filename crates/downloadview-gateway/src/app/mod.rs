@@ -9,6 +9,7 @@
 mod captured;
 mod database;
 mod host;
+mod kept;
 mod mount;
 mod optimizer;
 mod reloadable;

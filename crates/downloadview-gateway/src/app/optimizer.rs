@@ -33,27 +33,33 @@ fn front(config: &Config, rules: &[RuleConfig], own: OwnRules) -> Result<Front> 
         let own_rules = proxy.rules.iter().filter(|_| own == OwnRules::Included);
         let of_kind = rules
             .iter()
-            .filter(|rule| rule.backend == Some(proxy.backend));
+            .filter(|rule| rule.redirects() || rule.backend == Some(proxy.backend));
         let optimizer = build(config, own_rules.chain(of_kind))?;
         announced = announced.proxy(name, proxy.secret.expose(), optimizer)?;
     }
     Ok(announced.into())
 }
 
-/// An optimizer for `rules`. Only where the whole file has no rule for any proxy is there no backend; elsewhere a file
-/// that no rule takes is unmatched, even if its view has no rule.
+/// An optimizer for `rules`. Only where the whole file has no rule for any proxy is there no backend, and a redirect needs
+/// none; elsewhere a file that no rule takes is unmatched, even if its view has no rule.
 fn build<'a>(
     config: &Config,
     rules: impl IntoIterator<Item = &'a RuleConfig>,
 ) -> Result<Optimizer> {
-    if !config.rules().any(|rule| rule.backend.is_some()) {
-        return Ok(Optimizer::none());
-    }
-    let mut builder = Optimizer::builder(Nginx::new()).unmatched(match config.optimize.unmatched {
-        config::Unmatched::Stream => Unmatched::Stream,
-        config::Unmatched::Warn => Unmatched::Warn,
-        config::Unmatched::Refuse => Unmatched::Refuse,
-    });
+    let proxied = config.rules().any(|rule| rule.backend.is_some());
+    let redirected = config.rules().any(RuleConfig::redirects);
+    let mut builder = match (proxied, redirected, config.optimize.unmatched) {
+        (false, false, _) => return Ok(Optimizer::none()),
+        (false, true, config::Unmatched::Refuse) => {
+            Optimizer::without_proxy().unmatched(Unmatched::Refuse)
+        }
+        (false, true, _) => Optimizer::without_proxy(),
+        (true, _, unmatched) => Optimizer::builder(Nginx::new()).unmatched(match unmatched {
+            config::Unmatched::Stream => Unmatched::Stream,
+            config::Unmatched::Warn => Unmatched::Warn,
+            config::Unmatched::Refuse => Unmatched::Refuse,
+        }),
+    };
     for rule in rules {
         builder = add(builder, rule);
     }
@@ -61,11 +67,14 @@ fn build<'a>(
 }
 
 fn add(builder: OptimizerBuilder, rule: &RuleConfig) -> OptimizerBuilder {
+    let built = self::rule(rule);
+    if rule.redirects() {
+        return builder.rule(built);
+    }
     let Some(proxy) = rule.backend else {
         return builder;
     };
     let escaping = rule.escaping.unwrap_or_default();
-    let built = self::rule(rule);
     match proxy {
         Proxy::Nginx => builder.rule_for(nginx(rule), built),
         Proxy::Apache => builder.rule_for(Apache::new().escaping(escaping), built),

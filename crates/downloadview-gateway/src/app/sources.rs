@@ -10,16 +10,24 @@ use downloadview::storage::{
 };
 use downloadview::{BuildError, Result};
 
+use super::kept::Kept;
 use super::remote;
 use crate::config::{
     self, Config, HttpConfig, LocalStorageConfig, OriginHeader, OriginSettings, RemoteOrigin,
     SharedStorage, StorageConfig, StorageKind,
 };
 
+/// Which server, and how it is asked.
+type Asked = (RemoteOrigin, OriginSettings, Vec<OriginHeader>);
+
 /// What the files of an application come from: folders, other servers, and the storages over them, each opened once.
 #[derive(Default)]
 pub(super) struct Sources {
-    folders: Folders,
+    /// By their paths. What is read anew shares those that it still names: what hangs below one then keeps to the same few
+    /// threads, however often that is.
+    folders: Kept<PathBuf, LocalStorage>,
+    /// Other servers by how they are asked, so that their connections and bounds outlive a reload.
+    origins: Kept<Asked, Origin>,
     /// One for the process, made when the first file of another server is configured.
     client: Option<Client>,
     storages: BTreeMap<String, Arc<dyn Storage>>,
@@ -29,18 +37,18 @@ impl Sources {
     /// Nothing opened yet, with the folders and the client of another application at hand.
     pub(super) fn after(other: &Self) -> Self {
         Self {
-            folders: Folders::after(&other.folders),
+            folders: Kept::after(&other.folders),
+            origins: Kept::after(&other.origins),
             client: other.client.clone(),
             storages: BTreeMap::new(),
         }
     }
 
     /// Lets go of what was at hand and is not named any more.
-    pub(super) fn settled(self) -> Self {
-        Self {
-            folders: self.folders.settled(),
-            ..self
-        }
+    pub(super) fn settled(mut self) -> Self {
+        self.folders.settle();
+        self.origins.settle();
+        self
     }
 
     /// Opens all storages, so that a mistake in one that no view names is found too.
@@ -51,7 +59,8 @@ impl Sources {
 
     /// A folder that a view has for itself.
     pub(super) fn folder(&mut self, root: &Path) -> Result<LocalStorage> {
-        self.folders.open(root)
+        let root = root.to_owned();
+        Ok(self.folders.get(&root, || LocalStorage::new(&root))?)
     }
 
     /// Another server, for a storage or a view.
@@ -61,7 +70,10 @@ impl Sources {
         settings: &OriginSettings,
         headers: &[OriginHeader],
     ) -> Result<Origin> {
-        Ok(remote::origin(self.client()?, origin, settings, headers)?)
+        let client = self.client()?.clone();
+        let asked = (origin.clone(), settings.clone(), headers.to_vec());
+        let made = || remote::origin(&client, origin, settings, headers);
+        Ok(self.origins.get(&asked, made)?)
     }
 
     pub(super) fn storage(&mut self, config: &SharedStorage) -> Result<Arc<dyn Storage>> {
@@ -78,7 +90,7 @@ impl Sources {
         let base_url = config.base_url.as_deref();
         Ok(match &config.kind {
             StorageKind::Local(local) => {
-                let storage = local_storage(local, &mut self.folders)?;
+                let storage = self.local_storage(local)?;
                 match base_url {
                     Some(base_url) => Arc::new(storage.base_url(base_url)?),
                     None => Arc::new(storage),
@@ -97,50 +109,25 @@ impl Sources {
         })
     }
 
+    fn local_storage(&mut self, config: &LocalStorageConfig) -> Result<LocalStorage> {
+        let symlinks = match config.symlinks {
+            config::Symlinks::Refuse => Symlinks::Refuse,
+            config::Symlinks::Within => Symlinks::Within,
+        };
+        let unreadable = match config.unreadable {
+            config::Unreadable::NotFound => Unreadable::NotFound,
+            config::Unreadable::Forbidden => Unreadable::Forbidden,
+        };
+        let storage = self.folder(&config.root)?;
+        Ok(storage.symlinks(symlinks).unreadable(unreadable))
+    }
+
     fn client(&mut self) -> Result<&Client> {
         let client = match self.client.take() {
             Some(client) => client,
             None => Client::new()?,
         };
         Ok(self.client.insert(client))
-    }
-}
-
-/// The folders of an application by their paths.
-///
-/// What is read anew shares those that it still names: what hangs below one then keeps to the same few threads,
-/// however often that is, and nothing is opened twice.
-#[derive(Debug, Clone, Default)]
-struct Folders {
-    before: BTreeMap<PathBuf, LocalStorage>,
-    opened: BTreeMap<PathBuf, LocalStorage>,
-}
-
-impl Folders {
-    /// None opened yet, with those of another application at hand.
-    fn after(other: &Self) -> Self {
-        Self {
-            before: other.opened.clone(),
-            opened: BTreeMap::new(),
-        }
-    }
-
-    /// Lets go of what was at hand and is not named any more.
-    pub(super) fn settled(self) -> Self {
-        Self {
-            before: BTreeMap::new(),
-            ..self
-        }
-    }
-
-    fn open(&mut self, root: &Path) -> Result<LocalStorage> {
-        let known = self.opened.get(root).or_else(|| self.before.get(root));
-        let folder = match known {
-            Some(folder) => folder.clone(),
-            None => LocalStorage::new(root)?,
-        };
-        self.opened.insert(root.to_owned(), folder.clone());
-        Ok(folder)
     }
 }
 
@@ -156,17 +143,4 @@ fn memory_storage(
         storage.insert(name.clone(), text.clone());
     }
     Ok(storage)
-}
-
-fn local_storage(config: &LocalStorageConfig, folders: &mut Folders) -> Result<LocalStorage> {
-    let symlinks = match config.symlinks {
-        config::Symlinks::Refuse => Symlinks::Refuse,
-        config::Symlinks::Within => Symlinks::Within,
-    };
-    let unreadable = match config.unreadable {
-        config::Unreadable::NotFound => Unreadable::NotFound,
-        config::Unreadable::Forbidden => Unreadable::Forbidden,
-    };
-    let storage = folders.open(&config.root)?;
-    Ok(storage.symlinks(symlinks).unreadable(unreadable))
 }
