@@ -1,6 +1,21 @@
 //! Files of other servers, over HTTP: one request on the wire for each that is asked, and an answer that is believed
 //! only where it fits the request.
 //!
+//! ```
+//! use downloadview::fetch::{Client, RequestTarget};
+//! use downloadview::{DownloadResponse, file::HttpFile};
+//!
+//! // At start-up:
+//! let client = Client::new()?;
+//! let origin = client.origin("https://files.example").header("x-api-key", "k3y").build()?;
+//!
+//! // In a handler:
+//! let target = RequestTarget::parse("/reports/2026.pdf").expect("a path");
+//! let response = DownloadResponse::new(HttpFile::new(origin, target)).inline();
+//! # let _ = response;
+//! # Ok::<(), downloadview::BuildError>(())
+//! ```
+//!
 //! 1. `target`: what is asked for. `request`: which of the client's headers go along.
 //! 2. `resolve`, `guard`, `connect`: a connection to an address that may be talked to.
 //! 3. `exchange`: sent, within its time-outs, redirects followed. `answer`: what the answer comes to.

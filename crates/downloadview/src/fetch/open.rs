@@ -64,14 +64,14 @@ impl Origin {
 }
 
 /// Whether an answer to a range is none to the client: it gets the whole, or it must be known how large that is and in
-/// which state.
+/// which state. (A part although `If-Range` does not hold is found out where all conditions are judged; then the whole
+/// is asked for as every other part.)
 fn needs_the_whole(ask: &Ask, answer: &Answer) -> bool {
     match answer {
-        Answer::Part(metadata, _) => ask.comes_to_the_whole(metadata),
         Answer::Unsatisfiable(None | Some(0)) => true,
         Answer::Unsatisfiable(Some(_)) => ask.has_if_range() || ask.can_fail(),
         Answer::PreconditionFailed(_) => ask.fails_by_if_range(),
-        Answer::Whole(_) | Answer::NotModified(_) => false,
+        Answer::Whole(_) | Answer::Part(..) | Answer::NotModified(_) => false,
     }
 }
 

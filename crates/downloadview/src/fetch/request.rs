@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderValue, Method};
 
 use super::Flavour;
 use crate::content::{ByteRange, Metadata, Want};
-use crate::headers::{ConditionalRequest, Ranges, first_range};
+use crate::headers::first_range;
 
 /// A request for a file or a part of it.
 #[derive(Debug, Clone)]
@@ -14,8 +14,6 @@ pub(super) struct Ask {
     range: Option<HeaderValue>,
     conditions: HeaderMap,
     if_range: IfRange,
-    /// What the client's own range comes to, once the state of the file is known.
-    judge: Option<ConditionalRequest>,
 }
 
 /// How the client's `If-Range` goes along.
@@ -47,7 +45,6 @@ impl Ask {
             range: want.range().and_then(first_range),
             conditions: conditions(want),
             if_range: IfRange::None,
-            judge: judge(want),
         };
         if let Some(value) = want.condition(&header::IF_RANGE)
             && ask.range.is_some()
@@ -104,7 +101,6 @@ impl Ask {
     pub(super) fn for_the_whole(&self) -> Self {
         let mut ask = self.clone();
         ask.range = None;
-        ask.judge = None;
         ask.conditions.remove(header::IF_RANGE);
         if self.if_range == IfRange::AsCondition {
             ask.conditions.remove(header::IF_MATCH);
@@ -139,14 +135,6 @@ impl Ask {
         self.has(&header::IF_MATCH) || self.has(&header::IF_UNMODIFIED_SINCE)
     }
 
-    /// Whether the client gets the whole file, now that its state is known: its `If-Range` does not hold.
-    pub(super) fn comes_to_the_whole(&self, state: &Metadata) -> bool {
-        let (Some(judge), Some(size)) = (&self.judge, state.size()) else {
-            return false;
-        };
-        judge.ranges(state, size) == Ranges::Whole
-    }
-
     fn has(&self, name: &HeaderName) -> bool {
         self.conditions.contains_key(name)
     }
@@ -171,15 +159,6 @@ fn conditions(want: Want<'_>) -> HeaderMap {
         (value.as_bytes().trim_ascii() != b"*").then(|| (name, value.clone()))
     });
     stated.collect()
-}
-
-fn judge(want: Want<'_>) -> Option<ConditionalRequest> {
-    let mut headers = HeaderMap::new();
-    headers.insert(header::RANGE, want.range()?.clone());
-    if let Some(value) = want.condition(&header::IF_RANGE) {
-        headers.insert(header::IF_RANGE, value.clone());
-    }
-    Some(ConditionalRequest::of(&Method::GET, &headers))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use http::{Method, Request};
 use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
 
-use super::origin::{Asked, Step, answer, ask, get, ordinary, part, server, whole};
+use super::origin::{Asked, Step, answer, ask, get, ordinary, part, saying, server, whole};
 
 const BODY: &[u8] = b"0123456789";
 
@@ -102,6 +102,29 @@ async fn conditions_that_the_origin_ignores_hold_all_the_same() {
         assert_eq!(origin.count(), 1);
         let sent = origin.asked()[0].header(name).map(str::to_owned);
         assert_eq!(sent.as_deref(), (value != "*").then_some(value));
+    }
+}
+
+/// RFC 9110, 15.4.5 wants the tag there; some leave it out.
+#[tokio::test]
+async fn an_origin_judges_its_own_conditions() {
+    for (name, line, status) in [
+        ("if-none-match", "HTTP/1.1 304 Not Modified", 304),
+        ("if-modified-since", "HTTP/1.1 304 Not Modified", 304),
+        ("if-match", "HTTP/1.1 412 Precondition Failed", 412),
+        (
+            "if-unmodified-since",
+            "HTTP/1.1 412 Precondition Failed",
+            412,
+        ),
+    ] {
+        let origin = saying(answer(&[line, "Content-Length: 0"], "")).await;
+        let value = match name.ends_with("since") {
+            true => "Tue, 29 Oct 2019 00:00:00 GMT",
+            false => "\"v1\"",
+        };
+        let got = get(&origin.origin(), &[(name, value)]).await;
+        assert_eq!((got.status, origin.count()), (status, 1), "{name}");
     }
 }
 
