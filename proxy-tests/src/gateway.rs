@@ -37,21 +37,29 @@ pub(crate) fn serve_through(
     Server::start("gateway", &mut command, address, folder)
 }
 
-/// What `downloadview proxy-config` prints for a whole server of its own on `address`, which announces itself or not.
-pub(crate) fn proxy_config(
-    proxy: Proxy,
-    announced: bool,
-    config: &Path,
-    address: SocketAddr,
-    folder: &Path,
-) -> Result<String> {
+/// A whole server of its own, to be printed by `downloadview proxy-config`.
+pub(crate) struct ProxyConfig<'a> {
+    pub(crate) proxy: Proxy,
+    /// Whether it announces itself.
+    pub(crate) announced: bool,
+    pub(crate) config: &'a Path,
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    /// What else is asked for.
+    pub(crate) arguments: &'a [&'a str],
+}
+
+/// What `downloadview proxy-config` prints of it.
+pub(crate) fn proxy_config(asked: &ProxyConfig<'_>, folder: &Path) -> Result<String> {
+    let proxy = asked.proxy;
     let mut command = Command::new(binary(folder)?);
     command
         .args(["proxy-config", proxy.backend().name(), "--standalone"])
-        .args(["--listen", &address.to_string()])
+        .args(["--listen", &asked.address.to_string()])
+        .args(asked.arguments)
         .arg("--config")
-        .arg(config);
-    if announced {
+        .arg(asked.config);
+    if asked.announced {
         command.args(["--proxy", proxy.name()]);
     }
     if matches!(proxy.backend(), Backend::Nginx | Backend::Caddy) {

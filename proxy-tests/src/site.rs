@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 use crate::app::ScriptedApp;
 use crate::carriage::reason_in;
+use crate::gateway::ProxyConfig;
 use crate::program::Program;
 use crate::proxy::Proxy;
 use crate::server::{Server, hand_over};
@@ -237,10 +238,32 @@ impl Site {
         proxy: Proxy,
         surroundings: impl FnOnce(String) -> String,
     ) -> Server {
+        self.start_proxy_given(proxy, &[], surroundings)
+    }
+
+    /// As [`Site::start_proxy_amid`], with more arguments for `downloadview proxy-config`.
+    ///
+    /// # Panics
+    /// When the proxy is not installed, or either program fails; the message holds its output.
+    #[must_use]
+    #[track_caller]
+    pub fn start_proxy_given(
+        &self,
+        proxy: Proxy,
+        arguments: &[&str],
+        surroundings: impl FnOnce(String) -> String,
+    ) -> Server {
         let address = port::free();
-        let folder = self.folder.path();
-        let printed = gateway::proxy_config(proxy, self.announced, &self.config(), address, folder);
-        self.start_proxy_with(proxy, &surroundings(must(printed)), address)
+        let (config, folder) = (self.config(), self.folder.path());
+        let asked = ProxyConfig {
+            proxy,
+            announced: self.announced,
+            config: &config,
+            address,
+            arguments,
+        };
+        let printed = must(gateway::proxy_config(&asked, folder));
+        self.start_proxy_with(proxy, &surroundings(printed), address)
     }
 
     /// What `downloadview proxy-config` prints of this site for a proxy that is there already.

@@ -72,6 +72,10 @@ const PACKAGES: &[Package] = &[
         evidence: Evidence::Program("mariadbd"),
     },
     Package {
+        debian: "openssl",
+        evidence: Evidence::Program("openssl"),
+    },
+    Package {
         debian: "zsync",
         evidence: Evidence::Program("zsync"),
     },
