@@ -122,6 +122,10 @@ pub struct ProxyConfigArgs {
     /// [default: the one on PATH]
     #[arg(long, value_name = "FILE")]
     pub program: Option<PathBuf>,
+    /// The certificates, in PEM, that sign those of the servers from which nginx or Caddy fetches files
+    /// [default: those that the system trusts]
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
     /// Where that proxy listens [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR", requires = "standalone")]
     pub listen: Option<Listen>,

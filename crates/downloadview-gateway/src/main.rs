@@ -63,6 +63,7 @@ fn print_proxy_config(args: ProxyConfigArgs) -> anyhow::Result<()> {
         form,
         proxy: args.proxy,
         installed: proxy_config::look(proxy, args.program.as_deref()).context("--program")?,
+        ca_file: args.ca_file,
     };
     let text = proxy_config::print(proxy, &config, &options)?;
     print(&text)

@@ -138,6 +138,8 @@ fn prints_a_whole_server() {
                 proxy_hide_header X-LIGHTTPD-KBytes-per-second;
                 proxy_hide_header X-Reproxy-URL;
                 proxy_hide_header X-LiteSpeed-Location;
+                proxy_hide_header X-Download-Origin;
+                proxy_hide_header X-Download-Target;
 
                 # Room for long file names: headers larger than this together are a 502.
                 proxy_buffer_size 16k;
@@ -254,6 +256,8 @@ fn prints_a_snippet_with_the_charset_and_headers_of_the_file() {
         proxy_hide_header X-LIGHTTPD-KBytes-per-second;
         proxy_hide_header X-Reproxy-URL;
         proxy_hide_header X-LiteSpeed-Location;
+        proxy_hide_header X-Download-Origin;
+        proxy_hide_header X-Download-Target;
 
         # Room for long file names: headers larger than this together are a 502.
         proxy_buffer_size 16k;
@@ -410,7 +414,6 @@ fn refuses_rules_without_one_certain_folder() {
     };
     let rules = [
         media_rule("source_url = \"/elsewhere/\"\ndestination_url = \"/_i/\""),
-        media_rule("source_url = \"https://origin.example/\"\ndestination_url = \"/_i/\""),
         media_rule("source_url = \"/media/%FF/\"\ndestination_url = \"/_i/\""),
         format!(
             "{other}{}",
@@ -429,7 +432,6 @@ fn refuses_rules_without_one_certain_folder() {
     let errors = rules.map(|rule| locations(&["media", "other"], &rule));
     insta::assert_snapshot!(errors.join("\n"), @r#"
     error: FOLDER/downloadview.toml:8: no local storage has a `base_url` for `source_url = "/elsewhere/"`, so its folder is unknown; give the storage that base_url, or write `storage` or `source_dir` in the rule
-    error: FOLDER/downloadview.toml:8: `https://origin.example/`: files of other servers cannot be delegated in this version; write redirect = true in place of the destination, or take the rule out: the gateway streams them
     error: FOLDER/downloadview.toml:8: `%FF/` is not valid UTF-8 when it is decoded; write `storage` or `source_dir` in the rule
     error: FOLDER/downloadview.toml:12: `source_url = "/media/"` means two storages, with base_url "/media/" and "/media/other/"; write `storage` in the rule
     error: FOLDER/downloadview.toml:11: `/_i/` already means FOLDER/media in the rule of line 8; give each folder a `destination_url` of its own
@@ -621,6 +623,8 @@ fn prints_apache() {
         Header unset X-Accel-Limit-Rate
         Header unset X-Reproxy-URL
         Header unset X-LiteSpeed-Location
+        Header unset X-Download-Origin
+        Header unset X-Download-Target
         Header always unset X-Sendfile2
         Header always unset X-LIGHTTPD-send-file
         Header always unset X-LIGHTTPD-KBytes-per-second
@@ -631,6 +635,8 @@ fn prints_apache() {
         Header always unset X-Accel-Limit-Rate
         Header always unset X-Reproxy-URL
         Header always unset X-LiteSpeed-Location
+        Header always unset X-Download-Origin
+        Header always unset X-Download-Target
     </Proxy>
     "#);
 }
@@ -713,6 +719,8 @@ fn prints_an_apache_snippet() {
         Header unset X-Accel-Limit-Rate
         Header unset X-Reproxy-URL
         Header unset X-LiteSpeed-Location
+        Header unset X-Download-Origin
+        Header unset X-Download-Target
         Header always unset X-Sendfile2
         Header always unset X-LIGHTTPD-send-file
         Header always unset X-LIGHTTPD-KBytes-per-second
@@ -723,6 +731,8 @@ fn prints_an_apache_snippet() {
         Header always unset X-Accel-Limit-Rate
         Header always unset X-Reproxy-URL
         Header always unset X-LiteSpeed-Location
+        Header always unset X-Download-Origin
+        Header always unset X-Download-Target
     </Proxy>
     "#);
 }
@@ -780,6 +790,8 @@ fn prints_lighttpd() {
         "X-Accel-Limit-Rate" => "",
         "X-Reproxy-URL" => "",
         "X-LiteSpeed-Location" => "",
+        "X-Download-Origin" => "",
+        "X-Download-Target" => "",
     )
 
     # Answers that the gateway streams are passed on as they come, and never wait on disk.
@@ -849,6 +861,8 @@ fn prints_a_lighttpd_snippet() {
             "X-Accel-Limit-Rate" => "",
             "X-Reproxy-URL" => "",
             "X-LiteSpeed-Location" => "",
+            "X-Download-Origin" => "",
+            "X-Download-Target" => "",
         )
 
         # Answers that the gateway streams are passed on as they come, and never wait on disk.
@@ -922,6 +936,8 @@ fn prints_caddy() {
     		header_down -X-LIGHTTPD-KBytes-per-second
     		header_down -X-Reproxy-URL
     		header_down -X-LiteSpeed-Location
+    		header_down -X-Download-Origin
+    		header_down -X-Download-Target
 
     		# Files of the rule in line 8. On 200 only, so that a 404 of the gateway stays one.
     		@downloadview_1 {
@@ -1027,6 +1043,8 @@ fn prints_a_caddy_snippet() {
     		header_down -X-LIGHTTPD-KBytes-per-second
     		header_down -X-Reproxy-URL
     		header_down -X-LiteSpeed-Location
+    		header_down -X-Download-Origin
+    		header_down -X-Download-Target
 
     		# Files of the rule in line 9. On 200 only, so that a 404 of the gateway stays one.
     		@downloadview_1 {

@@ -180,6 +180,7 @@ fn configuration_for(
         proxy: None,
         // The very program that will read it. One that says nothing of itself may yet start.
         installed: proxy_config::look(backend, Some(&program.path)).unwrap_or_default(),
+        ca_file: None,
     };
     Ok(proxy_config::print(backend, &config, &options)?)
 }

@@ -9,7 +9,7 @@ use downloadview::backend::Escaping;
 
 use super::docroots::docroots;
 use super::front::{Front, Upstream};
-use super::headers::{ACCEL, ANNOUNCEMENT, ELSEWHERE, HAND_OFF_REQUEST, SENDFILE};
+use super::headers::{ACCEL, ANNOUNCEMENT, ELSEWHERE, HAND_OFF_REQUEST, REMOTE, SENDFILE};
 use super::words::{escaped, indented, lines};
 use super::{Form, ProxyConfigError};
 use crate::config::{Listen, Proxy, RuleConfig};
@@ -88,7 +88,8 @@ DocumentRoot .
         let announcement = self.announcement()?;
         let asked = lines("", "RequestHeader unset ", HAND_OFF_REQUEST, "");
         let leaks = "unset X-Sendfile \"expr=%{REQUEST_STATUS} != 200\"";
-        let others = SENDFILE[1..].iter().chain(&ACCEL).chain(&ELSEWHERE);
+        let others = SENDFILE[1..].iter().chain(&ACCEL);
+        let others = others.chain(&ELSEWHERE).chain(&REMOTE);
         let others: Vec<_> = others.copied().collect();
         let answered = lines("", "Header unset ", others.iter().copied(), "");
         let always = lines("", "Header always unset ", others, "");

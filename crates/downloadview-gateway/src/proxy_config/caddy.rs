@@ -3,15 +3,18 @@
 //! Braces hold placeholders, in quotes too, so a path that has one is refused; everything else can be quoted. Needs
 //! Caddy 2.6 with `escaping = "raw"`, 2.7 or later with `escaping = "strict"`; an `ETag` is kept from 2.7.6 on.
 
+mod remote;
+
 use std::path::Path;
 
 use downloadview::backend::Escaping;
 
 use super::front::{Front, Upstream};
 use super::headers::{
-    ACCEL, ALWAYS_KEPT, ANNOUNCEMENT, ELSEWHERE, HAND_OFF_REQUEST, SENDFILE, also_kept,
+    ACCEL, ALWAYS_KEPT, ANNOUNCEMENT, ELSEWHERE, HAND_OFF_REQUEST, REMOTE, SENDFILE, also_kept,
 };
 use super::locations::{Location, locations};
+use super::remotes::remotes;
 use super::words::{escaped, indented, lines};
 use super::{Form, ProxyConfigError};
 use crate::config::Listen;
@@ -117,11 +120,19 @@ handle @downloadview {{
     fn gateway(&self) -> Result<String, ProxyConfigError> {
         let (upstream, announcement) = (self.upstream()?, self.announcement()?);
         let asked = lines("\t", "header_up -", HAND_OFF_REQUEST, "");
-        let leaks = ACCEL.into_iter().chain(SENDFILE).chain(ELSEWHERE);
+        let leaks = ACCEL
+            .into_iter()
+            .chain(SENDFILE)
+            .chain(ELSEWHERE)
+            .chain(REMOTE);
         let answered = lines("\t", "header_down -", leaks, "");
         let mut handlers = String::new();
-        for (index, location) in locations(self.front)?.iter().enumerate() {
+        let locations = locations(self.front)?;
+        for (index, location) in locations.iter().enumerate() {
             handlers.push_str(&self.handler(index + 1, location)?);
+        }
+        for remote in remotes(self.front, &locations)? {
+            handlers.push_str(&self.remote_handler(&remote)?);
         }
         let (keepalive, closes) = (
             self.front.keepalive(),

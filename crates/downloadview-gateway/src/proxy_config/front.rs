@@ -14,11 +14,15 @@ pub(super) struct Front<'a> {
     pub(super) proxy: Proxy,
     /// What it carries out; at least one.
     pub(super) rules: Vec<&'a RuleConfig>,
+    /// Those that send clients to another server, which is not the proxy's business.
+    redirects: Vec<&'a RuleConfig>,
     /// The name and the secret by which it announces itself, if it does.
     pub(super) announced: Option<(&'a str, &'a AnnouncedProxy)>,
     pub(super) form: &'a Form,
     /// What is known of the proxy.
     pub(super) installed: &'a Installed,
+    /// The certificates that sign those of other servers, if not those that the system trusts.
+    pub(super) ca_file: Option<&'a Path>,
     app: &'a Listen,
 }
 
@@ -42,11 +46,11 @@ impl<'a> Front<'a> {
     ) -> Result<Self, ProxyConfigError> {
         let announced = announced(proxy, config, options.proxy.as_deref())?;
         let own = announced.iter().flat_map(|(_, proxy)| &proxy.rules);
-        let own = own.filter(|rule| !rule.redirects());
         let of_views = config.views.iter().flat_map(|view| &view.rules);
         let shared = config.optimize.rules.iter().chain(of_views);
-        let shared = shared.filter(|rule| rule.backend == Some(proxy));
-        let rules: Vec<_> = own.chain(shared).collect();
+        let shared = shared.filter(|rule| rule.redirects() || rule.backend == Some(proxy));
+        let (redirects, rules): (Vec<_>, Vec<_>) =
+            own.chain(shared).partition(|rule| rule.redirects());
         if rules.is_empty() {
             let file = config.file.clone();
             return Err(ProxyConfigError::NoRule { file, proxy });
@@ -55,9 +59,11 @@ impl<'a> Front<'a> {
             config,
             proxy,
             rules,
+            redirects,
             announced,
             form: &options.form,
             installed: &options.installed,
+            ca_file: options.ca_file.as_deref(),
             app: options.app.as_ref().unwrap_or(&config.listen),
         })
     }
@@ -97,7 +103,7 @@ impl<'a> Front<'a> {
                 line => format!("# {line}\n"),
             })
             .collect();
-        comment + &self.advice()
+        comment + &self.advice() + &self.not_for_it()
     }
 
     /// What to state where the rules leave open how this proxy reads names.
@@ -122,6 +128,22 @@ impl<'a> Front<'a> {
             "#\n# The rules do not state `escaping`, so the gateway itself sends every file whose path has more in it than\n\
              # A-Z a-z 0-9 - . _ ~ /: the wrong one would serve another file. {wanted}\n"
         )
+    }
+
+    /// The rules that there is nothing to print for.
+    fn not_for_it(&self) -> String {
+        let lines: Vec<_> = self
+            .redirects
+            .iter()
+            .map(|rule| rule.line.to_string())
+            .collect();
+        match lines.as_slice() {
+            [] => String::new(),
+            lines => format!(
+                "#\n# Nothing is printed for rules with redirect = true (line {}): the gateway sends clients to the server itself.\n",
+                lines.join(", ")
+            ),
+        }
     }
 
     /// A path that the language cannot express.

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::docroots::docroots;
 use super::front::{Front, Upstream};
-use super::headers::{ACCEL, ANNOUNCEMENT, ELSEWHERE, HAND_OFF_REQUEST};
+use super::headers::{ACCEL, ANNOUNCEMENT, ELSEWHERE, HAND_OFF_REQUEST, REMOTE};
 use super::words::{escaped, indented, lines};
 use super::{Form, ProxyConfigError};
 use crate::config::Listen;
@@ -90,7 +90,8 @@ server.stat-cache-engine = \"disable\"
         let (upstream, folders) = (self.upstream()?, self.folders()?);
         let announcement = self.announcement()?;
         let asked = lines("    \"", "", HAND_OFF_REQUEST, "\" => \"\",");
-        let leaks = ["X-Sendfile2"].into_iter().chain(ACCEL).chain(ELSEWHERE);
+        let leaks = ["X-Sendfile2"].into_iter().chain(ACCEL);
+        let leaks = leaks.chain(ELSEWHERE).chain(REMOTE);
         let answered = lines("    \"", "", leaks, "\" => \"\",");
         Ok(format!(
             "\

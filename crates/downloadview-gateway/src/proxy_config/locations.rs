@@ -73,10 +73,8 @@ fn of_rule(rule: &RuleConfig, config: &Config) -> Result<Vec<Location>, Refusal>
     match &rule.source {
         Source::Dir(folder) => Ok(vec![located("", folder, "")]),
         Source::Storage { root, .. } => Ok(vec![located("", root, "")]),
-        Source::Remote { url, .. } => Err((
-            format!("`{url}`: files of other servers cannot be delegated in this version"),
-            "write redirect = true in place of the destination, or take the rule out: the gateway streams them",
-        )),
+        // Those are fetched.
+        Source::Remote { .. } => Ok(Vec::new()),
         Source::Url(url) => related(url, config)?
             .into_iter()
             .map(|(base, root)| match url.strip_prefix(base) {

@@ -2,7 +2,8 @@
 //!
 //! 1. `front` finds the rules that the proxy carries out, and how it announces itself;
 //! 2. `locations` (nginx, Caddy) or `docroots` (Apache, lighttpd) finds the folders that the rules open to it;
-//! 3. a file for each proxy writes them down, with the hardening that proxy needs.
+//! 3. `remotes` (nginx, Caddy) finds the servers from which the proxy fetches files itself;
+//! 4. a file for each proxy writes them down, with the hardening that proxy needs.
 
 mod apache;
 mod caddy;
@@ -15,6 +16,7 @@ mod lighttpd;
 mod locations;
 mod modules;
 mod nginx;
+mod remotes;
 mod words;
 
 pub use self::error::ProxyConfigError;
@@ -22,6 +24,8 @@ use self::front::Front;
 #[cfg(feature = "demo")]
 pub(crate) use self::installed::find as find_program;
 pub use self::installed::{Installed, look};
+
+use std::path::PathBuf;
 
 use crate::config::{Config, Listen, Proxy};
 
@@ -37,6 +41,9 @@ pub struct Options {
     /// What is known of the proxy: how it reads names, for rules that do not state it, and what it was built without.
     /// Default: nothing.
     pub installed: Installed,
+    /// The certificates, in PEM, that sign those of the servers from which the proxy fetches files. Default: those that the
+    /// system trusts.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// How much is printed.
@@ -55,6 +62,7 @@ impl Default for Options {
             form: Form::Snippet,
             proxy: None,
             installed: Installed::default(),
+            ca_file: None,
         }
     }
 }

@@ -4,13 +4,19 @@
 //! are refused; everything else can be quoted. Needs nginx 1.15.3 or later (`keepalive_requests` in an upstream); what an
 //! nginx that was looked at is built without is left out.
 
+mod fetch;
+mod remote;
+
 use std::fmt::Write as _;
 use std::path::Path;
 
 use super::front::{Front, Upstream};
-use super::headers::{ALWAYS_KEPT, ANNOUNCEMENT, ELSEWHERE, HAND_OFF_REQUEST, SENDFILE, also_kept};
+use super::headers::{
+    ALWAYS_KEPT, ANNOUNCEMENT, ELSEWHERE, HAND_OFF_REQUEST, REMOTE, SENDFILE, also_kept,
+};
 use super::locations::{Location, locations};
 use super::modules::left_out;
+use super::remotes::remotes;
 use super::words::{escaped, indented, lines};
 use super::{Form, ProxyConfigError};
 use crate::config::Listen;
@@ -28,12 +34,15 @@ const TEMPORARY: &str = "    client_body_temp_path client_body_temp;
 pub(super) fn print(front: &Front<'_>) -> Result<String, ProxyConfigError> {
     let writer = Writer { front };
     let locations = locations(front)?;
-    let upstream = writer.known(&writer.upstream()?);
+    let remotes = remotes(front, &locations)?;
+    let upstream = writer.upstream()? + &writer.remote_upstreams(&remotes);
+    let upstream = writer.known(&upstream);
     let mut server = writer.app_location()?;
     for location in &locations {
         server.push('\n');
         server.push_str(&writer.internal_location(location)?);
     }
+    server.push_str(&writer.remote_locations(&remotes)?);
     let server = writer.known(&server);
     match front.form {
         Form::Snippet => Ok(writer.snippet(&upstream, &server)),
@@ -134,7 +143,7 @@ upstream downloadview {{
     fn app_location(&self) -> Result<String, ProxyConfigError> {
         let announcement = self.announcement()?;
         let asked = lines("    ", "proxy_set_header ", HAND_OFF_REQUEST, " \"\";");
-        let foreign = SENDFILE.into_iter().chain(ELSEWHERE);
+        let foreign = SENDFILE.into_iter().chain(ELSEWHERE).chain(REMOTE);
         let answered = lines("    ", "proxy_hide_header ", foreign, ";");
         Ok(format!(
             "\
@@ -237,13 +246,18 @@ location ^~ {location_path} {{
         Ok(text)
     }
 
-    /// nginx itself keeps only Content-Type, Content-Disposition, Set-Cookie, Cache-Control and Expires.
-    fn kept_headers(&self) -> Vec<String> {
+    /// What must be named, and whether error pages have it too: nginx itself keeps only Content-Type,
+    /// Content-Disposition, Set-Cookie, Cache-Control and Expires.
+    fn carried(&self) -> Vec<(&str, bool)> {
         let always = ALWAYS_KEPT.into_iter().chain([("Content-Encoding", false)]);
         let names: Vec<_> = always.clone().map(|(name, _)| name).collect();
         let also = also_kept(self.front.config, &names).into_iter();
-        always
-            .chain(also.map(|name| (name, false)))
+        always.chain(also.map(|name| (name, false))).collect()
+    }
+
+    fn kept_headers(&self) -> Vec<String> {
+        self.carried()
+            .into_iter()
             .map(|(name, on_errors)| {
                 let variable = name.to_ascii_lowercase().replace('-', "_");
                 let always = if on_errors { " always" } else { "" };
