@@ -6,20 +6,25 @@ use downloadview_gateway::proxy_config::{Form, Options, print};
 const MEDIA: &str = "[storages.media]\nkind = \"local\"\nroot = \".\"\nbase_url = \"/media/\"\n";
 
 /// What is printed for these rules, each a list of keys.
-fn printed(backend: Proxy, rules: &[&str], options: &Options) -> String {
+fn printed(proxy: Proxy, rules: &[&str], options: &Options) -> String {
+    printed_with("", proxy, rules, options)
+}
+
+/// [`printed`], with one more storage.
+fn printed_with(storage: &str, proxy: Proxy, rules: &[&str], options: &Options) -> String {
     let rules: String = rules
         .iter()
         .map(|rule| format!("[[optimize.rules]]\n{rule}\n"))
         .collect();
     let text = format!(
-        "{MEDIA}[optimize]\nbackend = \"{}\"\nkeep_headers = [\"X-Case\"]\n{rules}[[views]]\nroute = \"/hello\"\n\
+        "{MEDIA}{storage}[optimize]\nbackend = \"{}\"\nkeep_headers = [\"X-Case\"]\n{rules}[[views]]\nroute = \"/hello\"\n\
          kind = \"virtual\"\ntext = \"hi\"\nbasename = \"a.txt\"\n",
-        backend.name()
+        proxy.name()
     );
     let folder = tempfile::tempdir().expect("a temporary folder");
     let config = Config::parse(&text, &folder.path().join("downloadview.toml"));
     let config = config.unwrap_or_else(|error| panic!("{error}"));
-    let text = print(backend, &config, options).unwrap_or_else(|error| format!("error: {error}"));
+    let text = print(proxy, &config, options).unwrap_or_else(|error| format!("error: {error}"));
     text.replace(folder.path().to_str().expect("UTF-8"), "FOLDER")
 }
 
@@ -184,7 +189,8 @@ fn prints_the_locations_of_a_remote_for_nginx() {
 
                 # Not a word of the server's own error pages.
                 proxy_intercept_errors on;
-                error_page 401 403 404 410 = @downloadview_missing;
+                error_page 404 410 = @downloadview_missing;
+                error_page 401 403 = @downloadview_missing;
                 error_page 416 = @downloadview_unsatisfiable;
                 error_page 504 = @downloadview_late;
                 error_page
@@ -253,7 +259,8 @@ fn prints_the_locations_of_a_remote_for_nginx() {
 
                 # Not a word of the server's own error pages.
                 proxy_intercept_errors on;
-                error_page 401 403 404 410 = @downloadview_missing;
+                error_page 404 410 = @downloadview_missing;
+                error_page 401 403 = @downloadview_missing;
                 error_page 416 = @downloadview_unsatisfiable;
                 error_page 504 = @downloadview_late;
                 error_page
@@ -265,6 +272,10 @@ fn prints_the_locations_of_a_remote_for_nginx() {
             location @downloadview_missing {
                 add_header Cache-Control no-store always;
                 return 404;
+            }
+            location @downloadview_forbidden {
+                add_header Cache-Control no-store always;
+                return 403;
             }
             location @downloadview_unsatisfiable {
                 add_header Cache-Control no-store always;
@@ -439,8 +450,12 @@ fn prints_a_remote_for_caddy() {
     				}
     				copy_response
     			}
-    			@downloadview_missing status 401 403 404 410
+    			@downloadview_missing status 404 410
     			handle_response @downloadview_missing {
+    				error 404
+    			}
+    			@downloadview_forbidden status 401 403
+    			handle_response @downloadview_forbidden {
     				error 404
     			}
     			@downloadview_unsatisfiable status 416
@@ -511,8 +526,12 @@ fn prints_a_remote_for_caddy() {
     							}
     							copy_response
     						}
-    						@downloadview_missing status 401 403 404 410
+    						@downloadview_missing status 404 410
     						handle_response @downloadview_missing {
+    							error 404
+    						}
+    						@downloadview_forbidden status 401 403
+    						handle_response @downloadview_forbidden {
     							error 404
     						}
     						@downloadview_unsatisfiable status 416
@@ -576,10 +595,10 @@ fn one_location_means_one_server() {
     ]
     .map(|rules| printed(Proxy::Nginx, &rules, &standalone()));
     insta::assert_snapshot!(errors.join("\n"), @r#"
-    error: FOLDER/downloadview.toml:11: `/_internal/remote/` already means another server in the rule of line 8; give each server a `destination_url` of its own
-    error: FOLDER/downloadview.toml:11: `/_internal/remote/` has another `charset` in the rule of line 8; give each server a `destination_url` of its own
-    error: FOLDER/downloadview.toml:8: `/_internal/remote/` means a server, and `/_internal/` of line 11 a folder; give each server a `destination_url` of its own
-    error: FOLDER/downloadview.toml:11: `/_internal/remote/` means a server, and `/_internal/` of line 8 a folder; give each server a `destination_url` of its own
+    error: FOLDER/downloadview.toml:11: `/_internal/remote/` already means another server in the rule of line 8; give each a `destination_url` of its own
+    error: FOLDER/downloadview.toml:11: `/_internal/remote/` has another charset, or other time-outs, in the rule of line 8; give each a `destination_url` of its own
+    error: FOLDER/downloadview.toml:8: `/_internal/remote/` means a server, and `/_internal/` of line 11 a folder; give each a `destination_url` of its own
+    error: FOLDER/downloadview.toml:11: `/_internal/remote/` means a server, and `/_internal/` of line 8 a folder; give each a `destination_url` of its own
     "#);
 }
 
@@ -605,5 +624,47 @@ fn nothing_is_printed_for_remotes_where_there_is_none() {
         for word in ["downloadview_remote", "map ", "downloadview_missing"] {
             assert!(!text.contains(word), "{text}");
         }
+    }
+}
+
+#[test]
+fn a_storage_says_how_its_server_is_asked_and_what_a_refusal_of_it_means() {
+    let storage = "[storages.mirror]\nkind = \"http\"\nurl = \"https://files.example/media/\"\nforbidden = 403\n\
+        connect_timeout = \"2s\"\nfirst_byte_timeout = \"1500ms\"\nidle_timeout = \"7s\"\n";
+    let rule = "storage = \"mirror\"\ndestination_url = \"/_internal/mirror/\"";
+    for (proxy, lines) in [
+        (
+            Proxy::Nginx,
+            [
+                "proxy_connect_timeout 2s;",
+                "proxy_read_timeout 7s;",
+                "error_page 401 403 = @downloadview_forbidden;",
+            ],
+        ),
+        (
+            Proxy::Caddy,
+            [
+                "response_header_timeout 1500ms",
+                "read_timeout 7s",
+                "error 403",
+            ],
+        ),
+    ] {
+        let text = printed_with(storage, proxy, &[rule], &standalone());
+        for line in lines {
+            assert_eq!(text.matches(line).count(), 2, "{line}: {text}");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_printed_for_a_redirect_but_that() {
+    let redirect = "source_url = \"https://files.example/media/\"\nredirect = true";
+    for proxy in [Proxy::Nginx, Proxy::Caddy] {
+        let with = printed(proxy, &[PLAIN, redirect], &standalone());
+        let line = "# Nothing is printed for rules with redirect = true (line 11): the gateway sends clients to the server itself.\n";
+        assert!(with.contains(line), "{with}");
+        let without = printed(proxy, &[PLAIN], &standalone());
+        assert_eq!(with.replace(&format!("#\n{line}"), ""), without);
     }
 }

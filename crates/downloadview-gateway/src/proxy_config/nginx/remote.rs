@@ -51,12 +51,12 @@ impl Writer<'_> {
         let mut text = String::new();
         for Remote {
             number,
-            origin,
             line,
+            server,
             ..
         } in remotes
         {
-            let address = origin.address();
+            let address = server.address();
             let _ = write!(
                 text,
                 "
