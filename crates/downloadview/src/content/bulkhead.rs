@@ -1,4 +1,9 @@
-//! Keeps what waits for one slow or hung mount from taking the threads of everything else.
+//! Keeps one slow or hung mount from taking the threads that everything else needs.
+//!
+//! A system call on a hung NFS mount cannot be cancelled: its thread waits until the mount answers.
+//! So work on a storage whose file system may hang runs on at most 16 threads of tokio's blocking
+//! pool, behind a bounded queue and with a deadline. `LocalStorage` opens and looks behind it, and
+//! `local::LocalReader` reads behind it. The result is that of the work, or 503.
 
 use std::time::Duration;
 
@@ -8,9 +13,9 @@ use tokio::time::timeout;
 use super::slots::{Slots, unavailable};
 use crate::error::{Error, Result};
 
-/// How many threads may wait for one storage; tokio has 512 in all.
+/// How many threads may wait for one storage. tokio's blocking pool has 512 in all.
 const AT_ONCE: usize = 16;
-/// How long a request waits, for a thread and for what it does there.
+/// How long a request waits in all: for a free thread, and for the work on it.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The threads of one storage that may hang: a few, a bounded queue before them, and a deadline.
@@ -28,8 +33,12 @@ impl Bulkhead {
         }
     }
 
-    /// Runs `work` on one of the threads. 503 when none is free in time, and when it does not come
-    /// back in time: the thread then goes on waiting, and is counted until it does.
+    /// Runs `work` on one of the threads.
+    ///
+    /// # Errors
+    ///
+    /// The error of `work`, and 503 if no thread is free in time or the work does not end in time.
+    /// In the second case the thread goes on waiting, and is counted until the file system answers.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T> + Send + 'static,
@@ -42,6 +51,8 @@ impl Bulkhead {
     }
 }
 
+/// Runs `work` on the blocking pool. The permit goes with it, so that the thread is counted as long
+/// as it really runs.
 async fn on_thread<T: Send + 'static>(
     permit: OwnedSemaphorePermit,
     work: impl FnOnce() -> Result<T> + Send + 'static,

@@ -1,4 +1,9 @@
-//! The entity tag of a content: an opaque quoted text that changes whenever the bytes do.
+//! The entity tag of a content: a short quoted text that changes whenever the bytes do (RFC 9110,
+//! 8.8.3).
+//!
+//! Clients send it back in conditions, and resume a download only under the same tag. Besides tags
+//! that somebody states there are those made of a file here: this crate's own, and the two that
+//! nginx and Caddy make, so that a file has one tag whoever sends it.
 
 use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,16 +16,31 @@ const UNQUOTED: ParseError = ParseError::new("an entity tag stands between doubl
 const UNFIT: ParseError =
     ParseError::new("an entity tag holds only visible ASCII characters, and no double quote");
 
-/// A strong or weak entity tag, already in the form of the `ETag` header (RFC 9110, 8.8.3).
+/// A strong or weak entity tag, in the form of the `ETag` header (RFC 9110, 8.8.3): `"v1"`,
+/// `W/"v1"`.
+///
+/// Use a strong tag if other bytes always have another tag, such as a digest, a version number or
+/// [`of_file`](Self::of_file). Use a weak one where that is not certain: no range is resumed by it.
+///
+/// ```
+/// use downloadview::content::ETag;
+///
+/// let etag: ETag = "\"v1\"".parse()?;
+/// assert_eq!(etag, ETag::strong("v1")?);
+/// assert!(etag.is_strong());
+/// assert!(!ETag::weak("v1")?.is_strong());
+/// # Ok::<(), downloadview::ParseError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ETag(HeaderValue);
 
 impl ETag {
-    /// A strong tag around `opaque`: other bytes always have another one (RFC 9110, 8.8.1).
+    /// A strong tag around `opaque`. It promises that other bytes always have another tag (RFC
+    /// 9110, 8.8.1).
     ///
     /// # Errors
     ///
-    /// For a text with a double quote, a space, a control character or one outside ASCII.
+    /// If `opaque` holds a double quote, a space, a control character or a character outside ASCII.
     ///
     /// ```
     /// use downloadview::content::ETag;
@@ -32,12 +52,18 @@ impl ETag {
         Self::parse(&format!("\"{opaque}\""))
     }
 
-    /// A weak tag around `opaque`: contents that are as good as each other may share it. No range is
-    /// resumed by it.
+    /// A weak tag around `opaque`: contents that mean the same may share it (RFC 9110, 8.8.1). It
+    /// serves `If-None-Match`, but no range is resumed by it.
     ///
     /// # Errors
     ///
     /// As [`strong`](Self::strong).
+    ///
+    /// ```
+    /// use downloadview::content::ETag;
+    /// assert_eq!(ETag::weak("v1")?.as_str(), "W/\"v1\"");
+    /// # Ok::<(), downloadview::ParseError>(())
+    /// ```
     pub fn weak(opaque: &str) -> Result<Self, ParseError> {
         Self::parse(&format!("W/\"{opaque}\""))
     }
@@ -46,7 +72,13 @@ impl ETag {
     ///
     /// # Errors
     ///
-    /// For a text without its quotes, and as [`strong`](Self::strong).
+    /// If the text has no quotes around it, and as [`strong`](Self::strong).
+    ///
+    /// ```
+    /// use downloadview::content::ETag;
+    /// assert!(ETag::parse("W/\"v1\"").is_ok());
+    /// assert!(ETag::parse("v1").is_err()); // no quotes
+    /// ```
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         let quoted = text.strip_prefix("W/").unwrap_or(text);
         let opaque = quoted
@@ -63,11 +95,22 @@ impl ETag {
         }
     }
 
-    /// The tag of a file: its modification time in nanoseconds, its size, and where the system knows
-    /// it the time of its last change (`ctime`, which nobody can set), all hexadecimal.
+    /// The tag that this crate makes for a file: modification time in nanoseconds, size in bytes,
+    /// and `changed`, the time of its last change, if the system knows it (`ctime`, which no
+    /// program can set). All are hexadecimal, with `-` between them.
     ///
-    /// `None` for a modification time at or before the first second of 1970: archives and
-    /// reproducible builds give every file that date, so it distinguishes nothing.
+    /// `None` for a modification time at or before the first second of 1970. Archives and
+    /// reproducible builds give every file that date, so it tells no two states apart.
+    ///
+    /// ```
+    /// use std::time::{Duration, UNIX_EPOCH};
+    /// use downloadview::content::ETag;
+    ///
+    /// let modified = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    /// let etag = ETag::of_file(modified, 5_000, None).unwrap();
+    /// assert_eq!(etag.as_str(), "\"17979cfe362a0000-1388\"");
+    /// assert_eq!(ETag::of_file(UNIX_EPOCH, 5_000, None), None);
+    /// ```
     #[must_use]
     pub fn of_file(modified: SystemTime, size: u64, changed: Option<SystemTime>) -> Option<Self> {
         let since = since_epoch(modified)?;
@@ -99,6 +142,7 @@ impl ETag {
         Self::parse(&text).ok()
     }
 
+    /// A strong tag of hexadecimal numbers with `-` between them.
     fn from_hex(parts: impl IntoIterator<Item = u128>) -> Self {
         let mut text = Vec::with_capacity(64);
         text.push(b'"');
@@ -115,13 +159,14 @@ impl ETag {
         )
     }
 
-    /// The text of the header.
+    /// The tag as the header states it, with its quotes.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.to_str().expect("only visible ASCII was let in")
     }
 
-    /// Whether it names the bytes themselves, and not only what they mean: not `W/"…"`.
+    /// Whether the tag promises the same bytes, and not only the same meaning: it does not begin
+    /// with `W/`.
     #[must_use]
     pub fn is_strong(&self) -> bool {
         !self.0.as_bytes().starts_with(b"W/")
@@ -153,6 +198,7 @@ fn push_hex(text: &mut Vec<u8>, number: u128) {
     }
 }
 
+/// Lower-case base 36 without leading zeros, as Go's `strconv.FormatInt(n, 36)` writes it.
 fn base_36(mut number: u64) -> String {
     let mut digits = Vec::new();
     loop {

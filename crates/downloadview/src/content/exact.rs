@@ -1,4 +1,9 @@
-//! Holds a content to its word: exactly the promised bytes, or an error.
+//! Holds a content to its stated length: exactly that many bytes, or an error.
+//!
+//! In goes a `ByteStream` and the length that the head will state; out come the same frames. Too
+//! few bytes are `Error::Truncated`, too many are `Error::Overlong`; `response::body` then closes
+//! the connection. `delivery` uses it for whole contents and single ranges, `multipart` for each
+//! part.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -12,17 +17,20 @@ use crate::error::{Error, Result};
 
 /// A stream that must yield a known number of bytes.
 ///
-/// A server stops asking once it has sent the promised length, so a stream that might go on is
-/// asked for its end *before* its last promised frame is handed out: too long is found out while
-/// the connection can still be cut.
+/// A server stops reading a body once it has sent the length that was promised. So a stream that
+/// might go on is asked for its end *before* its last promised frame is handed out: a content that
+/// is too long is noticed while the connection can still be closed early.
 #[derive(Debug)]
 pub(crate) struct Exact {
     stream: ByteStream,
+    /// Promised bytes that the stream has not yielded yet.
     left: u64,
+    /// The last promised frame, held back until the stream has ended.
     last: Option<Bytes>,
 }
 
 impl Exact {
+    /// `stream`, which must yield `length` bytes.
     pub(crate) fn new(stream: ByteStream, length: u64) -> Self {
         Self {
             stream,
@@ -31,16 +39,16 @@ impl Exact {
         }
     }
 
-    /// Bytes still to come.
+    /// How many bytes are still to come.
     pub(crate) fn left(&self) -> u64 {
         self.left + self.last.as_ref().map_or(0, Bytes::len) as u64
     }
 
-    /// Reads to the end of what should be empty.
+    /// Reads to the end of a stream that should be empty.
     ///
     /// # Errors
     ///
-    /// That of the stream, and [`Error::Overlong`].
+    /// The error of the stream, and [`Error::Overlong`] if there is a byte.
     pub(crate) async fn expect_end(mut self) -> Result<()> {
         match poll_fn(|cx| Pin::new(&mut self).poll_next(cx)).await {
             Some(Err(error)) => Err(error),

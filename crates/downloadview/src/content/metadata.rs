@@ -1,4 +1,12 @@
-//! What a content says of itself; every part may be unknown.
+//! What a content states about itself: size, dates, entity tag, media type, coding.
+//!
+//! Storages and files fill in a [`Metadata`]; `response::head` turns it into headers, and
+//! `headers::preconditions` judges conditions by it. Two rules are kept here:
+//!
+//! 1. When a date or a tag may be stated at all: never one that two states of a file could share
+//!    ([`Metadata::last_modified`], [`Metadata::etag`]).
+//! 2. Whose word counts: what a record or a view states replaces what the storage found
+//!    (`overridden_by`). `ObjectFile` then puts the size of the storage back.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -7,52 +15,109 @@ use http::HeaderValue;
 
 use super::etag::{ETag, since_epoch};
 
-/// Size, dates, tag and types of a content. Everything is optional: a generated report may know
-/// nothing, a local file knows its size and date, an object store knows it all.
+/// Size, dates, entity tag, media type and coding of a content.
+///
+/// Every part may be unknown: a generated report may know nothing, a local file knows its size and
+/// its dates, an object store usually knows all of them. The default is that nothing is known.
+///
+/// Use the `with_…` methods to state what you know, in a [`File`](crate::File), a
+/// [`Storage`](crate::storage::Storage) or a [record](crate::view::FileRecord) of your own. Of a
+/// local file the library fills it in itself.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use downloadview::content::{ETag, Metadata};
+///
+/// let yesterday = SystemTime::now() - Duration::from_secs(86_400);
+/// let metadata = Metadata::new()
+///     .with_size(5_000)
+///     .with_modified(yesterday)
+///     .with_ranges();
+/// assert_eq!(metadata.size(), Some(5_000));
+/// assert!(metadata.supports_ranges());
+///
+/// // No tag was stated, so one is made of size and modification time.
+/// assert!(metadata.etag().is_some_and(|etag| etag.is_strong()));
+///
+/// // A tag that is stated takes its place.
+/// let metadata = metadata.with_etag(ETag::strong("v7")?);
+/// assert_eq!(metadata.etag(), Some(ETag::strong("v7")?));
+/// # Ok::<(), downloadview::ParseError>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Metadata {
     pub(crate) size: Option<u64>,
     pub(crate) modified: Option<SystemTime>,
-    /// Of a local file, what the system says: a record may state another modification time.
+    /// For a local file: the modification time that the system reports. A record may state another
+    /// one in `modified`.
     pub(crate) written: Option<SystemTime>,
+    /// For a local file: `ctime`, the time of the last change of its bytes or its attributes. No
+    /// program can set it.
     pub(crate) changed: Option<SystemTime>,
     pub(crate) etag: Option<ETag>,
     pub(crate) content_type: Option<HeaderValue>,
     pub(crate) content_encoding: Option<HeaderValue>,
-    /// What another server calls the type: it counts only where nobody here knows one.
+    /// The media type that another server states. It counts only where neither the view nor the
+    /// name tells the type.
     pub(crate) hearsay_type: Option<HeaderValue>,
+    /// Whether parts can be read on their own.
     pub(crate) ranges: bool,
-    /// Another server has it: its validators are those that it states, and none is made up.
+    /// Another server has the file. Then only the validators that this server states are used: none
+    /// is made from size and date.
     pub(crate) remote: bool,
+    /// The real path of a local file, if a symbolic link led to it.
     pub(crate) location: Option<PathBuf>,
 }
 
 impl Metadata {
-    /// Nothing known.
+    /// Metadata in which every part is unknown.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Size in bytes; `None` when only reading tells.
+    /// The size in bytes; `None` if it is known only after reading everything.
+    ///
+    /// With a size the answer has a `Content-Length`; without one it is sent in chunks (HTTP/1.1),
+    /// and a client sees no progress.
     #[must_use]
     #[doc(alias = "Content-Length")]
     pub fn size(&self) -> Option<u64> {
         self.size
     }
 
-    /// When the content last changed.
+    /// When the content last changed, as the source states it; `None` if unknown.
+    ///
+    /// For a header use [`last_modified`](Self::last_modified), which leaves out times that a
+    /// client must not rely on.
     #[must_use]
     #[doc(alias = "modified_time")]
     pub fn modified(&self) -> Option<SystemTime> {
         self.modified
     }
 
-    /// The modification time as `Last-Modified` may state it: `None` when unknown, at or before
-    /// the first second of 1970 (it distinguishes nothing), in the future (RFC 9110, 8.8.2.1), or
-    /// less than two seconds ago: the content could change once more in the same second, and a client
-    /// that resumes by that date would join two states (RFC 9110, 8.8.2.2).
+    /// The modification time, if `Last-Modified` may state it.
+    ///
+    /// It is `None` in these cases:
+    /// - The time is unknown.
+    /// - It is at or before the first second of 1970. Archives and reproducible builds give every
+    ///   file that date, so it tells no two states apart.
+    /// - It is in the future (RFC 9110, 8.8.2.1).
+    /// - It is less than two seconds ago. The content could change again in the same second, and a
+    ///   client that resumes by this date would join two states (RFC 9110, 8.8.2.2).
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    /// use downloadview::content::Metadata;
+    ///
+    /// let now = SystemTime::now();
+    /// let fresh = Metadata::new().with_modified(now);
+    /// assert_eq!(fresh.last_modified(), None);
+    ///
+    /// let settled = Metadata::new().with_modified(now - Duration::from_secs(60));
+    /// assert!(settled.last_modified().is_some());
+    /// ```
     #[must_use]
     pub fn last_modified(&self) -> Option<SystemTime> {
         let modified = self.modified?;
@@ -60,7 +125,7 @@ impl Metadata {
         is_past(modified).then_some(modified)
     }
 
-    /// The modification time that a proxy sees of the file, and its size.
+    /// The modification time and the size that a proxy on this machine sees of the file.
     pub(crate) fn seen_by_proxies(&self) -> Option<(SystemTime, u64)> {
         if self.remote {
             return None;
@@ -68,12 +133,12 @@ impl Metadata {
         self.written.or(self.modified).zip(self.size)
     }
 
-    /// Whether whole seconds of that time tell the state of the file from every other, and with them
-    /// the tags of proxies that are made of no more.
+    /// Whether the modification time in whole seconds tells this state of the file from every other
+    /// one. If it does, so do the tags of proxies that are made of whole seconds and the size only.
     ///
-    /// Not while a second change could fall into the same second, and not for a file whose time was
-    /// set to something else than its last change (`ctime`): copied, unpacked or renamed, with a
-    /// date that another file of the same size may have as well.
+    /// It does not while a second change could fall into the same second. It does not either for a
+    /// file whose time was set to something other than its last change (`ctime`): a file that was
+    /// copied, unpacked or renamed has a date that another file of the same size may have as well.
     pub(crate) fn is_told_by_seconds(&self) -> bool {
         let Some((written, _)) = self.seen_by_proxies() else {
             return false;
@@ -84,17 +149,23 @@ impl Metadata {
         since_epoch(written).is_some() && is_past(written) && apart < SETTLED
     }
 
-    /// Whether the content changed after `since`, in whole seconds; yes if nobody knows.
+    /// Whether the content changed after `since`, compared in whole seconds as HTTP dates are.
+    ///
+    /// `true` if the modification time is unknown or must not be relied on: then the client gets
+    /// the content again, which is always correct.
     #[must_use]
     pub fn changed_after(&self, since: SystemTime) -> bool {
         self.last_modified()
             .is_none_or(|modified| whole_seconds(modified) > whole_seconds(since))
     }
 
-    /// The entity tag: the stated one, else one made of size, modification time and, for a local
-    /// file, the time of its last change (`ctime`). Always strong, or none: not where only whole
-    /// seconds are known, and they are less than two ago. A file of another server has the tag that
-    /// this one states, strong or weak, or none: no other would mean anything to it.
+    /// The entity tag: the stated one, or else one made of the size, the modification time and, for
+    /// a local file, the time of its last change (`ctime`), as [`ETag::of_file`] does.
+    ///
+    /// A tag that is made here is always strong. None is made where only whole seconds are known
+    /// and they are less than two seconds ago: the next change could have the same tag. None is
+    /// made either for a file of another server. Such a file has the tag that its server states,
+    /// strong or weak, or none: any other tag would mean nothing to that server.
     #[must_use]
     pub fn etag(&self) -> Option<ETag> {
         if let Some(etag) = &self.etag {
@@ -111,32 +182,41 @@ impl Metadata {
         ETag::of_file(modified, size, self.changed)
     }
 
-    /// Media type that the source states; `None` leaves it to the name.
+    /// The media type that the source states; `None` means that the name of the file decides
+    /// ([`content_type_of`](crate::headers::content_type_of)).
     #[must_use]
     pub fn content_type(&self) -> Option<&HeaderValue> {
         self.content_type.as_ref()
     }
 
-    /// Coding that the stored bytes already have (`gzip`, `br`), from the source.
+    /// The coding that the stored bytes already have, such as `gzip` or `br`, if the source states
+    /// one.
+    ///
+    /// The client undoes it. Nothing here compresses or decompresses.
     #[must_use]
     pub fn content_encoding(&self) -> Option<&HeaderValue> {
         self.content_encoding.as_ref()
     }
 
-    /// Whether parts can be read without reading the whole: then ranges are offered.
+    /// Whether a part can be read without reading the whole. If so, the answer says `Accept-Ranges:
+    /// bytes` and a client may resume.
     #[must_use]
     #[doc(alias = "Accept-Ranges")]
     pub fn supports_ranges(&self) -> bool {
         self.ranges
     }
 
-    /// Where a local file really lies, if a symbolic link led to it.
+    /// The real path of a local file, if a symbolic link led to it.
+    ///
+    /// [`LocalStorage`](crate::storage::LocalStorage) states it so that a rule does not hand a
+    /// proxy a path with a link in it, which the proxy may refuse to follow.
     #[must_use]
     pub fn location(&self) -> Option<&Path> {
         self.location.as_deref()
     }
 
-    /// This, with everything that `stated` knows in its place; ranges and location stay.
+    /// This metadata, with every part that `stated` knows put in its place. Whether there are
+    /// ranges and where the file lies stay as they are: only the storage knows.
     pub(crate) fn overridden_by(self, stated: &Self) -> Self {
         let stated = stated.clone();
         Self {
@@ -154,42 +234,50 @@ impl Metadata {
         }
     }
 
-    /// States the size in bytes.
+    /// States the size in bytes. Default: unknown.
+    ///
+    /// A stated size is a promise. If the bytes turn out to be fewer or more, the connection is
+    /// closed early, so that a client never takes half a file for a whole one.
     #[must_use]
     pub fn with_size(mut self, size: u64) -> Self {
         self.size = Some(size);
         self
     }
 
-    /// States the time of the last change.
+    /// States the time of the last change. Default: unknown.
     #[must_use]
     pub fn with_modified(mut self, modified: SystemTime) -> Self {
         self.modified = Some(modified);
         self
     }
 
-    /// States the entity tag.
+    /// States the entity tag. Default: made of size and date, see [`etag`](Self::etag).
+    ///
+    /// State one if a version number or a digest of the bytes is known: it is better than any date.
     #[must_use]
     pub fn with_etag(mut self, etag: ETag) -> Self {
         self.etag = Some(etag);
         self
     }
 
-    /// States the media type.
+    /// States the media type. Default: by the name of the file.
     #[must_use]
     pub fn with_content_type(mut self, content_type: HeaderValue) -> Self {
         self.content_type = Some(content_type);
         self
     }
 
-    /// States the coding of the stored bytes.
+    /// States the coding that the stored bytes already have, such as `gzip`. Default: none.
     #[must_use]
     pub fn with_content_encoding(mut self, content_encoding: HeaderValue) -> Self {
         self.content_encoding = Some(content_encoding);
         self
     }
 
-    /// States that parts can be read on their own.
+    /// States that parts can be read on their own. Default: they cannot.
+    ///
+    /// [`Content::from_bytes`](super::Content::from_bytes) and
+    /// [`Content::ranged`](super::Content::ranged) state it themselves.
     #[must_use]
     pub fn with_ranges(mut self) -> Self {
         self.ranges = true;
@@ -197,8 +285,8 @@ impl Metadata {
     }
 }
 
-/// After this long a time in whole seconds tells two changes apart: one second, and what clocks of
-/// servers differ by.
+/// After this long, a time in whole seconds tells two changes apart: one second for the resolution
+/// of HTTP dates, and one for the difference between the clocks of servers.
 const SETTLED: Duration = Duration::from_secs(2);
 
 fn is_past(time: SystemTime) -> bool {

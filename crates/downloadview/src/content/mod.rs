@@ -1,7 +1,21 @@
-//! What any content says of itself, and how its bytes are read: the floor below files and storages.
+//! What every content states about itself, and how its bytes are read. Files and storages are made
+//! of these types.
 //!
 //! A [`Content`] is a snapshot: metadata and bytes that belong together, because both come from the
-//! same descriptor, the same answer or the same memory. It reads nothing until a part is asked for.
+//! same descriptor, the same answer of a server or the same memory. It reads nothing until a part
+//! is asked for.
+//!
+//! | type | what it is |
+//! |---|---|
+//! | [`Content`] | an opened file: its metadata, and its bytes on demand |
+//! | [`Metadata`] | size, dates, entity tag, media type |
+//! | [`ETag`] | an entity tag, strong or weak |
+//! | [`ByteRange`] | a part of a content, as offsets |
+//! | [`ByteStream`] | bytes, frame by frame |
+//! | [`Want`] | what a request will ask of a content |
+//!
+//! An application needs them for a [`File`](crate::File) or a [`Storage`](crate::storage::Storage)
+//! of its own, and to state tags and dates.
 
 #[cfg(feature = "fs")]
 mod buffers;
@@ -50,15 +64,43 @@ pub use self::stream::ByteStream;
 pub use self::want::Want;
 use crate::error::{Error, Result};
 
-/// A boxed future, as the traits that live behind `dyn` return it.
+/// A boxed future, as the methods of [`File`](crate::File) and [`Storage`](crate::storage::Storage)
+/// return it: traits that are used as `dyn` cannot have `async fn`. Write `Box::pin(async { … })`.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Metadata and bytes of one state of a file, opened and not yet read.
+///
+/// Make one in the `open` of a [`File`](crate::File) or a [`Storage`](crate::storage::Storage) of
+/// your own:
+///
+/// | what you have | constructor | ranges |
+/// |---|---|---|
+/// | bytes in memory | [`from_bytes`](Self::from_bytes) | yes |
+/// | an open local file | [`from_file`](Self::from_file) | yes |
+/// | a store that can read a part | [`ranged`](Self::ranged) | yes |
+/// | a stream that can be read once | [`from_stream`](Self::from_stream) | no |
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// use bytes::Bytes;
+/// use downloadview::content::{ByteRange, Content, Metadata};
+/// use futures_util::TryStreamExt as _;
+///
+/// let content = Content::from_bytes(Metadata::new(), "Hello world!");
+/// assert_eq!(content.metadata().size(), Some(12));
+///
+/// let world = ByteRange::new(6, 11).expect("not empty");
+/// let frames: Vec<Bytes> = content.stream(world).await?.try_collect().await?;
+/// assert_eq!(frames.concat(), b"world");
+/// # Ok::<(), downloadview::Error>(())
+/// # }).unwrap();
+/// ```
 pub struct Content {
     metadata: Metadata,
     source: Source,
 }
 
+/// How the bytes are read.
 enum Source {
     Bytes(Bytes),
     #[cfg(feature = "fs")]
@@ -68,17 +110,19 @@ enum Source {
     Settled(Settled),
 }
 
-/// What the server that has a file made of the conditions of a request: there are no bytes.
+/// How the server that has the file judged the conditions of the request. There are no bytes then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Settled {
     NotModified,
     PreconditionFailed,
 }
 
+/// Fetches one part of a content.
 type ReadPart = dyn Fn(ByteRange) -> BoxFuture<'static, Result<ByteStream>> + Send + Sync;
 
 impl Content {
-    /// Bytes in memory. The size is theirs, whatever `metadata` states; ranges are offered.
+    /// Bytes in memory. The size is their number, whatever `metadata` states, and ranges are
+    /// offered.
     #[must_use]
     pub fn from_bytes(metadata: Metadata, bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
@@ -88,17 +132,32 @@ impl Content {
         }
     }
 
-    /// An open local file: size and date from the descriptor, ranges offered.
+    /// An open local file. Size and dates come from its descriptor, and ranges are offered.
+    ///
+    /// The caller chose the path and opened it, so nothing is confined here. For a path of which
+    /// any part comes from outside use [`LocalStorage`](crate::storage::LocalStorage).
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`] if it is not a regular file, and what `fstat` reports.
+    /// [`Error::NotFound`] if it is not a regular file (a folder, a FIFO, a device), and the error
+    /// of `fstat`.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("report.txt");
+    /// # std::fs::write(&path, "ten bytes\n")?;
+    /// use downloadview::content::Content;
+    /// let content = Content::from_file(std::fs::File::open(path)?)?;
+    /// assert_eq!(content.metadata().size(), Some(10));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[cfg(feature = "fs")]
     pub fn from_file(file: std::fs::File) -> Result<Self> {
         Self::of_file(file, None)
     }
 
-    /// As [`from_file`](Self::from_file); every read waits behind `bulkhead`, if there is one.
+    /// As [`from_file`](Self::from_file). With a `bulkhead`, every read waits on one of its
+    /// threads.
     #[cfg(feature = "fs")]
     pub(crate) fn of_file(file: std::fs::File, bulkhead: Option<Arc<Bulkhead>>) -> Result<Self> {
         let metadata = local::metadata_of(&file, Purpose::Read)?;
@@ -110,12 +169,14 @@ impl Content {
         })
     }
 
-    /// A content whose parts are fetched by `read`, called once for each part (a store that takes
-    /// ranges), and not for an empty content. `metadata` must state the size: without it no range is
-    /// offered, and `read` is called once, with a range that ends at `u64::MAX`.
+    /// A content whose parts are fetched by `read`: an object store, a database of large objects.
     ///
-    /// What `read` fails with before it has a stream becomes the status of the answer
-    /// ([`Error::Unavailable`]: 503); what the stream fails with later ends the connection.
+    /// `read` is called once for each part, and never for an empty content. `metadata` must state
+    /// the size. Without a size no range is offered, and `read` is called once with a range that
+    /// ends at `u64::MAX`.
+    ///
+    /// If `read` fails before it has a stream, its error is the status of the answer
+    /// ([`Error::Unavailable`]: 503). If the stream fails later, the connection is closed.
     ///
     /// ```
     /// use downloadview::content::{ByteRange, ByteStream, Content, Metadata};
@@ -144,7 +205,17 @@ impl Content {
         }
     }
 
-    /// A content that can be read once, from the start: no ranges.
+    /// A content that can be read once and from the start. No ranges are offered, whatever
+    /// `metadata` states. State the size if it is known: then the answer has a length.
+    ///
+    /// ```
+    /// use downloadview::content::{ByteStream, Content, Metadata};
+    /// use futures_util::stream;
+    ///
+    /// let rows = ["id;name\n", "1;Ada\n"].map(Ok::<_, std::io::Error>);
+    /// let content = Content::from_stream(Metadata::new(), ByteStream::from_stream(stream::iter(rows)));
+    /// assert!(!content.metadata().supports_ranges());
+    /// ```
     #[must_use]
     pub fn from_stream(mut metadata: Metadata, stream: ByteStream) -> Self {
         metadata.ranges = false;
@@ -154,23 +225,27 @@ impl Content {
         }
     }
 
-    /// No bytes, because the server that has them judged the conditions of the request: what the client
-    /// has is still good. It becomes a 304 where the request had such a condition.
+    /// No bytes: the server that has the file answered 304, so the client's copy is still good.
+    ///
+    /// For a store of your own that passes the conditions of a [`Want`] on. The answer to the
+    /// client is a 304 if its request had such a condition.
     #[must_use]
     pub fn not_modified(metadata: Metadata) -> Self {
         let source = Source::Settled(Settled::NotModified);
         Self { metadata, source }
     }
 
-    /// As [`not_modified`](Self::not_modified): the state that the request was for is gone. It becomes a
-    /// 412 where the request had such a condition.
+    /// No bytes: the server that has the file answered 412, so the state that the client asked for
+    /// is gone. The answer to the client is a 412 if its request had such a condition.
+    ///
+    /// See [`not_modified`](Self::not_modified).
     #[must_use]
     pub fn precondition_failed(metadata: Metadata) -> Self {
         let source = Source::Settled(Settled::PreconditionFailed);
         Self { metadata, source }
     }
 
-    /// What was judged already.
+    /// How the server that has the file judged the conditions, if it did.
     pub(crate) fn settled(&self) -> Option<Settled> {
         match self.source {
             Source::Settled(settled) => Some(settled),
@@ -178,7 +253,7 @@ impl Content {
         }
     }
 
-    /// What the content says of itself.
+    /// What the content states about itself.
     #[must_use]
     pub fn metadata(&self) -> &Metadata {
         &self.metadata
@@ -188,11 +263,12 @@ impl Content {
         &mut self.metadata
     }
 
-    /// All the bytes.
+    /// All the bytes, from the first to the last.
     ///
     /// # Errors
     ///
-    /// What a store fails with before the first byte.
+    /// The error of a store that fails before its first byte. [`Error::Other`] for a content
+    /// without bytes ([`not_modified`](Self::not_modified)).
     pub async fn into_stream(self) -> Result<ByteStream> {
         let Self { metadata, source } = self;
         let content = match source {
@@ -210,12 +286,13 @@ impl Content {
         }
     }
 
-    /// The bytes of one part; may be called again for further parts.
+    /// The bytes of one part. It may be called again for further parts.
     ///
     /// # Errors
     ///
-    /// [`Error::Consumed`] if the content can only be read as a whole; what a store fails with before
-    /// the first byte.
+    /// [`Error::Consumed`] if the content can only be read as a whole
+    /// ([`from_stream`](Self::from_stream)), and the error of a store that fails before its first
+    /// byte.
     pub fn stream(
         &self,
         range: ByteRange,
@@ -229,7 +306,8 @@ impl Content {
         }
     }
 
-    /// As [`stream`](Self::stream), for who polls.
+    /// As [`stream`](Self::stream), for a caller that polls (`delivery::multipart`): what needs no
+    /// waiting comes without a future.
     pub(crate) fn part(&self, range: ByteRange) -> Part {
         Part::Ready(match &self.source {
             Source::Bytes(bytes) => {
@@ -250,11 +328,12 @@ impl Content {
     }
 }
 
+/// A source answered 304 or 412 to a request that had no such condition.
 fn unasked() -> Error {
     Error::other("a file came without its bytes, by a condition that the request does not have")
 }
 
-/// The bytes of a part, or the promise of them.
+/// The bytes of a part, or a future that fetches them.
 pub(crate) enum Part {
     Ready(Result<ByteStream>),
     Fetched(BoxFuture<'static, Result<ByteStream>>),

@@ -1,4 +1,9 @@
-//! A bounded number of places, and a bounded queue before them.
+//! A bounded number of places, and a bounded queue in front of them.
+//!
+//! Whoever wants a place waits in the queue; if the queue is full, the answer is 503 at once. The
+//! caller sets the deadline. `bulkhead` counts the threads of a storage with it, and `fetch` the
+//! requests to one server. Places and turns are given back when they are dropped, so also when a
+//! client goes away.
 
 use std::io;
 use std::sync::Arc;
@@ -8,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{Error, Result};
 
-/// How many may wait for a place.
+/// How many callers may wait for a place.
 const QUEUE: usize = 256;
 
 /// Places that are taken and given back.
@@ -19,6 +24,7 @@ pub(crate) struct Slots {
 }
 
 impl Slots {
+    /// This many places, all of them free.
     pub(crate) fn new(places: usize) -> Self {
         Self {
             permits: Arc::new(Semaphore::new(places)),
@@ -26,11 +32,12 @@ impl Slots {
         }
     }
 
-    /// Waits for a place, which is given back when dropped. Who asks sets the deadline.
+    /// Waits for a place. It is given back when the permit is dropped. The caller sets the
+    /// deadline.
     ///
     /// # Errors
     ///
-    /// 503 at once where too many wait already.
+    /// 503 at once if [`QUEUE`] callers are waiting already.
     pub(crate) async fn take(&self) -> Result<OwnedSemaphorePermit> {
         let _turn = Turn::take(&self.waiting).ok_or_else(|| unavailable("the queue is full"))?;
         let permit = Arc::clone(&self.permits).acquire_owned().await;
@@ -38,14 +45,16 @@ impl Slots {
     }
 }
 
+/// 503, with `why` for the log.
 pub(crate) fn unavailable(why: &'static str) -> Error {
     Error::unavailable(io::Error::new(io::ErrorKind::TimedOut, why))
 }
 
-/// A turn in the queue, given back when dropped.
+/// A turn in the queue. It is given back when dropped.
 struct Turn<'a>(&'a AtomicUsize);
 
 impl<'a> Turn<'a> {
+    /// A turn, if the queue is not full.
     fn take(waiting: &'a AtomicUsize) -> Option<Self> {
         let turn = Self(waiting);
         (waiting.fetch_add(1, Ordering::Relaxed) < QUEUE).then_some(turn)

@@ -1,4 +1,10 @@
-//! The bytes of a content, a frame at a time.
+//! The bytes of a content, one frame at a time.
+//!
+//! [`ByteStream`] hides where the bytes come from. There are three sources: memory (one frame), a
+//! local file (`local::LocalReader`, without a box on the way), and any other stream in a box. What
+//! comes out are frames or one error, after which nothing more comes. `Exact` counts the bytes, and
+//! `response::body` sends them. Frames of a foreign stream may be empty;
+//! [`begun`](ByteStream::begun) waits for the first that is not.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -12,9 +18,26 @@ use futures_core::Stream;
 use super::local::LocalReader;
 use crate::error::{Error, Result};
 
-/// An asynchronous sequence of byte frames; ends early with an error rather than silently.
+/// An asynchronous sequence of byte frames. It implements [`Stream`].
+///
+/// If the source fails, the stream ends with an error, never silently. The answer was already begun
+/// then, so the connection is closed and the client knows that it does not have everything.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// use bytes::Bytes;
+/// use downloadview::content::ByteStream;
+/// use futures_util::TryStreamExt as _;
+///
+/// let stream = ByteStream::from_bytes("Hello world!");
+/// let frames: Vec<Bytes> = stream.try_collect().await?;
+/// assert_eq!(frames.concat(), b"Hello world!");
+/// # Ok::<(), downloadview::Error>(())
+/// # }).unwrap();
+/// ```
 pub struct ByteStream(Inner);
 
+/// Where the bytes come from.
 enum Inner {
     Once(Option<Bytes>),
     #[cfg(feature = "fs")]
@@ -23,15 +46,28 @@ enum Inner {
 }
 
 impl ByteStream {
-    /// One frame that is already in memory.
+    /// Bytes that are already in memory, as one frame; no frame if there are none.
     #[must_use]
     pub fn from_bytes(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
         Self(Inner::Once((!bytes.is_empty()).then_some(bytes)))
     }
 
-    /// The frames of `stream`. Its errors become [`Error::Other`], but for an [`Error`] of this crate,
-    /// which stays as it is: [`Error::Unavailable`] makes the answer a 503 if no byte was sent yet.
+    /// The frames of `stream`: anything that yields bytes or errors, such as the body of an HTTP
+    /// client.
+    ///
+    /// An [`Error`] of this crate stays as it is; every other error becomes [`Error::Other`]. If it
+    /// comes before the first byte, it is the status of the answer: [`Error::Unavailable`] is 503,
+    /// [`Error::Other`] is 500. If it comes later, it ends the connection.
+    ///
+    /// ```
+    /// use downloadview::content::ByteStream;
+    /// use futures_util::stream;
+    ///
+    /// let lines = ["one\n", "two\n"].map(Ok::<_, std::io::Error>);
+    /// let stream = ByteStream::from_stream(stream::iter(lines));
+    /// # let _ = stream;
+    /// ```
     pub fn from_stream<S, B, E>(stream: S) -> Self
     where
         S: Stream<Item = Result<B, E>> + Send + 'static,
@@ -41,22 +77,25 @@ impl ByteStream {
         Self(Inner::Boxed(Box::pin(Mapped { stream })))
     }
 
+    /// The bytes that `reader` reads from a local file.
     #[cfg(feature = "fs")]
     pub(crate) fn from_local(reader: LocalReader) -> Self {
         Self(Inner::Local(reader))
     }
 
-    /// Whether the stream cannot yield more than it was made for.
+    /// Whether the stream yields at most the bytes that it was made for. A stream from outside may
+    /// yield more, so it is asked for its end.
     pub(crate) fn ends_by_itself(&self) -> bool {
         !matches!(self.0, Inner::Boxed(_))
     }
 
-    /// Waits for the first bytes of a stream that somebody else makes, so that an error there is known
-    /// while an answer can still say so. What is read from a local file or memory is left alone.
+    /// Waits for the first bytes of a stream from outside, so that an error there is known while
+    /// the answer can still state it. Streams of local files and of memory are returned as they
+    /// are.
     ///
     /// # Errors
     ///
-    /// That of the stream, if it fails before its first byte.
+    /// The error of the stream, if it fails before its first byte.
     pub(crate) async fn begun(self) -> Result<Self> {
         let Inner::Boxed(mut stream) = self.0 else {
             return Ok(self);
@@ -70,12 +109,13 @@ impl ByteStream {
         }
     }
 
+    /// The frames of a stream that already yields errors of this crate.
     pub(crate) fn from_boxed(stream: Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>) -> Self {
         Self(Inner::Boxed(stream))
     }
 }
 
-/// A stream of which the first frame has been taken, or which turned out to be empty.
+/// A stream whose first frame has been read already, or which turned out to be empty.
 struct Begun {
     first: Option<Bytes>,
     stream: Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>,

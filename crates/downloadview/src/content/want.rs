@@ -1,12 +1,36 @@
 //! What will be asked of a content once it is open.
+//!
+//! `delivery` and the decision on remote files make a [`Want`] of the client's request
+//! (`ConditionalRequest::want`) and pass it to `File::open`. Only `fetch` reads it: it copies range
+//! and conditions into its own request. Every other source ignores it and opens the whole content.
 
 use http::{HeaderMap, HeaderValue, header};
 
-/// What will be asked of a content once it is open, so that a file which costs a request to a server
-/// costs one: that of the client, with its range and its conditions.
+/// What will be asked of a content once it is open: all of it, or the range and the conditions of a
+/// client's request.
 ///
-/// It is a hint. What is opened may be the whole content all the same, and the answer is made of what
-/// it says of itself.
+/// With it, a file that another server has costs one request to that server: the client's own, with
+/// its range and its conditions. Without it, the file would have to be looked at first.
+///
+/// It is a hint. An implementation of [`File`](crate::File) or [`Storage`](crate::storage::Storage)
+/// may ignore it and open the whole content; the answer is made from what the content states.
+///
+/// ```
+/// use downloadview::content::Want;
+/// use http::{HeaderMap, HeaderValue, header};
+///
+/// let mut headers = HeaderMap::new();
+/// headers.insert(header::RANGE, HeaderValue::from_static("bytes=100-199"));
+/// headers.insert(header::IF_RANGE, HeaderValue::from_static("\"v1\""));
+///
+/// let want = Want::get(&headers);
+/// assert_eq!(want.range().unwrap(), "bytes=100-199");
+/// assert_eq!(want.condition(&header::IF_RANGE).unwrap(), "\"v1\"");
+///
+/// // For a file whose tag a record states: the server would judge by another tag.
+/// let want = want.without_conditions();
+/// assert_eq!(want.condition(&header::IF_RANGE), None);
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Want<'a> {
     head: bool,
@@ -15,13 +39,13 @@ pub struct Want<'a> {
 }
 
 impl<'a> Want<'a> {
-    /// All of it, whatever state it is in.
+    /// The whole content, without any condition. The default.
     #[must_use]
     pub fn whole() -> Self {
         Self::default()
     }
 
-    /// What a GET with these headers asks for.
+    /// What a GET with these headers asks for. Only `Range` and the conditions are read.
     #[must_use]
     pub fn get(headers: &'a HeaderMap) -> Self {
         Self {
@@ -30,7 +54,7 @@ impl<'a> Want<'a> {
         }
     }
 
-    /// What a HEAD with these headers asks for: none of the bytes.
+    /// What a HEAD with these headers asks for: the metadata, and none of the bytes.
     #[must_use]
     pub fn head(headers: &'a HeaderMap) -> Self {
         Self {
@@ -40,8 +64,10 @@ impl<'a> Want<'a> {
         }
     }
 
-    /// The same without its conditions, `If-Range` among them; the range stays. For who states other
-    /// tags or dates than the content itself, by which the conditions are judged.
+    /// The same without its conditions, `If-Range` included. The range stays.
+    ///
+    /// For a file that states another tag or date than its source does: its source would judge the
+    /// conditions by the wrong ones.
     #[must_use]
     pub fn without_conditions(self) -> Self {
         Self {
@@ -50,7 +76,7 @@ impl<'a> Want<'a> {
         }
     }
 
-    /// All of it, or the metadata of all, whatever state it is in.
+    /// The same without its range and its conditions.
     pub(crate) fn without_headers(self) -> Self {
         Self {
             headers: None,
@@ -64,7 +90,7 @@ impl<'a> Want<'a> {
         self.head
     }
 
-    /// The `Range` that is asked for: of a GET, and only one.
+    /// The `Range` header of a GET. `None` for a HEAD, and where there are two of them.
     #[must_use]
     pub fn range(&self) -> Option<&'a HeaderValue> {
         let mut values = self.headers?.get_all(header::RANGE).iter();
@@ -73,7 +99,8 @@ impl<'a> Want<'a> {
     }
 
     /// The value of a condition: `If-Match`, `If-None-Match`, `If-Modified-Since`,
-    /// `If-Unmodified-Since`, `If-Range`. None where there are two.
+    /// `If-Unmodified-Since` or `If-Range` (RFC 9110, 13.1). `None` where there are two of that
+    /// name.
     #[must_use]
     pub fn condition(&self, name: &http::HeaderName) -> Option<&'a HeaderValue> {
         if self.unconditional {
