@@ -1,15 +1,18 @@
-//! `Content-Disposition`: how the client treats the file and what it calls it (RFC 6266, RFC 8187).
+//! `Content-Disposition`: whether the client saves or shows the file, and under which name (RFC
+//! 6266, RFC 8187).
 //!
-//! The name is made safe first, once, for both forms:
-//! 1. path separators become `_`; control characters, those that reorder text (a name shown as
-//!    `invoice-exe.pdf` must not be `invoice-fdp.exe`) and those without any shape are removed; the
-//!    joiners that Persian, Indic scripts and emoji are written with stay;
-//! 2. dots at the start, dots and spaces at the end go: clients hide or drop them each their own way;
-//! 3. a name that Windows keeps for a device gets a `_` in front; an empty one becomes `download`;
-//! 4. more than 255 bytes, which no file system takes, are cut before the extension.
+//! The name is made safe first, once, for both of its forms:
+//! 1. Path separators become `_`. Control characters are removed, and so are characters that
+//!    reorder text (a name shown as `invoice-exe.pdf` must not be `invoice-fdp.exe`) and characters
+//!    without any shape. The joiners that Persian, Indic scripts and emoji are written with stay.
+//! 2. Dots at the start, and dots and spaces at the end, are removed: each client hides or drops
+//!    them in its own way.
+//! 3. A name that Windows keeps for a device (`CON`, `nul.txt`) gets a `_` in front. An empty name
+//!    becomes `download`.
+//! 4. A name of more than 255 bytes, which no file system takes, is cut before its extension.
 //!
-//! Then `filename="…"` carries it in ASCII, and `filename*` exactly, where the two differ or a
-//! client could read the first in another way (`%41`).
+//! Then `filename="…"` carries it in ASCII. `filename*` carries it exactly; it is left out where
+//! both would be the same and no client could read the first in another way (`%41`).
 
 use std::borrow::Cow;
 use std::fmt;
@@ -32,17 +35,30 @@ const LONGEST_EXTENSION: usize = 32;
 /// The name where nothing of the given one is left.
 const NAMELESS: &str = "download";
 
-/// Save the content, or show it.
+/// Whether the client saves the content as a file or shows it.
+///
+/// It is a wish: a browser saves what it cannot show.
+///
+/// ```
+/// use downloadview::headers::{ContentDisposition, Disposition};
+///
+/// let shown = ContentDisposition::new(Disposition::Inline, "report.pdf");
+/// assert_eq!(shown.to_string(), "inline; filename=\"report.pdf\"");
+/// assert_eq!(Disposition::default(), Disposition::Attachment);
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Disposition {
-    /// Save it. The default.
+    /// The client saves it: `attachment`. The default.
     #[default]
     Attachment,
-    /// Show it, if the client can.
+    /// The client shows it if it can: `inline`. Content of strangers that a browser runs (HTML,
+    /// SVG) then runs in the site's origin; [`DownloadOptions`](crate::DownloadOptions) state a
+    /// `Content-Security-Policy` against that.
     Inline,
 }
 
 impl Disposition {
+    /// The word in the header.
     fn as_str(self) -> &'static str {
         match self {
             Self::Attachment => "attachment",
@@ -51,7 +67,11 @@ impl Disposition {
     }
 }
 
-/// The header as it will be sent.
+/// The value of a `Content-Disposition` header (RFC 6266), made from any name.
+///
+/// Use it where you build a response yourself; [`DownloadResponse`](crate::DownloadResponse) does
+/// it for you. A name without ASCII equivalents is sent twice: in ASCII for old clients, and
+/// exactly.
 ///
 /// ```
 /// use downloadview::headers::{ContentDisposition, Disposition::Attachment};
@@ -60,13 +80,22 @@ impl Disposition {
 ///     header.to_string(),
 ///     "attachment; filename=\"ete .txt\"; filename*=UTF-8''%C3%A9t%C3%A9%20%E2%82%AC.txt",
 /// );
+///
+/// // Whatever the name is, the header is valid and names a file, not a path.
+/// let header = ContentDisposition::new(Attachment, "../../etc/passwd\r\nX-Forged: 1");
+/// assert_eq!(header.to_string(), "attachment; filename=\"_.._etc_passwdX-Forged: 1\"");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[doc(alias = "content_disposition")]
 pub struct ContentDisposition(HeaderValue);
 
 impl ContentDisposition {
-    /// The disposition with a file name. Any text makes a valid header; see the rules above.
+    /// The header for a file of this name. Every text makes a valid header:
+    /// - `/` and `\` become `_`; control characters and invisible characters are removed.
+    /// - Dots at the start, and dots and spaces at the end, are removed.
+    /// - A name that Windows keeps for a device gets a `_` in front.
+    /// - At most 255 bytes are kept, with the extension.
+    /// - If nothing is left, the name is `download`.
     #[must_use]
     pub fn new(disposition: Disposition, name: &str) -> Self {
         let kind = disposition.as_str();
@@ -84,12 +113,13 @@ impl ContentDisposition {
         Self::from_text(text)
     }
 
+    /// A header of a text that was made here.
     fn from_text(text: String) -> Self {
         let value = HeaderValue::from_maybe_shared(Bytes::from(text));
         Self(value.expect("visible ASCII and spaces only"))
     }
 
-    /// The value of the header.
+    /// The value, for a `HeaderMap`.
     #[must_use]
     pub fn into_header_value(self) -> HeaderValue {
         self.0

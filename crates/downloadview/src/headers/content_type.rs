@@ -1,8 +1,11 @@
-//! `Content-Type` by file name: never by content, which an attacker may have chosen.
+//! `Content-Type` by file name. It is never guessed from the content, which an attacker may have
+//! chosen.
 //!
-//! The table of `mime_guess`, corrected where it is silent or outdated. A compressed file is
-//! announced as the archive it is (`application/gzip`), not as its content with a
-//! `Content-Encoding`: clients undo that one and save `a.tar.gz` as a broken archive.
+//! The table is that of `mime_guess`, corrected by `media_types` where it is silent or outdated. A
+//! compressed file is announced as the archive that it is (`application/gzip`), not as its content
+//! with a `Content-Encoding`: clients undo that coding and save `a.tar.gz` as a broken archive.
+//!
+//! Who asks: `response::head`, with the name that the client gets, then with the file's own name.
 
 use http::HeaderValue;
 
@@ -12,8 +15,12 @@ use crate::error::{BuildError, ParseError};
 /// The longest extension that is looked up.
 const LONGEST: usize = 16;
 
-/// By which table names get their media types: this crate's own, with extensions that one adds or
-/// states otherwise, and the charset that text is said to be in.
+/// The table by which file names get their media types: the table of this crate, your own
+/// extensions on top of it, and the charset that text is said to be in.
+///
+/// Give it to a view, a response or options
+/// ([`DownloadOptions::media_types`](crate::DownloadOptions::media_types)). Without one, the table
+/// of this crate is used, and text is UTF-8.
 ///
 /// ```
 /// use downloadview::headers::MediaTypes;
@@ -35,7 +42,7 @@ pub struct MediaTypes {
 }
 
 impl MediaTypes {
-    /// The table of this crate, and text in UTF-8.
+    /// The table of this crate, with text in UTF-8. The same as [`Default`].
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -44,13 +51,24 @@ impl MediaTypes {
         }
     }
 
-    /// States the type of files with this extension, upper or lower case, which may have several
-    /// parts: `"log"`, `"tar.zst"`. Of two for one extension the later counts.
+    /// States the type of files with this extension. Upper and lower case are the same, a leading
+    /// dot may be left out, and the extension may have several parts: `"log"`, `"tar.zst"`.
+    ///
+    /// Of two types for one extension the later counts; of two extensions that fit a name the
+    /// longer.
     ///
     /// # Errors
     ///
-    /// For an extension that no name can have, and for a text that is not a
-    /// [media type](media_type).
+    /// If no name can have that extension (empty, or with a slash), and if the text is not a [media
+    /// type](media_type).
+    ///
+    /// ```
+    /// use downloadview::headers::MediaTypes;
+    /// let types = MediaTypes::new().extension("log", "text/plain")?;
+    /// assert_eq!(types.of("today.log"), "text/plain; charset=utf-8");
+    /// assert!(MediaTypes::new().extension("log", "plain text").is_err());
+    /// # Ok::<(), downloadview::BuildError>(())
+    /// ```
     pub fn extension(mut self, extension: &str, media_type: &str) -> Result<Self, BuildError> {
         let plain = extension.strip_prefix('.').unwrap_or(extension);
         if plain.is_empty() || plain.starts_with('.') || plain.contains(['/', '\0']) {
@@ -72,13 +90,14 @@ impl MediaTypes {
         Ok(self)
     }
 
-    /// States the charset of text by its IANA name, `"iso-8859-15"`. Default: `utf-8`.
+    /// States the charset of text by its IANA name, such as `"iso-8859-15"`. Default: `utf-8`.
     ///
-    /// It is added to types of text that do not state one themselves.
+    /// It is added to `text/…` types that state no charset themselves. Files are not converted.
     ///
     /// # Errors
     ///
-    /// For a text that cannot name a charset.
+    /// If the text cannot name a charset: it is empty, or holds a character that a token must not
+    /// have (RFC 9110, 5.6.2).
     pub fn charset(mut self, charset: &str) -> Result<Self, BuildError> {
         if !is_token(charset) {
             let charset = charset.escape_debug();
@@ -89,20 +108,22 @@ impl MediaTypes {
         Ok(self)
     }
 
-    /// States no charset: clients guess.
+    /// States no charset. Clients then guess one, and browsers may guess wrongly: use it only if
+    /// the charsets of your files differ and you do not know them.
     #[must_use]
     pub fn without_charset(mut self) -> Self {
         self.charset = None;
         self
     }
 
-    /// The media type for a file of this name; unknown is `application/octet-stream`.
+    /// The media type for a file of this name; `application/octet-stream` if the extension is
+    /// unknown.
     #[must_use]
     pub fn of(&self, name: &str) -> HeaderValue {
         self.guess(name).unwrap_or(UNKNOWN)
     }
 
-    /// As [`of`](Self::of), `None` where the name says nothing.
+    /// As [`of`](Self::of), but `None` if the name does not tell the type.
     pub(crate) fn guess(&self, name: &str) -> Option<HeaderValue> {
         if self.own.is_empty() && self.charset.as_deref() == Some("utf-8") {
             return guess(name);
@@ -130,6 +151,7 @@ impl Default for MediaTypes {
     }
 }
 
+/// The type of a file of which nobody knows the type (RFC 9110, 8.3).
 const UNKNOWN: HeaderValue = HeaderValue::from_static("application/octet-stream");
 
 /// Whether a name has this extension, and something before it.
@@ -141,12 +163,15 @@ fn ends_in(name: &str, extension: &str) -> bool {
     !stem.is_empty() && end[0] == b'.' && end[1..].eq_ignore_ascii_case(extension.as_bytes())
 }
 
+/// Whether a type is text that states no charset yet.
 fn is_text_without_charset(essence: &str) -> bool {
     essence.starts_with("text/") && !essence.to_ascii_lowercase().contains("charset=")
 }
 
-/// The media type for a file of this name; `text/…` with `charset=utf-8`, unknown
-/// `application/octet-stream`.
+/// The media type for a file of this name, by the table of this crate.
+///
+/// `text/…` gets `charset=utf-8`; an unknown extension is `application/octet-stream`. For
+/// extensions of your own or another charset use [`MediaTypes`].
 ///
 /// ```
 /// use downloadview::headers::content_type_of;
@@ -161,7 +186,7 @@ pub fn content_type_of(name: &str) -> HeaderValue {
     guess(name).unwrap_or(UNKNOWN)
 }
 
-/// As [`content_type_of`], `None` where the name says nothing.
+/// As [`content_type_of`], but `None` if the name does not tell the type.
 pub(crate) fn guess(name: &str) -> Option<HeaderValue> {
     Some(match essence(name)? {
         "text/plain" => HeaderValue::from_static("text/plain; charset=utf-8"),
@@ -194,11 +219,15 @@ fn overridden(extension: &str) -> Option<&'static str> {
     found.ok().map(|at| MEDIA_TYPES[at].1)
 }
 
-/// A text as a media type: `text/plain; charset=utf-8`, `application/pdf`.
+/// Checks that a text is a media type, such as `text/plain; charset=utf-8` or `application/pdf`
+/// (RFC 9110, 8.3.1).
+///
+/// For types that come from a record or a configuration.
 ///
 /// # Errors
 ///
-/// Where the two parts of the type are not there (RFC 9110, 8.3.1). What follows them is only known to fit into a header.
+/// If there is no type and subtype with a slash between them, or a character that a header cannot
+/// hold. The parameters after them are not checked further.
 ///
 /// ```
 /// use downloadview::headers::media_type;
@@ -221,11 +250,18 @@ pub fn media_type(text: &str) -> Result<HeaderValue, ParseError> {
     }
 }
 
-/// A text as a content coding: `gzip`, `br`.
+/// Checks that a text is a content coding, such as `gzip` or `br` (RFC 9110, 8.4.1).
 ///
 /// # Errors
 ///
-/// For anything but one word of the characters that a token may have (RFC 9110, 5.6.2).
+/// If it is not one word of the characters that a token may have (RFC 9110, 5.6.2).
+///
+/// ```
+/// use downloadview::headers::content_coding;
+/// assert_eq!(content_coding("gzip")?, "gzip");
+/// assert!(content_coding("gzip, br").is_err());
+/// # Ok::<(), downloadview::ParseError>(())
+/// ```
 pub fn content_coding(text: &str) -> Result<HeaderValue, ParseError> {
     const ERROR: ParseError = ParseError::new("a content coding is one word, such as `gzip`");
 
@@ -235,13 +271,25 @@ pub fn content_coding(text: &str) -> Result<HeaderValue, ParseError> {
     }
 }
 
-/// RFC 9110, 5.6.2.
+/// Whether a text is a token: RFC 9110, 5.6.2.
 fn is_token(text: &str) -> bool {
     let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     !text.is_empty() && text.bytes().all(token)
 }
 
-/// Whether a browser that shows this type may run scripts in it: HTML, SVG, XML.
+/// Whether a browser that shows this type may run scripts in it: HTML, SVG, XML. `true` also for a
+/// value that cannot be judged.
+///
+/// [`DownloadOptions`](crate::DownloadOptions) use it to decide whether an inline answer needs a
+/// `Content-Security-Policy`.
+///
+/// ```
+/// use downloadview::headers::is_active_content;
+/// use http::HeaderValue;
+///
+/// assert!(is_active_content(&HeaderValue::from_static("image/svg+xml")));
+/// assert!(!is_active_content(&HeaderValue::from_static("image/png")));
+/// ```
 #[must_use]
 pub fn is_active_content(content_type: &HeaderValue) -> bool {
     let Ok(text) = content_type.to_str() else {

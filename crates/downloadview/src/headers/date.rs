@@ -1,14 +1,15 @@
-//! HTTP dates, read as robustly as RFC 9110, 5.6.7 asks recipients to: all three forms, whatever
-//! weekday they claim, also before 1970.
+//! HTTP dates, read as tolerantly as RFC 9110, 5.6.7 asks recipients to read them: in all three
+//! forms, with any weekday, with a leap second, and also before 1970.
 //!
-//! A date that is not understood makes its precondition vanish (13.1.3, 13.1.4), and with it what the
-//! client wanted to be protected from; so only what is not a date at all is not understood.
+//! A date that is not understood makes its precondition disappear (RFC 9110, 13.1.3 and 13.1.4),
+//! and with it the protection that the client wanted. So only a text that is not a date at all
+//! gives `None`. `headers::preconditions` and `response::options` read dates with it.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use httpdate::parse_http_date;
 
-/// The time of an HTTP date; every time before 1970 is 1970. `None` if it is not a date.
+/// The time of an HTTP date. Every time before 1970 becomes 1970. `None` if the text is not a date.
 pub(crate) fn http_date(text: &str) -> Option<SystemTime> {
     let text = text.trim();
     if let Ok(date) = parse_http_date(text) {
@@ -28,7 +29,7 @@ pub(crate) fn http_date(text: &str) -> Option<SystemTime> {
     })
 }
 
-/// The date with whichever weekday is right: it says nothing that the day does not.
+/// The date with the right weekday in place of the stated one: the day alone tells the date.
 fn any_weekday(text: &str) -> Option<SystemTime> {
     const SHORT: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
     const LONG: [&str; 7] = [
@@ -50,7 +51,7 @@ fn any_weekday(text: &str) -> Option<SystemTime> {
         .find_map(|day| parse_http_date(&format!("{day}{rest}")).ok())
 }
 
-/// The year of four digits.
+/// The year, if the text has one of four digits.
 fn year_of(text: &str) -> Option<u32> {
     let mut words = text.split(' ');
     let year = words.find(|word| word.len() == 4 && word.bytes().all(|b| b.is_ascii_digit()))?;

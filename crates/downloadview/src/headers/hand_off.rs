@@ -1,33 +1,56 @@
-//! The response headers that tell a proxy which file to send, and who may set them: only this
-//! crate's own conversion. From a handler or a remote server they would be a forged hand-off.
+//! The response headers that tell a proxy which file to send.
+//!
+//! Only this crate may set them: a handler, a view or a remote server that sets one would make the
+//! proxy send a file of its choice. So [`OptimizeLayer`](crate::OptimizeLayer) removes every such
+//! header ([`is_hand_off`]) from the answers that pass through it, and a
+//! [`Backend`](crate::backend::Backend) returns its headers as a [`HandOff`], a value that only
+//! `response::head` writes.
+//!
+//! The constants are the names of the headers that this crate writes or that its proxies read.
 
 use std::iter;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// nginx and Caddy: a URI of the server.
+/// nginx and Caddy: the URI of the location that sends the file
+/// ([nginx](https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_ignore_headers)).
 pub const X_ACCEL_REDIRECT: HeaderName = HeaderName::from_static("x-accel-redirect");
-/// nginx: the most bytes a second for one download.
+/// nginx: the highest rate of one download, in bytes per second; 0 for no limit.
 pub const X_ACCEL_LIMIT_RATE: HeaderName = HeaderName::from_static("x-accel-limit-rate");
 /// nginx: whether it buffers the answer, `yes` or `no`.
 pub const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
-/// nginx: how many seconds its cache may keep the answer.
+/// nginx: how many seconds its cache may keep the answer; 0 to keep none.
 pub const X_ACCEL_EXPIRES: HeaderName = HeaderName::from_static("x-accel-expires");
-/// nginx: the charset of the answer.
+/// nginx: the charset that it adds to the type of the answer.
 pub const X_ACCEL_CHARSET: HeaderName = HeaderName::from_static("x-accel-charset");
-/// nginx and Caddy: the server of a file that they are to fetch, as the rule has it:
-/// `https://host:port`.
+/// nginx and Caddy: the server from which they fetch a remote file, as the rule states it:
+/// `https://host:port`. A header of this crate; the proxy's configuration reads it.
 pub const X_DOWNLOAD_ORIGIN: HeaderName = HeaderName::from_static("x-download-origin");
-/// nginx and Caddy: what they are to ask that server for, `/path?query`.
+/// nginx and Caddy: what they ask that server for, `/path?query`. A header of this crate; the
+/// proxy's configuration reads it.
 pub const X_DOWNLOAD_TARGET: HeaderName = HeaderName::from_static("x-download-target");
-/// Apache and lighttpd: a path.
+/// Apache (`mod_xsendfile`) and lighttpd: the path of the file on disk.
 pub const X_SENDFILE: HeaderName = HeaderName::from_static("x-sendfile");
-/// lighttpd: the most kilobytes a second for one download.
+/// lighttpd: the highest rate of one download, in kilobytes per second.
 pub const X_LIGHTTPD_KBYTES_PER_SECOND: HeaderName =
     HeaderName::from_static("x-lighttpd-kbytes-per-second");
 
-/// The headers by which an answer hands a file to a proxy: what a
-/// [`Backend`](crate::backend::Backend) makes of a target.
+/// The headers by which an answer hands a file to a proxy: the one that names the file, and the
+/// proxy's options.
+///
+/// A [`Backend`](crate::backend::Backend) makes one of a target. It is a value because a backend
+/// does not see the response.
+///
+/// ```
+/// use downloadview::headers::hand_off::{HandOff, X_ACCEL_LIMIT_RATE, X_ACCEL_REDIRECT};
+/// use http::HeaderValue;
+///
+/// let uri = HeaderValue::from_static("/protected/a.txt");
+/// let hand_off = HandOff::new(X_ACCEL_REDIRECT, uri)
+///     .with(X_ACCEL_LIMIT_RATE, HeaderValue::from(1_000_000));
+/// assert_eq!(hand_off.header().1, "/protected/a.txt");
+/// assert_eq!(hand_off.into_iter().count(), 2);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HandOff {
     first: (HeaderName, HeaderValue),
@@ -35,7 +58,8 @@ pub struct HandOff {
 }
 
 impl HandOff {
-    /// The header that names the file.
+    /// A hand-off by the header that names the file. The value must be escaped as the proxy expects
+    /// it.
     #[must_use]
     pub fn new(name: HeaderName, value: HeaderValue) -> Self {
         Self {
@@ -44,14 +68,14 @@ impl HandOff {
         }
     }
 
-    /// A further header: an option of the proxy.
+    /// Adds a further header: an option of the proxy, such as a rate limit.
     #[must_use]
     pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.further.push((name, value));
         self
     }
 
-    /// The header that names the file, and its value.
+    /// The header that names the file: its name and its value.
     #[must_use]
     pub fn header(&self) -> (&HeaderName, &HeaderValue) {
         (&self.first.0, &self.first.1)
@@ -71,7 +95,18 @@ impl IntoIterator for HandOff {
 }
 
 /// Whether a proxy would take this response header as an order to send a file, or as an option of
-/// one: the families of nginx, Apache, lighttpd, H2O, LiteSpeed and GitLab Workhorse.
+/// such an order: the families of nginx, Apache, lighttpd, H2O, LiteSpeed and GitLab Workhorse.
+///
+/// A program that relays answers of other servers should drop these headers.
+///
+/// ```
+/// use downloadview::headers::hand_off::is_hand_off;
+/// use http::{HeaderName, header};
+///
+/// assert!(is_hand_off(&HeaderName::from_static("x-accel-redirect")));
+/// assert!(is_hand_off(&HeaderName::from_static("x-sendfile")));
+/// assert!(!is_hand_off(&header::CONTENT_TYPE));
+/// ```
 #[must_use]
 pub fn is_hand_off(name: &HeaderName) -> bool {
     let name = name.as_str();
@@ -93,7 +128,8 @@ pub fn is_hand_off(name: &HeaderName) -> bool {
         )
 }
 
-/// Removes every hand-off header; the name of one of them, if there were any.
+/// Removes every hand-off header. It returns the name of one of them, if there were any, for a
+/// warning.
 pub(crate) fn strip(headers: &mut HeaderMap) -> Option<HeaderName> {
     let mut stripped = None;
     // Looking costs nothing; removing allocates, and almost never happens.

@@ -1,4 +1,17 @@
-//! One HTTP header, one file: what requests ask and what answers state.
+//! HTTP headers of downloads: what requests ask, and what answers state. One header, one file.
+//!
+//! Each function is usable without the rest of this crate, for a handler that builds its own
+//! answer:
+//!
+//! | header | what is here |
+//! |---|---|
+//! | `Content-Disposition` | [`ContentDisposition`]: any name as a valid and safe header |
+//! | `Content-Type` | [`content_type_of`], [`MediaTypes`]: the type of a file by its name |
+//! | `If-Match`, `If-None-Match`, `If-Modified-Since`, `If-Unmodified-Since`, `If-Range` | [`ConditionalRequest`] |
+//! | `Range` | [`resolve_range`], [`Ranges`] |
+//! | `X-Accel-Redirect`, `X-Sendfile` … | [`hand_off`]: what only this crate may set |
+//!
+//! Nothing here reads a file, and nothing a client sends makes it panic.
 
 mod content_disposition;
 mod content_type;

@@ -1,11 +1,14 @@
-//! Conditional requests: whether the client's copy, or its half of a download, is still good
-//! (RFC 9110, 13), in the order of section 13.2.2:
+//! Conditional requests: whether the client's copy, or its half of a download, is still good (RFC
+//! 9110, 13).
 //!
-//! 1. `If-Match`, else 2. `If-Unmodified-Since`: failed is 412.
-//! 3. `If-None-Match`, else 4. `If-Modified-Since`: matched is 304.
-//! 5. `If-Range`: failed means the whole content instead of a range.
+//! `delivery` asks in the order of section 13.2.2:
 //!
-//! Dates compare in whole seconds, because that is what the headers hold.
+//! 1. `If-Match`, or else 2. `If-Unmodified-Since`: if it fails, the answer is 412.
+//! 3. `If-None-Match`, or else 4. `If-Modified-Since`: if it matches, the answer is 304.
+//! 5. `If-Range`: if it fails, the answer is the whole content in place of a range.
+//!
+//! Dates are compared in whole seconds, because that is what the headers hold. A date that is not a
+//! date is ignored (13.1.3).
 
 use std::time::SystemTime;
 
@@ -16,6 +19,7 @@ use super::date::http_date;
 use super::range::{Ranges, resolve_range};
 use crate::content::{Metadata, Want, whole_seconds};
 
+/// The headers that are remembered of a request.
 const CAPTURED: [HeaderName; 6] = [
     header::IF_MATCH,
     header::IF_NONE_MATCH,
@@ -25,27 +29,50 @@ const CAPTURED: [HeaderName; 6] = [
     header::RANGE,
 ];
 
-/// The method of a request and its conditional and range headers: what must be remembered of it
+/// The method of a request with its conditional and range headers: what must be remembered of it
 /// until the file is known.
+///
+/// The views' services and [`OptimizeLayer`](crate::OptimizeLayer) capture it themselves. Use it
+/// with [`delivery::deliver`](crate::delivery::deliver), or alone for an answer that you build
+/// yourself.
+///
+/// ```
+/// use downloadview::content::{ETag, Metadata};
+/// use downloadview::headers::{ConditionalRequest, PreconditionResult, Ranges};
+/// use http::{HeaderMap, HeaderValue, Method, header};
+///
+/// let mut headers = HeaderMap::new();
+/// headers.insert(header::IF_NONE_MATCH, HeaderValue::from_static("\"v1\""));
+/// headers.insert(header::RANGE, HeaderValue::from_static("bytes=0-9"));
+/// let request = ConditionalRequest::of(&Method::GET, &headers);
+///
+/// let metadata = Metadata::new().with_etag(ETag::strong("v1")?);
+/// assert_eq!(request.evaluate(&metadata), PreconditionResult::NotModified);
+///
+/// let changed = Metadata::new().with_etag(ETag::strong("v2")?);
+/// assert_eq!(request.evaluate(&changed), PreconditionResult::Proceed);
+/// assert!(matches!(request.ranges(&changed, 100), Ranges::Single(part) if part.len() == 10));
+/// # Ok::<(), downloadview::ParseError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct ConditionalRequest {
     method: Method,
     headers: HeaderMap,
 }
 
-/// What the preconditions of a request come to.
+/// What the preconditions of a request require (RFC 9110, 13.2.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PreconditionResult {
-    /// Answer as if there were none.
+    /// Answer as if there were no preconditions: 200 or 206.
     Proceed,
-    /// The client's copy is good: 304.
+    /// The client's copy is still good: 304.
     NotModified,
-    /// The state the client wanted is gone: 412.
+    /// The state that the client asked for is gone: 412.
     Failed,
 }
 
 impl ConditionalRequest {
-    /// Copies the method and the six headers that matter.
+    /// Copies the method and the six headers that matter: the five conditions and `Range`.
     #[must_use]
     pub fn of(method: &Method, headers: &HeaderMap) -> Self {
         let mut captured = HeaderMap::new();
@@ -66,7 +93,7 @@ impl ConditionalRequest {
         &self.method
     }
 
-    /// What the request will ask of a content.
+    /// What the request will ask of a content: the argument of [`File::open`](crate::File::open).
     #[must_use]
     pub fn want(&self) -> Want<'_> {
         match self.method {
@@ -76,7 +103,11 @@ impl ConditionalRequest {
         }
     }
 
-    /// Steps 1 to 4; with methods other than GET and HEAD there are no conditions.
+    /// Judges steps 1 to 4: `If-Match`, `If-Unmodified-Since`, `If-None-Match`,
+    /// `If-Modified-Since`.
+    ///
+    /// Methods other than GET and HEAD have no conditions here. A content without a tag fails every
+    /// `If-Match` but `*`.
     #[must_use]
     pub fn evaluate(&self, metadata: &Metadata) -> PreconditionResult {
         if self.headers.is_empty() || !matches!(self.method, Method::GET | Method::HEAD) {
@@ -91,7 +122,9 @@ impl ConditionalRequest {
         PreconditionResult::Proceed
     }
 
-    /// Step 5 and the range itself: what part of a content of `size` bytes to send to a GET.
+    /// Judges `If-Range` and `Range`: which part of a content of `size` bytes a GET gets.
+    ///
+    /// A `Range` of any other method is ignored (RFC 9110, 14.2), and so are two `Range` headers.
     #[must_use]
     pub fn ranges(&self, metadata: &Metadata, size: u64) -> Ranges {
         // 14.2: a Range header with any other method is ignored. Two of them contradict each other.
@@ -105,6 +138,7 @@ impl ConditionalRequest {
         resolve_range(range, size)
     }
 
+    /// Steps 1 and 2: the content is not in the state that the client asked for.
     fn is_contradicted(&self, metadata: &Metadata) -> bool {
         if self.headers.contains_key(header::IF_MATCH) {
             return !self.any_tag_matches(metadata, header::IF_MATCH, Comparison::Strong);
@@ -114,6 +148,7 @@ impl ConditionalRequest {
         matches!((modified, since), (Some(modified), Some(since)) if whole_seconds(modified) > whole_seconds(since))
     }
 
+    /// Steps 3 and 4: the client has the current state already.
     fn is_current(&self, metadata: &Metadata) -> bool {
         if self.headers.contains_key(header::IF_NONE_MATCH) {
             return self.any_tag_matches(metadata, header::IF_NONE_MATCH, Comparison::Weak);
@@ -122,6 +157,7 @@ impl ConditionalRequest {
             .is_some_and(|since| !metadata.changed_after(since))
     }
 
+    /// Whether one tag of the list is the current one, or the list is `*`.
     fn any_tag_matches(
         &self,
         metadata: &Metadata,
@@ -160,7 +196,8 @@ impl ConditionalRequest {
         current.is_some_and(|tag| tag.is_strong() && value == tag.as_str())
     }
 
-    /// An HTTP date; `None` for none, two, or what is not a date (13.1.3: such a field is ignored).
+    /// The HTTP date of a header. `None` if there is none, if there are two, or if it is not a date
+    /// (13.1.3: such a field is ignored).
     fn date(&self, name: HeaderName) -> Option<SystemTime> {
         let mut values = self.headers.get_all(name).iter();
         let (Some(value), None) = (values.next(), values.next()) else {
@@ -170,6 +207,7 @@ impl ConditionalRequest {
     }
 }
 
+/// How two tags are compared: RFC 9110, 8.8.3.2.
 enum Comparison {
     Strong,
     Weak,

@@ -1,13 +1,13 @@
 //! `Range`: which parts of a content a request asks for (RFC 9110, 14).
 //!
-//! 1. Parse; what is malformed, in another unit, or out of all proportion is ignored, as section
-//!    14.2 allows: the whole content is a right answer to every request.
-//! 2. Clamp to the size; if nothing is left the range is not satisfiable.
-//! 3. Merge what overlaps or touches, so that no byte is sent twice. The parts stay in the order in
-//!    which they were asked for (RFC 9110, 15.3.7.2).
+//! 1. Parse. A header that is malformed, in another unit, or much too long is ignored, as section
+//!    14.2 allows: the whole content is a correct answer to every request.
+//! 2. Limit each range to the size. If nothing is left, the header is not satisfiable.
+//! 3. Merge ranges that overlap or touch, so that no byte is sent twice. The parts stay in the
+//!    order in which they were asked for (RFC 9110, 15.3.7.2).
 //!
-//! The work is linear in the header but for sorting at most 100 ranges
-//! (Apache killer CVE-2011-3192, Starlette CVE-2025-62727).
+//! The work grows linearly with the header, but for sorting at most 100 ranges (Apache killer
+//! CVE-2011-3192, Starlette CVE-2025-62727).
 
 use std::num::NonZeroUsize;
 
@@ -18,24 +18,46 @@ use crate::content::ByteRange;
 
 /// The most ranges of one header, and so parts of one answer. zsync asks for twenty at a time.
 const MAX_RANGES: NonZeroUsize = NonZeroUsize::new(100).expect("not zero");
-/// The longest header that is looked at, in bytes: as many ranges of the largest numbers, and the unit.
+/// The longest header that is read, in bytes: the unit, and 100 ranges of the largest numbers.
 const MAX_LENGTH: usize = 101 * "18446744073709551615-18446744073709551615, ".len();
 
-/// What a `Range` header comes to, for a content of known size.
+/// What a `Range` header asks for, of a content of known size.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ranges {
-    /// Send the whole content, as if there were no header.
+    /// Send the whole content, as if there were no header: 200.
     Whole,
-    /// Send one part, 206.
+    /// Send one part: 206 with `Content-Range`.
     Single(ByteRange),
-    /// Send several parts in the order in which they were asked for, 206 `multipart/byteranges`. No
-    /// two overlap or touch.
+    /// Send several parts, in the order in which they were asked for: 206 as
+    /// `multipart/byteranges`. No two of them overlap or touch.
     Multiple(Vec<ByteRange>),
-    /// Nothing of the content was asked for: 416.
+    /// No byte of the content was asked for: 416 with `Content-Range: bytes */SIZE`.
     Unsatisfiable,
 }
 
 /// Resolves the value of a `Range` header against a content of `size` bytes.
+///
+/// A header that is not understood is [`Ranges::Whole`], and so is every header for an empty
+/// content. At most 100 ranges are accepted; a header with more of them is ignored.
+///
+/// `If-Range` is not considered here:
+/// [`ConditionalRequest::ranges`](super::ConditionalRequest::ranges) does that.
+///
+/// ```
+/// use downloadview::content::ByteRange;
+/// use downloadview::headers::{Ranges, resolve_range};
+/// use http::HeaderValue;
+///
+/// let resolve = |range| resolve_range(&HeaderValue::from_static(range), 1000);
+/// let part = |start, end| ByteRange::new(start, end).expect("not empty");
+///
+/// assert_eq!(resolve("bytes=0-99"), Ranges::Single(part(0, 100)));
+/// assert_eq!(resolve("bytes=-100"), Ranges::Single(part(900, 1000)));
+/// assert_eq!(resolve("bytes=0-9,5-19"), Ranges::Single(part(0, 20))); // merged
+/// assert_eq!(resolve("bytes=0-9,90-99"), Ranges::Multiple(vec![part(0, 10), part(90, 100)]));
+/// assert_eq!(resolve("bytes=1000-"), Ranges::Unsatisfiable);
+/// assert_eq!(resolve("pages=1"), Ranges::Whole);
+/// ```
 #[must_use]
 pub fn resolve_range(header: &HeaderValue, size: u64) -> Ranges {
     // Some clients send a range with everything; an empty content has no part to show for it.
@@ -55,8 +77,8 @@ pub fn resolve_range(header: &HeaderValue, size: u64) -> Ranges {
     }
 }
 
-/// The first range of a header, as one that goes over the wire to a server that will not see the others; none where
-/// there is nothing to ask for.
+/// The first range of a header, in a form that is sent to another server, which does not get the
+/// others. `None` if the header asks for nothing.
 #[cfg(feature = "remote")]
 pub(crate) fn first_range(header: &HeaderValue) -> Option<HeaderValue> {
     const MOST: u64 = i64::MAX.unsigned_abs();
@@ -71,7 +93,7 @@ pub(crate) fn first_range(header: &HeaderValue) -> Option<HeaderValue> {
     HeaderValue::try_from(text).ok()
 }
 
-/// The ranges of a header that is to be heeded.
+/// The ranges of a header, if it is valid and not too long.
 fn parse(header: &HeaderValue) -> Option<Vec<Spec>> {
     let text = header
         .to_str()
@@ -81,6 +103,7 @@ fn parse(header: &HeaderValue) -> Option<Vec<Spec>> {
     Some(parsed.ok()?.into_ranges())
 }
 
+/// The range within a content of `size` bytes; `None` if nothing of it is there.
 fn clamp(spec: Spec, size: u64) -> Option<ByteRange> {
     match spec {
         Spec::FromStart(start) => ByteRange::new(start, size),
@@ -89,7 +112,7 @@ fn clamp(spec: Spec, size: u64) -> Option<ByteRange> {
     }
 }
 
-/// What is merged takes the place of the first range in it.
+/// Merges ranges that overlap or touch. A merged range takes the place of the first range in it.
 fn merge(parts: Vec<ByteRange>) -> Vec<ByteRange> {
     let mut asked: Vec<_> = parts.into_iter().enumerate().collect();
     asked.sort_unstable_by_key(|(_, part)| part.start());

@@ -1,4 +1,12 @@
 //! The body of a download: bytes on demand, held to the length that the head promised.
+//!
+//! Who makes one: `DownloadResponse::into_http` (lazy: it opens the file when it is first polled),
+//! `delivery` (sized, or unsized where nobody knows the length), `response::head` (handed off:
+//! empty), `response::error` (a short text). The server polls it. What goes wrong after the head is
+//! sent can only be logged; the body then ends with an error, and the server closes the connection.
+//!
+//! [`carries`] tells whether a response still has the body that came with its download, through any
+//! wrappers that middleware put around it.
 
 use std::cell::Cell;
 use std::fmt;
@@ -13,10 +21,26 @@ use super::Download;
 use crate::content::{BoxFuture, ByteStream, Exact, Want};
 use crate::error::{Error, Result};
 
-/// Body of every response of this crate.
+/// The body of every response of this crate. It implements [`http_body::Body`].
 ///
-/// It fails, and the server then cuts the connection, when the content is shorter or longer than
-/// its stated size: a client must never take half a file for a whole one.
+/// It fails, and the server then closes the connection, if the content is shorter or longer than
+/// its stated size: a client must never take half a file for a whole one. The reason is logged.
+///
+/// The bytes are read as the client takes them, so a slow client costs one frame of memory. The
+/// body of a delegated download is empty.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// use downloadview::{DownloadResponse, file::VirtualFile};
+/// use http_body_util::BodyExt as _;
+///
+/// let response = DownloadResponse::new(VirtualFile::from_text("hello.txt", "Hello world!\n"));
+/// let body = response.into_http().into_body();
+/// let bytes = body.collect().await?.to_bytes();
+/// assert_eq!(bytes, "Hello world!\n");
+/// # Ok::<(), downloadview::Error>(())
+/// # }).unwrap();
+/// ```
 pub struct DownloadBody {
     inner: Inner,
     /// Bytes handed out since others on this thread had their turn.
@@ -27,6 +51,7 @@ pub struct DownloadBody {
 /// 128, and every other answer on it waiting. After this many bytes the others have a turn.
 const TURN: usize = 512 * 1024;
 
+/// The kinds of body, from none at all to a file that a proxy sends.
 enum Inner {
     Absent,
     Full(Option<Bytes>),
@@ -36,6 +61,7 @@ enum Inner {
     HandedOff(Download),
 }
 
+/// A file that is opened when the body is first polled.
 enum Lazy {
     Closed(Download),
     Opening(BoxFuture<'static, Result<Inner>>),
@@ -46,7 +72,7 @@ impl DownloadBody {
         Self { inner, handed: 0 }
     }
 
-    /// No bytes.
+    /// A body without bytes, for an answer of your own beside downloads.
     #[must_use]
     pub fn empty() -> Self {
         Self::of(Inner::Full(None))
@@ -58,14 +84,17 @@ impl DownloadBody {
         Self::of(Inner::Absent)
     }
 
+    /// Bytes that are in memory: the text of a refusal.
     pub(crate) fn full(bytes: impl Into<Bytes>) -> Self {
         Self::of(Inner::Full(Some(bytes.into())))
     }
 
+    /// The bytes of `stream`, which must be `length` of them.
     pub(crate) fn sized(stream: ByteStream, length: u64) -> Self {
         Self::of(Inner::Sized(Exact::new(stream, length)))
     }
 
+    /// The bytes of `stream`, however many there are.
     pub(crate) fn unsized_stream(stream: ByteStream) -> Self {
         Self::of(Inner::Unsized(stream))
     }
@@ -88,6 +117,7 @@ impl DownloadBody {
         }
     }
 
+    /// The next bytes; a file that is not open yet is opened first.
     fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
         loop {
             let opened = match &mut self.inner {
@@ -108,6 +138,7 @@ impl DownloadBody {
     }
 }
 
+/// Opens the file of a download and takes all of it.
 async fn open(download: Download) -> Result<Inner> {
     let content = download.file().open(Want::whole()).await?;
     let size = content.metadata().size();
@@ -194,12 +225,15 @@ pub(crate) fn carries<B: Body>(body: &B, download: &Download) -> bool {
     question.is_answered_by(download)
 }
 
-/// A question that only the body of a download understands, put while its size is asked for.
+/// A question that only the body of a download understands. It is asked through a thread-local
+/// while the body is asked for its size, because that call reaches the innermost body through any
+/// wrapper.
 struct Question {
     /// The question of somebody further up this thread's stack.
     before: Asked,
 }
 
+/// The state of the question on this thread.
 #[derive(Clone, Copy)]
 enum Asked {
     Nothing,
@@ -213,23 +247,26 @@ thread_local! {
 }
 
 impl Question {
+    /// Begins to ask: the next body of a download that is asked for its size answers.
     fn ask() -> Self {
         let before = ASKED.replace(Asked::WhoseBody);
         Self { before }
     }
 
+    /// Answers, if the question was asked.
     fn answer(download: &Download) {
         if let Asked::WhoseBody = ASKED.get() {
             ASKED.set(Asked::Answered(download.address()));
         }
     }
 
+    /// Whether the body of this very download answered.
     fn is_answered_by(&self, download: &Download) -> bool {
         matches!(ASKED.get(), Asked::Answered(address) if address == download.address())
     }
 }
 
-/// Also if a foreign body panics.
+/// Ends the question, even if a foreign body panics.
 impl Drop for Question {
     fn drop(&mut self) {
         ASKED.set(self.before);

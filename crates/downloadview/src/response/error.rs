@@ -1,4 +1,8 @@
-//! Turns errors into responses that say what happened and nothing about the server.
+//! Turns errors into responses that say what happened, and nothing about the server.
+//!
+//! In goes an [`Error`] of a view, a file or a storage; out comes a short page of plain text that
+//! no cache keeps, with a [`Refusal`] in its extensions for layers that draw a page of their own. A
+//! failure of the server is logged here, once, with its cause.
 
 use std::borrow::Cow;
 
@@ -8,8 +12,22 @@ use super::DownloadBody;
 use crate::error::Error;
 
 impl Error {
-    /// A short answer in plain text: the status and, for a client's own mistake, what it is. A
-    /// failure of the server is logged, with its cause, and not described.
+    /// A short answer in plain text: the status and, for a mistake of the client, what the mistake
+    /// is.
+    ///
+    /// A failure of the server (5xx) is logged with its cause and not described to the client. 503
+    /// comes with `Retry-After`, 405 with `Allow`. The answer is `no-store`, and a [`Refusal`]
+    /// stands in its extensions.
+    ///
+    /// ```
+    /// use downloadview::{Error, Refusal};
+    /// use http::StatusCode;
+    ///
+    /// let response = Error::NotFound.into_response();
+    /// assert_eq!(response.status(), StatusCode::NOT_FOUND);
+    /// let refusal = response.extensions().get::<Refusal>().unwrap();
+    /// assert_eq!(refusal.reason(), "Not Found");
+    /// ```
     #[must_use]
     pub fn into_response(self) -> Response<DownloadBody> {
         let status = self.status();
@@ -36,7 +54,8 @@ impl Error {
 }
 
 impl Error {
-    /// As texts: what errors hold besides, for debugging, may quote the data that they speak of.
+    /// Logs the error as text. Its fields are left out: what they hold for debugging may quote the
+    /// data that they are about.
     fn log(&self) {
         let cause = std::error::Error::source(self).map(ToString::to_string);
         let cause = cause.unwrap_or_default();
@@ -50,6 +69,7 @@ impl Error {
         }
     }
 
+    /// Whether somebody logged this outage when it began.
     fn is_known_outage(&self) -> bool {
         matches!(
             self,
@@ -61,7 +81,21 @@ impl Error {
     }
 }
 
-/// In the extensions of a response: it is a refusal of this crate, with its short text for a body.
+/// Marks a response as a refusal of this crate, with its short text as the body. It stands in the
+/// response's extensions.
+///
+/// A middleware of yours finds it there and can send a page of your own in its place.
+/// [`OptimizeLayer::error_pages`](crate::OptimizeLayer::error_pages) does that for you.
+///
+/// ```
+/// use downloadview::{Error, Refusal};
+///
+/// let response = Error::Forbidden.into_response();
+/// if let Some(refusal) = response.extensions().get::<Refusal>() {
+///     let page = format!("<h1>{}</h1><p>{}</p>", refusal.status(), refusal.reason());
+///     # assert_eq!(page, "<h1>403 Forbidden</h1><p>Forbidden</p>");
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     status: StatusCode,
@@ -69,26 +103,26 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// The status of the answer.
+    /// The status of the answer, 400 or above.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// Why there is no file, fit to be shown: the reason phrase of the status, or what is wrong with
-    /// the request.
+    /// Why there is no file, in words that may be shown to anybody: the reason phrase of the
+    /// status, or what is wrong with the request. It quotes nothing of the request.
     #[must_use]
     pub fn reason(&self) -> &str {
         &self.reason
     }
 }
 
-/// The status and its reason phrase as a page.
+/// A status as a page of one line: its reason phrase.
 pub(crate) fn refusal(status: StatusCode) -> Response<DownloadBody> {
     plain_text(status, status.canonical_reason().unwrap_or("error"))
 }
 
-/// A line of text that no browser takes for anything else.
+/// A page of one line of text, with headers that keep a browser from taking it for anything else.
 fn plain_text(status: StatusCode, line: impl Into<Cow<'static, str>>) -> Response<DownloadBody> {
     let line = line.into();
     let mut response = Response::new(DownloadBody::full(format!("{line}\n")));
