@@ -93,4 +93,11 @@ fn a_part_of_a_state_that_is_gone_becomes_the_whole_new_file_with_two_requests()
     assert_eq!((answer.status, requests), (200, 2), "{}", answer.head());
     assert!(answer.body == new[500..], "the new state's bytes");
     assert_ne!(answer.header("ETag"), case.tag);
+    // Amazon's S3 knows no If-Range, and would send the part of another state.
+    let asked = case.remote.asked();
+    assert!(
+        asked.contains(&format!("if-match: {}\r\n", case.tag)),
+        "{asked}"
+    );
+    assert!(!asked.contains("if-range:"), "{asked}");
 }

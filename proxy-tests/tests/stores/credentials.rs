@@ -15,6 +15,9 @@ use crate::served::{Served, unsigned};
 /// What goes to the agent so that it knows us.
 const PASS: &str = "the-pods-own-token";
 
+/// Makes the agent say more than anybody should read.
+const ENDLESS: &str = "endless";
+
 /// An agent that gives the bucket's key to whoever has the pass.
 struct Agent {
     _app: Application,
@@ -53,15 +56,17 @@ impl Agent {
 }
 
 fn keys(headers: &HeaderMap) -> Response {
-    let pass = headers.get(header::AUTHORIZATION);
-    if pass.is_none_or(|pass| pass != PASS) {
-        return (StatusCode::FORBIDDEN, "no s3cr3t for you").into_response();
-    }
-    format!(
+    let keys = format!(
         "{{\"AccessKeyId\":\"{ACCESS_KEY_ID}\",\"SecretAccessKey\":\"{SECRET_ACCESS_KEY}\",\"Token\":\"t\",\
          \"Expiration\":\"2100-01-01T00:00:00Z\"}}"
-    )
-    .into_response()
+    );
+    let pass = headers.get(header::AUTHORIZATION);
+    match pass.and_then(|pass| pass.to_str().ok()) {
+        Some(PASS) => keys.into_response(),
+        // Valid, and far larger than any answer of an agent.
+        Some(ENDLESS) => (keys + &" ".repeat(1_000_000)).into_response(),
+        _ => (StatusCode::FORBIDDEN, "no s3cr3t for you").into_response(),
+    }
 }
 
 /// STS, `AssumeRoleWithWebIdentity`.
@@ -115,6 +120,14 @@ fn an_agent_that_refuses_is_503_without_a_word_of_the_agents() {
     assert_eq!(answer.status, 503, "{}", answer.head());
     assert!(answer.has("Retry-After"));
     assert!(!answer.text().contains("s3cr3t"), "{}", answer.text());
+}
+
+#[test]
+fn an_agent_that_does_not_stop_is_not_read_to_its_end() {
+    let (store, agent) = (S3s::start(), Agent::start());
+    store.put("a", b"a");
+    let app = served(&store, &agent.variables(ENDLESS));
+    assert_eq!(app.get("/a").status, 503);
 }
 
 #[test]
