@@ -10,6 +10,7 @@ pub mod config;
 pub mod demo;
 pub mod explain;
 pub mod logging;
+pub mod probe;
 pub mod proxy_config;
 pub mod serve;
 pub mod server;

@@ -16,9 +16,8 @@ use downloadview::optimize::{Outcome, Reason};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 
-use super::client;
 use super::views::{Ranges, VIEWS, View};
-use super::witness::{Seen, TICKET, Witness};
+use crate::probe::{self, Seen, TICKET, Witness};
 
 /// The name of the way without a proxy.
 pub(super) const DIRECT: &str = "none";
@@ -115,7 +114,7 @@ impl Grid {
         let ticket = self.witness.issue();
         let mut headers = HeaderMap::from_iter([(TICKET, ticket.value())]);
         headers.extend(range.map(|range| (header::RANGE, range)));
-        let answer = client::get(hop.address(), view.path, headers).await;
+        let answer = probe::get(hop.address(), view.path, headers).await;
         Ok(Fetched {
             answer: answer?,
             seen: ticket

@@ -10,22 +10,21 @@
 //!    `secrets` draws what proves the proxies;
 //! 2. `app` is the application, `fixed` those of its routes that are for one proxy only;
 //! 3. `programs` finds the proxies, `proxies` starts them;
-//! 4. `page` shows the `grid`, which fetches the file of all `views` through every proxy with `client`, while `witness`
+//! 4. `page` shows the `grid`, which fetches the file of all `views` through every proxy with a `probe`, whose witness
 //!    watches the application from inside.
 
 mod app;
 mod backends;
-mod client;
 mod documents;
 mod files;
 mod fixed;
 mod grid;
+mod note;
 mod page;
 mod programs;
 mod proxies;
 mod secrets;
 mod views;
-mod witness;
 
 use std::io::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};
@@ -44,10 +43,10 @@ use self::page::Page;
 use self::programs::{Choice, Program};
 use self::proxies::{Running, Surroundings};
 use self::secrets::Secrets;
-use self::witness::Witness;
 use crate::cli::DemoArgs;
 use crate::config::{Listen, LogSettings, ServerSettings};
 use crate::logging;
+use crate::probe::Witness;
 use crate::server::{self, Listener, Signals};
 
 /// Runs the demonstration until SIGTERM, SIGINT or SIGHUP. Its files and its proxies go with it.
@@ -196,7 +195,7 @@ fn page(listen: SocketAddr, fronts: &[Front], absent: Vec<String>) -> Page {
 fn with_page(app: Router, page: &Arc<Page>) -> Router {
     let witness = page.grid.witness.clone();
     app.merge(page::routes(Arc::clone(page)))
-        .layer(from_fn_with_state(witness, witness::note))
+        .layer(from_fn_with_state(witness, note::note))
 }
 
 /// Tells a newcomer where to look.

@@ -16,8 +16,12 @@ use tokio::time::timeout;
 const PATIENCE: Duration = Duration::from_secs(5);
 const MOST_BYTES: usize = 64 * 1024;
 
-/// Gets `path` from the server at `address`.
-pub(super) async fn get(
+/// Gets `path` from the server at `address`: at most 64 KiB within 5 s.
+///
+/// # Errors
+///
+/// The server cannot be reached, does not speak HTTP, or takes too long or says too much.
+pub async fn get(
     address: SocketAddr,
     path: &str,
     headers: HeaderMap,
