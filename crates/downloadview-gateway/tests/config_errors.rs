@@ -60,7 +60,11 @@ fn storage(keys: &str) -> String {
 
 #[test]
 fn keys_of_a_bucket_come_in_pairs() {
-    let s3 = |keys: &str| storage(&format!("kind = \"s3\"\nbucket = \"archive\"\n{keys}"));
+    let s3 = |keys: &str| {
+        storage(&format!(
+            "kind = \"s3\"\nbucket = \"archive\"\nregion = \"us-east-1\"\n{keys}"
+        ))
+    };
     let report = [
         s3("access_key_id = \"AKIA\""),
         s3("secret_access_key = \"hunter2\""),
@@ -71,6 +75,7 @@ fn keys_of_a_bucket_come_in_pairs() {
         s3("anonymous = true\naccess_key_id = \"AKIA\"\nsecret_access_key = \"hunter2\""),
         s3("acess_key_id = \"AKIA\"\nsecret_acces_key = \"hunter2\""),
         s3("base_url = \"/archive/\""),
+        storage("kind = \"s3\"\nbucket = \"archive\"\nanonymous = true"),
     ];
     insta::assert_snapshot!(report.concat(), @r#"
     1:1 missing key `secret_access_key` in [storages.it]
@@ -83,18 +88,20 @@ fn keys_of_a_bucket_come_in_pairs() {
         -> keep one of the two
     1:1 this bucket has keys, and is `anonymous`
         -> take one of the two out
-    4:1 unknown key `acess_key_id` in [storages.it]
+    5:1 unknown key `acess_key_id` in [storages.it]
         -> did you mean `access_key_id`?
-    5:1 unknown key `secret_acces_key` in [storages.it]
+    6:1 unknown key `secret_acces_key` in [storages.it]
         -> did you mean `secret_access_key`?
-    4:1 unknown key `base_url` in [storages.it]
+    5:1 unknown key `base_url` in [storages.it]
         -> [storages.it] knows `kind`, `bucket`, `endpoint`, `region`, `virtual_hosted`, `anonymous`, `access_key_id`, `secret_access_key`, `secret_access_key_env`, `session_token`, `session_token_env`, `allow_http`, `prefix`, `link_lifetime`, `allow_private`, `redirects`, `concurrency`, `forbidden`, `connect_timeout`, `first_byte_timeout`, `idle_timeout` and `max_size`
+    1:1 nothing says which region of Amazon's the bucket is in
+        -> add region = "eu-central-1" or set AWS_REGION; or add the `endpoint` of another store
     "#);
 }
 
 #[test]
 fn rules_for_files_of_other_servers_say_who_can_fetch_them() {
-    const STORAGES: &str = "[storages.archive]\nkind = \"s3\"\nbucket = \"archive\"\nanonymous = true\n\
+    const STORAGES: &str = "[storages.archive]\nkind = \"s3\"\nbucket = \"archive\"\nregion = \"us-east-1\"\nanonymous = true\n\
         [storages.mirror]\nkind = \"http\"\nurl = \"https://origin.example/files/\"\nheaders = { X-Key = \"hunter2\" }\n\
         [storages.media]\nkind = \"local\"\nroot = \"/\"\n";
     let rule = |backend: &str, keys: &str| {
@@ -128,29 +135,29 @@ fn rules_for_files_of_other_servers_say_who_can_fetch_them() {
         ),
     ];
     insta::assert_snapshot!(report.concat(), @r#"
-    15:11 apache cannot fetch files of other servers
+    16:11 apache cannot fetch files of other servers
         -> write redirect = true in place of the destination: clients fetch them themselves; or take the rule out: the gateway streams them
-    15:11 lighttpd cannot fetch files of other servers
+    16:11 lighttpd cannot fetch files of other servers
         -> write redirect = true in place of the destination: clients fetch them themselves; or take the rule out: the gateway streams them
-    16:19 these files are on another server, below no folder
+    17:19 these files are on another server, below no folder
         -> write destination_url = "/_internal/..." in place of `destination_dir`, or redirect = true
-    14:1 more than one key of this rule says where the proxy finds them: `destination_url` and `redirect`
+    15:1 more than one key of this rule says where the proxy finds them: `destination_url` and `redirect`
         -> write exactly one of `destination_url`, `destination_dir` and `redirect = true`
-    14:1 no key of this rule says where the proxy finds them
+    15:1 no key of this rule says where the proxy finds them
         -> write exactly one of `destination_url`, `destination_dir` and `redirect = true`
-    17:14 `limit_rate`: the client fetches the file itself, no proxy is told anything
+    18:14 `limit_rate`: the client fetches the file itself, no proxy is told anything
         -> take it out
-    18:11 `charset`: the client fetches the file itself, no proxy is told anything
+    19:11 `charset`: the client fetches the file itself, no proxy is told anything
         -> take it out
-    19:11 `backend`: clients are redirected without a proxy's help
+    20:11 `backend`: clients are redirected without a proxy's help
         -> take it out
-    16:12 clients can be sent to another server, and these files are on this machine
+    17:12 clients can be sent to another server, and these files are on this machine
         -> write `destination_url` (nginx, Caddy) or `destination_dir` (Apache, lighttpd) in place of `redirect`
-    15:11 headers go along with each request to this server, and nobody but the gateway has them
+    16:11 headers go along with each request to this server, and nobody but the gateway has them
         -> take the rule out: the gateway streams these files
-    15:14 headers go along with each request to this server, and nobody but the gateway has them
+    16:14 headers go along with each request to this server, and nobody but the gateway has them
         -> take the rule out: the gateway streams these files
-    15:14 `source_url`: the URL holds a user or a password
+    16:14 `source_url`: the URL holds a user or a password
         -> take it out; a header may go along with each request: Authorization
     "#);
     for (backend, keys) in [
@@ -223,27 +230,27 @@ fn takes_every_key() {
     StorageConfig { name: "media", base_url: Some("/media/"), kind: Local(LocalStorageConfig { root: "/", symlinks: Within, unreadable: Forbidden }) }
     StorageConfig { name: "mirror", base_url: None, kind: Http(HttpConfig { url: RemoteUrl { origin: RemoteOrigin { scheme: Https, host: "origin.example", port: 443 }, path: "/files/" }, headers: [OriginHeader { name: "x-reader", value: Sensitive }, OriginHeader { name: "authorization", value: Sensitive }], settings: OriginSettings { allow_private: false, connect_timeout: Some(1s), first_byte_timeout: Some(2s), idle_timeout: Some(3s), redirects: 2, concurrency: Some(64), max_size: Some(1073741824), forbidden: Forbidden } }) }
     StorageConfig { name: "notes", base_url: Some("/notes/"), kind: Memory { files: {"a.txt": "text", "sub/b.txt": "more text"} } }
-    StorageConfig { name: "public", base_url: None, kind: S3(S3Config { bucket: "public", endpoint: None, region: "us-east-1", virtual_hosted: false, credentials: Anonymous, allow_http: false, prefix: "", link_lifetime: 60s, settings: OriginSettings { allow_private: false, connect_timeout: None, first_byte_timeout: None, idle_timeout: None, redirects: 0, concurrency: None, max_size: None, forbidden: NotFound } }) }
+    StorageConfig { name: "public", base_url: None, kind: S3(S3Config { bucket: "public", endpoint: None, region: "us-west-2", virtual_hosted: false, credentials: Anonymous, allow_http: false, prefix: "", link_lifetime: 60s, settings: OriginSettings { allow_private: false, connect_timeout: None, first_byte_timeout: None, idle_timeout: None, redirects: 0, concurrency: None, max_size: None, forbidden: NotFound } }) }
     StorageConfig { name: "vault", base_url: None, kind: S3(S3Config { bucket: "vault", endpoint: Some(RemoteOrigin { scheme: Http, host: "127.0.0.1", port: 9000 }), region: "eu-central-1", virtual_hosted: false, credentials: Keys { id: Credential(..), secret: Credential(..), session_token: Some(Credential(..)) }, allow_http: true, prefix: "media/2026", link_lifetime: 90s, settings: OriginSettings { allow_private: true, connect_timeout: None, first_byte_timeout: None, idle_timeout: None, redirects: 0, concurrency: None, max_size: None, forbidden: NotFound } }) }
-    ("main", DatabaseConfig { url: DatabaseUrl(postgres://db.example:5433/app), max_connections: 4, connect_timeout: 1s, query_timeout: 2.5s, span: 1033..1093, line: 49 })
-    ("other", DatabaseConfig { url: DatabaseUrl(mysql://db.example/app), max_connections: 10, connect_timeout: 3s, query_timeout: 5s, span: 1187..1213, line: 55 })
-    RuleConfig { source: Storage { name: "media", root: "/" }, destination: Dir("/srv/media"), backend: Some(Apache), stat: true, limit_rate: None, escaping: Some(Percent), nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 100 }
-    RuleConfig { source: Url("/media/"), destination: Url("/_internal/media/"), backend: Some(Nginx), stat: true, limit_rate: Some(BytesPerSecond(1048576)), escaping: None, nginx: NginxRule { buffering: Some(true), expires: Some(3600s), charset: Some(Charset("utf-8")) }, line: 63 }
-    RuleConfig { source: Dir("/nowhere/seen/by/the/proxy/only"), destination: Dir("/srv/dir"), backend: Some(Lighttpd), stat: false, limit_rate: Some(Unlimited), escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 72 }
-    RuleConfig { source: Remote { url: RemoteUrl { origin: RemoteOrigin { scheme: Http, host: "127.0.0.1", port: 9000 }, path: "/vault/media/2026/" }, storage: Some("vault") }, destination: Url("/_internal/vault/"), backend: Some(Nginx), stat: true, limit_rate: None, escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 79 }
-    RuleConfig { source: Remote { url: RemoteUrl { origin: RemoteOrigin { scheme: Https, host: "cdn.example", port: 443 }, path: "/" }, storage: None }, destination: Redirect, backend: None, stat: true, limit_rate: None, escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 84 }
-    RuleConfig { source: Storage { name: "media", root: "/" }, destination: Url("/_internal/view/"), backend: Some(Nginx), stat: true, limit_rate: None, escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 116 }
+    ("main", DatabaseConfig { url: DatabaseUrl(postgres://db.example:5433/app), max_connections: 4, connect_timeout: 1s, query_timeout: 2.5s, span: 1054..1114, line: 50 })
+    ("other", DatabaseConfig { url: DatabaseUrl(mysql://db.example/app), max_connections: 10, connect_timeout: 3s, query_timeout: 5s, span: 1208..1234, line: 56 })
+    RuleConfig { source: Storage { name: "media", root: "/" }, destination: Dir("/srv/media"), backend: Some(Apache), stat: true, limit_rate: None, escaping: Some(Percent), nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 101 }
+    RuleConfig { source: Url("/media/"), destination: Url("/_internal/media/"), backend: Some(Nginx), stat: true, limit_rate: Some(BytesPerSecond(1048576)), escaping: None, nginx: NginxRule { buffering: Some(true), expires: Some(3600s), charset: Some(Charset("utf-8")) }, line: 64 }
+    RuleConfig { source: Dir("/nowhere/seen/by/the/proxy/only"), destination: Dir("/srv/dir"), backend: Some(Lighttpd), stat: false, limit_rate: Some(Unlimited), escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 73 }
+    RuleConfig { source: Remote { url: RemoteUrl { origin: RemoteOrigin { scheme: Http, host: "127.0.0.1", port: 9000 }, path: "/vault/media/2026/" }, storage: Some("vault") }, destination: Url("/_internal/vault/"), backend: Some(Nginx), stat: true, limit_rate: None, escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 80 }
+    RuleConfig { source: Remote { url: RemoteUrl { origin: RemoteOrigin { scheme: Https, host: "cdn.example", port: 443 }, path: "/" }, storage: None }, destination: Redirect, backend: None, stat: true, limit_rate: None, escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 85 }
+    RuleConfig { source: Storage { name: "media", root: "/" }, destination: Url("/_internal/view/"), backend: Some(Nginx), stat: true, limit_rate: None, escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 117 }
     front: Nginx, Secret(..) of 16
     light: Lighttpd, Secret(..) of 44
     side: Apache, Secret(..) of 16
-    ViewConfig { route: Route { pattern: "/files/{*path}", parameters: ["path"] }, kind: Storage { storage: "media", name: Parameter("path") }, disposition: Inline, basename: Some("report.pdf"), content_type: Some("application/pdf"), content_encoding: Some("gzip"), cache_control: Some("private, max-age=60"), headers: [], optimize: true, rules: [], line: 105 }
-    ViewConfig { route: Route { pattern: "/always", parameters: [] }, kind: Storage { storage: "notes", name: Fixed("a.txt") }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, rules: [], line: 121 }
-    ViewConfig { route: Route { pattern: "/one", parameters: [] }, kind: PathFile { path: "/nowhere/one.pdf" }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, rules: [], line: 127 }
-    ViewConfig { route: Route { pattern: "/many/{name}", parameters: ["name"] }, kind: PathRoot { root: "/", parameter: "name" }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, rules: [], line: 132 }
-    ViewConfig { route: Route { pattern: "/documents/{slug}", parameters: ["slug"] }, kind: Object(ObjectConfig { database: "main", table: TableName { schema: Some("library"), name: "document", span: 2702..2720 }, lookup: Identifier { name: "slug", span: 2730..2736 }, storage: "media", file: Identifier { name: "file", span: 2768..2774 }, basename: Some(Identifier { name: "title", span: 2792..2799 }), content_type: Some(Identifier { name: "media_type", span: 2821..2833 }), content_encoding: Some(Identifier { name: "coding", span: 2859..2867 }), size: Some(Identifier { name: "bytes", span: 2881..2888 }), modified: Some(Identifier { name: "changed", span: 2906..2915 }), etag: Some(Identifier { name: "checksum", span: 2929..2939 }) }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, rules: [], line: 137 }
-    ViewConfig { route: Route { pattern: "/records/{*key}", parameters: ["key"] }, kind: Object(ObjectConfig { database: "other", table: TableName { schema: None, name: "record", span: 3020..3028 }, lookup: Identifier { name: "key", span: 3038..3043 }, storage: "notes", file: Identifier { name: "key", span: 3075..3080 }, basename: None, content_type: None, content_encoding: None, size: None, modified: None, etag: None }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, rules: [], line: 152 }
-    ViewConfig { route: Route { pattern: "/hello", parameters: [] }, kind: Virtual { text: "Hello, world!" }, disposition: Attachment, basename: Some("hello.txt"), content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, rules: [], line: 161 }
-    ViewConfig { route: Route { pattern: "/remote/{tenant}/{*rest}", parameters: ["tenant", "rest"] }, kind: Http(HttpViewConfig { url: UrlTemplate { origin: RemoteOrigin { scheme: Https, host: "cdn.example", port: 443 }, path: [Text("/of/"), Parameter("tenant"), Text("/"), Parameter("rest")], query: Some(Credential(..)) }, headers: [OriginHeader { name: "x-reader", value: Sensitive }], settings: OriginSettings { allow_private: false, connect_timeout: None, first_byte_timeout: None, idle_timeout: Some(3s), redirects: 0, concurrency: None, max_size: None, forbidden: NotFound } }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: false, rules: [], line: 182 }
+    ViewConfig { route: Route { pattern: "/files/{*path}", parameters: ["path"] }, kind: Storage { storage: "media", name: Parameter("path") }, disposition: Inline, basename: Some("report.pdf"), content_type: Some("application/pdf"), content_encoding: Some("gzip"), cache_control: Some("private, max-age=60"), headers: [], optimize: true, rules: [], line: 106 }
+    ViewConfig { route: Route { pattern: "/always", parameters: [] }, kind: Storage { storage: "notes", name: Fixed("a.txt") }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, rules: [], line: 122 }
+    ViewConfig { route: Route { pattern: "/one", parameters: [] }, kind: PathFile { path: "/nowhere/one.pdf" }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, rules: [], line: 128 }
+    ViewConfig { route: Route { pattern: "/many/{name}", parameters: ["name"] }, kind: PathRoot { root: "/", parameter: "name" }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, rules: [], line: 133 }
+    ViewConfig { route: Route { pattern: "/documents/{slug}", parameters: ["slug"] }, kind: Object(ObjectConfig { database: "main", table: TableName { schema: Some("library"), name: "document", span: 2723..2741 }, lookup: Identifier { name: "slug", span: 2751..2757 }, storage: "media", file: Identifier { name: "file", span: 2789..2795 }, basename: Some(Identifier { name: "title", span: 2813..2820 }), content_type: Some(Identifier { name: "media_type", span: 2842..2854 }), content_encoding: Some(Identifier { name: "coding", span: 2880..2888 }), size: Some(Identifier { name: "bytes", span: 2902..2909 }), modified: Some(Identifier { name: "changed", span: 2927..2936 }), etag: Some(Identifier { name: "checksum", span: 2950..2960 }) }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, rules: [], line: 138 }
+    ViewConfig { route: Route { pattern: "/records/{*key}", parameters: ["key"] }, kind: Object(ObjectConfig { database: "other", table: TableName { schema: None, name: "record", span: 3041..3049 }, lookup: Identifier { name: "key", span: 3059..3064 }, storage: "notes", file: Identifier { name: "key", span: 3096..3101 }, basename: None, content_type: None, content_encoding: None, size: None, modified: None, etag: None }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, rules: [], line: 153 }
+    ViewConfig { route: Route { pattern: "/hello", parameters: [] }, kind: Virtual { text: "Hello, world!" }, disposition: Attachment, basename: Some("hello.txt"), content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, rules: [], line: 162 }
+    ViewConfig { route: Route { pattern: "/remote/{tenant}/{*rest}", parameters: ["tenant", "rest"] }, kind: Http(HttpViewConfig { url: UrlTemplate { origin: RemoteOrigin { scheme: Https, host: "cdn.example", port: 443 }, path: [Text("/of/"), Parameter("tenant"), Text("/"), Parameter("rest")], query: Some(Credential(..)) }, headers: [OriginHeader { name: "x-reader", value: Sensitive }], settings: OriginSettings { allow_private: false, connect_timeout: None, first_byte_timeout: None, idle_timeout: Some(3s), redirects: 0, concurrency: None, max_size: None, forbidden: NotFound } }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: false, rules: [], line: 183 }
     Refuse ["X-Robots-Tag"]
     ServerSettings { max_connections: 100, shutdown_timeout: 0ns, header_timeout: 500ms, idle_timeout: 120s, write_timeout: None, download_timeout: Some(86400s), write_buffer: 8192, notsent_lowat: None, threads: 1 }
     LogSettings { format: Json, level: "warn,downloadview=debug" }
@@ -316,104 +323,105 @@ fn suggests_the_key_for_one_typo_in_each() {
     42:1 unknown key `lxink_lifetime` in [storages.vault]
     45:1 unknown key `kxind` in [storages.public]
     46:1 unknown key `bxucket` in [storages.public]
-    47:1 unknown key `axnonymous` in [storages.public]
-    50:1 unknown key `uxrl` in [databases.main]
-    51:1 unknown key `mxax_connections` in [databases.main]
-    52:1 unknown key `cxonnect_timeout` in [databases.main]
-    53:1 unknown key `qxuery_timeout` in [databases.main]
-    56:1 unknown key `uxrl` in [databases.other]
-    59:1 unknown key `bxackend` in [optimize]
-    60:1 unknown key `uxnmatched` in [optimize]
-    61:1 unknown key `kxeep_headers` in [optimize]
-    64:1 unknown key `sxource_url` in [[optimize.rules]]
-    65:1 unknown key `dxestination_url` in [[optimize.rules]]
-    66:1 unknown key `bxackend` in [[optimize.rules]]
-    67:1 unknown key `lximit_rate` in [[optimize.rules]]
-    68:1 unknown key `bxuffering` in [[optimize.rules]]
-    69:1 unknown key `exxpires` in [[optimize.rules]]
-    70:1 unknown key `cxharset` in [[optimize.rules]]
-    73:1 unknown key `sxource_dir` in [[optimize.rules]]
-    74:1 unknown key `dxestination_dir` in [[optimize.rules]]
-    75:1 unknown key `bxackend` in [[optimize.rules]]
-    76:1 unknown key `lximit_rate` in [[optimize.rules]]
-    77:1 unknown key `sxtat` in [[optimize.rules]]
-    80:1 unknown key `sxtorage` in [[optimize.rules]]
-    81:1 unknown key `dxestination_url` in [[optimize.rules]]
-    82:1 unknown key `bxackend` in [[optimize.rules]]
-    85:1 unknown key `sxource_url` in [[optimize.rules]]
-    86:1 unknown key `rxedirect` in [[optimize.rules]]
-    89:1 unknown key `bxackend` in [optimize.proxies.front]
-    90:1 unknown key `sxecret` in [optimize.proxies.front]
-    93:1 unknown key `bxackend` in [optimize.proxies.light]
-    94:1 unknown key `sxecret_env` in [optimize.proxies.light]
-    97:1 unknown key `bxackend` in [optimize.proxies.side]
-    98:1 unknown key `sxecret` in [optimize.proxies.side]
-    101:1 unknown key `sxtorage` in [[optimize.proxies.side.rules]]
-    102:1 unknown key `dxestination_dir` in [[optimize.proxies.side.rules]]
-    103:1 unknown key `exscaping` in [[optimize.proxies.side.rules]]
-    106:1 unknown key `rxoute` in [[views]]
-    107:1 unknown key `kxind` in [[views]]
-    108:1 unknown key `sxtorage` in [[views]]
-    109:1 unknown key `dxisposition` in [[views]]
-    110:1 unknown key `bxasename` in [[views]]
-    111:1 unknown key `cxontent_type` in [[views]]
-    112:1 unknown key `cxontent_encoding` in [[views]]
-    113:1 unknown key `cxache_control` in [[views]]
-    114:1 unknown key `oxptimize` in [[views]]
-    117:1 unknown key `sxtorage` in [[views.rules]]
-    118:1 unknown key `dxestination_url` in [[views.rules]]
-    119:1 unknown key `bxackend` in [[views.rules]]
-    122:1 unknown key `rxoute` in [[views]]
-    123:1 unknown key `kxind` in [[views]]
-    124:1 unknown key `sxtorage` in [[views]]
-    125:1 unknown key `nxame` in [[views]]
-    128:1 unknown key `rxoute` in [[views]]
-    129:1 unknown key `kxind` in [[views]]
-    130:1 unknown key `pxath` in [[views]]
-    133:1 unknown key `rxoute` in [[views]]
-    134:1 unknown key `kxind` in [[views]]
-    135:1 unknown key `rxoot` in [[views]]
-    138:1 unknown key `rxoute` in [[views]]
-    139:1 unknown key `kxind` in [[views]]
-    140:1 unknown key `dxatabase` in [[views]]
-    141:1 unknown key `txable` in [[views]]
-    142:1 unknown key `lxookup` in [[views]]
-    143:1 unknown key `sxtorage` in [[views]]
-    144:1 unknown key `fxile_field` in [[views]]
-    145:1 unknown key `bxasename_field` in [[views]]
-    146:1 unknown key `cxontent_type_field` in [[views]]
-    147:1 unknown key `cxontent_encoding_field` in [[views]]
-    148:1 unknown key `sxize_field` in [[views]]
-    149:1 unknown key `mxodified_field` in [[views]]
-    150:1 unknown key `extag_field` in [[views]]
-    153:1 unknown key `rxoute` in [[views]]
-    154:1 unknown key `kxind` in [[views]]
-    155:1 unknown key `dxatabase` in [[views]]
-    156:1 unknown key `txable` in [[views]]
-    157:1 unknown key `lxookup` in [[views]]
-    158:1 unknown key `sxtorage` in [[views]]
-    159:1 unknown key `fxile_field` in [[views]]
-    162:1 unknown key `rxoute` in [[views]]
-    163:1 unknown key `kxind` in [[views]]
-    164:1 unknown key `txext` in [[views]]
-    165:1 unknown key `bxasename` in [[views]]
-    168:1 unknown key `mxax_connections` in [server]
-    169:1 unknown key `sxhutdown_timeout` in [server]
-    170:1 unknown key `hxeader_timeout` in [server]
-    171:1 unknown key `ixdle_timeout` in [server]
-    172:1 unknown key `wxrite_timeout` in [server]
-    173:1 unknown key `dxownload_timeout` in [server]
-    174:1 unknown key `wxrite_buffer` in [server]
-    175:1 unknown key `nxotsent_lowat` in [server]
-    176:1 unknown key `txhreads` in [server]
-    179:1 unknown key `fxormat` in [log]
-    180:1 unknown key `lxevel` in [log]
-    183:1 unknown key `rxoute` in [[views]]
-    184:1 unknown key `kxind` in [[views]]
-    185:1 unknown key `uxrl` in [[views]]
-    186:1 unknown key `rxequest_headers_env` in [[views]]
-    187:1 unknown key `ixdle_timeout` in [[views]]
-    188:1 unknown key `oxptimize` in [[views]]
+    47:1 unknown key `rxegion` in [storages.public]
+    48:1 unknown key `axnonymous` in [storages.public]
+    51:1 unknown key `uxrl` in [databases.main]
+    52:1 unknown key `mxax_connections` in [databases.main]
+    53:1 unknown key `cxonnect_timeout` in [databases.main]
+    54:1 unknown key `qxuery_timeout` in [databases.main]
+    57:1 unknown key `uxrl` in [databases.other]
+    60:1 unknown key `bxackend` in [optimize]
+    61:1 unknown key `uxnmatched` in [optimize]
+    62:1 unknown key `kxeep_headers` in [optimize]
+    65:1 unknown key `sxource_url` in [[optimize.rules]]
+    66:1 unknown key `dxestination_url` in [[optimize.rules]]
+    67:1 unknown key `bxackend` in [[optimize.rules]]
+    68:1 unknown key `lximit_rate` in [[optimize.rules]]
+    69:1 unknown key `bxuffering` in [[optimize.rules]]
+    70:1 unknown key `exxpires` in [[optimize.rules]]
+    71:1 unknown key `cxharset` in [[optimize.rules]]
+    74:1 unknown key `sxource_dir` in [[optimize.rules]]
+    75:1 unknown key `dxestination_dir` in [[optimize.rules]]
+    76:1 unknown key `bxackend` in [[optimize.rules]]
+    77:1 unknown key `lximit_rate` in [[optimize.rules]]
+    78:1 unknown key `sxtat` in [[optimize.rules]]
+    81:1 unknown key `sxtorage` in [[optimize.rules]]
+    82:1 unknown key `dxestination_url` in [[optimize.rules]]
+    83:1 unknown key `bxackend` in [[optimize.rules]]
+    86:1 unknown key `sxource_url` in [[optimize.rules]]
+    87:1 unknown key `rxedirect` in [[optimize.rules]]
+    90:1 unknown key `bxackend` in [optimize.proxies.front]
+    91:1 unknown key `sxecret` in [optimize.proxies.front]
+    94:1 unknown key `bxackend` in [optimize.proxies.light]
+    95:1 unknown key `sxecret_env` in [optimize.proxies.light]
+    98:1 unknown key `bxackend` in [optimize.proxies.side]
+    99:1 unknown key `sxecret` in [optimize.proxies.side]
+    102:1 unknown key `sxtorage` in [[optimize.proxies.side.rules]]
+    103:1 unknown key `dxestination_dir` in [[optimize.proxies.side.rules]]
+    104:1 unknown key `exscaping` in [[optimize.proxies.side.rules]]
+    107:1 unknown key `rxoute` in [[views]]
+    108:1 unknown key `kxind` in [[views]]
+    109:1 unknown key `sxtorage` in [[views]]
+    110:1 unknown key `dxisposition` in [[views]]
+    111:1 unknown key `bxasename` in [[views]]
+    112:1 unknown key `cxontent_type` in [[views]]
+    113:1 unknown key `cxontent_encoding` in [[views]]
+    114:1 unknown key `cxache_control` in [[views]]
+    115:1 unknown key `oxptimize` in [[views]]
+    118:1 unknown key `sxtorage` in [[views.rules]]
+    119:1 unknown key `dxestination_url` in [[views.rules]]
+    120:1 unknown key `bxackend` in [[views.rules]]
+    123:1 unknown key `rxoute` in [[views]]
+    124:1 unknown key `kxind` in [[views]]
+    125:1 unknown key `sxtorage` in [[views]]
+    126:1 unknown key `nxame` in [[views]]
+    129:1 unknown key `rxoute` in [[views]]
+    130:1 unknown key `kxind` in [[views]]
+    131:1 unknown key `pxath` in [[views]]
+    134:1 unknown key `rxoute` in [[views]]
+    135:1 unknown key `kxind` in [[views]]
+    136:1 unknown key `rxoot` in [[views]]
+    139:1 unknown key `rxoute` in [[views]]
+    140:1 unknown key `kxind` in [[views]]
+    141:1 unknown key `dxatabase` in [[views]]
+    142:1 unknown key `txable` in [[views]]
+    143:1 unknown key `lxookup` in [[views]]
+    144:1 unknown key `sxtorage` in [[views]]
+    145:1 unknown key `fxile_field` in [[views]]
+    146:1 unknown key `bxasename_field` in [[views]]
+    147:1 unknown key `cxontent_type_field` in [[views]]
+    148:1 unknown key `cxontent_encoding_field` in [[views]]
+    149:1 unknown key `sxize_field` in [[views]]
+    150:1 unknown key `mxodified_field` in [[views]]
+    151:1 unknown key `extag_field` in [[views]]
+    154:1 unknown key `rxoute` in [[views]]
+    155:1 unknown key `kxind` in [[views]]
+    156:1 unknown key `dxatabase` in [[views]]
+    157:1 unknown key `txable` in [[views]]
+    158:1 unknown key `lxookup` in [[views]]
+    159:1 unknown key `sxtorage` in [[views]]
+    160:1 unknown key `fxile_field` in [[views]]
+    163:1 unknown key `rxoute` in [[views]]
+    164:1 unknown key `kxind` in [[views]]
+    165:1 unknown key `txext` in [[views]]
+    166:1 unknown key `bxasename` in [[views]]
+    169:1 unknown key `mxax_connections` in [server]
+    170:1 unknown key `sxhutdown_timeout` in [server]
+    171:1 unknown key `hxeader_timeout` in [server]
+    172:1 unknown key `ixdle_timeout` in [server]
+    173:1 unknown key `wxrite_timeout` in [server]
+    174:1 unknown key `dxownload_timeout` in [server]
+    175:1 unknown key `wxrite_buffer` in [server]
+    176:1 unknown key `nxotsent_lowat` in [server]
+    177:1 unknown key `txhreads` in [server]
+    180:1 unknown key `fxormat` in [log]
+    181:1 unknown key `lxevel` in [log]
+    184:1 unknown key `rxoute` in [[views]]
+    185:1 unknown key `kxind` in [[views]]
+    186:1 unknown key `uxrl` in [[views]]
+    187:1 unknown key `rxequest_headers_env` in [[views]]
+    188:1 unknown key `ixdle_timeout` in [[views]]
+    189:1 unknown key `oxptimize` in [[views]]
     "#);
 }
 
@@ -705,157 +713,157 @@ fn reports_single_values() {
         -> write it relative to the storage, without `..` and empty segments: "reports/may.pdf"
     14:42 `b.txt`: expected a string, found an integer
         -> write it in quotes, a duration with its unit: "60s"
-    59:11 `backend`: unknown value `ngnix`
+    60:11 `backend`: unknown value `ngnix`
         -> did you mean "nginx"?
-    88:11 `proxies`: announced proxies need `backend = "announced"` in [optimize]
+    89:11 `proxies`: announced proxies need `backend = "announced"` in [optimize]
         -> write that, or take these tables out
-    60:13 `unmatched`: unknown value `ignore`
+    61:13 `unmatched`: unknown value `ignore`
         -> use `stream`, `warn` or `refuse`
-    61:17 `keep_headers`: "X Robots" is not a header name that a proxy can carry over
+    62:17 `keep_headers`: "X Robots" is not a header name that a proxy can carry over
         -> use letters, digits, `-` and `_`: "X-Robots-Tag"
-    61:29 `keep_headers`: the proxy keeps Content-Type by itself
+    62:29 `keep_headers`: the proxy keeps Content-Type by itself
         -> take it out of the list
-    61:45 `keep_headers`: the proxy says etag itself, of the file it sends
+    62:45 `keep_headers`: the proxy says etag itself, of the file it sends
         -> take it out of the list
-    61:53 `keep_headers`: X-Accel-Redirect is between the gateway and the proxy, no client may see it
+    62:53 `keep_headers`: X-Accel-Redirect is between the gateway and the proxy, no client may see it
         -> take it out of the list
-    61:73 `keep_headers`: expected a string, found an integer
+    62:73 `keep_headers`: expected a string, found an integer
         -> write it in quotes, a duration with its unit: "60s"
-    64:14 `source_url`: `ftp://` is not HTTP
+    65:14 `source_url`: `ftp://` is not HTTP
         -> start with `/`, `http://` or `https://`
-    64:14 `source_url`: `https://` names no host
+    65:14 `source_url`: `https://` names no host
         -> write "https://origin.example/"
-    64:14 `source_url`: `https://host` does not end on a segment boundary
+    65:14 `source_url`: `https://host` does not end on a segment boundary
         -> write "https://host/"
-    64:14 `source_url`: `/a` does not end on a segment boundary
+    65:14 `source_url`: `/a` does not end on a segment boundary
         -> write "/a/", so that no neighbour with a longer name is meant
-    65:19 `destination_url`: `/_internal` does not end on a segment boundary
+    66:19 `destination_url`: `/_internal` does not end on a segment boundary
         -> write "/_internal/", so that no neighbour with a longer name is meant
-    65:19 `destination_url`: `/` would hide the whole site from clients
+    66:19 `destination_url`: `/` would hide the whole site from clients
         -> name a folder of URLs that nothing else uses: "/_internal/"
-    65:19 `destination_url`: `/_internal/m%C3%A9dia/` holds a character that proxies spell in several ways
+    66:19 `destination_url`: `/_internal/m%C3%A9dia/` holds a character that proxies spell in several ways
         -> use letters, digits, `-`, `.`, `_` and `~`: no client ever sees this path
-    66:11 `backend`: without a proxy there is nothing to hand off
+    67:11 `backend`: without a proxy there is nothing to hand off
         -> name the proxy: "nginx", "apache", "lighttpd" or "caddy"
-    66:11 `backend`: `announced` stands for several proxies
+    67:11 `backend`: `announced` stands for several proxies
         -> name one of them: "nginx", "apache", "lighttpd" or "caddy"
-    66:11 `backend`: no announced proxy is caddy, so nothing would use this rule
+    67:11 `backend`: no announced proxy is caddy, so nothing would use this rule
         -> add a table [optimize.proxies.NAME] with backend = "caddy"
-    67:14 `limit_rate`: `1MB` is not a size
+    68:14 `limit_rate`: `1MB` is not a size
         -> write a number of bytes, or a whole number of KiB, MiB or GiB: "64KiB"
-    67:14 `limit_rate`: `-1` is negative
+    68:14 `limit_rate`: `-1` is negative
         -> write a number from 0 upwards
-    67:14 `limit_rate`: `99999999999GiB` is not a size
+    68:14 `limit_rate`: `99999999999GiB` is not a size
         -> write a number of bytes, or a whole number of KiB, MiB or GiB: "64KiB"
-    69:11 `expires`: `1 hour` is not a duration
+    70:11 `expires`: `1 hour` is not a duration
         -> write a whole number with its unit, ms, s, m, h or d: "60s"
-    69:11 `expires`: expected a string, found an integer
+    70:11 `expires`: expected a string, found an integer
         -> write it in quotes, a duration with its unit: "60s"
-    70:11 `charset`: "" is not a charset
+    71:11 `charset`: "" is not a charset
         -> write its name: "utf-8"
-    74:19 `destination_dir`: the proxy may send every file below this folder, and this is every file
+    75:19 `destination_dir`: the proxy may send every file below this folder, and this is every file
         -> name the folder that holds the files: "/srv/media"
-    89:11 `backend`: without a proxy there is nothing to hand off
+    90:11 `backend`: without a proxy there is nothing to hand off
         -> name the proxy: "nginx", "apache", "lighttpd" or "caddy"
-    89:11 `backend`: `announced` stands for several proxies
+    90:11 `backend`: `announced` stands for several proxies
         -> name one of them: "nginx", "apache", "lighttpd" or "caddy"
-    90:10 `secret`: a secret of 15 bytes can be guessed
+    91:10 `secret`: a secret of 15 bytes can be guessed
         -> write at least 16: openssl rand -hex 32
-    90:10 `secret`: the secret holds something other than visible ASCII characters
+    91:10 `secret`: the secret holds something other than visible ASCII characters
         -> use letters and digits: openssl rand -hex 32
-    90:10 `secret`: expected a string, found an integer
+    91:10 `secret`: expected a string, found an integer
         -> write it in quotes, a duration with its unit: "60s"
-    94:14 `secret_env`: the environment variable `DOWNLOADVIEW_TEST_UNSET` is not set
+    95:14 `secret_env`: the environment variable `DOWNLOADVIEW_TEST_UNSET` is not set
         -> set it, to the same value wherever this file is used
-    94:14 `secret_env`: in the environment variable `CARGO_PKG_VERSION`: a secret of 5 bytes can be guessed
+    95:14 `secret_env`: in the environment variable `CARGO_PKG_VERSION`: a secret of 5 bytes can be guessed
         -> write at least 16: openssl rand -hex 32
-    94:14 `secret_env`: in the environment variable `CARGO_PKG_DESCRIPTION`: the secret holds something other than visible ASCII characters
+    95:14 `secret_env`: in the environment variable `CARGO_PKG_DESCRIPTION`: the secret holds something other than visible ASCII characters
         -> use letters and digits: openssl rand -hex 32
-    103:12 `escaping`: unknown value `loose`
+    104:12 `escaping`: unknown value `loose`
         -> use `raw` or `strict`
-    108:11 `storage`: there is no storage `meida`
+    109:11 `storage`: there is no storage `meida`
         -> did you mean "media"?
-    109:15 `disposition`: unknown value `attachement`
+    110:15 `disposition`: unknown value `attachement`
         -> did you mean "attachment"?
-    110:12 `basename`: "../report.pdf" is not a file name
+    111:12 `basename`: "../report.pdf" is not a file name
         -> write a name without slashes and control characters: "report.pdf"
-    111:16 `content_type`: "pdf" is not a media type
+    112:16 `content_type`: "pdf" is not a media type
         -> write type/subtype: "application/pdf", "text/plain; charset=utf-8"
-    111:16 `content_type`: "text/plain; a=\u{7}" is not a media type
+    112:16 `content_type`: "text/plain; a=\u{7}" is not a media type
         -> write type/subtype: "application/pdf", "text/plain; charset=utf-8"
-    112:20 `content_encoding`: "gzip, br" is not a content coding
+    113:20 `content_encoding`: "gzip, br" is not a content coding
         -> write one word: "gzip", "br", "zstd"
-    113:17 `cache_control`: "private\r\nX-Evil: 1" is not a header value
+    114:17 `cache_control`: "private\r\nX-Evil: 1" is not a header value
         -> use one or more visible ASCII characters, without spaces at the ends
-    124:11 `storage`: there is no storage `archive`
+    125:11 `storage`: there is no storage `archive`
         -> add a table [storages.archive], or use `media`, `mirror`, `notes`, `public` or `vault`
-    125:8 `name`: "/a.txt" is not a name in a storage
+    126:8 `name`: "/a.txt" is not a name in a storage
         -> write it relative to the storage, without `..` and empty segments: "reports/may.pdf"
-    130:8 `path`: / is a folder
+    131:8 `path`: / is a folder
         -> name one file, or use `root` with a route parameter to serve a folder
-    51:19 `max_connections`: 0 is not a number of connections
+    52:19 `max_connections`: 0 is not a number of connections
         -> write a number from 1 upwards: 10
-    51:19 `max_connections`: -1 is not a number of connections
+    52:19 `max_connections`: -1 is not a number of connections
         -> write a number from 1 upwards: 10
-    51:19 `max_connections`: expected an integer, found a string
+    52:19 `max_connections`: expected an integer, found a string
         -> give `max_connections` an integer
-    52:19 `connect_timeout`: with no time at all nothing could ever succeed
+    53:19 `connect_timeout`: with no time at all nothing could ever succeed
         -> write at least "1ms"
-    52:19 `connect_timeout`: expected a string, found an integer
+    53:19 `connect_timeout`: expected a string, found an integer
         -> write it in quotes, a duration with its unit: "60s"
-    53:17 `query_timeout`: with no time at all nothing could ever succeed
+    54:17 `query_timeout`: with no time at all nothing could ever succeed
         -> write at least "1ms"
-    53:17 `query_timeout`: `off` is not a duration
+    54:17 `query_timeout`: `off` is not a duration
         -> write a whole number with its unit, ms, s, m, h or d: "60s"
-    140:12 `database`: there is no database `mian`
+    141:12 `database`: there is no database `mian`
         -> did you mean "main"?
-    140:12 `database`: there is no database `archive`
+    141:12 `database`: there is no database `archive`
         -> add a table [databases.archive], or use `main` or `other`
-    140:12 `database`: a URL stands where the name of a database belongs
+    141:12 `database`: a URL stands where the name of a database belongs
         -> write database = "main", and the URL into a table [databases.main]
-    141:9 `table`: "a.b.document" holds more than one dot
+    142:9 `table`: "a.b.document" holds more than one dot
         -> write "table" or "schema.table"; `url` names the database
-    141:9 `table`: "" is not a name of a schema
+    142:9 `table`: "" is not a name of a schema
         -> write the name as it is, without quotes, backslashes and control characters
-    141:9 `table`: "my\"table" is not a name of a table
+    142:9 `table`: "my\"table" is not a name of a table
         -> write the name as it is, without quotes, backslashes and control characters
-    141:9 `table`: expected a string, found a list
+    142:9 `table`: expected a string, found a list
         -> give `table` a string
-    142:10 `lookup`: "sl'ug" is not a name of a column
+    143:10 `lookup`: "sl'ug" is not a name of a column
         -> write the name as it is, without quotes, backslashes and control characters
-    142:10 `lookup`: "document.slug" holds a dot, which no column's name may
+    143:10 `lookup`: "document.slug" holds a dot, which no column's name may
         -> write the column alone, without its table: "slug"
-    143:11 `storage`: there is no storage `archive`
+    144:11 `storage`: there is no storage `archive`
         -> add a table [storages.archive], or use `media`, `mirror`, `notes`, `public` or `vault`
-    144:14 `file_field`: "" is not a name of a column
+    145:14 `file_field`: "" is not a name of a column
         -> write the name as it is, without quotes, backslashes and control characters
-    144:14 `file_field`: expected a string, found an integer
+    145:14 `file_field`: expected a string, found an integer
         -> write it in quotes, a duration with its unit: "60s"
-    145:18 `basename_field`: "a`b" is not a name of a column
+    146:18 `basename_field`: "a`b" is not a name of a column
         -> write the name as it is, without quotes, backslashes and control characters
-    146:22 `content_type_field`: "a\\b" is not a name of a column
+    147:22 `content_type_field`: "a\\b" is not a name of a column
         -> write the name as it is, without quotes, backslashes and control characters
-    148:14 `size_field`: "a\0b" is not a name of a column
+    149:14 `size_field`: "a\0b" is not a name of a column
         -> write the name as it is, without quotes, backslashes and control characters
-    150:14 `etag_field`: a name of 129 characters is longer than that of any column
+    151:14 `etag_field`: a name of 129 characters is longer than that of any column
         -> write at most 128 characters
-    168:19 `max_connections`: 0 is too few
+    169:19 `max_connections`: 0 is too few
         -> write a number from 1 upwards
-    169:20 `shutdown_timeout`: `30` is not a duration
+    170:20 `shutdown_timeout`: `30` is not a duration
         -> write a whole number with its unit, ms, s, m, h or d: "60s"
-    170:18 `header_timeout`: with no time at all nothing could ever succeed
+    171:18 `header_timeout`: with no time at all nothing could ever succeed
         -> write at least "1ms"
-    171:16 `idle_timeout`: `off` is not a duration
+    172:16 `idle_timeout`: `off` is not a duration
         -> write a whole number with its unit, ms, s, m, h or d: "60s"
-    172:17 `write_timeout`: `none` is not a duration
+    173:17 `write_timeout`: `none` is not a duration
         -> write a whole number with its unit, ms, s, m, h or d: "60s"
-    173:20 `download_timeout`: with no time at all nothing could ever succeed
+    174:20 `download_timeout`: with no time at all nothing could ever succeed
         -> write at least "1ms"
-    174:16 `write_buffer`: 4096 bytes are too few
+    175:16 `write_buffer`: 4096 bytes are too few
         -> write "8KiB" or more
-    175:17 `notsent_lowat`: a limit of unsent bytes lies between 1 byte and 4 GiB
+    176:17 `notsent_lowat`: a limit of unsent bytes lies between 1 byte and 4 GiB
         -> write "128KiB", or "off" for no limit
-    176:11 `threads`: 0 is too few
+    177:11 `threads`: 0 is too few
         -> write a number from 1 upwards
     18:7 `url`: it names no server
         -> write "https://origin.example/"
@@ -925,27 +933,27 @@ fn reports_single_values() {
         -> write "60s"
     42:17 `link_lifetime`: a link lives for whole seconds, and at most for 7 days
         -> write "60s"
-    185:7 `url`: `https://{tenant}.example/{rest}` names no host
+    186:7 `url`: `https://{tenant}.example/{rest}` names no host
         -> write "https://origin.example/"
-    185:7 `url`: the URL has no path
+    186:7 `url`: the URL has no path
         -> write a slash after the host, and what follows
-    185:7 `url`: a brace is not closed
+    186:7 `url`: a brace is not closed
         -> write a parameter of the route as `{path}`, and `%7B` for the brace itself
-    185:7 the route `/remote/{tenant}/{*rest}` has no parameter `path`
+    186:7 the route `/remote/{tenant}/{*rest}` has no parameter `path`
         -> use `tenant` or `rest`
-    185:7 the parameter `rest` of the route is not in the URL
+    186:7 the parameter `rest` of the route is not in the URL
         -> write it into the path: "https://cdn.example/{rest}"
-    185:7 the parameter `tenant` of the route is not in the URL
+    186:7 the parameter `tenant` of the route is not in the URL
         -> write it into the path: "https://cdn.example/{tenant}"
-    185:7 `url`: a query with braces or `#`: parameters go into the path only
+    186:7 `url`: a query with braces or `#`: parameters go into the path only
         -> write the query as it is, and `%7B` for a brace
-    185:7 `url`: `/x/x#top` holds `#`, which ends the path of a URL
+    186:7 `url`: `/x/x#top` holds `#`, which ends the path of a URL
         -> write only the path, and `%3F` or `%23` for the character itself
-    185:7 `url`: `/x/../x` holds the segment `..`
+    186:7 `url`: `/x/../x` holds the segment `..`
         -> write it without `.`, `..`, empty segments, encoded slashes and control bytes
-    179:10 `format`: unknown value `text`
+    180:10 `format`: unknown value `text`
         -> use `auto`, `human` or `json`
-    180:9 `level`: `loud` is not a log level
+    181:9 `level`: `loud` is not a log level
         -> write off, error, warn, info, debug or trace, or directives such as "info,downloadview=debug"
     "#);
 }
@@ -1421,33 +1429,33 @@ fn a_mistake_found_later_is_reported_like_any_other() {
     ]);
     insta::assert_snapshot!(error, @r#"
     error: postgres://db.example:5433/app is down
-      --> /nowhere/downloadview.toml:50:7
+      --> /nowhere/downloadview.toml:51:7
        |
-    50 | url = ************************************************************
+    51 | url = ************************************************************
        |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
        |
        = help: correct it
 
     error: there is no column `slug`
-       --> /nowhere/downloadview.toml:142:10
+       --> /nowhere/downloadview.toml:143:10
         |
-    142 | lookup = "slug"
+    143 | lookup = "slug"
         |          ^^^^^^
         |
         = help: correct it
 
     error: there is no table `record`
-       --> /nowhere/downloadview.toml:156:9
+       --> /nowhere/downloadview.toml:157:9
         |
-    156 | table = "record"
+    157 | table = "record"
         |         ^^^^^^^^
         |
         = help: correct it
 
     error: past the end
-       --> /nowhere/downloadview.toml:188:18
+       --> /nowhere/downloadview.toml:189:18
         |
-    188 | optimize = false
+    189 | optimize = false
         |                 ^
         |
         = help: correct it

@@ -301,6 +301,115 @@ async fn explain_names_the_server_and_hides_the_query() {
     assert!(!text.contains("hunter2"), "{text}");
 }
 
+const BUCKET: &str = "
+[storages.archive]
+kind = \"s3\"
+bucket = \"archive\"
+endpoint = \"ORIGIN\"
+allow_http = true
+allow_private = true
+region = \"us-east-1\"
+access_key_id = \"AKIDEXAMPLE\"
+secret_access_key = \"hunter2\"
+prefix = \"media/2026\"
+link_lifetime = \"90s\"
+
+[[views]]
+route = \"/archive/{*path}\"
+kind = \"storage\"
+storage = \"archive\"
+";
+
+#[tokio::test]
+async fn a_bucket_is_asked_with_a_signature_that_nobody_else_sees() {
+    let origin = Origin::start().await;
+    let app = built(BUCKET, &origin).await;
+    let response = ask(&app, "GET", "/archive/a%20b.txt", &[("range", "bytes=6-9")]).await;
+    assert_eq!(
+        (response.status(), response.body().as_str()),
+        (StatusCode::PARTIAL_CONTENT, "from")
+    );
+    assert!(!format!("{:?}", response.headers()).contains("Signature"));
+    let heads = origin.heads();
+    assert_eq!(heads.len(), 1, "{heads:?}");
+    assert!(
+        heads[0].starts_with("GET /archive/media/2026/a%20b.txt?"),
+        "{heads:?}"
+    );
+    assert!(heads[0].contains("X-Amz-Signature="), "{heads:?}");
+    let uri = "/archive/a%20b.txt".parse().expect("a path");
+    let text = explain(&config(BUCKET, &origin), &uri, None)
+        .await
+        .expect("explained");
+    assert!(
+        !text.contains("Signature") && !text.contains("hunter2"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn a_redirect_to_a_bucket_is_signed_for_its_lifetime_and_states_the_name() {
+    let origin = Origin::start().await;
+    let rule = "[[optimize.rules]]\nstorage = \"archive\"\nredirect = true\n";
+    let app = built(&format!("{rule}{BUCKET}"), &origin).await;
+    let response = ask(&app, "GET", "/archive/caf%C3%A9.txt", &[]).await;
+    assert_eq!(response.status(), StatusCode::FOUND);
+    let location = header(&response, "location");
+    let server = format!(
+        "http://{}/archive/media/2026/caf%C3%A9.txt?",
+        origin.address
+    );
+    assert!(location.starts_with(&server), "{location}");
+    for part in [
+        "X-Amz-Expires=90",
+        "response-content-disposition=attachment",
+        "X-Amz-Signature=",
+    ] {
+        assert!(location.contains(part), "{part} in {location}");
+    }
+    assert!(!location.contains("hunter2"));
+    assert!(origin.heads().is_empty());
+}
+
+#[tokio::test]
+async fn a_row_names_a_file_in_a_bucket_and_its_name() {
+    let origin = Origin::start().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("app.db");
+    let url = format!("sqlite://{}?mode=rwc", file.display());
+    let database = sea_orm::Database::connect(url).await.expect("a database");
+    let statements = "CREATE TABLE document (slug TEXT NOT NULL, file TEXT NOT NULL, title TEXT);\
+                      INSERT INTO document VALUES ('may', '1/x.bin', 'May report.txt');";
+    sea_orm::ConnectionTrait::execute_unprepared(&database, statements)
+        .await
+        .expect("a table");
+    database.close().await.expect("closed");
+    let view = format!(
+        "[databases.main]\nurl = \"sqlite://{}\"\n[[views]]\nroute = \"/documents/{{slug}}\"\nkind = \"object\"\n\
+         database = \"main\"\ntable = \"document\"\nlookup = \"slug\"\nstorage = \"archive\"\nfile_field = \"file\"\n\
+         basename_field = \"title\"\n",
+        file.display()
+    );
+    let rule = "[[optimize.rules]]\nstorage = \"archive\"\nredirect = true\n";
+    let streamed = built(&format!("{BUCKET}{view}"), &origin).await;
+    let response = ask(&streamed, "GET", "/documents/may", &[]).await;
+    assert_eq!(
+        (response.status(), response.body().as_str()),
+        (StatusCode::OK, FILE)
+    );
+    assert!(header(&response, "content-disposition").contains("May report.txt"));
+    let heads = origin.heads();
+    assert!(
+        heads[0].starts_with("GET /archive/media/2026/1/x.bin?"),
+        "{heads:?}"
+    );
+
+    let redirected = built(&format!("{rule}{BUCKET}{view}"), &origin).await;
+    let response = ask(&redirected, "GET", "/documents/may", &[]).await;
+    let location = header(&response, "location");
+    assert!(location.contains("May%20report.txt"), "{location}");
+}
+
 const REDIRECT: &str = "[[optimize.rules]]\nstorage = \"mirror\"\nredirect = true\n";
 
 #[tokio::test]

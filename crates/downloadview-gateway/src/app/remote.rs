@@ -1,12 +1,17 @@
 //! Other servers as the configuration describes them, and which file of one a request means.
 
+use std::sync::Arc;
+
 use downloadview::fetch::{Client, Origin, OriginBuilder, RequestTarget};
-use downloadview::storage::StorageName;
+use downloadview::storage::{S3Storage, Storage, StorageName};
 use downloadview::{BuildError, Result};
 use http::StatusCode;
 
 use super::captured::Captured;
-use crate::config::{Forbidden, OriginHeader, OriginSettings, Piece, RemoteOrigin, UrlTemplate};
+use crate::config::{
+    Forbidden, OriginHeader, OriginSettings, Piece, RemoteOrigin, S3Config, S3Credentials,
+    UrlTemplate,
+};
 
 /// The origin of a storage or of a view. Nothing is connected to.
 pub(super) fn origin(
@@ -22,8 +27,45 @@ pub(super) fn origin(
     builder.build()
 }
 
+/// The bucket of a storage. Nothing is connected to.
+pub(super) fn bucket(client: &Client, config: &S3Config) -> Result<Arc<dyn Storage>, BuildError> {
+    let settings = config.settings.clone();
+    let mut builder = S3Storage::builder(client, &config.bucket)
+        .region(&config.region)
+        .prefix(&config.prefix)
+        .link_lifetime(config.link_lifetime)
+        .origin(move |builder| configured(builder, &settings));
+    if let Some(endpoint) = &config.endpoint {
+        builder = builder.endpoint(endpoint.to_string());
+    }
+    if config.virtual_hosted {
+        builder = builder.virtual_hosted();
+    }
+    if config.allow_http {
+        builder = builder.allow_http();
+    }
+    builder = match &config.credentials {
+        S3Credentials::Anonymous => builder.anonymous(),
+        S3Credentials::Environment => builder.environment()?,
+        S3Credentials::Keys {
+            id,
+            secret,
+            session_token,
+        } => {
+            let keyed = builder
+                .access_key_id(id.expose())
+                .secret_access_key(secret.expose());
+            match session_token {
+                Some(token) => keyed.session_token(token.expose()),
+                None => keyed,
+            }
+        }
+    };
+    Ok(Arc::new(builder.build()?))
+}
+
 /// What the file says of how a server is asked; the rest is the library's.
-pub(super) fn configured(builder: OriginBuilder, settings: &OriginSettings) -> OriginBuilder {
+fn configured(builder: OriginBuilder, settings: &OriginSettings) -> OriginBuilder {
     let mut builder =
         builder
             .redirects(settings.redirects)

@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use downloadview::Result;
 use downloadview::fetch::{Client, Origin};
 use downloadview::storage::{
     HttpStorage, LocalStorage, MemoryStorage, Storage, StorageName, Symlinks, Unreadable,
 };
-use downloadview::{BuildError, Result};
 
 use super::kept::Kept;
 use super::remote;
 use crate::config::{
     self, Config, HttpConfig, LocalStorageConfig, OriginHeader, OriginSettings, RemoteOrigin,
-    SharedStorage, StorageConfig, StorageKind,
+    S3Config, SharedStorage, StorageConfig, StorageKind,
 };
 
 /// Which server, and how it is asked.
@@ -28,6 +28,8 @@ pub(super) struct Sources {
     folders: Kept<PathBuf, LocalStorage>,
     /// Other servers by how they are asked, so that their connections and bounds outlive a reload.
     origins: Kept<Asked, Origin>,
+    /// Likewise, with who signs.
+    buckets: Kept<S3Config, Arc<dyn Storage>>,
     /// One for the process, made when the first file of another server is configured.
     client: Option<Client>,
     storages: BTreeMap<String, Arc<dyn Storage>>,
@@ -39,6 +41,7 @@ impl Sources {
         Self {
             folders: Kept::after(&other.folders),
             origins: Kept::after(&other.origins),
+            buckets: Kept::after(&other.buckets),
             client: other.client.clone(),
             storages: BTreeMap::new(),
         }
@@ -48,6 +51,7 @@ impl Sources {
     pub(super) fn settled(mut self) -> Self {
         self.folders.settle();
         self.origins.settle();
+        self.buckets.settle();
         self
     }
 
@@ -102,9 +106,9 @@ impl Sources {
                 let origin = self.origin(&url.origin, &http.settings, headers)?;
                 Arc::new(HttpStorage::new(origin, &url.path)?)
             }
-            StorageKind::S3(_) => {
-                let what = format!("storage `{}`: `s3` is not built in", config.name);
-                return Err(BuildError::new(what).into());
+            StorageKind::S3(s3) => {
+                let client = self.client()?.clone();
+                self.buckets.get(s3, || remote::bucket(&client, s3))?
             }
         })
     }

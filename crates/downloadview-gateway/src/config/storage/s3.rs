@@ -15,7 +15,8 @@ pub struct S3Config {
     pub bucket: String,
     /// `endpoint`, else `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL`. Default: Amazon's of the region.
     pub endpoint: Option<RemoteOrigin>,
-    /// `region`, else `AWS_REGION` or `AWS_DEFAULT_REGION`. Default: `us-east-1`, which most other stores take.
+    /// `region`, else `AWS_REGION` or `AWS_DEFAULT_REGION`. Default: `us-east-1` with an endpoint, since most other stores
+    /// take that; Amazon's own needs the true one.
     pub region: String,
     /// `virtual_hosted`: whether the bucket's name stands before the host, and not in the path. Default: false.
     pub virtual_hosted: bool,
@@ -92,6 +93,13 @@ impl S3Config {
         check_scheme(table, endpoint.as_ref(), allow_http);
         let of_environment = || variable(["AWS_REGION", "AWS_DEFAULT_REGION"]);
         let region = region.or_else(of_environment);
+        if region.is_none() && !table.has("region") && !table.has("endpoint") && endpoint.is_none()
+        {
+            table.report(
+                "nothing says which region of Amazon's the bucket is in",
+                "add region = \"eu-central-1\" or set AWS_REGION; or add the `endpoint` of another store",
+            );
+        }
         Some(Self {
             bucket: bucket?,
             endpoint: endpoint.map(|at| at.value),
