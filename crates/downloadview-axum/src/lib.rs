@@ -48,7 +48,7 @@ use axum::response::{IntoResponse, Response};
 use downloadview::optimize::Front;
 use downloadview::{DownloadOptions, File, OptimizeLayer};
 
-pub use self::view::{ViewFuture, ViewService, view};
+pub use self::view::{ViewService, view};
 pub use downloadview::delivery::may_be_compressed;
 
 /// [`downloadview::DownloadResponse`] as axum's handlers return it, with the same setters.

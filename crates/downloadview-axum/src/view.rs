@@ -2,16 +2,14 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{FromRequestParts as _, RawPathParams};
 use axum::http::request::Parts;
 use axum::http::{Request, Response};
-use downloadview::content::BoxFuture;
 use downloadview::view::{DownloadService, RouteParameters};
-use downloadview::{DownloadBody, DownloadView, Error};
+use downloadview::{DownloadBody, DownloadFuture, DownloadView, Error};
 use tower_service::Service;
 
 /// A view as a service for `route_service`, with axum's path parameters as its [`RouteParameters`].
@@ -40,9 +38,9 @@ pub fn view<V: DownloadView>(view: V) -> ViewService<V> {
 pub struct ViewService<V>(DownloadService<V>);
 
 impl<V: DownloadView> ViewService<V> {
-    fn respond(&self, mut request: Parts) -> BoxFuture<'static, Response<DownloadBody>> {
+    fn respond(&self, mut request: Parts) -> DownloadFuture {
         let service = self.0.clone();
-        Box::pin(async move {
+        DownloadFuture::new(async move {
             match RawPathParams::from_request_parts(&mut request, &()).await {
                 Ok(parameters) => {
                     let parameters = RouteParameters::from_iter(&parameters);
@@ -60,25 +58,14 @@ impl<V: DownloadView> ViewService<V> {
 impl<V: DownloadView, B> Service<Request<B>> for ViewService<V> {
     type Response = Response<DownloadBody>;
     type Error = Infallible;
-    type Future = ViewFuture;
+    type Future = DownloadFuture;
 
     fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<B>) -> ViewFuture {
-        ViewFuture(self.respond(request.into_parts().0))
-    }
-}
-
-/// The future of a [`ViewService`].
-pub struct ViewFuture(BoxFuture<'static, Response<DownloadBody>>);
-
-impl Future for ViewFuture {
-    type Output = Result<Response<DownloadBody>, Infallible>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(cx).map(Ok)
+    fn call(&mut self, request: Request<B>) -> DownloadFuture {
+        self.respond(request.into_parts().0)
     }
 }
 
@@ -91,11 +78,5 @@ impl<V> Clone for ViewService<V> {
 impl<V> fmt::Debug for ViewService<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ViewService").finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for ViewFuture {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ViewFuture").finish_non_exhaustive()
     }
 }

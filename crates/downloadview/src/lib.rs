@@ -102,6 +102,8 @@ pub mod testing;
 pub use self::error::{BuildError, Error, ParseError, Result, UpstreamFault};
 pub use self::file::File;
 pub use self::optimize::{OptimizeLayer, Optimizer};
-pub use self::response::{Download, DownloadBody, DownloadOptions, DownloadResponse, Refusal};
+pub use self::response::{
+    Download, DownloadBody, DownloadFuture, DownloadOptions, DownloadResponse, Refusal,
+};
 pub use self::rule::Rule;
 pub use self::view::DownloadView;

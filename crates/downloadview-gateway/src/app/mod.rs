@@ -21,8 +21,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use downloadview::content::BoxFuture;
-use downloadview::{DownloadBody, Error, Result};
+use downloadview::{DownloadBody, DownloadFuture, Error, Result};
 use http::{Request, Response};
 use tower_service::Service;
 
@@ -90,42 +89,19 @@ impl App {
 impl<B> Service<Request<B>> for App {
     type Response = Response<DownloadBody>;
     type Error = Infallible;
-    type Future = Answer;
+    type Future = DownloadFuture;
 
     fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<B>) -> Answer {
+    fn call(&mut self, request: Request<B>) -> DownloadFuture {
         let mut request = request.map(drop);
         let Some((mounted, captured)) = self.route(request.uri().path()) else {
-            return Answer::known(Error::NotFound);
+            return Error::NotFound.into_response().into();
         };
         request.extensions_mut().insert(captured);
-        Answer(Arc::clone(mounted).respond(request))
-    }
-}
-
-/// The future of an [`App`].
-pub struct Answer(BoxFuture<'static, Response<DownloadBody>>);
-
-impl Answer {
-    fn known(error: Error) -> Self {
-        Self(Box::pin(std::future::ready(error.into_response())))
-    }
-}
-
-impl Future for Answer {
-    type Output = Result<Response<DownloadBody>, Infallible>;
-
-    fn poll(mut self: std::pin::Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(cx).map(Ok)
-    }
-}
-
-impl fmt::Debug for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answer").finish_non_exhaustive()
+        Arc::clone(mounted).respond(request)
     }
 }
 

@@ -8,7 +8,9 @@ use downloadview::file::VirtualFile;
 use downloadview::optimize::{Asked, Front, answer, answer_error};
 use downloadview::storage::StorageName;
 use downloadview::view::{HttpView, ObjectView, PathView, StorageView, VirtualView};
-use downloadview::{DownloadBody, DownloadOptions, DownloadResponse, DownloadView, Error, Result};
+use downloadview::{
+    DownloadBody, DownloadFuture, DownloadOptions, DownloadResponse, DownloadView, Error, Result,
+};
 use http::request::Parts;
 use http::{Request, Response};
 
@@ -45,14 +47,10 @@ impl Mounted {
     }
 
     /// Answers a request that carries [`Captured`].
-    #[must_use]
-    pub fn respond(
-        self: Arc<Self>,
-        mut request: Request<()>,
-    ) -> BoxFuture<'static, Response<DownloadBody>> {
+    pub fn respond(self: Arc<Self>, mut request: Request<()>) -> DownloadFuture {
         let asked = self.asked(&mut request);
         let found = self.find(request.into_parts().0);
-        Box::pin(async move { self.answer(&asked, found.await).await })
+        DownloadFuture::new(async move { self.answer(&asked, found.await).await })
     }
 
     /// What must be remembered of a request.

@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 use http::{Request, Response};
 use tower_service::Service;
 
-use super::{Answer, App, host};
-use downloadview::DownloadBody;
+use super::{App, host};
+use downloadview::{DownloadBody, DownloadFuture};
 
 /// The gateway as a service whose configuration can be read anew. Requests that came before go on with what there was.
 #[derive(Debug, Clone)]
@@ -42,15 +42,15 @@ impl Reloadable {
 impl<B> Service<Request<B>> for Reloadable {
     type Response = Response<DownloadBody>;
     type Error = Infallible;
-    type Future = Answer;
+    type Future = DownloadFuture;
 
     fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<B>) -> Answer {
+    fn call(&mut self, request: Request<B>) -> DownloadFuture {
         if let Err(error) = host::check(&request) {
-            return Answer::known(error);
+            return error.into_response().into();
         }
         self.current().call(request)
     }

@@ -2,6 +2,7 @@
 
 mod body;
 mod error;
+mod future;
 pub(crate) mod head;
 mod options;
 
@@ -14,6 +15,7 @@ pub use self::body::DownloadBody;
 pub(crate) use self::body::carries;
 pub use self::error::Refusal;
 pub(crate) use self::error::refusal;
+pub use self::future::DownloadFuture;
 use self::head::TypeIs;
 pub use self::options::DownloadOptions;
 pub(crate) use self::options::option_setters;

@@ -21,7 +21,7 @@ pub(crate) use self::options::{ViewOptions, view_setters};
 pub use self::parameters::RouteParameters;
 #[cfg(feature = "fs")]
 pub use self::path::PathView;
-pub use self::service::{DownloadFuture, DownloadService};
+pub use self::service::DownloadService;
 pub use self::storage::StorageView;
 pub use self::virt::VirtualView;
 use crate::error::Result;

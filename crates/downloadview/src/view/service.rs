@@ -3,7 +3,6 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -16,7 +15,7 @@ use crate::content::BoxFuture;
 use crate::delivery::deliver;
 use crate::error::{Error, Result};
 use crate::headers::ConditionalRequest;
-use crate::response::{Deferred, DownloadBody, DownloadResponse};
+use crate::response::{Deferred, DownloadBody, DownloadFuture, DownloadResponse};
 
 /// The tower service of a [`DownloadView`]. It answers GET and HEAD, and 405 to the rest; it never
 /// fails, errors become responses.
@@ -71,24 +70,7 @@ impl<V: DownloadView, B> Service<Request<B>> for DownloadService<V> {
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        DownloadFuture(self.respond(request.into_parts().0))
-    }
-}
-
-/// The future of a [`DownloadService`].
-pub struct DownloadFuture(BoxFuture<'static, Response<DownloadBody>>);
-
-impl Future for DownloadFuture {
-    type Output = Result<Response<DownloadBody>, Infallible>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(cx).map(Ok)
-    }
-}
-
-impl fmt::Debug for DownloadFuture {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DownloadFuture").finish_non_exhaustive()
+        self.respond(request.into_parts().0).into()
     }
 }
 
