@@ -62,7 +62,8 @@ impl Bucket {
 
     /// The URL of an object without its signature.
     pub(super) fn places(&self, name: &StorageName) -> Places {
-        let key = strict(&self.prefix.text(name));
+        let text = self.prefix.text(name);
+        let key = strict(&text);
         Places::new().with_url(format!("{}/{key}", self.url))
     }
 
