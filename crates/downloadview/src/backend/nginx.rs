@@ -44,6 +44,7 @@ pub enum Buffering {
 
 /// How long nginx's own cache may keep the answer: `X-Accel-Expires`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Expires {
     /// Not at all: `0`. (`off` is not a number and would be ignored.)
     Never,

@@ -109,6 +109,7 @@ pub trait File: fmt::Debug + Send + Sync + 'static {
 
 /// Where the media type of a file comes from. A view's own word counts more than either.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TypeHint<'a> {
     /// From the name that the client gets, else from this one.
     ByName(&'a str),

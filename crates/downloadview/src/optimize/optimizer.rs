@@ -15,6 +15,7 @@ use crate::rule::{Proxy, Rule};
 
 /// What becomes of a download that no rule takes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Unmatched {
     /// Streamed, quietly.
     Stream,

@@ -11,6 +11,7 @@ use crate::error::{BuildError, Error, Result};
 
 /// What a file that the process may not read looks like to clients.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Unreadable {
     /// As if it did not exist, 404: nothing is told about it. The default.
     #[default]

@@ -69,6 +69,7 @@ where
 
 /// What a permission check says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Permission {
     /// The caller may have it.
     Allow,

@@ -23,6 +23,7 @@ use crate::error::{Error, Result};
 
 /// Which symbolic links below the root are followed. None ever leads out of it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Symlinks {
     /// None: a name with a link in it does not exist. The default.
     #[default]
