@@ -7,6 +7,9 @@
 //!
 //! Who asks: `response::head`, with the name that the client gets, then with the file's own name.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
 use http::HeaderValue;
 
 use super::media_types::MEDIA_TYPES;
@@ -188,35 +191,69 @@ pub fn content_type_of(name: &str) -> HeaderValue {
 
 /// As [`content_type_of`], but `None` if the name does not tell the type.
 pub(crate) fn guess(name: &str) -> Option<HeaderValue> {
-    Some(match essence(name)? {
-        "text/plain" => HeaderValue::from_static("text/plain; charset=utf-8"),
-        text if text.starts_with("text/") => {
-            HeaderValue::from_str(&format!("{text}; charset=utf-8")).ok()?
-        }
-        other => HeaderValue::from_static(other),
-    })
+    known(name).map(|known| known.stated.clone())
 }
 
 /// What the tables know of a name, without a charset.
 fn essence(name: &str) -> Option<&'static str> {
-    let (stem, extension) = name.rsplit_once('.')?;
-    if stem.is_empty() || extension.len() > LONGEST {
-        return None;
-    }
-    match overridden(extension) {
-        Some(essence) => Some(essence),
-        None => mime_guess::from_ext(extension).first_raw(),
+    known(name).map(|known| known.essence)
+}
+
+/// What is known of an extension.
+struct Known {
+    essence: &'static str,
+    /// As it is sent: text with the charset that it is said to be in.
+    stated: HeaderValue,
+}
+
+impl Known {
+    fn of(essence: &'static str) -> Option<Self> {
+        let stated = match essence.starts_with("text/") {
+            true => HeaderValue::try_from(format!("{essence}; charset=utf-8")),
+            false => HeaderValue::from_str(essence),
+        };
+        let stated = stated.ok()?;
+        Some(Self { essence, stated })
     }
 }
 
-/// Where the table underneath is silent, outdated or wrong.
-fn overridden(extension: &str) -> Option<&'static str> {
+/// Every extension that is known, side by side with what is known of it, in the order of the
+/// extensions.
+struct Table {
+    extensions: Vec<u128>,
+    known: Vec<Known>,
+}
+
+/// Made when the first name is looked up: each later one then costs a dozen comparisons of numbers.
+static TABLE: LazyLock<Table> = LazyLock::new(|| {
+    let underneath = mime_guess::get_extensions("*", "*").unwrap_or_default();
+    let underneath = underneath
+        .iter()
+        .filter_map(|extension| Some((*extension, mime_guess::from_ext(extension).first_raw()?)));
+    // Where the table underneath is silent, outdated or wrong, the own one, later, counts.
+    let all = underneath.chain(MEDIA_TYPES.iter().copied());
+    let known =
+        all.filter_map(|(extension, essence)| Some((number(extension)?, Known::of(essence)?)));
+    let in_order: BTreeMap<u128, Known> = known.collect();
+    let (extensions, known) = in_order.into_iter().unzip();
+    Table { extensions, known }
+});
+
+/// An extension, upper or lower case, as a number; `None` for one that is too long to be known.
+fn number(extension: &str) -> Option<u128> {
     let mut lower = [0; LONGEST];
-    let lower = lower.get_mut(..extension.len())?;
-    lower.copy_from_slice(extension.as_bytes());
-    lower.make_ascii_lowercase();
-    let found = MEDIA_TYPES.binary_search_by(|(known, _)| known.as_bytes().cmp(lower));
-    found.ok().map(|at| MEDIA_TYPES[at].1)
+    let part = lower.get_mut(..extension.len())?;
+    part.copy_from_slice(extension.as_bytes());
+    part.make_ascii_lowercase();
+    (!part.contains(&0)).then(|| u128::from_be_bytes(lower))
+}
+
+fn known(name: &str) -> Option<&'static Known> {
+    let (stem, extension) = name.rsplit_once('.')?;
+    let number = number(extension).filter(|_| !stem.is_empty())?;
+    let table = &*TABLE;
+    let at = table.extensions.binary_search(&number).ok()?;
+    table.known.get(at)
 }
 
 /// Checks that a text is a media type, such as `text/plain; charset=utf-8` or `application/pdf`
