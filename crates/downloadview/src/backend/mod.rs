@@ -150,7 +150,11 @@ pub enum Escaping {
 /// ```
 #[must_use]
 pub fn percent_encoded(path: &[u8]) -> HeaderValue {
-    HeaderValue::from_maybe_shared(Bytes::from(strict(path))).expect("visible ASCII")
+    let value = match strict(path) {
+        Cow::Borrowed(plain) => HeaderValue::from_str(plain),
+        Cow::Owned(encoded) => HeaderValue::from_maybe_shared(Bytes::from(encoded)),
+    };
+    value.expect("visible ASCII")
 }
 
 /// The hand-off of a file that nginx or Caddy fetch: which of their locations does it, from which server,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::uri::Authority;
 
-use super::StorageName;
+use super::{StorageName, strict};
 use crate::error::BuildError;
 
 /// A path of the site, or scheme, host and path; nothing in it changes its meaning when a name is
@@ -21,11 +21,7 @@ impl BaseUrl {
 
     /// The URL of a file: exactly one slash before the encoded name.
     pub(super) fn below(&self, name: &StorageName) -> String {
-        let mut url = String::with_capacity(self.0.len() + name.as_bytes().len() + 8);
-        url.push_str(&self.0);
-        url.push('/');
-        url.push_str(&name.to_url_path());
-        url
+        [&*self.0, &*strict(name.as_bytes())].join("/")
     }
 }
 

@@ -1,7 +1,7 @@
 //! A folder of this machine, confined by descriptor.
 
 use std::future::ready;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::confined::{Current, Symlinks, Wait};
@@ -167,7 +167,12 @@ impl Storage for LocalStorage {
     }
 
     fn places(&self, name: &StorageName) -> Places {
-        let places = Places::new().with_path(self.root.path().join(name.to_path()));
+        let (root, name_below) = (self.root.path(), name.to_path());
+        let length = root.as_os_str().len() + 1 + name_below.as_os_str().len();
+        let mut path = PathBuf::with_capacity(length);
+        path.push(root);
+        path.push(name_below);
+        let places = Places::new().with_path(path);
         match &self.base_url {
             Some(base) => places.with_url(base.below(name)),
             None => places,

@@ -65,8 +65,11 @@ impl StorageName {
     ///
     /// As [`from_url_path`](Self::from_url_path).
     pub fn from_encoded(path: &str) -> Result<Self> {
-        if !path.contains(['%', '.']) {
-            return Self::parse(path);
+        // Most names are written as they are.
+        if !path.as_bytes().contains(&b'%')
+            && let Ok(name) = Self::parse(path)
+        {
+            return Ok(name);
         }
         let mut name = Vec::with_capacity(path.len());
         let mut segments = path.split('/').peekable();
@@ -117,7 +120,7 @@ impl StorageName {
     /// The name as part of a URL's path: every byte but `A-Z a-z 0-9 - . _ ~ /` as `%XX`.
     #[must_use]
     pub fn to_url_path(&self) -> String {
-        strict(&self.0)
+        strict(&self.0).into_owned()
     }
 
     /// The name as a relative path of this platform.
@@ -154,8 +157,8 @@ impl StorageName {
 }
 
 /// Bytes as a URI's path: every one but `A-Z a-z 0-9 - . _ ~ /` as `%XX`.
-pub(crate) fn strict(path: &[u8]) -> String {
-    Cow::from(percent_encode(path, STRICT)).into_owned()
+pub(crate) fn strict(path: &[u8]) -> Cow<'_, str> {
+    percent_encode(path, STRICT).into()
 }
 
 fn check(segment: &[u8]) -> Result<(), NameError> {
