@@ -58,6 +58,9 @@ impl Asked {
 
 /// The announcement, taken out. Two of them are none: one is the client's.
 fn announcement(headers: &mut HeaderMap) -> Option<HeaderValue> {
+    if !headers.contains_key(PROXY_HEADER) {
+        return None;
+    }
     let Entry::Occupied(entry) = headers.entry(PROXY_HEADER) else {
         return None;
     };
