@@ -313,8 +313,10 @@ fn runs_in_browsers(headers: &HeaderMap) -> bool {
             .get(..10)
             .is_some_and(|kind| kind.eq_ignore_ascii_case(b"attachment"))
     });
-    let content_type = headers.get(header::CONTENT_TYPE);
-    !saved && content_type.is_none_or(is_active_content)
+    !saved
+        && headers
+            .get(header::CONTENT_TYPE)
+            .is_none_or(is_active_content)
 }
 
 /// What is said of a file whose type nobody knows.

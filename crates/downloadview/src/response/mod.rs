@@ -52,6 +52,12 @@ impl DownloadResponse {
         }
     }
 
+    /// The file with all that was said of it.
+    pub(crate) fn presented(file: impl File, options: DownloadOptions) -> Self {
+        let file = Arc::new(file);
+        Self { file, options }
+    }
+
     /// Adds what `options` state; where something was said before, `options` count.
     #[must_use]
     pub fn options(mut self, options: DownloadOptions) -> Self {
@@ -147,16 +153,16 @@ struct Stated {
 
 impl Stated {
     fn by(options: &DownloadOptions, head: &response::Parts) -> Self {
-        const OF_THE_FILE: [HeaderName; 5] = [
+        static OF_THE_FILE: [HeaderName; 5] = [
             header::CONTENT_TYPE,
             header::CONTENT_ENCODING,
             header::CONTENT_SECURITY_POLICY,
             header::ETAG,
             header::LAST_MODIFIED,
         ];
-        let stated = OF_THE_FILE.into_iter();
+        let stated = OF_THE_FILE.iter().filter(|name| options.mentions(name));
         Self {
-            names: stated.filter(|name| options.mentions(name)).collect(),
+            names: stated.cloned().collect(),
             content_encoding: head.headers.get(header::CONTENT_ENCODING).cloned(),
         }
     }

@@ -40,7 +40,7 @@ impl<V: DownloadView> DownloadService<V> {
         }
         let file = self.view.file(request).await?;
         let options = self.view.options(request, &file)?;
-        Ok(DownloadResponse::new(file).options(options))
+        Ok(DownloadResponse::presented(file, options))
     }
 
     /// Answers a request, of which only the head matters.
