@@ -358,7 +358,27 @@ mod tests {
         for (extension, kind) in MEDIA_TYPES {
             assert!(extension.len() <= LONGEST, "{extension}");
             assert!(media_type(kind).is_ok(), "{extension}: {kind}");
+            assert_eq!(essence(&format!("a.{extension}")), Some(*kind));
         }
+    }
+
+    #[test]
+    fn extensions_are_found_whole_and_in_any_case() {
+        for (name, expected) in [
+            ("a.PdF", Some("application/pdf")),
+            ("a.pd", None),
+            ("a.pdff", None),
+            ("a.pdf\0", None),
+            ("a.pdf.", None),
+            ("a.\u{e9}", None),
+            ("a.application-of-a-long-name", None),
+        ] {
+            assert_eq!(essence(name), expected, "{name:?}");
+        }
+        let underneath = mime_guess::get_extensions("*", "*").unwrap();
+        let mut short = underneath.iter().filter(|it| it.len() <= LONGEST);
+        assert!(underneath.len() > 1000);
+        assert!(short.all(|it| essence(&format!("a.{it}")).is_some()));
     }
 
     #[test]
