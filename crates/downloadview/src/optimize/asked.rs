@@ -58,6 +58,7 @@ impl Asked {
 
 /// The announcement, taken out. Two of them are none: one is the client's.
 fn announcement(headers: &mut HeaderMap) -> Option<HeaderValue> {
+    // An entry makes room for itself, whether it is used or not.
     if !headers.contains_key(PROXY_HEADER) {
         return None;
     }
