@@ -5,7 +5,7 @@
 
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header, response};
 
-use super::decide::{decide, own_etag};
+use super::decide::{Decision, decide, own_etag};
 use super::plan::{Candidate, Plan};
 use super::{Asked, Front, Optimizer, Outcome, PROXY_HEADER, Reason, Trace};
 use crate::content::Metadata;
@@ -70,7 +70,8 @@ pub(super) async fn answer_parts(
     vary(fronts, &mut head.headers);
     let status = head.status;
     let candidate = Candidate::new(&download);
-    let decision = decide(asked, fronts, &mut head, &candidate).await;
+    let mut decision = Decision::new();
+    decide(asked, fronts, &mut head, &candidate, &mut decision).await;
     if asked.traced {
         let trace = Trace::of(&decision, asked, fronts, status, &candidate);
         head.extensions.insert(trace);
@@ -122,13 +123,16 @@ fn vary(fronts: &[Front], headers: &mut HeaderMap) {
     let announced = fronts
         .iter()
         .any(|front| matches!(front, Front::Announced(_)));
+    if !announced {
+        return;
+    }
     let mut governed = headers.get_all(header::CACHE_CONTROL).iter();
     let private = |value: &HeaderValue| {
         let text = value.as_bytes().to_ascii_lowercase();
         let has = |word: &[u8]| text.windows(word.len()).any(|part| part == word);
         has(b"private") || has(b"no-store")
     };
-    if announced && !governed.any(private) {
+    if !governed.any(private) {
         headers.append(header::VARY, HeaderValue::from_name(PROXY_HEADER));
     }
 }

@@ -41,7 +41,7 @@ pub(super) struct Decision<'a> {
 }
 
 impl<'a> Decision<'a> {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             plan: Ok(Plan::Stream(Reason::NoBackend)),
             optimizer: None,
@@ -65,13 +65,15 @@ impl<'a> Decision<'a> {
 }
 
 /// Decides, and on delegation writes the head of the hand-off. On a reason nothing of a proxy is in it.
+///
+/// Into `decision`, a new one: it is large, and moving it from one future to the next costs.
 pub(super) async fn decide<'a>(
     asked: &Asked,
     fronts: &'a [Front],
     head: &mut response::Parts,
     candidate: &Candidate<'_>,
-) -> Decision<'a> {
-    let mut decision = Decision::new();
+    decision: &mut Decision<'a>,
+) {
     for front in fronts {
         let optimizer = front.optimizer(asked.announcement.as_ref());
         if let Some(reason) = optimizer.passes_by(head.status, candidate.download) {
@@ -90,12 +92,12 @@ pub(super) async fn decide<'a>(
                 candidate,
                 head: &mut *head,
             };
-            match matter.take(target, &mut decision).await {
+            match matter.take(target, decision).await {
                 Ok(plan) => {
                     decision.plan = Ok(plan);
                     decision.optimizer = Some(optimizer);
                     decision.decided = Some(rule);
-                    return decision;
+                    return;
                 }
                 Err(NotTaken::For(reason)) => {
                     decision.cannot.push((rule, reason.clone()));
@@ -103,13 +105,12 @@ pub(super) async fn decide<'a>(
                 }
                 Err(NotTaken::Failed(error)) => {
                     decision.plan = Err(error);
-                    return decision;
+                    return;
                 }
             }
         }
         decision.is_left(optimizer, optimizer.unmatched(candidate));
     }
-    decision
 }
 
 /// A rule that is for a file, and the answer that it may make of it.

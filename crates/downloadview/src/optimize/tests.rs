@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use futures_util::FutureExt as _;
 use http::{StatusCode, header, response};
 
-use super::decide::decide;
+use super::decide::{Decision, decide};
 use super::plan::{Candidate, Plan};
 use super::*;
 use crate::backend::{Apache, Backend, CannotCarry, Escaping, Nginx};
@@ -133,9 +133,11 @@ fn decided(
     let asked = Asked::of(&mut http::Request::new(()));
     let fronts = [optimizer.into()];
     let candidate = Candidate::new(download);
-    let decision = decide(&asked, &fronts, &mut head, &candidate).now_or_never();
-    let outcome = decision.expect("without waiting").plan;
-    (head, outcome.expect("no look, no error"))
+    let mut decision = Decision::new();
+    decide(&asked, &fronts, &mut head, &candidate, &mut decision)
+        .now_or_never()
+        .expect("without waiting");
+    (head, decision.plan.expect("no look, no error"))
 }
 
 fn outcome(optimizer: Optimizer, response: DownloadResponse) -> (response::Parts, Plan) {
@@ -241,8 +243,11 @@ fn a_trace_tells_what_each_rule_made_of_the_file() {
     let (mut head, download) = DownloadResponse::new(local_file("a")).into_parts().unwrap();
     let asked = Asked::of(&mut http::Request::new(()));
     let fronts = [Optimizer::none().into(), optimizer.into()];
-    let decision = decide(&asked, &fronts, &mut head, &Candidate::new(&download)).now_or_never();
-    let decision = decision.expect("without waiting");
+    let candidate = Candidate::new(&download);
+    let mut decision = Decision::new();
+    decide(&asked, &fronts, &mut head, &candidate, &mut decision)
+        .now_or_never()
+        .expect("without waiting");
     let trace = Trace::of(
         &decision,
         &asked,
