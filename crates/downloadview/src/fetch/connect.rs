@@ -29,7 +29,7 @@ use crate::error::UpstreamFault;
 
 /// What hyper reads at a time and keeps for a client that does not: 200 slow clients cost 200 of these, and as much
 /// again in frames on their way.
-const READ_BUFFER: usize = 64 * 1024;
+const READ_BUFFER: usize = 48 * 1024;
 /// Connections that are kept for the next request.
 const IDLE: usize = 64;
 const IDLE_FOR: Duration = Duration::from_secs(30);
