@@ -5,6 +5,7 @@ mod conditions;
 mod connections;
 mod failures;
 mod headers;
+mod journeys;
 mod targets;
 mod tls;
 
