@@ -875,8 +875,8 @@ fn reports_single_values() {
         -> write "/files/", so that no neighbour with a longer name is meant
     18:7 `url`: `/a/../b/` holds the segment `..`
         -> write it without `.`, `..`, empty segments, encoded slashes and control bytes
-    18:7 `url`: `/a/?b/` holds `?`, which ends the path of a URL
-        -> write only the path, and `%3F` or `%23` for the character itself
+    18:7 `url`: the URL holds a query, and files lie below a path
+        -> write only the path, and `%3F` for the character itself
     18:7 `127.0.0.1` is this machine, or lies in a private network
         -> write allow_private = true beside it, if that is meant
     20:20 `Host`: each request has its own Host
@@ -1606,7 +1606,34 @@ fn shows_no_secret() {
         "[[views]]\nroute = \"/{a}\"\nkind = \"object\"\ndatabase = \"postgres://ada:hunter2@h/a\"\n"
             .to_owned(),
     ];
-    for text in texts {
+    let of_servers = [
+        "kind = \"s3\"\nsecret_access_key = \"hunter2 \"",
+        "kind = \"s3\"\nsecret_acess_key = \"hunter2\"",
+        "kind = \"s3\"\nsession_token = [\"hunter2\"]",
+        "kind = \"s3\"\nendpoint = \"https://AKIA:hunter2@h/\"",
+        "kind = \"s3\"\nendpoint = \"https://hunter2@h/\"",
+        "kind = \"s3\"\nsecret_access_key = \"hunter2",
+        "kind = \"http\"\nurl = \"https://ada:hunter2@h/\"",
+        "kind = \"http\"\nurl = \"https://hunter2@h/\"",
+        "kind = \"http\"\nurl = \"https://h/?key=hunter2\"",
+        "kind = \"http\"\nurl = 1\nheaders = { Authorization = \"hunter2\" }",
+        "kind = \"http\"\nurl = 1\n[storages.it.headers]\n\"X Key\" = \"hunter2\"",
+        "kind = \"http\"\nurl = 1\n[storages.it.haeders]\nX-Key = \"hunter2\"",
+        "kind = \"http\"\nurl = 1\nhaeders = { X-Key = \"hunter2\" }",
+        "kind = \"http\"\nurl = 1\nheaders = \"hunter2\"",
+        "kind = \"http\"\nurl = \"https://h/\"\n[storages.it.headers]\nX-Key = \"hunter2",
+    ];
+    let of_servers = of_servers.map(|keys| format!("[storages.it]\n{keys}\n{VIEW}"));
+    let of_views = [
+        "url = \"https://h/{b}?key=hunter2\"",
+        "url = \"https://ada:hunter2@h/{a}\"",
+        "url = \"https://h/{a}?key=hunter2#\"",
+        "url = 1\nrequest_headers = { X-Key = \"hunter2\" }",
+        "url = 1\nrequest_haeders = { X-Key = \"hunter2\" }",
+    ];
+    let of_views =
+        of_views.map(|keys| format!("[[views]]\nroute = \"/{{a}}\"\nkind = \"http\"\n{keys}\n"));
+    for text in texts.into_iter().chain(of_servers).chain(of_views) {
         let error = refusal(&text);
         for shown in [error.to_string(), format!("{error:?}")] {
             assert!(!shown.contains("unter2"), "{shown}");

@@ -24,6 +24,60 @@ fn config(text: &str, more: &str) -> String {
     )
 }
 
+/// What `explain` says of a bucket of which the file says only the name, with these variables.
+fn explained(variables: &[(&str, &str)]) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("gateway.toml");
+    let text = "[storages.archive]\nkind = \"s3\"\nbucket = \"archive\"\nallow_http = true\nallow_private = true\n\
+                [[optimize.rules]]\nstorage = \"archive\"\nredirect = true\n\
+                [[views]]\nroute = \"/{name}\"\nkind = \"storage\"\nstorage = \"archive\"\n";
+    fs::write(&file, text).expect("written");
+    let output = Command::new(env!("CARGO_BIN_EXE_downloadview"))
+        .args(["explain", "/a.txt", "--config"])
+        .arg(&file)
+        .env_clear()
+        .envs(variables.iter().copied())
+        .output()
+        .expect("started");
+    let said = [output.stdout, output.stderr].concat();
+    String::from_utf8(said).expect("UTF-8")
+}
+
+#[test]
+fn what_the_file_does_not_say_of_a_bucket_is_said_by_variables() {
+    let keys = [
+        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", "hunter2"),
+        ("AWS_SESSION_TOKEN", "hunter2too"),
+        ("AWS_REGION", "eu-central-1"),
+    ];
+    let text = explained(&keys);
+    assert!(
+        text.contains("https://s3.eu-central-1.amazonaws.com/archive/a.txt"),
+        "{text}"
+    );
+    assert!(
+        text.contains("302 Found") && !text.contains("hunter2"),
+        "{text}"
+    );
+
+    let endpoints = [
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
+        ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:10"),
+    ];
+    let text = explained(&[&keys[..], &endpoints[..]].concat());
+    assert!(text.contains("http://127.0.0.1:10/archive/a.txt"), "{text}");
+
+    let text = explained(&keys[..3]);
+    assert!(text.contains("AWS_REGION"), "{text}");
+    let text = explained(&[&keys[..], &[("AWS_ENDPOINT_URL", "http://a:hunter2@h")][..]].concat());
+    assert!(
+        text.contains("in the environment variable `AWS_ENDPOINT_URL`"),
+        "{text}"
+    );
+    assert!(!text.contains("hunter2"), "{text}");
+}
+
 impl Gateway {
     fn start(command: impl FnOnce(&TempDir) -> Command) -> Self {
         let folder = tempfile::tempdir().expect("a folder");

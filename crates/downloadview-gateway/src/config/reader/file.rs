@@ -226,11 +226,6 @@ impl<'a> Value<'a> {
         self.typed(self.value.as_str(), A_STRING)
     }
 
-    /// The value, if it is a string; anything else is left for others to report.
-    pub(crate) fn as_str(&self) -> Option<&'a str> {
-        self.value.as_str()
-    }
-
     /// Whether the value is this string; anything else is left for others to read.
     pub(crate) fn is_word(&self, word: &str) -> bool {
         self.value.as_str() == Some(word)

@@ -19,16 +19,22 @@ pub(crate) fn lines(text: &str) -> String {
             in_headers.set(lower.contains("headers"));
         }
         let of_header = in_headers.get().then(|| after_equals(line)).flatten();
-        let found = [of_secret(&lower), of_url_key(&lower), of_password(line)];
+        let found = [
+            of_secret(&lower),
+            of_url_key(&lower),
+            of_password(line),
+            of_query(line),
+        ];
         found.into_iter().flatten().chain(of_header).min()
     };
     spans(text, &rests_of_lines(text, first_secret))
 }
 
-/// The places that look like a URL with a password, each to the end of its line: a password that should have been
-/// percent-encoded may hold a quote or a space.
+/// The places that look like a URL with a password or a query, each to the end of its line: a password that should have
+/// been percent-encoded may hold a quote or a space.
 pub(crate) fn credentials(text: &str) -> Vec<Range<usize>> {
-    rests_of_lines(text, of_password)
+    let of_url = |line: &str| of_password(line).into_iter().chain(of_query(line)).min();
+    rests_of_lines(text, of_url)
 }
 
 fn rests_of_lines(text: &str, start_in: impl Fn(&str) -> Option<usize>) -> Vec<Range<usize>> {
@@ -77,11 +83,21 @@ fn of_url_key(line: &str) -> Option<usize> {
     })
 }
 
-/// After the `://` of `scheme://user:password@`.
+/// After the `://` of `scheme://user:password@`, and of `scheme://token@`.
 fn of_password(line: &str) -> Option<usize> {
     let start = line.find("://")? + 3;
+    let host = line[start..].split(['/', '?', '"', '\'']).next()?;
+    if host.contains('@') {
+        return Some(start);
+    }
     let colon = start + line[start..].find(':')?;
     line[colon..].contains('@').then_some(start)
+}
+
+/// After the `?` of a URL: the query may be a permission.
+fn of_query(line: &str) -> Option<usize> {
+    let start = line.find("://")?;
+    Some(start + line[start..].find('?')? + 1)
 }
 
 /// One star for each hidden byte, so that places after it keep their offsets; lines stay lines.

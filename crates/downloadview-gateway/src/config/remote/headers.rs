@@ -3,8 +3,8 @@
 
 use http::{HeaderName, HeaderValue};
 
-use crate::config::reader::Table;
-use crate::config::reader::scalar::{Fault, header_value, of_variable};
+use crate::config::reader::scalar::{Fault, header_value, nearest, of_variable};
+use crate::config::reader::{Table, Value};
 
 /// A header that goes along with each request to a server. Its value is a secret, which `Debug` does not show.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,14 +30,20 @@ const OF_THE_REQUEST: [&str; 11] = [
     "upgrade",
 ];
 
-/// No report may show a header's value, nor one whose table is misspelt: every table is hidden but those `shown`. Call it
-/// before anything can be wrong.
-pub(in crate::config) fn hide(table: &Table<'_>, shown: &[&str]) {
-    let secret = table.values().filter(|(key, _)| !shown.contains(key));
-    for (_, value) in secret.filter(|(_, value)| value.is_table()) {
+/// No report may show a header's value, nor one whose table is misspelt: every table is hidden but those `shown`, and what
+/// else stands where the table `written` should. Call it before anything can be wrong.
+pub(in crate::config) fn hide(table: &Table<'_>, written: &str, shown: &[&str]) {
+    let is_secret = |key: &str, value: &Value<'_>| {
+        let is_meant = value.is_table() || nearest(key, &[written]).is_some();
+        is_meant && !shown.contains(&key)
+    };
+    for (_, value) in table.values().filter(|(key, value)| is_secret(key, value)) {
         value.hide();
-        let inside = value.table("").into_iter();
-        inside.for_each(|table| table.values().for_each(|(_, value)| value.hide()));
+        if value.is_table()
+            && let Some(inside) = value.table("")
+        {
+            inside.values().for_each(|(_, value)| value.hide());
+        }
     }
 }
 

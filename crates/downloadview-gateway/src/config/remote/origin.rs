@@ -100,7 +100,14 @@ impl RemoteUrl {
         if path.is_empty() {
             return Err(Fault::new(
                 format!("`{text}` does not end on a segment boundary"),
-                format!("write \"{text}/\""),
+                format!("write \"{origin}/\""),
+            ));
+        }
+        // Not repeated: a query may be a permission.
+        if path.contains('?') {
+            return Err(Fault::new(
+                "the URL holds a query, and files lie below a path",
+                "write only the path, and `%3F` for the character itself",
             ));
         }
         let path = url_prefix(path)?;

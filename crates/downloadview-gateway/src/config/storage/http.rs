@@ -16,7 +16,7 @@ pub struct HttpConfig {
 
 impl HttpConfig {
     pub(super) fn read(table: &mut Table<'_>) -> Option<Self> {
-        hide_headers(table, &["headers_env"]);
+        hide_headers(table, "headers", &["headers_env"]);
         let url = table.parsed_at("url", RemoteUrl::read);
         let url = table.require("url", "\"https://origin.example/files/\"", url);
         let headers = read_headers(table, "headers", "headers_env");

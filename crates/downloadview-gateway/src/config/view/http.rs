@@ -43,8 +43,11 @@ pub enum Piece {
 impl HttpViewConfig {
     /// The route is absent when it could not be read itself.
     pub(super) fn read(table: &mut Table<'_>, route: Option<&At<Route>>) -> Option<Self> {
-        hide_headers(table, &["headers", "request_headers_env"]);
-        hide_query(table);
+        hide_headers(
+            table,
+            "request_headers",
+            &["headers", "request_headers_env"],
+        );
         let url = table.parsed_at("url", UrlTemplate::read);
         let url = table.require("url", "\"https://origin.example/{path}\"", url);
         let headers = read_headers(table, "request_headers", "request_headers_env");
@@ -135,15 +138,6 @@ fn read_query(text: &str) -> Result<Credential, Fault> {
         ));
     }
     Credential::read(text)
-}
-
-/// The query may be a permission.
-fn hide_query(table: &Table<'_>) {
-    for (key, value) in table.values() {
-        if key == "url" && value.as_str().is_some_and(|text| text.contains('?')) {
-            value.hide();
-        }
-    }
 }
 
 /// The route has exactly the parameters that the URL names.
