@@ -9,7 +9,8 @@ use downloadview::optimize::{Asked, Front, answer, answer_error};
 use downloadview::storage::StorageName;
 use downloadview::view::{HttpView, ObjectView, PathView, StorageView, VirtualView};
 use downloadview::{
-    DownloadBody, DownloadFuture, DownloadOptions, DownloadResponse, DownloadView, Error, Result,
+    BuildError, DownloadBody, DownloadFuture, DownloadOptions, DownloadResponse, DownloadView,
+    Result,
 };
 use http::request::Parts;
 use http::{Request, Response};
@@ -139,7 +140,10 @@ pub(super) fn mount(
         }
         ViewKind::Object(object) => {
             let storage = sources.storage(&object.storage)?;
-            let records = records.ok_or(Error::NotFound)?;
+            let records = records.ok_or_else(|| {
+                let route = &view.route;
+                BuildError::new(format!("route {route}: its database was not opened"))
+            })?;
             let of_rows = ObjectView::new(storage, records);
             finding(of_rows.options(options))
         }
