@@ -1,5 +1,6 @@
 //! The subject: the gateway, driven from outside by its configuration file alone.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::Result;
@@ -16,6 +17,10 @@ pub(crate) enum Mode {
     HandOff,
     /// Hands them off without looking at them first.
     HandOffUnseen,
+    /// Fetches them from this origin and sends them itself.
+    Remote(SocketAddr),
+    /// Lets nginx fetch them from this origin.
+    RemoteHandOff(SocketAddr),
 }
 
 /// Starts the gateway.
@@ -38,11 +43,20 @@ pub(crate) fn start(lab: &Lab, binary: &Path, mode: Mode) -> Result<Server> {
 
 /// One thread, as every peer has one; no log line a request, as nginx's access log is off.
 fn configuration(listen: &str, files: &Path, mode: Mode) -> String {
-    let root = files.display();
+    let storage = match mode {
+        Mode::Remote(origin) | Mode::RemoteHandOff(origin) => {
+            format!("kind = \"http\"\nurl = \"http://{origin}/files/\"\nallow_private = true\n")
+        }
+        _ => format!(
+            "kind = \"local\"\nroot = \"{}\"\nbase_url = \"/media/\"\n",
+            files.display()
+        ),
+    };
     let optimize = match mode {
-        Mode::Stream => "backend = \"none\"\nunmatched = \"stream\"\n".to_owned(),
-        Mode::HandOff => hand_off(""),
-        Mode::HandOffUnseen => hand_off("stat = false\n"),
+        Mode::Stream | Mode::Remote(_) => "backend = \"none\"\nunmatched = \"stream\"\n".to_owned(),
+        Mode::HandOff => hand_off("source_url = \"/media/\"\n"),
+        Mode::HandOffUnseen => hand_off("source_url = \"/media/\"\nstat = false\n"),
+        Mode::RemoteHandOff(_) => hand_off("storage = \"media\"\n"),
     };
     format!(
         r#"listen = "{listen}"
@@ -54,10 +68,7 @@ threads = 1
 level = "warn"
 
 [storages.media]
-kind = "local"
-root = "{root}"
-base_url = "/media/"
-
+{storage}
 [optimize]
 {optimize}
 [[views]]
@@ -68,13 +79,12 @@ storage = "media"
     )
 }
 
-fn hand_off(option: &str) -> String {
+fn hand_off(source: &str) -> String {
     format!(
         r#"backend = "nginx"
 
 [[optimize.rules]]
-source_url = "/media/"
 destination_url = "/_internal/media/"
-{option}"#
+{source}"#
     )
 }

@@ -79,6 +79,7 @@ enum Part {
     HandOff,
     EndToEnd,
     Streaming,
+    Remote,
     Object,
     Memory,
 }
@@ -130,6 +131,9 @@ fn run(args: &RunArgs) -> Result<ExitCode> {
     }
     if args.wants(Part::Streaming) {
         report.ratios.extend(scenario::streaming(&lab)?);
+    }
+    if args.wants(Part::Remote) {
+        report.ratios.extend(scenario::remote(&lab)?);
     }
     if args.wants(Part::Object) {
         report.objects = Some(scenario::object(&lab)?);

@@ -1,5 +1,6 @@
 //! What connections hold in the server: clients that stopped reading, clients that ask nothing, and files of any size.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -24,6 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Most bytes that the project promises to hold.
 const STALLED_EACH: u64 = 100 * KIB;
+const REMOTE_EACH: u64 = 130 * KIB;
 const STALLED_TOTAL: u64 = 25 * MIB;
 const IDLE_EACH: u64 = 16 * KIB;
 /// By so much may a thousand times larger file raise the peak.
@@ -56,6 +58,7 @@ pub(crate) fn measure(lab: &Lab) -> Result<Vec<Amount>> {
     if let Some(binary) = &lab.gateway {
         let start: Start<'_> = Box::new(|| gateway::start(lab, binary, Mode::Stream));
         rows.extend(measure_server(&start)?);
+        rows.extend(remote(lab, binary)?);
     }
     let peers: [Start<'_>; 3] = [
         Box::new(|| peers::start_tower_http(lab)),
@@ -67,6 +70,19 @@ pub(crate) fn measure(lab: &Lab) -> Result<Vec<Amount>> {
         rows.extend(measure_server(start)?.into_iter().map(unbound));
     }
     Ok(rows)
+}
+
+/// Memory for stalled downloads of a file that the gateway fetches from an origin.
+fn remote(lab: &Lab, binary: &Path) -> Result<Vec<Amount>> {
+    let origin = nginx::start_origin(lab)?;
+    let server = gateway::start(lab, binary, Mode::Remote(origin.address))?;
+    let rows = stalled(&server.fetching_from(origin))?;
+    let bounded = |row: Amount| Amount {
+        what: format!("{}, fetched from an origin", row.what),
+        bound: row.bound.and(Some(REMOTE_EACH)),
+        ..row
+    };
+    Ok(rows.into_iter().take(1).map(bounded).collect())
 }
 
 fn measure_server(start: &Start<'_>) -> Result<Vec<Amount>> {

@@ -47,6 +47,8 @@ pub(crate) struct Server {
     processes: Vec<Process>,
     /// What the application asks, measured with it and also apart.
     databases: Vec<Process>,
+    /// Where the application fetches files: kept running, and not measured.
+    origins: Vec<Process>,
 }
 
 #[derive(Debug)]
@@ -85,6 +87,7 @@ impl Server {
             address: launch.address,
             processes: vec![process],
             databases: Vec::new(),
+            origins: Vec::new(),
         })
     }
 
@@ -93,6 +96,13 @@ impl Server {
         self.name = format!("{} + {}", self.name, application.name);
         self.processes.extend(application.processes);
         self.databases.extend(application.databases);
+        self.origins.extend(application.origins);
+        self
+    }
+
+    /// The server with the origin that it fetches files from, which is not measured.
+    pub(crate) fn fetching_from(mut self, origin: Self) -> Self {
+        self.origins.extend(origin.processes);
         self
     }
 
@@ -281,6 +291,7 @@ mod tests {
             address: free_address().unwrap(),
             processes: vec![Process(child)],
             databases: Vec::new(),
+            origins: Vec::new(),
         }
     }
 

@@ -3,6 +3,7 @@
 //! One worker, `sendfile`, no access log, and connections that are never renewed; everything else is its default. It runs
 //! from a generated configuration in the lab's folder and needs no privilege.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -20,14 +21,7 @@ pub(crate) fn start_static(lab: &Lab) -> Result<Server> {
 
 /// Starts nginx in front of an application, whose hand-offs it follows; both are one server then.
 pub(crate) fn start_in_front_of(lab: &Lab, application: Server) -> Result<Server> {
-    let address = application.address;
-    let upstream = format!(
-        "upstream application {{
-            server {address};
-            keepalive 64;
-            keepalive_requests 1000000000;
-        }}"
-    );
+    let upstream = upstream("application", application.address);
     let files = lab.files();
     let locations = format!(
         "location / {{
@@ -45,6 +39,59 @@ pub(crate) fn start_in_front_of(lab: &Lab, application: Server) -> Result<Server
     Ok(start(lab, "nginx", &upstream, &locations)?.in_front_of(application))
 }
 
+/// Starts nginx as an origin of the files, on the client's core: what it costs is nobody's here.
+pub(crate) fn start_origin(lab: &Lab) -> Result<Server> {
+    let root = lab.root();
+    let locations = format!("location / {{ root {}; }}", root.display());
+    start_on(lab.cores.client, lab, "origin", "", &locations)
+}
+
+/// Starts nginx as a plain reverse proxy of an origin.
+pub(crate) fn start_proxying(lab: &Lab, origin: Server) -> Result<Server> {
+    let upstream = upstream("origin", origin.address);
+    let locations = format!("location / {{ {FETCHING} proxy_pass http://origin; }}");
+    let proxy = start(lab, "nginx proxy_pass", &upstream, &locations)?;
+    Ok(proxy.fetching_from(origin))
+}
+
+/// Starts nginx in front of an application whose hand-offs name files of an origin.
+pub(crate) fn start_fetching_for(lab: &Lab, application: Server, origin: Server) -> Result<Server> {
+    let upstreams =
+        upstream("application", application.address) + &upstream("origin", origin.address);
+    let locations = format!(
+        "location / {{
+            proxy_pass http://application;
+            proxy_http_version 1.1;
+            proxy_set_header Host $http_host;
+            proxy_set_header Connection \"\";
+        }}
+        location ^~ /_internal/media/ {{
+            internal;
+            set $target $upstream_http_x_download_target;
+            {FETCHING}
+            proxy_pass http://origin$target;
+        }}"
+    );
+    let proxy = start(lab, "nginx", &upstreams, &locations)?;
+    Ok(proxy.in_front_of(application).fetching_from(origin))
+}
+
+/// How files are fetched from an origin, by `proxy_pass` alone and for an application alike.
+const FETCHING: &str = "proxy_http_version 1.1;
+            proxy_set_header Connection \"\";
+            proxy_max_temp_file_size 0;";
+
+fn upstream(name: &str, address: SocketAddr) -> String {
+    format!(
+        "upstream {name} {{
+            server {address};
+            keepalive 64;
+            keepalive_requests 1000000000;
+        }}
+        "
+    )
+}
+
 /// What nginx says of its version, such as `nginx/1.22.1`.
 pub(crate) fn version() -> Result<String> {
     let output = Command::new(find())
@@ -56,6 +103,10 @@ pub(crate) fn version() -> Result<String> {
 }
 
 fn start(lab: &Lab, name: &str, upstream: &str, locations: &str) -> Result<Server> {
+    start_on(lab.cores.server, lab, name, upstream, locations)
+}
+
+fn start_on(core: usize, lab: &Lab, name: &str, upstream: &str, locations: &str) -> Result<Server> {
     let address = free_address()?;
     // Two of them may run at once; the port tells them apart.
     let prefix = lab.path(&format!("nginx-{}", address.port()));
@@ -80,7 +131,7 @@ fn start(lab: &Lab, name: &str, upstream: &str, locations: &str) -> Result<Serve
             log.clone().into(),
         ],
         address,
-        core: lab.cores.server,
+        core,
         log,
     })
 }
