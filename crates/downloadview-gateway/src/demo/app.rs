@@ -9,8 +9,9 @@ use axum::Router;
 use downloadview::backend::Backend;
 use downloadview::file::VirtualFile;
 use downloadview::optimize::Announced;
-use downloadview::storage::{LocalStorage, StorageName};
-use downloadview::view::{ObjectView, PathView, StorageView, VirtualView};
+use downloadview::fetch::{Client, Origin, RequestTarget};
+use downloadview::storage::{LocalStorage, S3Storage, StorageName};
+use downloadview::view::{HttpView, ObjectView, PathView, StorageView, VirtualView};
 use downloadview::{BuildError, DownloadView, OptimizeLayer, Optimizer, Result, Rule};
 use downloadview_axum::view;
 use downloadview_sea_orm::{EntityView, ObjectViewExt as _};
@@ -19,52 +20,119 @@ use sea_orm::DatabaseConnection;
 
 use super::backends::{apache, caddy, lighttpd, nginx};
 use super::documents::document::{self, Column};
+use super::elsewhere::{BUCKET, Elsewhere};
 use super::files::{Files, HELLO, media};
 use super::fixed;
 use super::secrets::Secrets;
 use crate::config::Proxy;
 
 /// Each request gets what is best for it: through a proxy that proves itself, that proxy's rules; else the bytes.
-pub(super) fn app(files: &Files, db: &DatabaseConnection, secrets: &Secrets) -> Result<Router> {
+pub(super) fn app(
+    files: &Files,
+    db: &DatabaseConnection,
+    secrets: &Secrets,
+    elsewhere: &Elsewhere,
+) -> Result<Router> {
     let announced = Announced::new()
-        .proxy("nginx", secrets.of(Proxy::Nginx), by_uri(nginx(), files)?)?
+        .proxy(
+            "nginx",
+            secrets.of(Proxy::Nginx),
+            by_uri(nginx(), files, elsewhere)?,
+        )?
         .proxy(
             "apache",
             secrets.of(Proxy::Apache),
-            by_path(apache(), files)?,
+            by_path(apache(), files, elsewhere)?,
         )?
         .proxy(
             "lighttpd",
             secrets.of(Proxy::Lighttpd),
-            by_path(lighttpd(), files)?,
+            by_path(lighttpd(), files, elsewhere)?,
         )?
-        .proxy("caddy", secrets.of(Proxy::Caddy), by_uri(caddy(), files)?)?;
-    let routes = routes(files, db)?.merge(fixed::routes(files, secrets)?);
+        .proxy(
+            "caddy",
+            secrets.of(Proxy::Caddy),
+            by_uri(caddy(), files, elsewhere)?,
+        )?;
+    let routes = routes(files, db, elsewhere)?.merge(fixed::routes(files, secrets)?);
     Ok(routes.layer(OptimizeLayer::new(announced)))
 }
 
-/// For proxies that have internal locations: which one a file lies in.
-fn by_uri(backend: impl Backend, files: &Files) -> Result<Optimizer, BuildError> {
+/// For proxies that have internal locations: which one a file lies in, and which one fetches it from elsewhere.
+fn by_uri(
+    backend: impl Backend,
+    files: &Files,
+    elsewhere: &Elsewhere,
+) -> Result<Optimizer, BuildError> {
     Optimizer::builder(backend)
         .rule(Rule::dir(files.path("files")).to_uri("/_internal/files/"))
         .rule(Rule::url("/media/").to_uri("/_internal/media/"))
+        .rule(Rule::url(elsewhere.origin_url("/files/")).fetched_at("/_internal/origin/"))
+        .rule(Rule::url(elsewhere.store_url()).fetched_at("/_internal/store/"))
         .build()
 }
 
-/// For proxies that take paths: where the file lies.
-fn by_path(backend: impl Backend, files: &Files) -> Result<Optimizer, BuildError> {
+/// For proxies that take paths: where the file lies. They fetch nothing, so the client is sent to the store.
+fn by_path(
+    backend: impl Backend,
+    files: &Files,
+    elsewhere: &Elsewhere,
+) -> Result<Optimizer, BuildError> {
     Optimizer::builder(backend)
         .rule(Rule::dir(files.path("files")).to_path(files.path("files")))
         .rule(Rule::url("/media/").to_path(files.path("media")))
+        .rule(Rule::url(elsewhere.store_url()).redirect())
         .build()
 }
 
-fn routes(files: &Files, db: &DatabaseConnection) -> Result<Router> {
+fn routes(files: &Files, db: &DatabaseConnection, elsewhere: &Elsewhere) -> Result<Router> {
+    let client = Client::new()?;
     Ok(Router::new()
         .merge(path_views(files)?)
         .merge(storage_views(files)?)
         .merge(object_views(files, db)?)
+        .merge(http_views(&client, elsewhere)?)
+        .merge(store_views(&client, elsewhere)?)
         .merge(virtual_views()))
+}
+
+/// A file of another server, which has no notion of who may have it.
+fn http_views(client: &Client, elsewhere: &Elsewhere) -> Result<Router> {
+    let origin: Origin = client
+        .origin(elsewhere.origin_url(""))
+        .allow_private() // This machine's own addresses are refused otherwise.
+        .build()?;
+    let hello = RequestTarget::parse("/files/hello-world.txt")?;
+    let one = HttpView::new(origin, hello);
+    Ok(Router::new().route_service("/http/simple_url/", one.into_service()))
+}
+
+/// Objects of a private bucket: fetched by whoever stands in front, or by the client itself with a URL that is good for
+/// a minute.
+fn store_views(client: &Client, elsewhere: &Elsewhere) -> Result<Router> {
+    let bucket = S3Storage::builder(client, BUCKET)
+        .endpoint(elsewhere.endpoint())
+        .region("us-east-1")
+        .access_key_id("demo")
+        .secret_access_key("of no use elsewhere")
+        .allow_http()
+        .allow_private()
+        .build()?;
+    let redirect = Optimizer::without_proxy()
+        .rule(Rule::url(elsewhere.store_url()).redirect())
+        .build()?;
+    let redirected = Router::new()
+        .nest_service(
+            "/s3/redirect",
+            StorageView::new(bucket.clone()).into_service(),
+        )
+        .layer(OptimizeLayer::new(redirect));
+    Ok(Router::new()
+        .nest_service(
+            "/s3/static-path",
+            StorageView::new(bucket).into_service(),
+        )
+        .merge(redirected))
 }
 
 /// Files that are simply there on disk: one, or any below a folder that no name can leave.

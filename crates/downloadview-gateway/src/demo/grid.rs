@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 use bytes::Bytes;
 use downloadview::optimize::{Outcome, Reason};
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, Uri, header};
 use serde::Serialize;
 
 use super::views::{Ranges, VIEWS, View};
@@ -114,14 +114,35 @@ impl Grid {
         let ticket = self.witness.issue();
         let mut headers = HeaderMap::from_iter([(TICKET, ticket.value())]);
         headers.extend(range.map(|range| (header::RANGE, range)));
-        let answer = probe::get(hop.address(), view.path, headers).await;
+        let part = headers.get(header::RANGE).cloned();
+        let answer = probe::get(hop.address(), view.path, headers).await?;
         Ok(Fetched {
-            answer: answer?,
+            answer: followed(answer, part).await?,
             seen: ticket
                 .answer()
                 .context("the answer did not come from this application")?,
         })
     }
+}
+
+/// What a redirect leads to, as a browser would ask for it; any other answer as it is.
+async fn followed(
+    answer: Response<Bytes>,
+    range: Option<HeaderValue>,
+) -> anyhow::Result<Response<Bytes>> {
+    if answer.status() != StatusCode::FOUND {
+        return Ok(answer);
+    }
+    let location = answer.headers().get(header::LOCATION);
+    let location: Uri = location
+        .context("a redirect to nowhere")?
+        .to_str()?
+        .parse()
+        .context("a redirect to something that is not a URL")?;
+    let address = location.authority().context("a redirect to no server")?;
+    let path = location.path_and_query().context("a redirect to no path")?;
+    let headers = range.map(|range| (header::RANGE, range)).into_iter();
+    probe::get(address.as_str().parse()?, path.as_str(), headers.collect()).await
 }
 
 /// `world` of the greeting.
@@ -168,6 +189,11 @@ fn judge(
             let silent = whole.seen.is_empty && part.seen.is_empty;
             ensure!(silent, "delegated, and yet the application sent bytes");
             format!("{} sent the file, the application 0 bytes", hop.proxy)
+        }
+        Some(Outcome::Redirected { .. }) => {
+            let silent = whole.seen.is_empty && part.seen.is_empty;
+            ensure!(silent, "redirected, and yet the application sent bytes");
+            "the client was sent to the store, the application sent 0 bytes".to_owned()
         }
         Some(Outcome::Streamed {
             reason: Reason::NotAnnounced,

@@ -8,7 +8,8 @@
 //!
 //! 1. `files` writes what is served into a temporary folder, `documents` makes a database whose rows name some of it, and
 //!    `secrets` draws what proves the proxies;
-//! 2. `app` is the application, `fixed` those of its routes that are for one proxy only;
+//! 2. `app` is the application, `fixed` those of its routes that are for one proxy only, and `elsewhere` are two servers
+//!    that have files which it has not;
 //! 3. `programs` finds the proxies, `proxies` starts them;
 //! 4. `page` shows the `grid`, which fetches the file of all `views` through every proxy with a `probe`, whose witness
 //!    watches the application from inside.
@@ -16,6 +17,7 @@
 mod app;
 mod backends;
 mod documents;
+mod elsewhere;
 mod files;
 mod fixed;
 mod grid;
@@ -37,6 +39,7 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use tokio::sync::oneshot;
 
+use self::elsewhere::Elsewhere;
 use self::files::Files;
 use self::grid::{DIRECT, Grid, Hop};
 use self::page::Page;
@@ -90,7 +93,10 @@ async fn run_until_stopped(
     let secrets = Secrets::draw().context("cannot draw random bytes from the kernel")?;
     let page = Arc::new(page(listen, &fronts, choice.absent));
     let db = documents::create(files).await?;
-    let app = with_page(app::app(files, &db, &secrets)?, &page);
+    let elsewhere = Elsewhere::start(files)
+        .await
+        .context("cannot start the servers that stand in for others")?;
+    let app = with_page(app::app(files, &db, &secrets, &elsewhere)?, &page);
     let (stop_app, app_stopped) = oneshot::channel::<()>();
     let app =
         tokio::spawn(async move { server::serve(listener, app, &settings, app_stopped).await });
@@ -99,6 +105,7 @@ async fn run_until_stopped(
         app: listen,
         files,
         secrets: &secrets,
+        elsewhere,
         grid: &page.grid,
     };
     let mut running = Vec::new();

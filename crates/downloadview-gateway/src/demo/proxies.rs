@@ -30,6 +30,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) app: SocketAddr,
     pub(super) files: &'a Files,
     pub(super) secrets: &'a Secrets,
+    pub(super) elsewhere: Elsewhere,
     pub(super) grid: &'a Grid,
 }
 
@@ -165,7 +166,10 @@ fn configuration_for(
     surroundings: &Surroundings<'_>,
 ) -> anyhow::Result<String> {
     let backend = program.proxy;
-    let mut text = include_str!("proxy.toml").to_owned();
+    let Elsewhere { origin, store } = surroundings.elsewhere;
+    let mut text = include_str!("proxy.toml")
+        .replace("ORIGIN", &origin.to_string())
+        .replace("STORE", &store.to_string());
     // All of them, since each rule needs the proxy that it is for.
     for announced in Proxy::ALL {
         let (name, secret) = (announced.name(), surroundings.secrets.of(announced));

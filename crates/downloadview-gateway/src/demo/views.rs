@@ -28,7 +28,7 @@ pub(super) enum Ranges {
 
 /// All routes.
 #[rustfmt::skip] // A table.
-pub(super) const VIEWS: [View; 23] = [
+pub(super) const VIEWS: [View; 26] = [
     open("path, fixed", "/path/static-path/", Offered),
     open("path, named", "/path/dynamic-path/hello-world.txt", Offered),
     open("storage", "/storage/static-path/1.txt", Offered),
@@ -37,6 +37,9 @@ pub(super) const VIEWS: [View; 23] = [
     open("object, another file", "/object/another-file/hello-world/", Offered).saying(GOODBYE),
     open("object, its own name", "/object/deserialized_basename/hello-world/", Offered),
     open("object, inline", "/object/inline-file/hello-world/", Offered),
+    open("http", "/http/simple_url/", Offered),
+    open("storage in S3", "/s3/static-path/1.txt", Offered),
+    open("storage in S3, redirected", "/s3/redirect/1.txt", Offered),
     open("virtual, text", "/virtual/text/", Offered),
     open("virtual, reader", "/virtual/stringio/", ReadOnce),
     open("virtual, generated", "/virtual/generated/", ReadOnce),
