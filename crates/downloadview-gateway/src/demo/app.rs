@@ -7,9 +7,9 @@ use std::io::Cursor;
 
 use axum::Router;
 use downloadview::backend::Backend;
+use downloadview::fetch::{Client, Origin, RequestTarget};
 use downloadview::file::VirtualFile;
 use downloadview::optimize::Announced;
-use downloadview::fetch::{Client, Origin, RequestTarget};
 use downloadview::storage::{LocalStorage, S3Storage, StorageName};
 use downloadview::view::{HttpView, ObjectView, PathView, StorageView, VirtualView};
 use downloadview::{BuildError, DownloadView, OptimizeLayer, Optimizer, Result, Rule};
@@ -128,10 +128,7 @@ fn store_views(client: &Client, elsewhere: &Elsewhere) -> Result<Router> {
         )
         .layer(OptimizeLayer::new(redirect));
     Ok(Router::new()
-        .nest_service(
-            "/s3/static-path",
-            StorageView::new(bucket).into_service(),
-        )
+        .nest_service("/s3/static-path", StorageView::new(bucket).into_service())
         .merge(redirected))
 }
 

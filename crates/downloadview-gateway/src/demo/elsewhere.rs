@@ -96,7 +96,9 @@ fn stated(request: &Parts, options: DownloadOptions) -> Result<DownloadOptions> 
         let value = self::parameter(request.uri.query(), parameter)?;
         Some((name, HeaderValue::try_from(value).ok()?))
     });
-    Ok(stated.fold(options, |options, (name, value)| options.header(name, value)))
+    Ok(stated.fold(options, |options, (name, value)| {
+        options.header(name, value)
+    }))
 }
 
 fn parameter(query: Option<&str>, name: &str) -> Option<String> {

@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::process::Child;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::elsewhere::Elsewhere;
 use super::files::{Files, NOBODY, hand_over, is_root, write_for_proxy};
 use super::grid::{Grid, Hop};
 use super::programs::Program;
