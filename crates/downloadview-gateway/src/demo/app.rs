@@ -114,7 +114,7 @@ fn store_views(client: &Client, elsewhere: &Elsewhere) -> Result<Router> {
         .endpoint(elsewhere.endpoint())
         .region("us-east-1")
         .access_key_id("demo")
-        .secret_access_key("of no use elsewhere")
+        .secret_access_key("of-no-use-elsewhere")
         .allow_http()
         .allow_private()
         .build()?;
