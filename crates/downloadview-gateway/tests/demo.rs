@@ -31,36 +31,55 @@ struct Route {
     disposition: &'static str,
     name: &'static str,
     text: &'static str,
-    /// In the demonstration's folder; `None` for what exists only in the program.
-    lies_at: Option<&'static str>,
+    lies: Lies,
 }
 
+/// Where the file of a route lies.
+#[derive(Clone, Copy)]
+enum Lies {
+    /// In the demonstration's folder, under this name.
+    Here(&'static str),
+    /// On another server: the location that fetches it.
+    Elsewhere(&'static str),
+    /// It exists only in the program.
+    Nowhere,
+}
+
+use Lies::{Elsewhere, Here, Nowhere};
+
 #[rustfmt::skip] // A table.
-const ROUTES: [Route; 11] = [
-    route("/path/static-path/", "hello-world.txt", Some("files/hello-world.txt")),
-    route("/path/dynamic-path/hello-world.txt", "hello-world.txt", Some("files/hello-world.txt")),
-    route("/storage/static-path/1.txt", "1.txt", Some("media/1.txt")),
-    route("/storage/dynamic-path/1.txt", "1.TXT", Some("media/1.txt")),
-    route("/object/default-file/hello-world/", "file.txt", Some(FILE)),
-    Route { text: GOODBYE, ..route("/object/another-file/hello-world/", "another_file.txt", Some(ANOTHER_FILE)) },
-    route("/object/deserialized_basename/hello-world/", "hello-world.txt", Some(FILE)),
-    Route { disposition: "inline", ..route("/object/inline-file/hello-world/", "file.txt", Some(FILE)) },
-    route("/virtual/text/", "hello-world.txt", None),
-    route("/virtual/stringio/", "hello-world.txt", None),
-    route("/virtual/generated/", "hello-world.txt", None),
+const ROUTES: [Route; 12] = [
+    route("/path/static-path/", "hello-world.txt", Here("files/hello-world.txt")),
+    route("/path/dynamic-path/hello-world.txt", "hello-world.txt", Here("files/hello-world.txt")),
+    route("/storage/static-path/1.txt", "1.txt", Here("media/1.txt")),
+    route("/storage/dynamic-path/1.txt", "1.TXT", Here("media/1.txt")),
+    route("/object/default-file/hello-world/", "file.txt", Here(FILE)),
+    Route { text: GOODBYE, ..route("/object/another-file/hello-world/", "another_file.txt", Here(ANOTHER_FILE)) },
+    route("/object/deserialized_basename/hello-world/", "hello-world.txt", Here(FILE)),
+    Route { disposition: "inline", ..route("/object/inline-file/hello-world/", "file.txt", Here(FILE)) },
+    route("/http/simple_url/", "hello-world.txt", Elsewhere("/_internal/origin/")),
+    route("/virtual/text/", "hello-world.txt", Nowhere),
+    route("/virtual/stringio/", "hello-world.txt", Nowhere),
+    route("/virtual/generated/", "hello-world.txt", Nowhere),
 ];
 
 /// The files of the document, which lie below the folders that Django's demo uploads to.
 const FILE: &str = "media/object/file.txt";
 const ANOTHER_FILE: &str = "media/object-other/another_file.txt";
 
-const fn route(path: &'static str, name: &'static str, lies_at: Option<&'static str>) -> Route {
+/// Routes of a bucket: where a proxy fetches its objects, if it may; else the client is sent there.
+const BUCKET: [(&str, Option<&str>); 2] = [
+    ("/s3/static-path/1.txt", Some("/_internal/store/")),
+    ("/s3/redirect/1.txt", None),
+];
+
+const fn route(path: &'static str, name: &'static str, lies: Lies) -> Route {
     Route {
         path,
         disposition: "attachment",
         name,
         text: HELLO,
-        lies_at,
+        lies,
     }
 }
 
@@ -159,6 +178,32 @@ fn through_every_proxy_every_route_is_the_same_download() {
             let internal = get(address, &format!("/_internal/{file}"));
             assert_eq!(internal.status, 404, "{proxy} {file}");
         }
+    }
+    demo.stop();
+}
+
+/// What the client is sent to is good for itself, and asks nothing of the application.
+#[test]
+fn a_redirect_leads_to_the_same_download_under_the_same_name() {
+    let demo = Demo::start("none");
+    for (path, _) in BUCKET {
+        let answer = get(demo.direct, path);
+        assert_eq!((answer.status, &*answer.body), (302, ""), "{path}");
+        assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
+        let location = answer.header("location").expect("a URL");
+        let (address, target) = location
+            .strip_prefix("http://")
+            .and_then(|rest| rest.split_once('/'))
+            .expect("a URL with a path");
+        let object = get(address.parse().expect("an address"), &format!("/{target}"));
+        let expected = (200, TEXT, disposition("1.txt"), HELLO);
+        assert_eq!(download(&object), expected, "{path}");
+        let (unsigned, _) = target.split_once('?').expect("a signature");
+        let refused = get(
+            address.parse().expect("an address"),
+            &format!("/{unsigned}"),
+        );
+        assert_eq!(refused.status, 403, "{path}");
     }
     demo.stop();
 }
@@ -296,21 +341,34 @@ fn every_cell_of_the_grid_is_verified_and_each_proxy_gets_what_lies_on_disk() {
     assert!(failed.is_empty(), "{failed:#?}");
 
     let folder = demo.folder();
-    let found: Vec<_> = cells.iter().map(summary).collect();
+    let mut found: Vec<_> = cells.iter().map(summary).collect();
     let mut expected = Vec::new();
-    for Route { path, lies_at, .. } in ROUTES {
+    for Route { path, lies, .. } in ROUTES {
         expected.push(format!("none {path} streamed, null"));
         for (proxy, _) in PROXIES {
             let (header, _) = hand_off(proxy);
-            expected.push(match (lies_at, header) {
-                (None, _) => format!("{proxy} {path} streamed, null"),
-                (Some(file), "X-Accel-Redirect") => {
+            expected.push(match (lies, header) {
+                (Here(file), "X-Accel-Redirect") => {
                     format!("{proxy} {path} delegated, \"{header}: /_internal/{file}\"")
                 }
-                (Some(file), _) => {
+                (Elsewhere(location), "X-Accel-Redirect") => {
+                    format!("{proxy} {path} delegated, \"{header}: {location}\"")
+                }
+                (Elsewhere(_) | Nowhere, _) => format!("{proxy} {path} streamed, null"),
+                (Here(file), _) => {
                     let file = folder.join(file);
                     format!("{proxy} {path} delegated, \"{header}: {}\"", file.display())
                 }
+            });
+        }
+    }
+    for (path, location) in BUCKET {
+        expected.push(format!("none {path} redirected, null"));
+        for (proxy, _) in PROXIES {
+            let (header, _) = hand_off(proxy);
+            expected.push(match location.filter(|_| header == "X-Accel-Redirect") {
+                Some(location) => format!("{proxy} {path} delegated, \"{header}: {location}\""),
+                None => format!("{proxy} {path} redirected, null"),
             });
         }
     }
@@ -326,6 +384,8 @@ fn every_cell_of_the_grid_is_verified_and_each_proxy_gets_what_lies_on_disk() {
             expected.push(format!("{proxy} {path} delegated, \"{header}: {value}\""));
         }
     }
+    found.sort();
+    expected.sort();
     assert_eq!(found, expected);
     demo.stop();
 }
@@ -334,19 +394,23 @@ fn every_cell_of_the_grid_is_verified_and_each_proxy_gets_what_lies_on_disk() {
 fn without_a_proxy_the_grid_has_one_column_and_says_why() {
     let demo = Demo::start("none");
     let cells = demo.grid();
-    assert_eq!(cells.len(), ROUTES.len());
+    assert_eq!(cells.len(), ROUTES.len() + BUCKET.len());
     for cell in &cells {
         assert_eq!(cell["proxy"], "none", "{cell}");
         assert_eq!(cell["verified"], true, "{cell}");
         let reason = cell["reason"].as_str().expect("a text");
-        assert!(reason.starts_with("no proxy in front; "), "{cell}");
+        let why = match cell["outcome"] == "redirected" {
+            true => "the client was sent to the store, ",
+            false => "no proxy in front; ",
+        };
+        assert!(reason.starts_with(why), "{cell}");
     }
     let page = get(demo.direct, "/");
     assert_eq!(
         page.header("content-type"),
         Some("text/html; charset=utf-8")
     );
-    assert!(page.body.contains("11 of 11 verified"), "{}", page.body);
+    assert!(page.body.contains("14 of 14 verified"), "{}", page.body);
     let why = "nginx, apache, lighttpd, caddy were not asked for";
     assert!(page.body.contains(why), "{}", page.body);
     demo.stop();
