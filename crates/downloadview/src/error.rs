@@ -1,4 +1,12 @@
-//! What can go wrong between a request and its file, and the HTTP status that says so.
+//! What can go wrong between a request and its file, and the HTTP status that tells the client.
+//!
+//! | type | when |
+//! |---|---|
+//! | [`Error`] | while a request is answered; it becomes a response ([`Error::status`]) |
+//! | [`BuildError`] | while something is configured: show it to whoever starts the program |
+//! | [`ParseError`] | a text is not a tag, a media type or a coding |
+//! | [`NameError`] | why a text is not a file name |
+//! | [`UpstreamFault`] | what another server did wrong |
 
 use std::io;
 use std::sync::Arc;
@@ -6,40 +14,61 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-/// `std::result::Result` with this crate's [`Error`].
+/// [`std::result::Result`] with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// A file that cannot be found, named, read or delivered, or a setting that cannot work.
 ///
-/// The texts are safe to log, and all but those of [`Error::Misconfigured`] are safe to show: they
-/// hold no path of the server and no secret. Where the operating system gave a reason, [`source`](std::error::Error::source) has it.
+/// Views, files and storages of your own return it, and choose the status of the answer by the
+/// variant:
+///
+/// ```
+/// use downloadview::Error;
+/// use http::StatusCode;
+///
+/// fn find(id: u64, may_read: bool) -> Result<&'static str, Error> {
+///     match id {
+///         1 if may_read => Ok("reports/2026.pdf"),
+///         1 => Err(Error::Forbidden),
+///         _ => Err(Error::NotFound),
+///     }
+/// }
+///
+/// assert_eq!(find(1, false).unwrap_err().status(), StatusCode::FORBIDDEN);
+/// assert_eq!(find(2, true).unwrap_err().status(), StatusCode::NOT_FOUND);
+/// ```
+///
+/// A status of 500 and above is logged when the answer is made. The texts are safe to log: they
+/// hold no secret and no path of the server, except those of [`Error::Misconfigured`]. All others
+/// are also safe to show. Where the operating system gave a reason,
+/// [`source`](std::error::Error::source) has it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Nothing that may be downloaded has this name: missing, a directory, a socket, a link that
-    /// the storage does not follow. 404.
+    /// No file that may be downloaded has this name: it is missing, a folder, a socket, or a link
+    /// that the storage does not follow. 404.
     #[error("no such file")]
     #[doc(alias = "FileNotFound")]
     NotFound,
-    /// The file is there, and the process or the caller may not read it. 403.
+    /// The file is there, but the process or the caller may not read it. 403.
     #[error("reading this file is not permitted")]
     Forbidden,
     /// Downloads answer GET and HEAD only. 405, with `Allow`.
     #[error("downloads answer GET and HEAD only")]
     MethodNotAllowed,
-    /// The request itself is wrong. 400.
+    /// The request itself is wrong. 400. The client sees the reason.
     #[error("{reason}")]
     BadRequest {
-        /// What is wrong with it, fit to be shown.
+        /// What is wrong with it, in words that may be shown to the client.
         reason: &'static str,
     },
-    /// The text cannot name a file at all. 400, or 404 where a part of it is merely empty.
+    /// The text cannot name a file at all. 400, or 404 if only a part of it is empty.
     #[error("not a file name: {reason}")]
     InvalidName {
         /// What is wrong with it.
         reason: NameError,
     },
-    /// The server is out of a resource (file descriptors, a database) for now. 503 with `Retry-After`.
+    /// The server lacks a resource for now (file descriptors, a database). 503 with `Retry-After`.
     /// Made by [`Error::unavailable`].
     #[error("temporarily out of resources")]
     #[non_exhaustive]
@@ -47,14 +76,14 @@ pub enum Error {
         /// What the operating system said.
         #[source]
         source: io::Error,
-        /// When a client should ask again. Default: after 5 s.
+        /// How long a client should wait before it asks again. Default: 5 s.
         retry_after: Duration,
-        /// Whether somebody logged the outage when it began: then this request, which is merely refused,
-        /// is logged at DEBUG and not at ERROR. Default: no.
+        /// Whether the outage was logged when it began. Then this request is logged at DEBUG and
+        /// not at ERROR. Default: no.
         already_logged: bool,
     },
-    /// The server that has the file did not answer in time, or not as it should. 504 or 502.
-    /// Made by [`Error::upstream`].
+    /// The server that has the file did not answer in time (504), or not as it should (502). Made
+    /// by [`Error::upstream`].
     #[error("the origin {origin} failed: {fault}")]
     #[non_exhaustive]
     Upstream {
@@ -73,25 +102,29 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    /// The content ended before the promised size. The connection is aborted.
+    /// The content ended before the promised size. The connection is closed, so that the client
+    /// knows.
     #[error("content ended {missing} bytes before its stated size")]
     Truncated {
-        /// Bytes that were promised and never came.
+        /// Number of bytes that were promised and did not come.
         missing: u64,
     },
-    /// The file was overwritten in place while it was sent. The connection is aborted.
+    /// The file was overwritten in place while it was sent. The connection is closed. Replace files
+    /// by renaming a new one over the old one.
     #[error("the file was overwritten while it was sent")]
     Overwritten,
-    /// The content went on after the promised size. The connection is aborted.
+    /// The content went on after the promised size. The connection is closed.
     #[error("content is longer than its stated size")]
     Overlong,
-    /// A one-shot content (a reader, an iterator, a stream) was opened a second time. 500.
+    /// A content that can be read only once (a reader, an iterator, a stream) was opened a second
+    /// time, or a part of it was asked for. 500.
     #[error("the content of this file can be read only once and was already taken")]
     Consumed,
-    /// A setting that cannot work, found only when a request needed it. 500.
+    /// A setting that cannot work, found only when a request needed it. 500. Its text may hold
+    /// paths of the server.
     #[error(transparent)]
     Misconfigured(#[from] BuildError),
-    /// A failure of the application's own view, storage or file. 500.
+    /// The application's own view, storage or file failed. 500. Made by [`Error::other`].
     #[error("the application failed to provide the file")]
     Other {
         /// The application's error.
@@ -100,11 +133,19 @@ pub enum Error {
     },
 }
 
-/// A setting that cannot work, found while something was built: a folder that is not there, a rule that
-/// its proxy cannot take.
+/// A setting that cannot work, found while something was built: a folder that does not exist, a
+/// rule that its proxy cannot carry out.
 ///
-/// Its text names the setting, what is wrong with it and how to fix it. It may hold paths of the server,
-/// and is meant for those who start it, not for clients.
+/// Its text names the setting, what is wrong with it and how to correct it. It may hold paths of
+/// the server: show it to whoever starts the program, not to clients.
+///
+/// ```
+/// use downloadview::{Optimizer, Rule, backend::Nginx};
+///
+/// let rule = Rule::url("media/").to_uri("/protected/");
+/// let error = Optimizer::builder(Nginx::new()).rule(rule).build().unwrap_err();
+/// assert!(error.to_string().contains("does not start with `/`"), "{error}");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}")]
 pub struct BuildError {
@@ -112,16 +153,16 @@ pub struct BuildError {
 }
 
 impl BuildError {
-    /// With this text.
+    /// An error with this text: for settings of your own adapters.
     #[must_use]
     pub fn new(what: impl Into<String>) -> Self {
         Self { what: what.into() }
     }
 }
 
-/// Why a text is not a value of its kind: an entity tag, a media type, a content coding.
+/// A text is not a value of its kind: not an entity tag, a media type or a content coding.
 ///
-/// In a view it becomes [`Error::Other`], 500: the text is the application's own.
+/// In a view it becomes [`Error::Other`], 500: the text was the application's own.
 ///
 /// ```
 /// use downloadview::content::ETag;
@@ -139,7 +180,7 @@ impl ParseError {
         Self { reason }
     }
 
-    /// What is wrong with the text, without the text.
+    /// What is wrong with the text. The text itself is not quoted.
     #[must_use]
     pub fn reason(&self) -> &'static str {
         self.reason
@@ -153,47 +194,53 @@ impl From<ParseError> for Error {
 }
 
 /// What a server that has a file did instead of answering with it.
+///
+/// ```
+/// use downloadview::UpstreamFault;
+/// assert_eq!(UpstreamFault::IdleTimeout.status(), 504);
+/// assert_eq!(UpstreamFault::Connect.status(), 502);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UpstreamFault {
-    /// Its name has no address.
+    /// Its name has no address. 502.
     #[error("its name has no address")]
     Unresolved,
-    /// Its address is one of a private network, of this machine, or of no server at all, and the
-    /// settings do not allow that.
+    /// Its address belongs to a private network, to this machine or to no server at all, and the
+    /// settings do not allow it. 502.
     #[error("its address is not a public one")]
     PrivateAddress,
-    /// It takes no connection, or its certificate is not valid.
+    /// It accepts no connection, or its certificate is not valid. 502.
     #[error("no connection")]
     Connect,
-    /// It took longer than the connect time-out. 504.
+    /// Connecting took longer than the connect time-out. 504.
     #[error("connecting took too long")]
     ConnectTimeout,
-    /// It took longer than the first-byte time-out. 504.
+    /// Its answer did not begin within the first-byte time-out. 504.
     #[error("the answer took too long to begin")]
     FirstByteTimeout,
     /// Its body paused for longer than the idle time-out. 504.
     #[error("the body paused for too long")]
     IdleTimeout,
-    /// It ended the connection within its answer.
+    /// It closed the connection before its answer was complete. 502.
     #[error("the connection ended within the answer")]
     Cut,
-    /// Its answer has a status that is of no use here.
+    /// Its answer has a status that cannot be used here. 502.
     #[error("status {0}")]
     Status(StatusCode),
-    /// Its answer contradicts the request, or itself.
+    /// Its answer contradicts the request or itself. 502.
     #[error("{0}")]
     Answer(&'static str),
-    /// The file is larger than the settings allow.
+    /// The file is larger than the settings allow. 502.
     #[error("the file is larger than allowed")]
     TooLarge,
-    /// The file changed between two requests for parts of it.
+    /// The file changed between two requests for parts of it. 502.
     #[error("the file changed meanwhile")]
     Changed,
 }
 
 impl UpstreamFault {
-    /// 504 for what took too long, else 502.
+    /// The status that the client gets: 504 for the three time-outs, else 502.
     #[must_use]
     pub fn status(self) -> StatusCode {
         match self {
@@ -206,34 +253,46 @@ impl UpstreamFault {
 }
 
 /// Why a text is not a [`StorageName`](crate::storage::StorageName).
+///
+/// ```
+/// use downloadview::{Error, error::NameError, storage::StorageName};
+///
+/// let error = StorageName::parse("../etc/passwd").unwrap_err();
+/// assert!(matches!(error, Error::InvalidName { reason: NameError::DotSegment }));
+/// assert_eq!(error.status(), 400);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NameError {
-    /// Nothing at all, or nothing between two slashes, before the first or after the last.
+    /// There is nothing between two slashes, before the first or after the last; or nothing at all.
+    /// 404, because such a URL is that of a folder.
     #[error("a segment is empty")]
     EmptySegment,
     /// A segment is `.` or `..`.
     #[error("a segment is `.` or `..`")]
     DotSegment,
-    /// A NUL byte.
+    /// It holds a NUL byte.
     #[error("it holds a NUL byte")]
     Nul,
-    /// A separator that was percent-encoded, or a backslash where that is one.
+    /// It holds a percent-encoded separator, or a backslash on a platform where that is a
+    /// separator.
     #[error("a segment holds a path separator")]
     Separator,
     /// A percent sign that is not followed by two hexadecimal digits.
     #[error("a percent sign is not followed by two hexadecimal digits")]
     Percent,
-    /// A name that this platform keeps for a device, or cannot store.
+    /// The platform keeps this name for a device, or cannot store it.
     #[error("the platform reserves this name")]
     Reserved,
-    /// It cannot be the target of a request line: not one slash and visible ASCII.
+    /// It cannot be asked of a server: it does not begin with exactly one slash, or is not visible
+    /// ASCII.
     #[error("it is not a path of a URL that begins with one slash, in visible ASCII")]
     NotATarget,
 }
 
 impl Error {
-    /// The status of the answer that this error becomes.
+    /// The status of the answer that this error becomes. Errors of a body that is under way have
+    /// none: they close the connection, and count as 500 here.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
@@ -250,14 +309,22 @@ impl Error {
         }
     }
 
-    /// An [`Error::Other`] around the application's own error.
+    /// An [`Error::Other`] around the application's own error. 500; the error is logged as the
+    /// cause.
+    ///
+    /// ```
+    /// use downloadview::Error;
+    /// let number: Result<u64, Error> = "12a".parse::<u64>().map_err(Error::other);
+    /// assert_eq!(number.unwrap_err().status(), 500);
+    /// ```
     pub fn other(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Other {
             source: source.into(),
         }
     }
 
-    /// As [`other`](Self::other), for an error that may be one of this crate.
+    /// As [`other`](Self::other), for an error that may be one of this crate: that one stays as it
+    /// is.
     pub(crate) fn of_application(
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
@@ -267,7 +334,16 @@ impl Error {
         }
     }
 
-    /// An [`Error::Unavailable`]: clients should ask again after 5 s, and the outage is logged.
+    /// An [`Error::Unavailable`] for an outage that nobody has logged yet: 503, `Retry-After: 5`,
+    /// and an ERROR in the log.
+    ///
+    /// ```
+    /// use std::io;
+    /// use downloadview::Error;
+    ///
+    /// let error = Error::unavailable(io::Error::new(io::ErrorKind::TimedOut, "the pool is empty"));
+    /// assert_eq!(error.status(), 503);
+    /// ```
     #[must_use]
     pub fn unavailable(source: io::Error) -> Self {
         Self::Unavailable {
@@ -277,7 +353,8 @@ impl Error {
         }
     }
 
-    /// An [`Error::Upstream`]: `origin` is the server's host and port.
+    /// An [`Error::Upstream`]. `origin` is the server's host and port, such as `files.example:443`;
+    /// it is logged, and clients do not see it.
     #[must_use]
     pub fn upstream(origin: impl Into<Arc<str>>, fault: UpstreamFault) -> Self {
         Self::Upstream {
@@ -287,8 +364,8 @@ impl Error {
         }
     }
 
-    /// As [`unavailable`](Self::unavailable), for an outage that was logged when it began: this request
-    /// is merely refused.
+    /// As [`unavailable`](Self::unavailable), for an outage that was logged when it began. This
+    /// request is logged at DEBUG, so that a long outage does not fill the log.
     #[must_use]
     pub fn known_outage(source: io::Error) -> Self {
         Self::Unavailable {
@@ -306,12 +383,14 @@ impl From<NameError> for Error {
 }
 
 impl Error {
-    /// What became of looking up, opening or reading a file that a request named.
+    /// The error of looking up, opening or reading a file that a request named.
     ///
-    /// What a client can provoke by choosing a name becomes [`NotFound`](Self::NotFound) or
-    /// [`Forbidden`](Self::Forbidden); running out of descriptors becomes
-    /// [`Unavailable`](Self::Unavailable), because many clients can cause that together. There is no
-    /// `From<io::Error>`: of any other work, a missing file is not a 404.
+    /// What a client can cause by its choice of a name becomes [`NotFound`](Self::NotFound) or
+    /// [`Forbidden`](Self::Forbidden). A lack of descriptors or memory, and a file system that does
+    /// not answer, become [`Unavailable`](Self::Unavailable). Everything else is [`Io`](Self::Io).
+    ///
+    /// There is no `From<io::Error>`, because a missing file in other work (a template, a key) is
+    /// not a 404.
     ///
     /// ```
     /// use downloadview::Error;

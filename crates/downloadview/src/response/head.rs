@@ -1,9 +1,13 @@
-//! The head of an answer: which header stands in which kind of answer, as one table, and the only code
-//! that writes them.
+//! The head of an answer: one table says which header stands in which kind of answer, and this is
+//! the only code that writes them.
 //!
-//! A head is written twice. [`initial`] makes that which the view's options and the file's name allow,
-//! for middleware to see and to change. [`render`] makes the final one, when it is known what kind of
-//! answer it becomes and what the content says of itself.
+//! A head is written twice. [`initial`] makes the one that the view's options and the file's name
+//! allow, for middleware to see and to change. [`render`] makes the final one, when it is known
+//! what kind of answer it becomes and what the content states about itself.
+//!
+//! Who calls it: `DownloadResponse::into_parts` ([`initial`]), `delivery` ([`render`] for streamed
+//! answers, [`refused`] for refusals), `optimize` ([`delegate`], [`redirect`], [`refused`]). No
+//! function here fails, except that [`delegate`] passes on what the backend refuses.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header, response};
 
@@ -13,7 +17,7 @@ use crate::file::{File, SignedUrl, TypeHint};
 use crate::headers::hand_off::{self, HandOff};
 use crate::headers::{ContentDisposition, MediaTypes, guess, is_active_content};
 
-/// The kinds of answers: the columns of the table.
+/// The kinds of answers: the columns of the table, in this order.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Kind {
     /// A plain 200 without a body, which makes a proxy send the file.
@@ -30,10 +34,10 @@ pub(crate) enum Kind {
     Refused,
 }
 
-/// What the values of a head follow from.
+/// Where the values of a head come from.
 pub(crate) struct Facts<'a> {
     pub(crate) download: &'a Download,
-    /// What the content says of itself; nothing where nobody looked.
+    /// What the content states about itself; nothing if nobody looked.
     pub(crate) metadata: &'a Metadata,
     /// Bytes of the body, where they are known.
     pub(crate) length: Option<u64>,
@@ -45,30 +49,31 @@ pub(crate) struct Facts<'a> {
     pub(crate) content_type: Option<HeaderValue>,
 }
 
-/// What becomes of a header that stands in the head already.
+/// What happens to a header that already stands in the head.
 #[derive(Clone, Copy)]
 enum Fate {
     /// It stays as it is.
     Kept,
-    /// It goes, and nothing takes its place.
+    /// It is removed, and nothing takes its place.
     Removed,
-    /// It goes, and its true value takes its place, if there is one.
+    /// It is removed. Its true value takes its place, if there is one.
     Written,
-    /// Its true value takes its place; without one it stays.
+    /// Its true value takes its place. If there is none, it stays.
     Stated,
-    /// It stays; where there is none, the value is added.
+    /// It stays. If it is missing, the value is added.
     Added,
 }
 
 use Fate::{Added, Kept, Removed, Stated, Written};
 
-/// A header, its value, and what becomes of it in each kind of answer.
+/// A header, its value, and what happens to it in each kind of answer.
 type Row = (HeaderName, Value, [Fate; 6]);
+/// The true value of a header, if there is one; it may depend on headers that were written before.
 type Value = fn(&Facts<'_>, Kind, &HeaderMap) -> Option<HeaderValue>;
 
-/// Length, ranges and framing never survive from before: what middleware said of a body is not true of
-/// the one that is sent. nginx closes its connection to the application after an answer without
-/// `Content-Length: 0`.
+/// Length, ranges and framing are never kept from before: what middleware stated for its body is
+/// not true for the one that is sent. `Content-Length: 0` is stated because nginx closes its
+/// connection to the application after an answer without it.
 #[rustfmt::skip]
 static TABLE: [Row; 11] = [
     //                                                         delegated redirect whole    partial  304      refused
@@ -85,7 +90,7 @@ static TABLE: [Row; 11] = [
     (header::CACHE_CONTROL,           no_store,               [Kept,    Written, Kept,    Kept,    Kept,    Kept   ]),
 ];
 
-/// What caches go by.
+/// The headers that caches rely on. They are written last, because a backend may refuse before.
 #[rustfmt::skip]
 static VALIDATORS: [Row; 3] = [
     (header::ETAG,                    etag,                   [Stated,  Removed, Stated,  Stated,  Stated,  Removed]),
@@ -106,11 +111,11 @@ pub(crate) fn render(head: &mut response::Parts, kind: Kind, facts: &Facts<'_>) 
     }
 }
 
-/// Makes the head that hands the download to a proxy, unless `ask`, which sees what the proxy would be
-/// told of the file, refuses.
+/// Makes the head that hands the download to a proxy. `ask` sees what the proxy would be told about
+/// the file, and may refuse; then the head is not handed off, and the caller goes on with it.
 ///
-/// Always 200: nginx and Caddy turn any status into it, Apache ignores its header on any other, and
-/// lighttpd sends the file with it.
+/// The status is always 200: nginx and Caddy turn any status into it, Apache ignores its header on
+/// any other, and lighttpd sends the file with it.
 pub(crate) fn delegate<E>(
     head: &mut response::Parts,
     facts: &Facts<'_>,
@@ -127,8 +132,9 @@ pub(crate) fn delegate<E>(
     Ok(())
 }
 
-/// Makes the head that sends the client to where the file is: for this request alone, and without a word
-/// of where it came from, since the URL may be a permission.
+/// Makes the head that sends the client to where the file is. It is valid for this request alone
+/// (`no-store`), and the client tells the other server nothing about where it came from, since the
+/// URL may be a permission.
 pub(crate) fn redirect(head: &mut response::Parts, download: &Download, url: &SignedUrl) {
     let metadata = Metadata::new();
     let mut facts = Facts::of(download, &metadata);
@@ -136,7 +142,8 @@ pub(crate) fn redirect(head: &mut response::Parts, download: &Download, url: &Si
     render(head, Kind::Redirected, &facts);
 }
 
-/// What the head says of the file so far that whoever sends it in our place must say.
+/// The headers of the file that the head states so far, and that whoever sends the file in our
+/// place must state as well.
 pub(crate) fn of_the_file(headers: &HeaderMap, download: &Download) -> HeaderMap {
     let metadata = Metadata::new();
     let facts = Facts::of(download, &metadata);
@@ -157,7 +164,8 @@ pub(crate) fn of_the_file(headers: &HeaderMap, download: &Download) -> HeaderMap
         .collect()
 }
 
-/// A refusal with what middleware said of the answer, and nothing that was said of the file.
+/// A refusal. It keeps what middleware stated for the answer, and nothing that was stated for the
+/// file.
 pub(crate) fn refused(
     mut head: response::Parts,
     download: &Download,
@@ -177,6 +185,7 @@ pub(crate) fn refused(
     Response::from_parts(head, body)
 }
 
+/// Writes these rows of the table for this kind of answer.
 fn write(headers: &mut HeaderMap, rows: &[Row], kind: Kind, facts: &Facts<'_>) {
     for (name, value, fates) in rows {
         let is_stated = facts.download.states(name);
@@ -202,7 +211,7 @@ fn write(headers: &mut HeaderMap, rows: &[Row], kind: Kind, facts: &Facts<'_>) {
 }
 
 impl<'a> Facts<'a> {
-    /// Without a body.
+    /// The facts of an answer without a body.
     pub(crate) fn of(download: &'a Download, metadata: &'a Metadata) -> Self {
         Self {
             download,
@@ -215,11 +224,13 @@ impl<'a> Facts<'a> {
     }
 }
 
+/// For headers whose value is not known here.
 fn nothing(_: &Facts<'_>, _: Kind, _: &HeaderMap) -> Option<HeaderValue> {
     None
 }
 
-/// The type of the content's bytes, in an answer whose head says this so far.
+/// The type of the content's bytes, in an answer whose head states this so far: what the options
+/// state, else what the content states, else what the name tells, else what another server states.
 pub(crate) fn type_of_content(headers: &HeaderMap, facts: &Facts<'_>) -> Option<HeaderValue> {
     let so_far = headers.get(header::CONTENT_TYPE);
     if facts.download.states(&header::CONTENT_TYPE) {
@@ -234,11 +245,13 @@ pub(crate) fn type_of_content(headers: &HeaderMap, facts: &Facts<'_>) -> Option<
         .cloned()
 }
 
+/// The type of the body: of the multipart, or of the content.
 fn content_type(facts: &Facts<'_>, _: Kind, headers: &HeaderMap) -> Option<HeaderValue> {
     let whole = || type_of_content(headers, facts);
     facts.content_type.clone().or_else(whole)
 }
 
+/// The coding that the options state, else that of the content.
 fn content_encoding(facts: &Facts<'_>, _: Kind, _: &HeaderMap) -> Option<HeaderValue> {
     if facts.download.states(&header::CONTENT_ENCODING) {
         return facts.download.content_encoding().cloned();
@@ -246,6 +259,7 @@ fn content_encoding(facts: &Facts<'_>, _: Kind, _: &HeaderMap) -> Option<HeaderV
     facts.metadata.content_encoding().cloned()
 }
 
+/// The length of the body; `0` where a proxy or another server sends the bytes.
 fn content_length(facts: &Facts<'_>, kind: Kind, _: &HeaderMap) -> Option<HeaderValue> {
     match kind {
         Kind::Delegated | Kind::Redirected => Some(HeaderValue::from_static("0")),
@@ -259,7 +273,7 @@ fn content_range(facts: &Facts<'_>, _: Kind, _: &HeaderMap) -> Option<HeaderValu
     HeaderValue::try_from(text).ok()
 }
 
-/// Never shown: it may be a permission.
+/// The URL that the client is sent to. It may be a permission, so it is marked as sensitive.
 fn location(facts: &Facts<'_>, _: Kind, _: &HeaderMap) -> Option<HeaderValue> {
     let mut value = HeaderValue::try_from(facts.location?.expose()).ok()?;
     value.set_sensitive(true);
@@ -280,6 +294,7 @@ pub(crate) fn content_range_of(range: ByteRange, size: Option<u64>) -> String {
     format!("bytes {}-{}/{size}", range.start(), range.end() - 1)
 }
 
+/// `bytes`, where a part can be sent.
 fn accept_ranges(facts: &Facts<'_>, _: Kind, _: &HeaderMap) -> Option<HeaderValue> {
     let offered = facts.metadata.supports_ranges() && facts.metadata.size().is_some();
     offered.then_some(HeaderValue::from_static("bytes"))
@@ -294,17 +309,18 @@ fn last_modified(facts: &Facts<'_>, _: Kind, _: &HeaderMap) -> Option<HeaderValu
     HeaderValue::try_from(httpdate::fmt_http_date(modified)).ok()
 }
 
-/// What a document of strangers may do in a browser: show itself, with the styles, pictures and fonts
-/// that it brings along. No scripts, no forms, nothing from elsewhere, and an origin of its own.
+/// What a document of strangers may do in a browser: show itself with the styles, pictures and
+/// fonts that it holds. No scripts, no forms, nothing from elsewhere, and an origin of its own.
 const SANDBOX: &str =
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:";
 
-/// Takes scripts away from what a browser would show and run, judged by the headers that are sent.
+/// Stops scripts in what a browser would show and run, judged by the headers that are sent.
 fn sandbox(_: &Facts<'_>, _: Kind, headers: &HeaderMap) -> Option<HeaderValue> {
     runs_in_browsers(headers).then_some(HeaderValue::from_static(SANDBOX))
 }
 
-/// Shown rather than saved: whatever does not begin with `attachment` (RFC 6266, 4.2).
+/// Whether a browser shows the file and may run it. What does not begin with `attachment` is shown
+/// (RFC 6266, 4.2).
 fn runs_in_browsers(headers: &HeaderMap) -> bool {
     let disposition = headers.get(header::CONTENT_DISPOSITION);
     let saved = disposition.is_some_and(|value| {
@@ -319,18 +335,20 @@ fn runs_in_browsers(headers: &HeaderMap) -> bool {
             .is_none_or(is_active_content)
 }
 
-/// What is said of a file whose type nobody knows.
+/// The type of a file of which nobody knows the type.
 const UNKNOWN: HeaderValue = HeaderValue::from_static("application/octet-stream");
 
 /// Whether the type of a file follows from what is known without looking at it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TypeIs {
+    /// The options, the file or a name tell it.
     Known,
-    /// Neither the options nor a name nor the file say anything of it.
+    /// Neither the options nor the file nor a name tell it.
     Unknown,
 }
 
-/// The headers that do not depend on the state of the file.
+/// The headers that do not depend on the state of the file. Hand-off headers in the options are
+/// removed, with a warning.
 pub(super) fn initial(file: &dyn File, options: &DownloadOptions) -> (HeaderMap, TypeIs) {
     let name = options.basename.as_deref().unwrap_or(file.name());
     let disposition = options.disposition.unwrap_or_default();
@@ -369,7 +387,8 @@ pub(super) fn initial(file: &dyn File, options: &DownloadOptions) -> (HeaderMap,
     (headers, type_is)
 }
 
-/// The type that a file states, else that of the client's name, else that of the file's own names.
+/// The type that the file states, else that of the client's name, else that of the file's own
+/// names.
 fn type_of(file: &dyn File, name: &str, table: Option<&MediaTypes>) -> Option<HeaderValue> {
     let by_name = |name: &str| match table {
         Some(table) => table.guess(name),

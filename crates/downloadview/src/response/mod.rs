@@ -1,4 +1,16 @@
-//! What a view or a handler answers with: a head, and a file that nobody has opened yet.
+//! What a view or a handler answers with: a head, and a file that is not opened yet.
+//!
+//! | type | what it is |
+//! |---|---|
+//! | [`DownloadResponse`] | a file and how to present it: what a handler returns |
+//! | [`DownloadOptions`] | name, type, disposition, caching, further headers |
+//! | [`Download`] | the file of a response, carried in the response's extensions |
+//! | [`DownloadBody`] | the body of every response of this crate |
+//! | [`Refusal`] | marks an answer of this crate that says why there is no file |
+//!
+//! The way of a response: [`DownloadResponse::into_http`] makes a plain 200 with a [`Download`] in
+//! its extensions and a lazy body. [`OptimizeLayer`](crate::OptimizeLayer) takes the download out
+//! again and writes the final answer, delegated or streamed.
 
 mod body;
 mod error;
@@ -22,12 +34,16 @@ pub(crate) use self::options::option_setters;
 use crate::error::Result;
 use crate::file::{File, Restated};
 
-/// A file to download and how to present it.
+/// A file to download, and how to present it to the client.
 ///
-/// A handler returns one after checking whatever must be checked. Under an
-/// [`OptimizeLayer`](crate::optimize::OptimizeLayer) the file is delegated to the proxy or streamed
-/// with ranges and conditions; without one it is a plain 200 that opens the file when the first
-/// byte is asked for.
+/// A handler returns one after it has checked whatever must be checked: who asks, and whether they
+/// may have the file. Under an [`OptimizeLayer`](crate::optimize::OptimizeLayer) the file is then
+/// delegated to the proxy, or streamed with ranges and conditions. Without the layer it is a plain
+/// 200 that opens the file when the first byte is asked for, so use a layer, a [view](crate::view)
+/// or [`delivery::deliver`](crate::delivery::deliver).
+///
+/// In a framework with a response trait of its own, convert it: `downloadview-axum` does so for
+/// axum, [`into_http`](Self::into_http) for everything that takes an [`http::Response`].
 ///
 /// ```
 /// # #[cfg(feature = "fs")] {
@@ -43,7 +59,7 @@ pub struct DownloadResponse {
 }
 
 impl DownloadResponse {
-    /// An attachment named as the file is.
+    /// The file as an attachment under its own name. The file is neither looked at nor opened.
     #[must_use]
     pub fn new(file: impl File) -> Self {
         Self {
@@ -78,7 +94,7 @@ impl DownloadResponse {
         &self.file
     }
 
-    /// The head, and the file that rides along with it.
+    /// The head, and the file that travels along with it.
     ///
     /// # Errors
     ///
@@ -97,10 +113,19 @@ impl DownloadResponse {
         Ok((head, download))
     }
 
-    /// The response as every tower stack knows it: head, [`Download`] in the extensions, and a body
-    /// that opens the file when it is first polled.
+    /// The response in the form that every tower stack knows: a head, a [`Download`] in the
+    /// extensions, and a body that opens the file when it is first polled.
     ///
-    /// Options with a header value that is not valid become the answer 500, and an ERROR in the log.
+    /// If an option has a header value that is not valid, the answer is 500 and an ERROR is logged.
+    ///
+    /// ```
+    /// use downloadview::{Download, DownloadResponse, file::VirtualFile};
+    /// use http::header::CONTENT_DISPOSITION;
+    ///
+    /// let response = DownloadResponse::new(VirtualFile::from_text("hello.txt", "Hello!\n")).into_http();
+    /// assert_eq!(response.headers()[CONTENT_DISPOSITION], "attachment; filename=\"hello.txt\"");
+    /// assert!(Download::of(response.extensions()).is_some());
+    /// ```
     #[must_use]
     pub fn into_http(self) -> Response<DownloadBody> {
         let (mut head, download) = match self.into_parts() {
@@ -128,15 +153,26 @@ impl From<DownloadResponse> for Response<DownloadBody> {
     }
 }
 
-/// The file of a response. It rides in the response's extensions, so it passes through any router
+/// The file of a response. It travels in the response's extensions, so it passes through any router
 /// and any middleware that boxes bodies.
 ///
-/// A layer honours it only while the body that it came with is still the response's: a middleware
-/// that answers something else, a refusal perhaps, need not know that there is a download.
+/// A middleware may read it, for instance to count downloads. It cannot be changed, and a layer
+/// uses it only as long as the body that it came with is still the response's body: a middleware
+/// that answers something else, perhaps a refusal, need not know that there is a download.
+///
+/// ```
+/// use downloadview::{Download, DownloadResponse, file::VirtualFile};
+///
+/// let response = DownloadResponse::new(VirtualFile::from_text("a.txt", "a")).into_http();
+/// let download = Download::of(response.extensions()).expect("it is a download");
+/// assert_eq!(download.file().name(), "a.txt");
+/// assert!(download.optimize());
+/// ```
 #[derive(Clone)]
 #[doc(alias = "is_download_response")]
 pub struct Download(Arc<Riding>);
 
+/// What travels with the response.
 struct Riding {
     file: Arc<dyn File>,
     optimize: bool,
@@ -144,7 +180,7 @@ struct Riding {
     stated: Stated,
 }
 
-/// The headers of which the options said something, so that nothing the file says takes their place.
+/// Which headers the options stated, so that nothing the file says takes their place.
 #[derive(Default)]
 struct Stated {
     names: Vec<HeaderName>,
@@ -152,6 +188,7 @@ struct Stated {
 }
 
 impl Stated {
+    /// What these options state; `head` is the head that they led to.
     fn by(options: &DownloadOptions, head: &response::Parts) -> Self {
         static OF_THE_FILE: [HeaderName; 5] = [
             header::CONTENT_TYPE,
@@ -169,35 +206,36 @@ impl Stated {
 }
 
 impl Download {
-    /// The download of a response, if it is one.
+    /// The download of a response, if the response is one.
     #[must_use]
     pub fn of(extensions: &http::Extensions) -> Option<&Self> {
         extensions.get()
     }
 
-    /// The file.
+    /// The file. Opening it here would open it twice: the layer opens it itself, and only if
+    /// needed.
     #[must_use]
     pub fn file(&self) -> &Arc<dyn File> {
         &self.0.file
     }
 
-    /// Whether a proxy may send it: not [`DownloadOptions::without_optimization`].
+    /// Whether a proxy may send it. `false` after [`DownloadOptions::without_optimization`].
     #[must_use]
     pub fn optimize(&self) -> bool {
         self.0.optimize
     }
 
-    /// Where it lies in memory: tells this download from every other that is alive.
+    /// Where it lies in memory. This tells the download from every other one that is alive.
     fn address(&self) -> usize {
         Arc::as_ptr(&self.0).addr()
     }
 
-    /// Whether the options said something of this header.
+    /// Whether the options stated this header.
     fn states(&self, name: &HeaderName) -> bool {
         self.0.stated.names.contains(name)
     }
 
-    /// Whether nobody here knows the type.
+    /// Whether neither the options nor the file nor its names tell the type.
     fn is_of_unknown_type(&self) -> bool {
         self.0.type_is == TypeIs::Unknown
     }
@@ -214,7 +252,7 @@ impl fmt::Debug for Download {
     }
 }
 
-/// Put into a request's extensions by a layer that will deliver what the view answers: views leave
-/// preconditions, ranges and bytes to it, and layers further in the decision.
+/// Marks a request: a layer around the view will deliver what the view answers. Views then leave
+/// preconditions, ranges and bytes to it, and layers further in leave it the decision.
 #[derive(Debug, Clone)]
 pub(crate) struct Deferred;

@@ -1,4 +1,9 @@
 //! How a file is presented: name, type, disposition, caching, validators, further headers.
+//!
+//! The setters are one macro, so that [`DownloadOptions`], `DownloadResponse`, the views and the
+//! types of adapter crates have the same methods. They only record what was said; `response::head`
+//! reads it when the head is made. A value that no header can hold is remembered, and becomes
+//! `Error::Misconfigured` (`check`) when a download is answered.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -9,16 +14,25 @@ use crate::content::ETag;
 use crate::error::BuildError;
 use crate::headers::{Disposition, MediaTypes};
 
-/// How a file is presented to the client.
+/// How a file is presented to the client. Views, [`DownloadResponse`](crate::DownloadResponse) and
+/// the types of adapter crates have the same methods.
 ///
-/// Defaults: an attachment under the file's own name, type by name, `Cache-Control: private,
-/// no-cache` (a permission that was checked for one person is checked again for the next),
-/// `X-Content-Type-Options: nosniff`, and on what a browser would show and run (HTML, SVG, XML inline)
-/// a `Content-Security-Policy` that lets the document show itself, with styles, pictures and fonts of
-/// its own, and nothing else; [`header`](Self::header) states another policy.
+/// | what | default |
+/// |---|---|
+/// | `Content-Disposition` | attachment, under the file's own name |
+/// | `Content-Type` | the file's own, or by its name; text with `charset=utf-8` |
+/// | `Cache-Control` | `private, no-cache`: what one person may have is checked again for the next |
+/// | `X-Content-Type-Options` | `nosniff` |
+/// | `Content-Security-Policy` | only if a browser would show and run the file (HTML, SVG, XML inline) |
+/// | `ETag`, `Last-Modified` | the file's own |
 ///
-/// Of two settings of the same thing the later one counts. A header value that is not valid (a line
-/// break, a control character) is [`Error::Misconfigured`](crate::Error::Misconfigured) when the download is answered.
+/// The default policy lets a document show itself with the styles, pictures and fonts that it
+/// holds, and nothing else; [`header`](Self::header) states another one.
+///
+/// If the same thing is set twice, the later setting counts. A header value that is not valid (with
+/// a line break or a control character) becomes
+/// [`Error::Misconfigured`](crate::Error::Misconfigured) when the download is answered: 500, and an
+/// ERROR in the log.
 ///
 /// ```
 /// use downloadview::DownloadOptions;
@@ -45,7 +59,7 @@ pub struct DownloadOptions {
     invalid: Option<HeaderName>,
 }
 
-/// What becomes of a header, in the order stated.
+/// What is to happen with a header, in the order in which it was stated.
 #[derive(Debug, Clone)]
 enum Change {
     Set(HeaderName, HeaderValue),
@@ -54,6 +68,7 @@ enum Change {
 }
 
 impl Change {
+    /// The header that it is about.
     fn name(&self) -> &HeaderName {
         match self {
             Self::Set(name, _) | Self::Append(name, _) | Self::Remove(name) => name,
@@ -61,13 +76,13 @@ impl Change {
     }
 }
 
-/// The setters shared by everything that holds [`DownloadOptions`], adapters in other crates too: they
-/// write to what `self.options_mut()` returns. Not part of the public interface.
+/// The setters that everything which holds [`DownloadOptions`] shares, adapters in other crates
+/// too. They write to what `self.options_mut()` returns. Not part of the public interface.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __option_setters {
     () => {
-        /// Whether browsers save or show the file. Default: [`Disposition::Attachment`], saved.
+        /// Whether clients save or show the file. Default: [`Disposition::Attachment`], saved.
         ///
         /// [`Disposition::Attachment`]: $crate::headers::Disposition::Attachment
         #[doc(alias = "attachment")]
@@ -77,13 +92,21 @@ macro_rules! __option_setters {
             self
         }
 
-        /// Shows the file in the browser, if that can. Default: saved as an attachment.
+        /// The browser shows the file, if it can. Default: it saves the file.
+        ///
+        /// For files of strangers keep the default `Content-Security-Policy`, which stops scripts
+        /// in them.
         #[must_use]
         pub fn inline(self) -> Self {
             self.disposition($crate::headers::Disposition::Inline)
         }
 
-        /// The name for the client. Any text is made safe. Default: the file's own.
+        /// The name that the client sees. Any text is made safe, see [`ContentDisposition::new`].
+        /// Default: the file's own name.
+        ///
+        /// The media type follows this name, if it tells one.
+        ///
+        /// [`ContentDisposition::new`]: $crate::headers::ContentDisposition::new
         #[doc(alias = "get_basename")]
         #[must_use]
         pub fn basename(mut self, basename: impl Into<String>) -> Self {
@@ -91,14 +114,15 @@ macro_rules! __option_setters {
             self
         }
 
-        /// The media type. Default: the file's own, else by name, with `charset=utf-8` on text.
+        /// The media type, such as `text/csv; charset=utf-8`. Default: the file's own, or by its
+        /// name with `charset=utf-8` on text.
         #[doc(alias = "mimetype")]
         #[must_use]
         pub fn content_type(self, value: impl TryInto<::http::HeaderValue>) -> Self {
             self.header(::http::header::CONTENT_TYPE, value)
         }
 
-        /// The table by which names get their media types, for extensions of one's own and for text
+        /// The table by which names get their media types: for extensions of your own, and for text
         /// in another charset than UTF-8. Default: [`MediaTypes::new`].
         ///
         /// [`MediaTypes::new`]: $crate::headers::MediaTypes::new
@@ -111,22 +135,26 @@ macro_rules! __option_setters {
             self
         }
 
-        /// The coding that the stored bytes already have, such as `gzip`. Default: none.
+        /// The coding that the stored bytes already have, such as `gzip`. Default: the file's own,
+        /// usually none. The bytes are sent as they are, and the client decodes them.
         #[doc(alias = "encoding")]
         #[must_use]
         pub fn content_encoding(self, value: impl TryInto<::http::HeaderValue>) -> Self {
             self.header(::http::header::CONTENT_ENCODING, value)
         }
 
-        /// Who may keep a copy, and how long. Default: `private, no-cache`.
+        /// Who may keep a copy, and for how long: the value of `Cache-Control` (RFC 9111, 5.2).
+        /// Default: `private, no-cache`, so that the permission is checked for every request.
+        ///
+        /// State `public, max-age=…` only for files that everybody may have.
         #[must_use]
         pub fn cache_control(self, value: impl TryInto<::http::HeaderValue>) -> Self {
             self.header(::http::header::CACHE_CONTROL, value)
         }
 
-        /// The entity tag, which conditions and ranges are judged by. Default: the file's own.
+        /// The entity tag, by which conditions and ranges are judged. Default: the file's own.
         ///
-        /// A proxy that makes a tag of its own (nginx, Caddy) states that one instead, and so does the
+        /// A proxy that makes a tag of its own (nginx, Caddy) states its own instead. So does the
         /// application for a file that such a proxy may send.
         #[must_use]
         pub fn etag(mut self, etag: $crate::content::ETag) -> Self {
@@ -134,9 +162,10 @@ macro_rules! __option_setters {
             self
         }
 
-        /// When the content last changed, which conditions are judged by. Default: the file's own date.
+        /// When the content last changed; conditions are judged by it. Default: the file's own
+        /// date.
         ///
-        /// A proxy states the date of the file that it sends, whatever is said here.
+        /// A proxy states the date of the file that it sends, whatever is stated here.
         #[doc(alias = "was_modified_since")]
         #[must_use]
         pub fn last_modified(mut self, modified: ::std::time::SystemTime) -> Self {
@@ -144,14 +173,13 @@ macro_rules! __option_setters {
             self
         }
 
-        /// Sets a header; it replaces what was said of that name before, defaults included.
+        /// Sets a header. It replaces what was stated for that name before, the defaults too.
         ///
-        /// `Content-Disposition` is stated in whole by it, whatever name and disposition were set
-        /// before; a name or a disposition that is set later takes its place.
-        ///
-        /// `ETag` and `Last-Modified` are what conditions are judged by. Length, ranges and framing
-        /// follow from the file and cannot be set; hand-off headers are dropped, because a rule names
-        /// the destination.
+        /// - `Content-Disposition` is stated in whole: it replaces the name and the disposition
+        ///   that were set before, and a name or disposition that is set later replaces it.
+        /// - `ETag` and `Last-Modified` are also used to judge conditions.
+        /// - Length, ranges and framing follow from the file and cannot be set.
+        /// - Headers that hand a file to a proxy are dropped: only a rule names the target.
         #[must_use]
         pub fn header(
             mut self,
@@ -165,8 +193,9 @@ macro_rules! __option_setters {
         /// Adds a further value of a header that may have several: `Link`, `Set-Cookie`, `Vary`.
         ///
         /// What the header had before stays, a default too: after `append_header(CACHE_CONTROL,
-        /// "no-transform")` there is `private, no-cache` as well. [`header`](Self::header) takes the
-        /// place of all of it. A validator has one value, which the later takes.
+        /// "no-transform")` the answer also states `private, no-cache`. Use
+        /// [`header`](Self::header) to replace all of it. `ETag` and `Last-Modified` have only one
+        /// value: the later one.
         #[must_use]
         pub fn append_header(
             mut self,
@@ -177,16 +206,20 @@ macro_rules! __option_setters {
             self
         }
 
-        /// Leaves a header out, a default such as `X-Content-Type-Options` too. The policy that keeps
-        /// scripts in files of strangers from running is one of them:
-        /// [`CONTENT_SECURITY_POLICY`](::http::header::CONTENT_SECURITY_POLICY).
+        /// Leaves a header out, a default such as `X-Content-Type-Options` too.
+        ///
+        /// Be careful with [`CONTENT_SECURITY_POLICY`](::http::header::CONTENT_SECURITY_POLICY): it
+        /// keeps scripts in files of strangers from running.
         #[must_use]
         pub fn without_header(mut self, name: ::http::HeaderName) -> Self {
             self.options_mut().remove(name);
             self
         }
 
-        /// Always streams: no proxy is asked to send this file. Default: delegated where a rule can.
+        /// Always streams: no proxy is asked to send this file. Default: a rule may delegate it.
+        ///
+        /// For a file that must not be looked up by its path or URL, or whose bytes differ from
+        /// those that the proxy would find there.
         #[must_use]
         pub fn without_optimization(mut self) -> Self {
             self.options_mut().set_optimize(false);
@@ -197,7 +230,7 @@ macro_rules! __option_setters {
 pub(crate) use crate::__option_setters as option_setters;
 
 impl DownloadOptions {
-    /// The defaults.
+    /// The defaults: nothing stated.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -209,7 +242,7 @@ impl DownloadOptions {
         self
     }
 
-    /// Adds what `later` states; where both say something, `later` counts.
+    /// Adds what `later` states. Where both state something, `later` counts.
     pub(crate) fn extend(&mut self, later: Self) {
         if later.disposition.is_some() || later.basename.is_some() {
             self.forget(&header::CONTENT_DISPOSITION);
@@ -236,7 +269,7 @@ impl DownloadOptions {
         self.basename = Some(basename);
     }
 
-    /// Takes back what was said of this header by its name.
+    /// Removes what was stated for this header by name.
     fn forget(&mut self, name: &HeaderName) {
         self.headers.retain(|change| change.name() != name);
     }
@@ -289,6 +322,7 @@ impl DownloadOptions {
         self.headers.push(Change::Remove(name));
     }
 
+    /// Records a change, or that the value given for it is not valid.
     fn change(
         &mut self,
         name: HeaderName,
@@ -303,7 +337,7 @@ impl DownloadOptions {
         }
     }
 
-    /// Fails where a value was given that no header can hold.
+    /// Fails if a value was given that is not valid in a header.
     pub(crate) fn check(&self) -> Result<(), BuildError> {
         match &self.invalid {
             None => Ok(()),
@@ -318,12 +352,12 @@ impl DownloadOptions {
         self.optimize.unwrap_or(true)
     }
 
-    /// Whether something was said of this header.
+    /// Whether something was stated for this header.
     pub(super) fn mentions(&self, name: &HeaderName) -> bool {
         self.headers.iter().any(|change| change.name() == name)
     }
 
-    /// Writes what was said of headers over `headers`.
+    /// Writes what was stated for headers over `headers`.
     pub(super) fn apply(&self, headers: &mut HeaderMap) {
         for change in &self.headers {
             match change {
