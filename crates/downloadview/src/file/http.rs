@@ -1,4 +1,4 @@
-//! A file of another server.
+//! A file of another server, as a download. The work is done by `fetch`.
 
 use percent_encoding::percent_decode_str;
 
@@ -7,10 +7,12 @@ use crate::content::{BoxFuture, Content, Metadata, Want};
 use crate::error::Result;
 use crate::fetch::{Flavour, Origin, RequestTarget, always};
 
-/// What an [`Origin`] has under a target, fetched when it is asked for.
+/// The file that another server ([`Origin`]) has under a target, fetched when it is asked for.
 ///
-/// Its name is the last segment of the path, decoded, else `download`. A proxy that can fetch by itself may do so in
-/// our place, unless the origin wants headers that only we know.
+/// Its name is the last segment of the path, percent-decoded, or `download`. A proxy that can fetch
+/// by itself may do it in our place, if a rule says so
+/// ([`fetched_at`](crate::rule::RuleFrom::fetched_at)), unless the origin needs headers that only
+/// we know.
 ///
 /// ```
 /// use downloadview::{File as _, fetch::{Client, RequestTarget}, file::HttpFile};
@@ -27,7 +29,7 @@ pub struct HttpFile {
 }
 
 impl HttpFile {
-    /// The file at `target` of `origin`; nothing is asked yet.
+    /// The file at `target` of `origin`. Nothing is asked of the server yet.
     #[must_use]
     pub fn new(origin: Origin, target: RequestTarget) -> Self {
         let name = name_in(target.path());
@@ -38,7 +40,7 @@ impl HttpFile {
         }
     }
 
-    /// Path and query under which the origin has it.
+    /// The path and query under which the server has it.
     #[must_use]
     pub fn target(&self) -> &RequestTarget {
         &self.target

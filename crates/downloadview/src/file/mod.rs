@@ -1,4 +1,16 @@
-//! What is downloaded: a path, an entry of a storage, something made up on the spot.
+//! What is downloaded: a file of this machine, an entry of a storage, a file of another server,
+//! content made by the program.
+//!
+//! | file | use it when |
+//! |---|---|
+//! | [`PathFile`] | the file is on disk and the program knows its path |
+//! | [`StorageFile`] | a [storage](crate::storage::Storage) has it under a name |
+//! | [`ObjectFile`] | the same, and a record states its name, type or tag |
+//! | [`HttpFile`] | another server has it |
+//! | [`VirtualFile`] | it is made for the request: bytes, text, a stream |
+//!
+//! Give one to [`DownloadResponse::new`](crate::DownloadResponse::new), or return it from a
+//! [view](crate::view).
 
 #[cfg(feature = "remote")]
 mod http;
@@ -26,11 +38,15 @@ use crate::content::{BoxFuture, Content, Metadata, Want};
 use crate::error::Result;
 pub use crate::storage::{LinkRequest, Places, SignedUrl};
 
-/// A file to download: it describes itself always and opens only when its bytes are wanted. Held
-/// as `Arc<dyn File>`.
+/// A file to download. It describes itself at any time, and is opened only when its bytes are
+/// needed. It is used as `Arc<dyn File>`.
 ///
-/// One that a proxy could send in our place says where it is ([`places`](Self::places)); then it is
-/// never opened here.
+/// Implement it for something that none of the types here covers; `testing::conformance` checks the
+/// implementation. If there are many such files under names, implement
+/// [`Storage`](crate::storage::Storage) instead.
+///
+/// A file that a proxy could send in our place says where it is ([`places`](Self::places)); if a
+/// rule takes it, it is never opened here.
 ///
 /// ```
 /// use downloadview::content::{BoxFuture, Content, Metadata, Want};
@@ -58,7 +74,7 @@ pub use crate::storage::{LinkRequest, Places, SignedUrl};
 /// #     .block_on(conformance::file(|| Lines(2), b"line\nline\n"));
 /// ```
 pub trait File: fmt::Debug + Send + Sync + 'static {
-    /// What a client calls it, unless the view says otherwise: one name, no folders.
+    /// The name that a client sees, unless the view states another: one name, without folders.
     #[doc(alias = "basename")]
     fn name(&self) -> &str;
 
@@ -69,37 +85,39 @@ pub trait File: fmt::Debug + Send + Sync + 'static {
         TypeHint::ByName(self.name())
     }
 
-    /// Where a proxy finds it. Available without I/O; nothing is checked. Default: nowhere.
+    /// Where a proxy finds it. This must not wait for anything, and nothing is checked. Default:
+    /// nowhere.
     #[doc(alias = "path")]
     #[doc(alias = "url")]
     fn places(&self) -> Places {
         Places::new()
     }
 
-    /// The URL of [`places`](Self::places), signed: by it a proxy or a client may fetch the file, with
-    /// the method that is asked for and for a while. Asked after a rule took the file, once for each
-    /// answer.
+    /// The URL of [`places`](Self::places) with a signature: by it a proxy or a client may fetch
+    /// the file for a while, with the method that is asked for. It is asked for after a rule took
+    /// the file, once for each answer.
     ///
-    /// Default: `None`: the URL is good as it is, and its answer states its own headers, whatever
+    /// Default: `None`. Then the plain URL is used, and its answer states its own headers, whatever
     /// [`LinkRequest::headers`] asks for.
     ///
     /// # Errors
     ///
-    /// Where there can be no such URL now: the error is the answer.
+    /// If there can be no such URL now; the error becomes the answer.
     fn link<'a>(&'a self, _ask: LinkRequest<'a>) -> BoxFuture<'a, Result<Option<SignedUrl>>> {
         Box::pin(std::future::ready(Ok(None)))
     }
 
-    /// What a look tells, without opening it for reading.
+    /// Its metadata, without opening it for reading. It must agree with what [`open`](Self::open)
+    /// states.
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`](crate::Error::NotFound) for anything that cannot be downloaded.
+    /// [`Error::NotFound`](crate::Error::NotFound) for everything that cannot be downloaded.
     #[doc(alias = "size")]
     fn look(&self) -> BoxFuture<'_, Result<Metadata>>;
 
-    /// Opens it: a snapshot, of which nothing is read yet. `want` says what will be asked of it, for
-    /// files that cost a request to a server; others ignore it.
+    /// Opens it: a snapshot, of which nothing is read yet. `want` says what will be asked of it; it
+    /// is for files where each access is a request to a server. Others ignore it.
     ///
     /// # Errors
     ///
@@ -107,13 +125,24 @@ pub trait File: fmt::Debug + Send + Sync + 'static {
     fn open<'a>(&'a self, want: Want<'a>) -> BoxFuture<'a, Result<Content>>;
 }
 
-/// Where the media type of a file comes from. A view's own word counts more than either.
+/// Where the media type of a file comes from. A type that the view states counts more than either.
+///
+/// ```
+/// use downloadview::{File as _, file::{TypeHint, VirtualFile}};
+/// use http::HeaderValue;
+///
+/// let by_name = VirtualFile::from_text("a.csv", "1;2\n");
+/// assert_eq!(by_name.type_hint(), TypeHint::ByName("a.csv"));
+///
+/// let stated = by_name.content_type(HeaderValue::from_static("text/plain"));
+/// assert!(matches!(stated.type_hint(), TypeHint::Stated(value) if value == "text/plain"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TypeHint<'a> {
-    /// From the name that the client gets, else from this one.
+    /// It follows from a name: the name that the client gets, else this one.
     ByName(&'a str),
-    /// It is this.
+    /// It is this one.
     Stated(&'a HeaderValue),
 }
 

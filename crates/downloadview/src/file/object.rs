@@ -1,4 +1,5 @@
-//! A file that a record names, with what the record says of it.
+//! A file that a record names, with what the record states about it. Made by `ObjectView`, and by
+//! handlers that read the record themselves.
 
 use std::sync::Arc;
 
@@ -7,11 +8,30 @@ use crate::content::{BoxFuture, Content, Metadata, Want};
 use crate::error::Result;
 use crate::storage::{Storage, StorageName};
 
-/// An entry of a storage, described by a row of a database or another record.
+/// A file of a storage that a row of a database, or another record, names and describes.
 ///
-/// What the record states of type, tag and date is trusted. Whether there is such a file, where it
-/// lies and how long it is, only the storage knows: a row may be out of date, and the name in it may
-/// have become a link.
+/// What the record states of type, coding, tag and date counts more than what the storage knows.
+/// Whether the file exists, where it lies and how long it is, only the storage knows: a row may be
+/// out of date, and the name in it may have become a symbolic link.
+///
+/// Use it in a handler that reads the record itself; [`ObjectView`](crate::view::ObjectView) does
+/// both.
+///
+/// ```
+/// use downloadview::content::{ETag, Metadata};
+/// use downloadview::storage::{MemoryStorage, StorageName};
+/// use downloadview::{DownloadResponse, file::ObjectFile};
+///
+/// # let storage = MemoryStorage::new();
+/// // SELECT file, title, version FROM document WHERE id = ?
+/// let (file, title, version) = ("5/9f2c.bin", "Annual report.pdf", "v7");
+///
+/// let stated = Metadata::new().with_etag(ETag::strong(version)?);
+/// let file = ObjectFile::new(storage, StorageName::parse(file)?, stated).basename(title);
+/// let response = DownloadResponse::new(file);
+/// # let _ = response;
+/// # Ok::<(), downloadview::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct ObjectFile {
     file: StorageFile,
@@ -20,7 +40,8 @@ pub struct ObjectFile {
 }
 
 impl ObjectFile {
-    /// The entry `name` of `storage`, of which a record states `stated`.
+    /// The file `name` of `storage`, about which a record states `stated`. Nothing is looked at
+    /// yet.
     #[must_use]
     pub fn new(storage: impl Storage, name: StorageName, stated: Metadata) -> Self {
         Self::of(Arc::new(storage), name, stated)
@@ -34,21 +55,22 @@ impl ObjectFile {
         }
     }
 
-    /// The name for the client. Default: the last part of its name in the storage.
+    /// The name that the client sees. Default: the last part of the name in the storage.
     #[must_use]
     pub fn basename(mut self, basename: impl Into<String>) -> Self {
         self.basename = Some(basename.into());
         self
     }
 
-    /// Its name in the storage.
+    /// The name in the storage.
     #[must_use]
     pub fn storage_name(&self) -> &StorageName {
         self.file.storage_name()
     }
 
-    /// What the storage found, with what the record states in its place, but for the size. A tag
-    /// that the record does not state is that of the storage's file, whatever date the record states.
+    /// What the storage found, with what the record states put in its place, but for the size. If
+    /// the record states no tag, the tag is that of the storage's file, whatever date the record
+    /// states.
     fn described(&self, found: Metadata) -> Metadata {
         let (size, etag) = (found.size(), found.etag());
         let mut described = found.overridden_by(&self.stated);

@@ -1,4 +1,4 @@
-//! A file of this machine, by path.
+//! A file of this machine, by path: one fixed path of the program, or a name below a folder.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,13 +8,30 @@ use crate::content::{BoxFuture, Content, FixedPath, Metadata, Want};
 use crate::error::Result;
 use crate::storage::{LocalStorage, StorageName};
 
-/// A regular file on disk.
+/// A regular file on this machine's disk.
 ///
-/// [`new`](Self::new) takes a path that the program itself chose. A path with any part that came
-/// from outside belongs to [`within`](Self::within), which cannot leave its folder.
+/// [`new`](Self::new) is for a path that the program itself chose. If any part of the path came
+/// from outside, use [`within`](Self::within), which cannot leave its folder.
+///
+/// ```
+/// use downloadview::storage::{LocalStorage, StorageName};
+/// use downloadview::{File as _, file::PathFile};
+///
+/// let manual = PathFile::new("/usr/share/doc/manual.pdf");
+/// assert_eq!(manual.name(), "manual.pdf");
+///
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let folder = dir.path();
+/// let reports = LocalStorage::new(folder)?;
+/// let asked = StorageName::from_url_path("/2026/q1.pdf")?; // from the request
+/// let report = PathFile::within(&reports, asked);
+/// assert_eq!(report.name(), "q1.pdf");
+/// # Ok::<(), downloadview::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct PathFile(Place);
 
+/// Where the file is.
 #[derive(Debug, Clone)]
 enum Place {
     Fixed { path: Arc<FixedPath>, name: String },
@@ -22,8 +39,8 @@ enum Place {
 }
 
 impl PathFile {
-    /// The file at `path`; a relative one is taken from the process's current folder. Symbolic
-    /// links are followed: it is the program's own path.
+    /// The file at `path`. A relative path starts at the current folder of the process. Symbolic
+    /// links are followed, because the path is the program's own. The file need not exist yet.
     #[must_use]
     pub fn new(path: impl AsRef<Path>) -> Self {
         let path = path.as_ref();
@@ -39,7 +56,8 @@ impl PathFile {
         })
     }
 
-    /// The file `name` below the folder of `root`, confined to it.
+    /// The file `name` below the folder of `root`, and never outside it. It is opened by the rules
+    /// of that storage.
     #[must_use]
     pub fn within(root: &LocalStorage, name: StorageName) -> Self {
         Self(Place::Within(StorageFile::new(root.clone(), name)))

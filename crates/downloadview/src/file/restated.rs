@@ -1,4 +1,8 @@
-//! A file of which somebody knows the validators better than the file itself.
+//! A file with another tag or another date than its own.
+//!
+//! `DownloadResponse::into_parts` puts it around a file when options state a tag or a date.
+//! Everything else is passed on. Conditions are not passed on to the server that has the file,
+//! because it would judge them by its own tag and date.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -16,7 +20,7 @@ pub(crate) struct Restated {
 }
 
 impl Restated {
-    /// The file itself, where nothing is stated.
+    /// The file with these validators; the file itself if nothing is stated.
     pub(crate) fn around(
         file: Arc<dyn File>,
         etag: Option<ETag>,
@@ -32,7 +36,8 @@ impl Restated {
         }
     }
 
-    /// A tag that is not stated stays that of the content, whatever date is stated.
+    /// Puts the stated validators in place. If no tag is stated, the content keeps its own,
+    /// whatever date is stated.
     fn restate(&self, metadata: &mut Metadata) {
         metadata.etag = self.etag.clone().or_else(|| metadata.etag());
         metadata.modified = self.modified.or(metadata.modified);

@@ -1,4 +1,4 @@
-//! An entry of a storage.
+//! A file of a storage, as a download: every question is passed on to the storage, with the name.
 
 use std::sync::Arc;
 
@@ -7,7 +7,21 @@ use crate::content::{BoxFuture, Content, Metadata, Want};
 use crate::error::Result;
 use crate::storage::{Storage, StorageName};
 
-/// The file that a [`Storage`] keeps under a [`StorageName`].
+/// The file that a [`Storage`] has under a [`StorageName`].
+///
+/// Use it in a handler; [`StorageView`](crate::view::StorageView) makes one for each request.
+///
+/// ```
+/// use downloadview::storage::{MemoryStorage, StorageName};
+/// use downloadview::{DownloadResponse, File as _, file::StorageFile};
+///
+/// # let storage = MemoryStorage::new();
+/// let file = StorageFile::new(storage, StorageName::parse("reports/2026.pdf")?);
+/// assert_eq!(file.name(), "2026.pdf");
+/// let response = DownloadResponse::new(file).inline();
+/// # let _ = response;
+/// # Ok::<(), downloadview::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct StorageFile {
     storage: Arc<dyn Storage>,
@@ -16,7 +30,8 @@ pub struct StorageFile {
 }
 
 impl StorageFile {
-    /// The entry `name` of `storage`; nothing is looked at.
+    /// The file `name` of `storage`. Nothing is looked at yet. For a storage that several files
+    /// share pass an `Arc`.
     #[must_use]
     pub fn new(storage: impl Storage, name: StorageName) -> Self {
         Self::of(Arc::new(storage), name)
@@ -31,7 +46,7 @@ impl StorageFile {
         }
     }
 
-    /// Its name in the storage.
+    /// The name in the storage.
     #[must_use]
     pub fn storage_name(&self) -> &StorageName {
         &self.name

@@ -1,4 +1,9 @@
-//! A file that exists only in the program: generated, assembled, passed through.
+//! A file that exists only in the program: generated, assembled, or passed through.
+//!
+//! Every source becomes a `ByteStream`. Bytes and text are kept and can be read again. What blocks
+//! (a reader, an iterator) is called on tokio's blocking pool, one frame at a time, by
+//! [`Blocking`]: while the client is slow, no thread waits for it. The size is unknown unless
+//! stated.
 
 use std::fmt;
 use std::io;
@@ -18,25 +23,34 @@ use super::{File, TypeHint};
 use crate::content::{BoxFuture, ByteStream, Content, ETag, Metadata, Want};
 use crate::error::{Error, Result};
 
-/// How much of a reader or an iterator goes into one frame.
+/// How many bytes of a reader or an iterator go into one frame.
 const FRAME: usize = 64 * 1024;
-/// More bytes than this would take longer to digest than a request may take.
+/// Up to this many bytes get a digest for a tag. More would take longer than a request may take.
 const MOST_DIGESTED: usize = 64 * 1024 * 1024;
-/// An iterator whose chunk took longer than this is one to be sent chunk by chunk.
+/// If a chunk took longer than this, the chunks of the iterator are sent one by one.
 const QUICK: Duration = Duration::from_millis(1);
-/// How long chunks are gathered for one frame.
+/// For how long chunks are gathered into one frame.
 const PATIENCE: Duration = Duration::from_millis(10);
 
-/// Content without a path and without a URL.
+/// Content without a path and without a URL, made by the program. It is always streamed.
 ///
-/// Bytes and text can be read any number of times and in ranges. A reader, an iterator or a stream
-/// is read once, from the start, as fast as the client takes it; its size is unknown unless
-/// stated, and the answer is then chunked. A stated size that turns out wrong ends the connection.
+/// | source | constructor | read again, ranges |
+/// |---|---|---|
+/// | bytes, text | [`from_bytes`](Self::from_bytes), [`from_text`](Self::from_text) | yes |
+/// | an iterator | [`from_chunks`](Self::from_chunks) | no |
+/// | a reader | [`from_reader`](Self::from_reader), [`from_async_reader`](Self::from_async_reader) | no |
+/// | a stream | [`from_stream`](Self::from_stream) | no |
+///
+/// What can be read only once is read from the start, as fast as the client takes it. Its size is
+/// unknown unless stated ([`size`](Self::size)), and the answer is then sent in chunks. If a stated
+/// size turns out to be wrong, the connection is closed.
 ///
 /// ```
 /// use downloadview::file::VirtualFile;
 /// let hello = VirtualFile::from_text("hello-world.txt", "Hello world!\n");
-/// let csv = VirtualFile::from_chunks("report.csv", (0..3).map(|row| format!("{row};{}\n", row * row)));
+///
+/// let rows = (0..3).map(|row| format!("{row};{}\n", row * row));
+/// let csv = VirtualFile::from_chunks("report.csv", rows);
 /// ```
 #[doc(alias = "BytesIteratorIO")]
 #[doc(alias = "TextIteratorIO")]
@@ -46,13 +60,14 @@ pub struct VirtualFile {
     source: Source,
 }
 
+/// Bytes that can be read again, or a stream that is taken by whoever opens the file first.
 enum Source {
     Bytes(Bytes),
     Once(Mutex<Option<ByteStream>>),
 }
 
 impl VirtualFile {
-    /// Bytes in memory.
+    /// Bytes in memory. They can be read any number of times, and in ranges.
     pub fn from_bytes(name: impl Into<String>, bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
         Self {
@@ -62,12 +77,19 @@ impl VirtualFile {
         }
     }
 
-    /// Text in memory, sent as UTF-8.
+    /// Text in memory, sent as UTF-8. It can be read any number of times, and in ranges.
     pub fn from_text(name: impl Into<String>, text: impl Into<String>) -> Self {
         Self::from_bytes(name, text.into())
     }
 
-    /// A blocking reader; it is read on tokio's blocking pool.
+    /// A reader that may block. It is read on tokio's blocking pool, in frames of 64 KiB.
+    ///
+    /// ```
+    /// use downloadview::file::VirtualFile;
+    /// let log = std::io::Cursor::new("line 1\nline 2\n"); // or the output of a program
+    /// let file = VirtualFile::from_reader("today.log", log).size(14);
+    /// # let _ = file;
+    /// ```
     pub fn from_reader(
         name: impl Into<String>,
         mut reader: impl io::Read + Send + 'static,
@@ -75,8 +97,8 @@ impl VirtualFile {
         Self::from_blocking(name, move || read_frame(&mut reader))
     }
 
-    /// The chunks of an iterator, which may block: it runs on tokio's blocking pool. After the first,
-    /// small chunks that come quickly are gathered into one frame.
+    /// The chunks of an iterator, which may block: it runs on tokio's blocking pool. After the
+    /// first chunk, small ones that come quickly are gathered into frames of up to 64 KiB.
     pub fn from_chunks<I>(name: impl Into<String>, chunks: I) -> Self
     where
         I: IntoIterator<IntoIter: Send + 'static, Item: Into<Bytes>>,
@@ -90,7 +112,7 @@ impl VirtualFile {
         })
     }
 
-    /// An asynchronous reader.
+    /// An asynchronous reader. It is read in frames of 64 KiB.
     pub fn from_async_reader(
         name: impl Into<String>,
         reader: impl AsyncRead + Send + 'static,
@@ -98,7 +120,17 @@ impl VirtualFile {
         Self::from_stream(name, ReaderStream::with_capacity(reader, FRAME))
     }
 
-    /// A stream of bytes.
+    /// A stream of bytes, such as the body of another HTTP answer. Its errors are treated as by
+    /// [`ByteStream::from_stream`].
+    ///
+    /// ```
+    /// use downloadview::file::VirtualFile;
+    /// use futures_util::stream;
+    ///
+    /// let parts = stream::iter(["one\n", "two\n"].map(Ok::<_, std::io::Error>));
+    /// let file = VirtualFile::from_stream("parts.txt", parts);
+    /// # let _ = file;
+    /// ```
     pub fn from_stream<S, B, E>(name: impl Into<String>, stream: S) -> Self
     where
         S: Stream<Item = Result<B, E>> + Send + 'static,
@@ -112,7 +144,10 @@ impl VirtualFile {
         }
     }
 
-    /// States the size in bytes, for a source that does not know it.
+    /// States the size in bytes, for a source that does not know it: a client then sees progress.
+    /// No effect on bytes and text.
+    ///
+    /// If it turns out to be wrong, the connection is closed.
     #[must_use]
     pub fn size(mut self, size: u64) -> Self {
         if matches!(self.source, Source::Once(_)) {
@@ -121,29 +156,33 @@ impl VirtualFile {
         self
     }
 
-    /// States when the content last changed. Default: unknown.
+    /// States when the content last changed. Default: unknown. With it, a client's copy can be
+    /// found to be still good (304).
     #[must_use]
     pub fn modified(mut self, modified: SystemTime) -> Self {
         self.metadata = self.metadata.with_modified(modified);
         self
     }
 
-    /// States the entity tag. Default: made of size and modification time, if both are known, else
-    /// for bytes and text a digest of them (XXH3, 128 bits). More than 64 MiB are not read for
-    /// that, and offer no ranges unless a tag or a time is stated: nobody could resume safely.
+    /// States the entity tag.
+    ///
+    /// Default: one made of size and modification time, if both are known. Otherwise, for bytes and
+    /// text, a digest of them (XXH3, 128 bits). More than 64 MiB are not digested, and offer no
+    /// ranges unless a tag or a time is stated: nobody could resume safely.
     #[must_use]
     pub fn etag(mut self, etag: ETag) -> Self {
         self.metadata = self.metadata.with_etag(etag);
         self
     }
 
-    /// States the media type. Default: by name.
+    /// States the media type. Default: by the name.
     #[must_use]
     pub fn content_type(mut self, content_type: HeaderValue) -> Self {
         self.metadata = self.metadata.with_content_type(content_type);
         self
     }
 
+    /// A source that is called on the blocking pool for each frame.
     fn from_blocking(
         name: impl Into<String>,
         produce: impl FnMut() -> io::Result<Option<Bytes>> + Send + 'static,
@@ -151,6 +190,7 @@ impl VirtualFile {
         Self::from_stream(name, Blocking::new(produce))
     }
 
+    /// The metadata, with a digest as the tag of bytes that have no other.
     fn described(&self) -> Metadata {
         let mut metadata = self.metadata.clone();
         if let (Source::Bytes(bytes), None, None) =
@@ -210,7 +250,8 @@ impl fmt::Debug for VirtualFile {
     }
 }
 
-/// The tag of bytes that have no other: it need not resist an attacker, who could only fool himself.
+/// The tag of bytes that have no other. It need not resist an attacker, who could only deceive
+/// himself.
 fn digest(bytes: &Bytes) -> Option<ETag> {
     let digest = || twox_hash::XxHash3_128::oneshot(bytes);
     (bytes.len() <= MOST_DIGESTED)
@@ -218,6 +259,7 @@ fn digest(bytes: &Bytes) -> Option<ETag> {
         .flatten()
 }
 
+/// The next frame of a reader; `None` at its end.
 fn read_frame(reader: &mut impl io::Read) -> io::Result<Option<Bytes>> {
     let mut frame = vec![0; FRAME];
     loop {
@@ -233,7 +275,8 @@ fn read_frame(reader: &mut impl io::Read) -> io::Result<Option<Bytes>> {
     }
 }
 
-/// The next chunk; of an iterator that is `gathering` and quick, together with those that follow.
+/// The next chunk of an iterator. If `gathering`, and the iterator is quick, the chunks that follow
+/// are added to it.
 fn gather(chunks: &mut impl Iterator<Item: Into<Bytes>>, gathering: bool) -> Option<Bytes> {
     let started = Instant::now();
     let first: Bytes = chunks.next()?.into();
@@ -250,8 +293,8 @@ fn gather(chunks: &mut impl Iterator<Item: Into<Bytes>>, gathering: bool) -> Opt
     Some(frame.freeze())
 }
 
-/// Calls a blocking producer on the blocking pool, a frame at a time: while the client is slow, no
-/// thread waits for it.
+/// Calls a blocking producer on the blocking pool, one frame at a time. While the client is slow,
+/// no thread waits for it.
 struct Blocking<F> {
     idle: Option<F>,
     running: Option<JoinHandle<(F, io::Result<Option<Bytes>>)>>,
@@ -267,7 +310,7 @@ impl<F> Blocking<F> {
 }
 
 impl<F> Blocking<F> {
-    /// Keeps the producer for the next frame, unless this was the last.
+    /// Keeps the producer for the next frame, unless this was the last one.
     fn keep(
         &mut self,
         produce: F,

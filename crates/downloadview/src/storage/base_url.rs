@@ -1,4 +1,9 @@
-//! The URL below which rules and proxies know the files of a storage.
+//! The URL below which rules and proxies know the files of a storage, and the check of prefixes
+//! that rules share.
+//!
+//! A prefix must be plain and unambiguous. If it held a query, a `..` segment or an empty segment,
+//! a name that is appended to it would not mean what it says, and the proxy would find another
+//! file. What is wrong comes back as text for a `BuildError`, with `side` naming the setting.
 
 use std::sync::Arc;
 
@@ -7,25 +12,30 @@ use http::uri::Authority;
 use super::{StorageName, strict};
 use crate::error::BuildError;
 
-/// A path of the site, or scheme, host and path; nothing in it changes its meaning when a name is
+/// A path of the site, or scheme, host and path. Nothing in it changes its meaning when a name is
 /// appended.
 #[derive(Debug, Clone)]
 pub(super) struct BaseUrl(Arc<str>);
 
 impl BaseUrl {
+    /// The base URL; slashes at its end do not matter.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, as for [`check_url_prefix`].
     pub(super) fn parse(url: &str) -> Result<Self, BuildError> {
         check_url_prefix("base URL", url)
             .map_err(|what| BuildError::new(format!("storage: {what}")))?;
         Ok(Self(url.trim_end_matches('/').into()))
     }
 
-    /// The URL of a file: exactly one slash before the encoded name.
+    /// The URL of a file: the base, exactly one slash, and the encoded name.
     pub(super) fn below(&self, name: &StorageName) -> String {
         [&*self.0, &*strict(name.as_bytes())].join("/")
     }
 }
 
-/// As [`check_prefix`], for a prefix that may also begin with the scheme and the host of a server.
+/// As [`check_prefix`], for a prefix that may also begin with scheme and host of a server.
 pub(crate) fn check_url_prefix(side: &str, url: &str) -> Result<(), String> {
     let Some((scheme, rest)) = url.split_once("://") else {
         return check_prefix(side, url);
@@ -43,8 +53,8 @@ pub(crate) fn check_url_prefix(side: &str, url: &str) -> Result<(), String> {
     }
 }
 
-/// A prefix must be an absolute path, plain and unambiguous: nothing in it may change its meaning
-/// once something is appended.
+/// Checks that a prefix is an absolute path, plain and unambiguous: nothing in it may change its
+/// meaning when something is appended.
 pub(crate) fn check_prefix(side: &str, prefix: &str) -> Result<(), String> {
     if !prefix.starts_with('/') {
         return Err(format!("the {side} `{prefix}` does not start with `/`"));

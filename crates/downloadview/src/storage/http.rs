@@ -1,4 +1,5 @@
-//! Files below a path of another server.
+//! Files below a path of another server, as a storage. The work is done by `fetch`: a name becomes
+//! a target below the prefix, and the origin is asked for it.
 
 use std::fmt;
 
@@ -7,9 +8,15 @@ use crate::content::{BoxFuture, Content, Metadata, Want};
 use crate::error::{BuildError, Result};
 use crate::fetch::{Flavour, Origin, RequestTarget, always};
 
-/// The files below a path of an [`Origin`], fetched as they are asked for.
+/// The files below a path of another server ([`Origin`]), fetched when they are asked for.
 ///
-/// A proxy that can fetch by itself may do so in our place, unless the origin wants headers that only we know.
+/// Each download is one request to that server, with the client's range and conditions. Nothing is
+/// kept here. A proxy that can fetch by itself may do it in our place, if a rule says so
+/// ([`fetched_at`](crate::rule::RuleFrom::fetched_at)), unless the origin needs headers that only
+/// we know.
+///
+/// For a target with a query, or one that does not follow from a name, use
+/// [`HttpFile`](crate::file::HttpFile).
 ///
 /// ```
 /// use downloadview::{fetch::Client, storage::HttpStorage};
@@ -25,11 +32,11 @@ pub struct HttpStorage {
 }
 
 impl HttpStorage {
-    /// The files below `prefix`, a path such as `/media/`, percent-encoded.
+    /// The files below `prefix`, a path of the server such as `/media/`, percent-encoded.
     ///
     /// # Errors
     ///
-    /// If `prefix` is not a plain path that begins with one slash.
+    /// If `prefix` is not a plain path that begins with exactly one slash.
     pub fn new(origin: Origin, prefix: &str) -> Result<Self, BuildError> {
         check_prefix("path", prefix)
             .map_err(|what| BuildError::new(format!("HTTP storage: {what}")))?;
@@ -41,10 +48,12 @@ impl HttpStorage {
         })
     }
 
+    /// What to ask the server for.
     fn target(&self, name: &StorageName) -> Result<RequestTarget> {
         Ok(RequestTarget::parse(&self.path(name))?)
     }
 
+    /// The path of a file on the server, percent-encoded.
     fn path(&self, name: &StorageName) -> String {
         format!("{}{}", self.prefix, name.to_url_path())
     }

@@ -1,4 +1,9 @@
-//! A folder of this machine, confined by descriptor.
+//! A folder of this machine as a storage, confined by descriptor.
+//!
+//! [`LocalStorage`] puts three things together: `confined` resolves a name below the open folder,
+//! `content` reads the file, and `Bulkhead` keeps a hung mount from taking all threads. A look or
+//! an opening is answered in place if the kernel has everything in its caches (`Wait::Never`). If
+//! it would have to wait for the disk it fails with `WouldBlock`, and is repeated on a thread.
 
 use std::future::ready;
 use std::path::{Path, PathBuf};
@@ -9,31 +14,35 @@ use super::{BaseUrl, Places, Storage, StorageName};
 use crate::content::{BoxFuture, Bulkhead, Content, Metadata, Want, on_blocking_pool};
 use crate::error::{BuildError, Error, Result};
 
-/// What a file that the process may not read looks like to clients.
+/// How a file looks to clients that exists but that the process may not read. See
+/// [`LocalStorage::unreadable`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Unreadable {
-    /// As if it did not exist, 404: nothing is told about it. The default.
+    /// As if it did not exist: 404. Clients learn nothing about it. The default.
     #[default]
     NotFound,
-    /// 403.
+    /// 403: clients learn that it exists.
     Forbidden,
 }
 
-/// The files below one folder.
+/// The regular files below one folder, and nothing outside of it.
 ///
-/// The folder is held open, and names are resolved below that very folder, whatever is renamed or
-/// linked meanwhile. Its own path is looked at once a second: when it leads to another folder (a link
-/// to the current release that was flipped, a mount that came), that one is used from then on, and
-/// logged. Only regular files exist for it. Metadata and bytes come from the same opened descriptor.
+/// **Confinement.** The folder is held open, and names are resolved below that very folder
+/// (`openat2` with `RESOLVE_BENEATH` on Linux), whatever is renamed or linked meanwhile. Metadata
+/// and bytes come from the same opened descriptor.
 ///
-/// On file systems that are known to be this machine's own, what the kernel has in its caches is
-/// answered in place. On all others (NFS, SMB, FUSE …) everything waits on threads, of which each
-/// storage has 16: one that hangs delays nobody else. A request that finds none free within 10 s, or
-/// gets no answer, is 503.
+/// **A folder that is replaced.** The path of the folder is looked at once a second. If it leads to
+/// another folder, that one is used from then on, and the change is logged: a link to the current
+/// release was switched, or a file system was mounted.
 ///
-/// A file that is replaced should be replaced by renaming a new one over it: downloads under way
-/// then finish with the old bytes. One that is cut short while it is sent ends the connection.
+/// **Waiting.** On file systems that are known to be this machine's own, what the kernel has in its
+/// caches is answered in place. On all others (NFS, SMB, FUSE …) everything waits on threads, of
+/// which each storage has 16, so that one that hangs delays nobody else. A request that finds no
+/// free thread within 10 s, or gets no answer in that time, is 503.
+///
+/// **Replacing a file.** Write a new file and rename it over the old one: downloads under way then
+/// finish with the old bytes. If a file becomes shorter while it is sent, the connection is closed.
 ///
 /// ```
 /// # fn main() -> downloadview::Result<()> {
@@ -57,12 +66,12 @@ pub struct LocalStorage {
 }
 
 impl LocalStorage {
-    /// The folder `root`, which must exist. Links are refused, unreadable files are 404, and there
-    /// is not a base URL until set.
+    /// The files below the folder `root`, which must exist. Symbolic links are refused, files that
+    /// the process may not read are 404, and there is no base URL, until set otherwise.
     ///
     /// # Errors
     ///
-    /// If `root` cannot be opened as a folder.
+    /// If `root` cannot be opened as a folder. The text names it.
     pub fn new(root: impl AsRef<Path>) -> Result<Self, BuildError> {
         let root = root.as_ref();
         let opened = Current::open(root).map_err(|error| {
@@ -80,38 +89,41 @@ impl LocalStorage {
         })
     }
 
-    /// The URL below which rules and proxies know these files, such as `/media/`. Default: none.
+    /// The URL below which rules and proxies know these files, such as `/media/`, or with scheme
+    /// and host. It is percent-encoded. Default: none, so that rules can only go by the
+    /// [path](super::Places::path).
     ///
     /// # Errors
     ///
-    /// For a URL below which a name would not be what it says: one that is neither an absolute path nor
-    /// begins with `http://` or `https://` and a host, and one with a query, a fragment, a `.` or `..`
-    /// segment, an empty segment, a backslash or a control character.
+    /// If the URL is neither an absolute path nor begins with `http://` or `https://` and a host.
+    /// Also if it has a query, a fragment, a `.`, `..` or empty segment, a backslash or a control
+    /// character: a name appended to it would then not mean what it says.
     pub fn base_url(mut self, base_url: impl AsRef<str>) -> Result<Self, BuildError> {
         self.base_url = Some(BaseUrl::parse(base_url.as_ref())?);
         Ok(self)
     }
 
-    /// Which symbolic links are followed.
+    /// Which symbolic links are followed. Default: none ([`Symlinks::Refuse`]).
     #[must_use]
     pub fn symlinks(mut self, symlinks: Symlinks) -> Self {
         self.symlinks = symlinks;
         self
     }
 
-    /// What clients see of a file that the process may not read.
+    /// How files look that the process may not read. Default: [`Unreadable::NotFound`].
     #[must_use]
     pub fn unreadable(mut self, unreadable: Unreadable) -> Self {
         self.unreadable = unreadable;
         self
     }
 
-    /// The folder, absolute.
+    /// The absolute path of the folder.
     #[must_use]
     pub fn root(&self) -> &Path {
         self.root.path()
     }
 
+    /// The error that clients may see.
     fn veil(&self, error: Error) -> Error {
         match (error, self.unreadable) {
             (Error::Forbidden, Unreadable::NotFound) => Error::NotFound,
@@ -119,7 +131,7 @@ impl LocalStorage {
         }
     }
 
-    /// A look that had to wait for the disk.
+    /// A look that has to wait for the disk: on a thread.
     async fn look_waiting(&self, name: &StorageName) -> Result<Metadata> {
         let (root, name, symlinks) = (Arc::clone(&self.root), name.clone(), self.symlinks);
         let look = move || root.get_waiting().look(&name, symlinks, Wait::ForDisk);
@@ -130,7 +142,7 @@ impl LocalStorage {
         looked.map_err(|error| self.veil(error))
     }
 
-    /// An opening that had to wait for the disk.
+    /// An opening that has to wait for the disk: on a thread.
     async fn read_waiting(&self, name: &StorageName) -> Result<Content> {
         let (root, name, symlinks) = (Arc::clone(&self.root), name.clone(), self.symlinks);
         let local = self.root.get().is_local();
@@ -180,6 +192,7 @@ impl Storage for LocalStorage {
     }
 }
 
+/// Whether the kernel did not have everything in its caches.
 fn would_block(error: &Error) -> bool {
     matches!(error, Error::Unavailable { source, .. } if source.kind() == std::io::ErrorKind::WouldBlock)
 }

@@ -12,12 +12,24 @@ use super::{BaseUrl, Places, Storage, StorageName};
 use crate::content::{BoxFuture, Content, ETag, Metadata, Want};
 use crate::error::{BuildError, Error, Result};
 
-/// A map from names to bytes; the modification time is that of [`insert`](Self::insert).
+/// A map from names to bytes. Files can be inserted and removed while others are sent.
+///
+/// The modification time of a file is that of its [`insert`](Self::insert), and each insertion has
+/// an entity tag of its own. For many or large files use [`LocalStorage`](super::LocalStorage).
 ///
 /// ```
-/// use downloadview::storage::{MemoryStorage, StorageName};
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// use downloadview::storage::{MemoryStorage, Storage as _, StorageName};
+///
 /// let storage = MemoryStorage::new();
-/// storage.insert(StorageName::parse("hello.txt").unwrap(), "Hello world!\n");
+/// let name = StorageName::parse("hello.txt")?;
+/// storage.insert(name.clone(), "Hello world!\n");
+/// assert_eq!(storage.look(&name).await?.size(), Some(13));
+///
+/// assert!(storage.remove(&name));
+/// assert_eq!(storage.look(&name).await.unwrap_err().status(), 404);
+/// # Ok::<(), downloadview::Error>(())
+/// # }).unwrap();
 /// ```
 #[derive(Default)]
 pub struct MemoryStorage {
@@ -25,6 +37,7 @@ pub struct MemoryStorage {
     base_url: Option<BaseUrl>,
 }
 
+/// A file and what was known when it was inserted.
 #[derive(Clone)]
 struct Stored {
     metadata: Metadata,
@@ -38,19 +51,21 @@ impl MemoryStorage {
         Self::default()
     }
 
-    /// The URL below which rules and proxies know these files, such as `/media/`. Default: none.
+    /// The URL below which rules and proxies know these files, such as `/media/`, or with scheme
+    /// and host. It is percent-encoded. Default: none, so that every file is streamed.
     ///
     /// # Errors
     ///
-    /// For a URL below which a name would not be what it says: one that is neither an absolute path nor
-    /// begins with `http://` or `https://` and a host, and one with a query, a fragment, a `.` or `..`
-    /// segment, an empty segment, a backslash or a control character.
+    /// If the URL is neither an absolute path nor begins with `http://` or `https://` and a host.
+    /// Also if it has a query, a fragment, a `.`, `..` or empty segment, a backslash or a control
+    /// character: a name appended to it would then not mean what it says.
     pub fn base_url(mut self, base_url: impl AsRef<str>) -> Result<Self, BuildError> {
         self.base_url = Some(BaseUrl::parse(base_url.as_ref())?);
         Ok(self)
     }
 
-    /// Adds or replaces a file.
+    /// Adds a file, or replaces the one of that name. A download under way goes on with the old
+    /// bytes.
     pub fn insert(&self, name: StorageName, bytes: impl Into<Bytes>) {
         let bytes = bytes.into();
         let now = SystemTime::now();
@@ -63,7 +78,7 @@ impl MemoryStorage {
         files.insert(name, Stored { metadata, bytes });
     }
 
-    /// Removes a file; whether it was there.
+    /// Removes a file, and returns whether it was there.
     pub fn remove(&self, name: &StorageName) -> bool {
         let mut files = self.files.write().unwrap_or_else(PoisonError::into_inner);
         files.remove(name).is_some()
@@ -75,7 +90,7 @@ impl MemoryStorage {
     }
 }
 
-/// Each insertion is a state of its own, also two within one tick of the clock.
+/// Each insertion is a state of its own, even two within one tick of the clock.
 fn tag_of(inserted: SystemTime) -> Option<ETag> {
     static INSERTED: AtomicU64 = AtomicU64::new(0);
     let number = INSERTED.fetch_add(1, Ordering::Relaxed);

@@ -1,4 +1,15 @@
-//! Places that hold files under names: folders, memory, and whatever implements [`Storage`].
+//! Places that hold files under names: a folder, memory, another server, and whatever implements
+//! [`Storage`].
+//!
+//! | storage | files | feature |
+//! |---|---|---|
+//! | [`LocalStorage`] | below one folder of this machine, and never outside it | `fs` |
+//! | [`MemoryStorage`] | in memory, for tests and small fixed files | |
+//! | [`HttpStorage`] | below a path of another server | `remote` |
+//!
+//! A [`StorageName`] is the name of a file in a storage; untrusted text becomes one by parsing,
+//! which no `..` survives. [`Places`] says where a proxy finds a file, and a [`SignedUrl`] by which
+//! URL somebody else may fetch it.
 
 mod base_url;
 #[cfg(feature = "s3")]
@@ -36,10 +47,15 @@ pub use self::signed_url::{LinkRequest, SignedUrl};
 use crate::content::{BoxFuture, Content, Metadata, Want};
 use crate::error::Result;
 
-/// Gives files by name. Held as `Arc<dyn Storage>`.
+/// Gives files by name. It is used as `Arc<dyn Storage>`.
 ///
-/// A storage that a proxy can reach states where: a path on disk, a URL, or both. One that states
-/// neither is streamed.
+/// Implement it for whatever holds files: an object store, a database of large objects, an archive.
+/// A [`StorageView`](crate::view::StorageView) then serves them, and `testing::conformance` checks
+/// the implementation. For a single file that is not in any storage implement [`File`](crate::File)
+/// instead.
+///
+/// A storage that a proxy can reach states where ([`places`](Self::places)): a path on disk, a URL,
+/// or both. The files of one that states neither are streamed.
 ///
 /// ```
 /// use downloadview::content::{BoxFuture, Content, Metadata, Want};
@@ -63,7 +79,11 @@ use crate::error::Result;
 ///         Box::pin(async { Ok(self.get(name)?.metadata().clone()) })
 ///     }
 ///
-///     fn open<'a>(&'a self, name: &'a StorageName, _: Want<'a>) -> BoxFuture<'a, Result<Content>> {
+///     fn open<'a>(
+///         &'a self,
+///         name: &'a StorageName,
+///         _want: Want<'a>,
+///     ) -> BoxFuture<'a, Result<Content>> {
 ///         Box::pin(async { self.get(name) })
 ///     }
 /// }
@@ -73,41 +93,45 @@ use crate::error::Result;
 /// #     conformance::storage(Embedded(&[("a", b"bytes")]), &name("a"), b"bytes", &name("b")));
 /// ```
 pub trait Storage: fmt::Debug + Send + Sync + 'static {
-    /// What is known of the file, without opening it for reading.
+    /// What is known of the file, without opening it for reading. It is asked before a local file
+    /// is delegated to a proxy. It must agree with what [`open`](Self::open) states.
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`](crate::Error::NotFound) for anything that cannot be downloaded.
+    /// [`Error::NotFound`](crate::Error::NotFound) for everything that cannot be downloaded,
+    /// folders included; [`Error::Unavailable`](crate::Error::Unavailable) if the storage is out of
+    /// order for now.
     #[doc(alias = "size")]
     #[doc(alias = "get_modified_time")]
     fn look<'a>(&'a self, name: &'a StorageName) -> BoxFuture<'a, Result<Metadata>>;
 
     /// Opens the file: a snapshot, of which nothing is read yet. `want` says what will be asked of
-    /// it, for storages that cost a request to a server; others ignore it.
+    /// it; it is for storages where each access is a request to a server. Others ignore it.
     ///
     /// # Errors
     ///
     /// As [`look`](Self::look).
     fn open<'a>(&'a self, name: &'a StorageName, want: Want<'a>) -> BoxFuture<'a, Result<Content>>;
 
-    /// Where a proxy finds the file. Available without I/O; nothing is checked. A storage that states
-    /// only a URL is never [looked](Self::look) at before its file is delegated. Default: nowhere.
+    /// Where a proxy finds the file. This must not wait for anything, and nothing is checked. If a
+    /// storage states only a URL, its files are never [looked](Self::look) at before they are
+    /// delegated. Default: nowhere.
     #[doc(alias = "path")]
     #[doc(alias = "url")]
     fn places(&self, _name: &StorageName) -> Places {
         Places::new()
     }
 
-    /// The URL of [`places`](Self::places), signed: by it a proxy or a client may fetch the file, with
-    /// the method that is asked for and for a while. Asked after a rule took the file, once for each
-    /// answer.
+    /// The URL of [`places`](Self::places) with a signature: by it a proxy or a client may fetch
+    /// the file for a while, with the method that is asked for. It is asked for after a rule took
+    /// the file, once for each answer.
     ///
-    /// Default: `None`: the URL is good as it is, and its answer states its own headers, whatever
+    /// Default: `None`. Then the plain URL is used, and its answer states its own headers, whatever
     /// [`LinkRequest::headers`] asks for.
     ///
     /// # Errors
     ///
-    /// Where there can be no such URL now: the error is the answer.
+    /// If there can be no such URL now; the error becomes the answer.
     fn link<'a>(
         &'a self,
         _name: &'a StorageName,

@@ -1,4 +1,8 @@
-//! The name of a file inside a storage: untrusted text becomes a type here, and nowhere else.
+//! The name of a file inside a storage. Untrusted text becomes a type here, and nowhere else.
+//!
+//! In goes a name as it is stored ([`StorageName::parse`]), a path of a URL
+//! ([`StorageName::from_url_path`]) or a relative path of this platform; out comes a
+//! [`StorageName`] or a `NameError`. A path is percent-decoded once and never again.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,12 +19,12 @@ const STRICT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~')
     .remove(b'/');
 
-/// A relative name of one or more segments with `/` between them, as bytes, since that is what a
-/// file's name is on most systems.
+/// The name of a file inside a storage: one or more segments with `/` between them, relative, as
+/// bytes, because that is what a file's name is on most systems.
 ///
-/// Parsing is the only way to get one, and guarantees: no empty segment (so it is not absolute and
-/// ends in no slash), no `.` or `..`, no NUL. Everything else, spaces, `%`, line feeds, bytes that
-/// are not valid UTF-8, is a legal if unusual file name.
+/// Parsing is the only way to get one. It guarantees that there is no empty segment (so the name is
+/// not absolute and does not end with a slash), no `.` or `..` segment, and no NUL byte. Everything
+/// else is a valid, if unusual, file name: spaces, `%`, line feeds, bytes that are not valid UTF-8.
 ///
 /// ```
 /// use downloadview::storage::StorageName;
@@ -34,11 +38,19 @@ const STRICT: &AsciiSet = &NON_ALPHANUMERIC
 pub struct StorageName(Box<[u8]>);
 
 impl StorageName {
-    /// A name as it is stored: nothing is decoded.
+    /// A name as it is stored, for instance in a database. Nothing is decoded. For a path of a URL
+    /// use [`from_url_path`](Self::from_url_path).
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidName`](crate::Error::InvalidName) naming the guarantee it breaks.
+    /// [`Error::InvalidName`](crate::Error::InvalidName) with the guarantee that it breaks.
+    ///
+    /// ```
+    /// use downloadview::storage::StorageName;
+    /// assert!(StorageName::parse("reports/2026 (100%).pdf").is_ok());
+    /// assert!(StorageName::parse("/etc/passwd").is_err()); // an empty first segment
+    /// assert!(StorageName::parse("../secret").is_err());
+    /// ```
     pub fn parse(name: impl AsRef<[u8]>) -> Result<Self> {
         let name = name.as_ref();
         for segment in name.split(|&b| b == b'/') {
@@ -47,19 +59,30 @@ impl StorageName {
         Ok(Self(name.into()))
     }
 
-    /// The path of a request, or a part of it: one leading slash is dropped, then each segment is
-    /// percent-decoded, once. A slash that was encoded does not become a separator. Segments that are
-    /// `.` are dropped (RFC 3986, 5.2.4): they lead nowhere, and apt asks for `./Packages`.
+    /// The name that the path of a request states. One leading slash is removed, then each segment
+    /// is percent-decoded once.
+    ///
+    /// A slash that was percent-encoded is an error: it does not become a separator. Segments that
+    /// are `.` are dropped (RFC 3986, 5.2.4), because they mean nothing and apt asks for
+    /// `./Packages`.
     ///
     /// # Errors
     ///
-    /// As [`parse`](Self::parse), and for `%` without two hexadecimal digits.
+    /// As [`parse`](Self::parse), and for a `%` without two hexadecimal digits after it.
+    ///
+    /// ```
+    /// use downloadview::storage::StorageName;
+    /// assert_eq!(StorageName::from_url_path("/a%20b.txt")?.as_str(), Some("a b.txt"));
+    /// assert!(StorageName::from_url_path("/a%2Fb.txt").is_err());
+    /// assert!(StorageName::from_url_path("/folder/").is_err()); // an empty last segment: 404
+    /// # Ok::<(), downloadview::Error>(())
+    /// ```
     pub fn from_url_path(path: &str) -> Result<Self> {
         Self::from_encoded(path.strip_prefix('/').unwrap_or(path))
     }
 
-    /// As [`from_url_path`](Self::from_url_path), for a part of a path that a router captured: no
-    /// slash is dropped, so that one file has one URL.
+    /// As [`from_url_path`](Self::from_url_path), for a part of a path that a router captured. No
+    /// leading slash is removed, so that a file has only one URL.
     ///
     /// # Errors
     ///
@@ -94,30 +117,31 @@ impl StorageName {
         Ok(Self(name.into()))
     }
 
-    /// The bytes of the name, segments separated by `/`.
+    /// The bytes of the name, with `/` between the segments.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// The name as text, if it is UTF-8.
+    /// The name as text; `None` if it is not valid UTF-8.
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         std::str::from_utf8(&self.0).ok()
     }
 
-    /// The segments in order; at least one.
+    /// The segments in order; at least one, and none of them empty.
     pub fn segments(&self) -> impl Iterator<Item = &[u8]> {
         self.0.split(|&b| b == b'/')
     }
 
-    /// The last segment as text for people; bytes that are not valid UTF-8 become U+FFFD.
+    /// The last segment, as text for people. Bytes that are not valid UTF-8 become U+FFFD.
     #[must_use]
     pub fn basename(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(self.segments().last().unwrap_or_default())
     }
 
-    /// The name as part of a URL's path: every byte but `A-Z a-z 0-9 - . _ ~ /` as `%XX`.
+    /// The name as a part of a URL's path, without a leading slash. Every byte but `A-Z a-z 0-9 - .
+    /// _ ~ /` is written as `%XX`.
     #[must_use]
     pub fn to_url_path(&self) -> String {
         strict(&self.0).into_owned()
@@ -137,7 +161,7 @@ impl StorageName {
         std::path::Path::new(self.as_str().unwrap_or_default())
     }
 
-    /// The name of a relative path; `None` if it climbs or names nothing.
+    /// The name of a relative path. `None` if the path has a `..`, is absolute or names nothing.
     #[cfg(feature = "fs")]
     pub(crate) fn from_path(path: &std::path::Path) -> Option<Self> {
         use std::path::Component;
@@ -161,6 +185,7 @@ pub(crate) fn strict(path: &[u8]) -> Cow<'_, str> {
     percent_encode(path, STRICT).into()
 }
 
+/// Whether a segment keeps the guarantees.
 fn check(segment: &[u8]) -> Result<(), NameError> {
     match segment {
         b"" => Err(NameError::EmptySegment),
@@ -175,8 +200,8 @@ fn check_platform(_: &[u8]) -> Result<(), NameError> {
     Ok(())
 }
 
-/// Windows: other separators, drives and streams, devices with any extension, names whose end is
-/// cut off silently.
+/// Windows: other separators, drives and streams, devices with any extension, and names whose end
+/// is removed silently.
 #[cfg(not(unix))]
 fn check_platform(segment: &[u8]) -> Result<(), NameError> {
     let Ok(text) = std::str::from_utf8(segment) else {
@@ -202,6 +227,7 @@ fn check_platform(segment: &[u8]) -> Result<(), NameError> {
     Ok(())
 }
 
+/// A segment, percent-decoded once.
 fn decode(segment: &str) -> Result<Cow<'_, [u8]>, NameError> {
     let bytes = segment.as_bytes();
     if !segment.contains('%') {

@@ -1,4 +1,4 @@
-//! Where a proxy finds a file.
+//! Where a proxy finds a file: the path and the URL that rules are compared with.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,9 +6,13 @@ use std::path::{Path, PathBuf};
 
 use super::without_query;
 
-/// Where a proxy may find a file: its path on this machine's disk, the URL that rules know it by, both
-/// or neither. Nothing is looked at, and a file that has only a URL is never looked at before it is
-/// delegated: whoever fetches it from there finds out.
+/// Where a proxy may find a file: its path on this machine's disk, the URL by which rules know it,
+/// both of them or neither.
+///
+/// A [`File`](crate::File) or a [`Storage`](super::Storage) states them, and a
+/// [`Rule`](crate::Rule) compares them with its prefix. Nothing is checked here. A file that has
+/// only a URL is never looked at before it is delegated: whoever fetches it finds out whether it
+/// exists.
 ///
 /// [`Debug`](fmt::Debug) shows the URL without its query, which may hold a permission.
 ///
@@ -25,39 +29,48 @@ pub struct Places {
 }
 
 impl Places {
-    /// Nowhere: the file exists only in the program.
+    /// Nowhere: the file exists only in the program. It is streamed.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// States the absolute path on this machine's disk.
+    /// States the absolute path on this machine's disk. Rules made by
+    /// [`Rule::dir`](crate::Rule::dir) go by it.
     #[must_use]
     pub fn with_path(mut self, path: impl Into<PathBuf>) -> Self {
         self.path = Some(path.into());
         self
     }
 
-    /// States the URL, percent-encoded: a path of the site (`/media/a.txt`), or with scheme and host.
+    /// States the URL, percent-encoded: a path of the site (`/media/a.txt`), or with scheme and
+    /// host. Rules made by [`Rule::url`](crate::Rule::url) go by it.
     #[must_use]
     pub fn with_url(mut self, url: impl Into<Cow<'static, str>>) -> Self {
         self.url = Some(url.into());
         self
     }
 
-    /// The path on this machine's disk.
+    /// The path on this machine's disk, if there is one.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()
     }
 
-    /// The URL.
+    /// The URL, if there is one. Its query may hold a permission: log
+    /// [`shown_url`](Self::shown_url) instead.
     #[must_use]
     pub fn url(&self) -> Option<&str> {
         self.url.as_deref()
     }
 
-    /// The URL fit to be shown: `?…` in place of its query.
+    /// The URL in a form that may be shown: `?…` in place of its query.
+    ///
+    /// ```
+    /// use downloadview::file::Places;
+    /// let places = Places::new().with_url("https://files.example/a.txt?signature=secret");
+    /// assert_eq!(places.shown_url().as_deref(), Some("https://files.example/a.txt?…"));
+    /// ```
     #[must_use]
     pub fn shown_url(&self) -> Option<String> {
         self.url().map(without_query)

@@ -1,5 +1,10 @@
-//! A URL by which somebody else may fetch a file, often for a short while only: its query may be a
-//! permission, and is never shown.
+//! A URL by which somebody else may fetch a file, often for a short while only. Its query may be a
+//! permission, so it is never shown.
+//!
+//! `File::link` and `Storage::link` return a [`SignedUrl`]; rules compare its origin and path,
+//! backends write it into their headers, and `response::head` into `Location`. [`LinkRequest`] says
+//! who will fetch. A URL is parsed once; after that, scheme and host have one spelling, so that two
+//! URLs of one server compare as equal text.
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -9,11 +14,11 @@ use http::{HeaderMap, Method};
 
 use crate::error::BuildError;
 
-/// The absolute URL, `http` or `https`, by which a proxy or a client may fetch a file.
+/// An absolute URL, `http` or `https`, by which a proxy or a client may fetch a file.
 ///
-/// Its query often carries a signature, which is a permission: [`Debug`](fmt::Debug) and
-/// [`Display`](fmt::Display) show `?…` in its place, and only [`expose`](Self::expose) and
-/// [`target`](Self::target) give it away.
+/// Its query often holds a signature, which is a permission for whoever has it. So
+/// [`Debug`](fmt::Debug) and [`Display`](fmt::Display) show `?…` in its place, and only
+/// [`expose`](Self::expose) and [`target`](Self::target) return it.
 ///
 /// ```
 /// use downloadview::storage::SignedUrl;
@@ -31,13 +36,14 @@ pub struct SignedUrl {
 }
 
 impl SignedUrl {
-    /// A URL as it goes over the wire: visible ASCII, with scheme and host, without user and fragment.
-    /// Scheme and host become lower case and the scheme's own port is left out; path and query stay
-    /// byte for byte.
+    /// A URL as it is sent: visible ASCII, with scheme and host, without user and fragment.
+    ///
+    /// Scheme and host become lower case, and the scheme's own port (80, 443) is left out. Path and
+    /// query stay byte for byte, because a signature covers them.
     ///
     /// # Errors
     ///
-    /// For anything else, in words that do not quote it.
+    /// For anything else. The text says what is wrong and does not quote the URL.
     pub fn parse(url: &str) -> Result<Self, BuildError> {
         let (origin, target) =
             split(url).map_err(|what| BuildError::new(format!("a URL: {what}")))?;
@@ -48,25 +54,26 @@ impl SignedUrl {
         })
     }
 
-    /// All of it, the query included: for the `Location` of an answer, or a client of HTTP.
+    /// The whole URL, the query included: for the `Location` of an answer, or for an HTTP client.
+    /// Do not log it.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.text
     }
 
-    /// The server: `https://host:port`, the port left out where it is the scheme's own.
+    /// The server: `https://host:port`. The port is left out if it is the scheme's own.
     #[must_use]
     pub fn origin(&self) -> &str {
         &self.text[..self.origin]
     }
 
-    /// What is asked of the server: `/path?query`, byte for byte, the query included.
+    /// What the server is asked for: `/path?query`, byte for byte. Do not log it.
     #[must_use]
     pub fn target(&self) -> &str {
         &self.text[self.origin..]
     }
 
-    /// The path, still percent-encoded, without the query.
+    /// The path, still percent-encoded, without the query. It may be shown.
     #[must_use]
     pub fn path(&self) -> &str {
         let target = self.target();
@@ -86,12 +93,22 @@ impl fmt::Debug for SignedUrl {
     }
 }
 
-/// What a URL is asked for: who will fetch it, and how.
+/// What a link is for: who will fetch the file, and how. The argument of
+/// [`File::link`](crate::File::link) and [`Storage::link`](super::Storage::link).
 ///
 /// ```
 /// use downloadview::storage::LinkRequest;
-/// let for_a_proxy = LinkRequest::new(&http::Method::GET);
+/// use http::{HeaderMap, HeaderValue, Method, header};
+///
+/// // A proxy states name and type itself.
+/// let for_a_proxy = LinkRequest::new(&Method::GET);
 /// assert!(for_a_proxy.headers().is_none());
+///
+/// // A client that is redirected sees only what the other server states.
+/// let mut headers = HeaderMap::new();
+/// headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/pdf"));
+/// let for_a_client = LinkRequest::new(&Method::GET).with_headers(&headers);
+/// assert_eq!(for_a_client.headers().unwrap()[header::CONTENT_TYPE], "application/pdf");
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct LinkRequest<'a> {
@@ -100,8 +117,8 @@ pub struct LinkRequest<'a> {
 }
 
 impl<'a> LinkRequest<'a> {
-    /// For somebody who will ask with this method and states name and type of the file himself: a
-    /// proxy. A signature is good for one method.
+    /// For a proxy: it asks with this method, and states name and type of the file itself. A
+    /// signature is valid for one method only.
     #[must_use]
     pub fn new(method: &'a Method) -> Self {
         Self {
@@ -124,14 +141,15 @@ impl<'a> LinkRequest<'a> {
     }
 
     /// What the answer at the URL must state itself: `Content-Disposition`, `Content-Type`, and
-    /// `Content-Encoding` where a view states it. `None` for a proxy, which states them in its place.
+    /// `Content-Encoding` if a view states it. Stores take them as parameters of the signed URL
+    /// (`response-content-disposition` of S3). `None` for a proxy, which states them itself.
     #[must_use]
     pub fn headers(&self) -> Option<&'a HeaderMap> {
         self.headers
     }
 }
 
-/// A URL, absolute or not, with `?…` in place of its query.
+/// A URL, absolute or not, with `?…` in place of its query and its fragment.
 pub(crate) fn without_query(url: &str) -> String {
     match url.split_once(['?', '#']) {
         Some((path, _)) => format!("{path}?…"),
@@ -139,7 +157,7 @@ pub(crate) fn without_query(url: &str) -> String {
     }
 }
 
-/// Origin, in its one spelling, and the rest.
+/// The origin, in its one spelling, and the rest of the URL.
 fn split(url: &str) -> Result<(String, &str), &'static str> {
     if !url.bytes().all(|b| b.is_ascii_graphic()) {
         return Err("it must be visible ASCII, anything else percent-encoded");
@@ -171,6 +189,7 @@ fn split(url: &str) -> Result<(String, &str), &'static str> {
 const NOT_ABSOLUTE: &str = "it must begin with `https://` or `http://`";
 const NO_HOST: &str = "its host is not valid";
 
+/// The host, in its one spelling, and the port.
 fn host_and_port(authority: &str) -> Result<(String, Option<u16>), &'static str> {
     if authority.contains('@') {
         return Err("it must not have a user or a password");
@@ -187,12 +206,14 @@ fn host_and_port(authority: &str) -> Result<(String, Option<u16>), &'static str>
     Ok((spelled(host).ok_or(NO_HOST)?, port))
 }
 
+/// A port from 1 to 65535.
 fn port_of(digits: &str) -> Option<u16> {
     let port = digits.bytes().all(|b| b.is_ascii_digit());
     port.then(|| digits.parse().ok())?.filter(|port| *port != 0)
 }
 
-/// A host in its one spelling.
+/// A host in its one spelling; `None` if it is not valid. `127.1` and the like are not valid:
+/// clients would read them as different addresses.
 fn spelled(host: &str) -> Option<String> {
     if let Some(address) = host.strip_prefix('[') {
         let address: Ipv6Addr = address.strip_suffix(']')?.parse().ok()?;
