@@ -20,12 +20,22 @@ use super::{Backend, CannotCarry, Escaping, HandOff, either, percent_encoded, ra
 use crate::headers::hand_off::X_SENDFILE;
 use crate::rule::{Target, TargetKind};
 
-/// Apache with `X-Sendfile`.
+/// Apache httpd with mod_xsendfile and `X-Sendfile`.
+///
+/// State the version's [`escaping`](Self::escaping). Without it, files are streamed whose names
+/// need escaping.
 ///
 /// ```
 /// use downloadview::backend::{Apache, Escaping};
+/// use downloadview::{Optimizer, Rule};
+///
 /// let debian = Apache::new().escaping(Escaping::Raw);
 /// let with_1_0 = Apache::new().escaping(Escaping::Percent);
+/// let optimizer = Optimizer::builder(debian)
+///     .rule(Rule::dir("/srv/media").to_path("/srv/media"))
+///     .build()?;
+/// # let _ = (with_1_0, optimizer);
+/// # Ok::<(), downloadview::BuildError>(())
 /// ```
 #[derive(Debug, Clone, Default)]
 #[doc(alias = "XSendfileMiddleware")]

@@ -27,12 +27,22 @@ use crate::headers::hand_off::X_ACCEL_REDIRECT;
 use crate::rule::{Target, TargetKind};
 use crate::storage::SignedUrl;
 
-/// Caddy with `X-Accel-Redirect`.
+/// Caddy with `X-Accel-Redirect`, which its configuration handles with `handle_response`.
+///
+/// State the version's [`escaping`](Self::escaping). Without it, files are streamed whose names
+/// need escaping.
 ///
 /// ```
 /// use downloadview::backend::{Caddy, Escaping};
+/// use downloadview::{Optimizer, Rule};
+///
 /// let current = Caddy::new().escaping(Escaping::Percent);
 /// let debian_12 = Caddy::new().escaping(Escaping::Raw);
+/// let optimizer = Optimizer::builder(current)
+///     .rule(Rule::url("/media/").to_uri("/media/"))
+///     .build()?;
+/// # let _ = (debian_12, optimizer);
+/// # Ok::<(), downloadview::BuildError>(())
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Caddy {
@@ -78,9 +88,10 @@ impl Caddy {
     }
 }
 
-/// In the path of a file that is fetched.
+/// What Caddy before 2.7 encodes in the path of a file that it fetches.
 const ENCODED_BEFORE_2_7: [char; 8] = ['!', '$', '\'', '(', ')', '*', '[', ']'];
 
+/// Whether there is a `%` without two hexadecimal digits after it.
 fn has_lone_percent(target: &str) -> bool {
     let mut after = target.split('%').skip(1);
     after.any(|rest| {

@@ -24,7 +24,14 @@ use crate::rule::{Target, TargetKind};
 ///
 /// ```
 /// use downloadview::backend::Lighttpd;
+/// use downloadview::{Optimizer, Rule};
+///
 /// let lighttpd = Lighttpd::new().limit_rate(1024 * 1024);
+/// let optimizer = Optimizer::builder(lighttpd)
+///     .rule(Rule::dir("/srv/media").to_path("/srv/media"))
+///     .build()?;
+/// # let _ = optimizer;
+/// # Ok::<(), downloadview::BuildError>(())
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Lighttpd {
@@ -38,8 +45,8 @@ impl Lighttpd {
         Self::default()
     }
 
-    /// The most bytes a second for one download, sent in whole KiB, at least 1; 0 for no limit.
-    /// Default: lighttpd's own setting.
+    /// The highest rate of one download, in bytes per second; 0 for no limit. It is sent in whole
+    /// KiB, rounded up. Default: lighttpd's own setting.
     #[must_use]
     pub fn limit_rate(mut self, bytes_per_second: u64) -> Self {
         self.rate = Some(HeaderValue::from(bytes_per_second.div_ceil(1024)));
@@ -66,6 +73,7 @@ impl Backend for Lighttpd {
     }
 }
 
+/// The path, percent-encoded; or why lighttpd would not find the file.
 fn escape(target: &Target) -> Result<HeaderValue, &'static str> {
     let path = target
         .to_path_bytes()

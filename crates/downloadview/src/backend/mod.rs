@@ -1,5 +1,15 @@
-//! The proxies, one room each: which header they read, how its value is written, which headers of
-//! ours reach the client, which validators they state.
+//! The proxies. Each has a file of its own that says which header it reads, how the value is
+//! written, which headers of the application reach the client, and which validators the proxy
+//! states.
+//!
+//! | backend | header | takes | fetches from other servers |
+//! |---|---|---|---|
+//! | [`Nginx`] | `X-Accel-Redirect` | a URI | for GET and HEAD |
+//! | [`Caddy`] | `X-Accel-Redirect` | a URI | for GET |
+//! | [`Apache`] | `X-Sendfile` | a path | no |
+//! | [`Lighttpd`] | `X-Sendfile` | a path | no |
+//!
+//! For another proxy implement [`Backend`].
 
 mod apache;
 mod caddy;
@@ -23,7 +33,11 @@ use crate::headers::hand_off::{X_ACCEL_REDIRECT, X_DOWNLOAD_ORIGIN, X_DOWNLOAD_T
 use crate::rule::{Target, TargetKind};
 use crate::storage::{SignedUrl, strict};
 
-/// A reverse proxy that sends files on the application's word. Held as `Arc<dyn Backend>`.
+/// A reverse proxy that sends files when the application tells it to. It is used as `Arc<dyn
+/// Backend>`.
+///
+/// Implement it for a proxy that this crate does not know. Rules, decisions and heads need no
+/// change.
 ///
 /// ```
 /// use downloadview::backend::{Backend, CannotCarry, HandOff, percent_encoded};
@@ -56,41 +70,42 @@ use crate::storage::{SignedUrl, strict};
 ///     }
 /// }
 ///
-/// // The answer is a plain 200 with `Content-Length: 0` and this header, whatever was asked: ranges and
-/// // conditions are the proxy's.
+/// // The answer is a plain 200 with `Content-Length: 0` and this header, whatever was asked:
+/// // the proxy answers ranges and conditions.
 /// let rule = downloadview::Rule::dir("/srv/media").to_path("/srv/media");
 /// let optimizer = downloadview::Optimizer::builder(Carrier).rule(rule).build()?;
 /// # Ok::<(), downloadview::BuildError>(())
 /// ```
 pub trait Backend: fmt::Debug + Send + Sync + 'static {
-    /// The name in logs, configuration and errors: `nginx`.
+    /// The name in logs, configuration and errors, such as `nginx`.
     fn name(&self) -> &'static str;
 
-    /// What its header takes; every rule is checked against it when an optimizer is built.
+    /// What its header takes. Every rule is checked against it when an optimizer is built.
     fn accepts(&self) -> TargetKind;
 
-    /// Whether it also takes a [`Target::Remote`], for a request with this method: then it fetches the
-    /// file from the server that has it, always by GET. A proxy that does not for GET never does.
-    /// Default: it does not.
+    /// Whether it also takes a [`Target::Remote`] for a request with this method. It then fetches
+    /// the file from the server that has it, always by GET. A proxy that does not fetch for GET
+    /// never does. Default: it does not.
     fn fetches(&self, _method: &Method) -> bool {
         false
     }
 
-    /// The entity tag that the proxy states for such a file whatever the application says; `None`
-    /// for a proxy that passes the application's on. Default: `None`.
+    /// The entity tag that the proxy states for such a file, whatever the application states.
+    /// `None` for a proxy that passes the application's tag on. Default: `None`.
     ///
-    /// A backend need not ask whether such a tag can be trusted: that is for who asks it. This crate
-    /// states the proxy's tag in an answer of its own only for a file whose last change is two seconds
-    /// ago or more and whose date is that of the change, because tags made of whole seconds and a size
-    /// tell no other files apart. Then a download begun through one can be resumed from the other.
+    /// A backend need not ask whether such a tag can be trusted. This crate states the proxy's tag
+    /// in an answer of its own only if the last change of the file is at least two seconds ago and
+    /// its date is that of the change: tags made of whole seconds and a size tell other files not
+    /// apart. So a download that began through the proxy can be resumed from the application, and
+    /// the other way round.
     fn own_etag(&self, _metadata: &Metadata) -> Option<ETag> {
         None
     }
 
-    /// The names of the headers by which it is told what to send, for a proxy that this crate does not
-    /// know: from a handler, a view or another server they would be a forged hand-off, and are removed
-    /// by a layer with this backend. Default: none beside
-    /// [those that are known](crate::headers::hand_off::is_hand_off).
+    /// The names of the headers that tell it what to send, for a proxy that this crate does not
+    /// know. If a handler, a view or another server sets one, that would be a forged hand-off: a
+    /// layer with this backend removes it. Default: none besides [those that are
+    /// known](crate::headers::hand_off::is_hand_off).
     fn hand_off_headers(&self) -> Vec<HeaderName> {
         Vec::new()
     }
@@ -100,12 +115,12 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`CannotCarry`] if the header cannot hold this target, or the proxy would not pass such a file
-    /// on as it is; the file is left to the next rule then, or streamed.
+    /// [`CannotCarry`] if the header cannot hold this target, or if the proxy would not pass such a
+    /// file on unchanged. The file is then left to the next rule, or streamed.
     fn hand_off(&self, target: &Target, headers: &HeaderMap) -> Result<HandOff, CannotCarry>;
 }
 
-/// Why a proxy's header cannot hold a name.
+/// Why a proxy's header cannot hold a name, or why the proxy cannot send such a file.
 ///
 /// ```
 /// use downloadview::backend::CannotCarry;
@@ -115,7 +130,7 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{why}")]
 pub struct CannotCarry {
-    /// The reason, for logs: no path and no query.
+    /// The reason, for logs. It must hold no path and no query.
     pub why: Cow<'static, str>,
 }
 
@@ -127,22 +142,29 @@ impl CannotCarry {
     }
 }
 
-/// How a proxy reads the path in its header; for some a matter of their version. The wrong one serves
-/// another file: `a%20b.txt` in place of `a b.txt`.
+/// How a proxy reads the path in its header. For Caddy and Apache it depends on the version. With
+/// the wrong setting the proxy serves another file: `a%20b.txt` in place of `a b.txt`.
+///
+/// ```
+/// use downloadview::backend::{Apache, Caddy, Escaping};
+/// let debian_apache = Apache::new().escaping(Escaping::Raw); // mod_xsendfile 0.12
+/// let current_caddy = Caddy::new().escaping(Escaping::Percent); // 2.7 and later
+/// # let _ = (debian_apache, current_caddy);
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Escaping {
-    /// Not known. Names that the two ways below spell alike are delegated, all others streamed. The
-    /// default.
+    /// Not known. Names that both ways below spell alike are delegated, and all others streamed.
+    /// The default.
     #[default]
     Unstated,
-    /// The bytes as they are.
+    /// The proxy takes the bytes as they are.
     Raw,
-    /// Percent-decoded by the proxy: every byte but `A-Z a-z 0-9 - . _ ~ /` is sent as `%XX`.
+    /// The proxy percent-decodes the path: every byte but `A-Z a-z 0-9 - . _ ~ /` is sent as `%XX`.
     Percent,
 }
 
-/// A path as a header value, percent-encoded: every byte but `A-Z a-z 0-9 - . _ ~ /` as `%XX`. Any name
-/// can be written that way.
+/// A path as a header value, percent-encoded: every byte but `A-Z a-z 0-9 - . _ ~ /` is written as
+/// `%XX`. Every name can be written in this way.
 ///
 /// ```
 /// use downloadview::backend::percent_encoded;
@@ -157,8 +179,9 @@ pub fn percent_encoded(path: &[u8]) -> HeaderValue {
     value.expect("visible ASCII")
 }
 
-/// The hand-off of a file that nginx or Caddy fetch: which of their locations does it, from which server,
-/// and what is asked of that. The target may hold a permission, so no `Debug` shows it.
+/// The hand-off of a file that nginx or Caddy fetches: by which of their locations, from which
+/// server, and what that server is asked for. The last may be a permission, so it is marked as
+/// sensitive.
 fn fetched(location: &str, url: &SignedUrl) -> Result<HandOff, CannotCarry> {
     let mut target = raw_bytes(url.target().into())?;
     target.set_sensitive(true);
@@ -168,7 +191,7 @@ fn fetched(location: &str, url: &SignedUrl) -> Result<HandOff, CannotCarry> {
         .with(X_DOWNLOAD_TARGET, target))
 }
 
-/// A path that both ways spell alike.
+/// A path that both ways of [`Escaping`] spell alike.
 fn either(path: Vec<u8>, why: &'static str) -> Result<HeaderValue, CannotCarry> {
     match strict(&path).as_bytes() == path {
         true => raw_bytes(path),
@@ -180,8 +203,15 @@ fn either(path: Vec<u8>, why: &'static str) -> Result<HeaderValue, CannotCarry> 
 ///
 /// # Errors
 ///
-/// [`CannotCarry`] for a control byte, which a header cannot hold, and for a space or tab at the end,
-/// which it loses.
+/// [`CannotCarry`] for a control byte, which a header cannot hold, and for a space or tab at the
+/// end, which it loses.
+///
+/// ```
+/// use downloadview::backend::raw_bytes;
+/// assert_eq!(raw_bytes(b"/a b.txt".to_vec())?, "/a b.txt");
+/// assert!(raw_bytes(b"/a\nb.txt".to_vec()).is_err());
+/// # Ok::<(), downloadview::backend::CannotCarry>(())
+/// ```
 pub fn raw_bytes(path: Vec<u8>) -> Result<HeaderValue, CannotCarry> {
     if matches!(path.last(), Some(b' ' | b'\t')) {
         let why = "a header loses the space at the end of the name";

@@ -33,20 +33,21 @@ use crate::headers::hand_off::{
 };
 use crate::rule::{Target, TargetKind};
 
-/// Whether nginx buffers the answer: `X-Accel-Buffering`.
+/// Whether nginx buffers the answer: `X-Accel-Buffering`. Argument of [`Nginx::buffering`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Buffering {
-    /// `yes`
+    /// `yes`: nginx reads the answer as fast as it can, and keeps what the client has not taken.
     On,
-    /// `no`
+    /// `no`: nginx passes the answer on as it comes.
     Off,
 }
 
-/// How long nginx's own cache may keep the answer: `X-Accel-Expires`.
+/// How long nginx's own cache may keep the answer: `X-Accel-Expires`. Argument of
+/// [`Nginx::expires`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Expires {
-    /// Not at all: `0`. (`off` is not a number and would be ignored.)
+    /// Not at all: `0`. (`off` is not a number, and nginx would ignore it.)
     Never,
     /// This long, in whole seconds.
     After(Duration),
@@ -56,7 +57,23 @@ pub enum Expires {
 ///
 /// ```
 /// use downloadview::backend::{Buffering, Nginx};
+/// use downloadview::{Optimizer, Rule};
+///
 /// let nginx = Nginx::new().limit_rate(1024 * 1024).buffering(Buffering::Off);
+/// let optimizer = Optimizer::builder(nginx)
+///     .rule(Rule::url("/media/").to_uri("/_internal/media/"))
+///     .build()?;
+/// # let _ = optimizer;
+/// # Ok::<(), downloadview::BuildError>(())
+/// ```
+///
+/// Its configuration for this rule:
+///
+/// ```text
+/// location /_internal/media/ {
+///     internal;
+///     alias /srv/media/;
+/// }
 /// ```
 #[derive(Debug, Clone, Default)]
 #[doc(alias = "XAccelRedirectMiddleware")]
@@ -71,13 +88,15 @@ impl Nginx {
         Self::default()
     }
 
-    /// The most bytes a second for one download; 0 for no limit. Default: nginx's own setting.
+    /// The highest rate of one download, in bytes per second; 0 for no limit. Default: nginx's own
+    /// setting.
     #[must_use]
     pub fn limit_rate(self, bytes_per_second: u64) -> Self {
         self.option(X_ACCEL_LIMIT_RATE, HeaderValue::from(bytes_per_second))
     }
 
-    /// Whether nginx buffers. A file that it reads itself is not affected.
+    /// Whether nginx buffers the answer. A file that nginx itself reads is not affected. Default:
+    /// nginx's own setting.
     #[must_use]
     #[doc(alias = "with_buffering")]
     pub fn buffering(self, buffering: Buffering) -> Self {
@@ -89,6 +108,7 @@ impl Nginx {
     }
 
     /// How long nginx's cache may keep the answer. A delegated answer itself is never cached.
+    /// Default: nginx's own setting.
     #[must_use]
     pub fn expires(self, expires: Expires) -> Self {
         let seconds = match expires {
@@ -98,8 +118,9 @@ impl Nginx {
         self.option(X_ACCEL_EXPIRES, HeaderValue::from(seconds))
     }
 
-    /// `X-Accel-Charset`. Better left alone: the charset belongs into the media type, and nginx logs
-    /// an error on every download for a charset that its configuration does not name.
+    /// The charset that nginx adds to the type: `X-Accel-Charset`. Better not set: the charset
+    /// belongs into the media type, and nginx logs an error on every download if its configuration
+    /// does not name that charset.
     #[must_use]
     pub fn charset(self, charset: HeaderValue) -> Self {
         self.option(X_ACCEL_CHARSET, charset)
@@ -121,7 +142,7 @@ impl Backend for Nginx {
         TargetKind::Uri
     }
 
-    /// It asks by GET for a HEAD too, and stops when the head is there.
+    /// It asks the other server by GET for a HEAD too, and stops when the head has come.
     fn fetches(&self, method: &Method) -> bool {
         matches!(*method, Method::GET | Method::HEAD)
     }

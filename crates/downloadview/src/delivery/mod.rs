@@ -1,13 +1,14 @@
-//! Streams what nothing could delegate: the HTTP of a download, in one place.
+//! Streams what no proxy sends: the HTTP of a download, in one place.
 //!
-//! 1. metadata: open the file (for HEAD too, which reads nothing of it)
-//! 2. preconditions: 304, 412
-//! 3. range: 206, 416, or the whole
-//! 4. head
-//! 5. body: read as the client takes it
+//! 1. Open the file, for HEAD too, which then reads nothing of it.
+//! 2. Judge the preconditions: 304 or 412.
+//! 3. Resolve the range: 206, 416, or the whole content.
+//! 4. Write the head.
+//! 5. Send the body, read as the client takes it.
 //!
-//! Steps 2 and 3 are for a GET or HEAD that would be answered 200; the range of an error page or
-//! of a form's answer is not asked for (RFC 9110, 14.2).
+//! Steps 2 and 3 are for a GET or HEAD that would be answered with 200. The range of an error page,
+//! or of the answer to a form, is not meant (RFC 9110, 14.2). What fails before the first byte is
+//! an answer of its own (404, 500, 503); what fails later ends the connection.
 
 mod multipart;
 
@@ -21,10 +22,11 @@ use crate::headers::{ConditionalRequest, PreconditionResult, Ranges};
 use crate::response::head::{self, Facts, Kind};
 use crate::response::{Download, DownloadBody, DownloadResponse, refusal};
 
-/// Answers `request` with a download, streaming its file. Errors become responses.
+/// Answers `request` with a download by streaming its file. Errors become responses.
 ///
-/// This is for servers without a layer; [`OptimizeLayer`](crate::optimize::OptimizeLayer) and the
-/// views' services do it themselves.
+/// It is for servers without a layer. [`OptimizeLayer`](crate::optimize::OptimizeLayer) and the
+/// services of views call it themselves, and [`optimize::answer`](crate::optimize::answer()) also
+/// considers proxies.
 ///
 /// ```
 /// # async fn handler(request: http::Request<()>) -> http::Response<downloadview::DownloadBody> {
@@ -33,6 +35,10 @@ use crate::response::{Download, DownloadBody, DownloadResponse, refusal};
 /// let request = ConditionalRequest::of(request.method(), request.headers());
 /// delivery::deliver(&request, response).await
 /// # }
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// #     let request = http::Request::get("/").header("range", "bytes=0-4").body(()).unwrap();
+/// #     assert_eq!(handler(request).await.status(), 206);
+/// # });
 /// ```
 pub async fn deliver(
     request: &ConditionalRequest,
@@ -44,14 +50,22 @@ pub async fn deliver(
     }
 }
 
-/// Whether middleware may compress a response: everything but downloads. For tower-http it is a
-/// `Predicate`, to be given to its `CompressionLayer`:
+/// Whether middleware may compress a response: every response but downloads.
+///
+/// It is a `Predicate` for tower-http's `CompressionLayer`:
 /// `compress_when(DefaultPredicate::new().and(may_be_compressed))`.
 ///
-/// A download that is compressed on the way out keeps the strong entity tag of the bytes that it no
-/// longer has (RFC 9110, 8.8.1), loses its length, and is resumed with bytes of the uncompressed file.
-/// Nothing in this crate can see a layer outside its own, so no warning tells of a forgotten
-/// predicate.
+/// A download that is compressed on its way out keeps the strong entity tag of bytes that it no
+/// longer has (RFC 9110, 8.8.1), loses its length, and is resumed with bytes of the uncompressed
+/// file. This crate cannot see a layer outside its own, so nothing warns of a missing predicate.
+///
+/// ```
+/// use downloadview::{DownloadResponse, delivery::may_be_compressed, file::VirtualFile};
+///
+/// let response = DownloadResponse::new(VirtualFile::from_text("a.txt", "a")).into_http();
+/// let (head, _) = response.into_parts();
+/// assert!(!may_be_compressed(head.status, head.version, &head.headers, &head.extensions));
+/// ```
 #[must_use]
 pub fn may_be_compressed(
     _status: StatusCode,
@@ -62,11 +76,11 @@ pub fn may_be_compressed(
     extensions.get::<Delivered>().is_none() && extensions.get::<Download>().is_none()
 }
 
-/// In the extensions of a response: it is a download, streamed by the application.
+/// Marks a response: it is a download that the application streams.
 #[derive(Debug, Clone, Copy)]
 struct Delivered;
 
-/// What became of a download that the application answers itself.
+/// How the application answered a download itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Delivery {
     Whole,
@@ -78,8 +92,8 @@ pub(crate) enum Delivery {
     Failed(StatusCode),
 }
 
-/// As [`deliver`], for a head that has come through middleware. `own_etag` is the tag that a proxy
-/// would state for the file, if it insists on one.
+/// As [`deliver`], for a head that has passed through middleware. `own_etag` is the tag that a
+/// proxy would state for the file, if it always states its own.
 pub(crate) async fn deliver_parts(
     request: &ConditionalRequest,
     mut head: response::Parts,
@@ -129,6 +143,7 @@ pub(crate) async fn deliver_parts(
     }
 }
 
+/// The answer to a file that cannot be opened or read.
 fn failed(
     head: response::Parts,
     download: &Download,
@@ -139,7 +154,7 @@ fn failed(
     (response, delivery)
 }
 
-/// What steps 2 and 3 come to.
+/// The result of steps 2 and 3.
 enum Judged {
     NotModified,
     PreconditionFailed,
@@ -148,6 +163,7 @@ enum Judged {
     Answered(Ranges),
 }
 
+/// Steps 2 and 3.
 fn judge(request: &ConditionalRequest, status: StatusCode, content: &Content) -> Judged {
     if status != StatusCode::OK || !is_retrieval(request.method()) {
         return Judged::Answered(Ranges::Whole);
@@ -167,8 +183,8 @@ fn judge(request: &ConditionalRequest, status: StatusCode, content: &Content) ->
     }
 }
 
-/// What the server that has the file made of the request's conditions, where the request has such: it
-/// knows its own tags and dates best.
+/// How the server that has the file judged the request's conditions, if the request has such
+/// conditions. That server knows its own tags and dates best.
 fn settled(request: &ConditionalRequest, content: &Content) -> Option<PreconditionResult> {
     let (verdict, conditions) = match content.settled()? {
         Settled::NotModified => (
@@ -198,7 +214,7 @@ fn unsatisfiable(size: u64) -> Response<DownloadBody> {
     response
 }
 
-/// A body, and what its head follows from.
+/// A body, and what its head depends on.
 struct Answer {
     kind: Kind,
     delivery: Delivery,
@@ -220,6 +236,7 @@ impl Answer {
         }
     }
 
+    /// 304: no body.
     fn not_modified() -> Self {
         let body = DownloadBody::absent();
         Self::new(Kind::NotModified, Delivery::NotModified, None, body)
@@ -246,6 +263,7 @@ async fn answer(
     }
 }
 
+/// The whole content; for HEAD, no body.
 async fn whole(request: &ConditionalRequest, content: Content) -> Result<Answer> {
     let length = content.metadata().size();
     let body = if *request.method() == Method::HEAD {
@@ -266,6 +284,7 @@ async fn whole(request: &ConditionalRequest, content: Content) -> Result<Answer>
     Ok(Answer::new(Kind::Whole, Delivery::Whole, length, body))
 }
 
+/// One range.
 async fn single(content: Content, range: ByteRange) -> Result<Answer> {
     let stream = content.stream(range).await?;
     drop(content);

@@ -1,4 +1,9 @@
 //! Several ranges in one answer: `multipart/byteranges` (RFC 9110, 14.6).
+//!
+//! `delivery` calls [`answer`] with at least two ranges that neither overlap nor touch. Each part
+//! has a head of its own with type and range, so the length of the answer is known before anything
+//! is read. The parts are opened one after the other. The first one is opened before the head is
+//! sent, so that an error there is still an answer of its own.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -13,7 +18,8 @@ use crate::error::{Error, Result};
 use crate::response::DownloadBody;
 use crate::response::head::{Kind, content_range_of};
 
-/// 206 with one part for each range; none if it would be longer than any length that can be stated.
+/// 206 with one part for each range. The content is returned if the answer would be longer than any
+/// length that can be stated.
 pub(super) async fn answer(
     content: Content,
     ranges: &[ByteRange],
@@ -48,11 +54,13 @@ pub(super) async fn answer(
     Ok(Ok(answer))
 }
 
+/// A part: its head, and which bytes follow.
 struct Part {
     head: Bytes,
     range: ByteRange,
 }
 
+/// The length of the whole body; `None` if it cannot be stated.
 fn length(parts: &[Part], last: &Bytes) -> Option<u64> {
     parts.iter().try_fold(last.len() as u64, |length, part| {
         length
@@ -61,13 +69,14 @@ fn length(parts: &[Part], last: &Bytes) -> Option<u64> {
     })
 }
 
-/// 128 random bits: no content can hold the boundary on purpose.
+/// 128 random bits, so that no content can hold the boundary on purpose.
 fn boundary() -> Result<String> {
     let mut random = [0; 16];
     getrandom::fill(&mut random).map_err(Error::other)?;
     Ok(format!("{:032x}", u128::from_ne_bytes(random)))
 }
 
+/// The parts with their heads.
 fn parts(
     content_type: Option<&HeaderValue>,
     content: &Content,
@@ -93,6 +102,7 @@ fn parts(
     ranges.iter().map(part).collect()
 }
 
+/// The body: heads, bytes of parts, and the last boundary.
 struct Multipart {
     content: Content,
     parts: std::vec::IntoIter<Part>,
@@ -100,7 +110,9 @@ struct Multipart {
     last: Option<Bytes>,
 }
 
+/// Where the body is.
 enum State {
+    /// Before the head of a part, or before the last boundary.
     Between,
     /// The bytes of a part are on their way to us.
     Fetching(Option<Bytes>, u64, BoxFuture<'static, Result<ByteStream>>),

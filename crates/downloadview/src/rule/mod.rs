@@ -3,8 +3,15 @@
 //! Prefixes are compared literally and by whole segments: `/media` takes `/media/a` and never
 //! `/mediator/a`. There are no patterns.
 //!
-//! A file that another server has is known by an absolute URL. The proxy fetches it
-//! ([`RuleFrom::fetched_at`]), or the client does ([`RuleFrom::redirect`]).
+//! | rule | for which proxy |
+//! |---|---|
+//! | [`Rule::url`] or [`Rule::dir`], then [`to_uri`](RuleFrom::to_uri) | nginx, Caddy |
+//! | [`Rule::url`] or [`Rule::dir`], then [`to_path`](RuleFrom::to_path) | Apache, lighttpd |
+//! | [`Rule::url`] of another server, then [`fetched_at`](RuleFrom::fetched_at) | nginx, Caddy |
+//! | [`Rule::url`] of another server, then [`redirect`](RuleFrom::redirect) | any, or none |
+//!
+//! A [`Target`] is what a rule makes of one file; a [backend](crate::backend) writes it into its
+//! header.
 
 mod remote;
 mod source;
@@ -22,13 +29,22 @@ use crate::error::BuildError;
 use crate::file::{Places, SignedUrl};
 use crate::storage::strict;
 
-/// One mapping; [`Optimizer`](crate::optimize::Optimizer) holds them in order.
+/// One mapping from a prefix of files to a prefix of the proxy. An
+/// [`Optimizer`](crate::optimize::Optimizer) holds rules in order, and the first that takes a file
+/// counts.
 ///
 /// ```
 /// use downloadview::Rule;
+/// use downloadview::file::Places;
+///
 /// let by_url = Rule::url("/media/").to_uri("/_internal/media/");
 /// let by_folder = Rule::dir("/srv/media").to_path("/mnt/media").named("media");
 /// let elsewhere = Rule::url("https://files.example/media/").fetched_at("/_internal/files/");
+///
+/// let places = Places::new().with_path("/srv/media/a b.txt").with_url("/media/a%20b.txt");
+/// let target = by_url.resolve(&places, None)?;
+/// assert_eq!(target.to_uri().unwrap(), b"/_internal/media/a b.txt"); // a backend encodes it
+/// # Ok::<(), downloadview::rule::Mismatch>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
@@ -38,7 +54,7 @@ pub struct Rule {
     look: bool,
 }
 
-/// Prefix of a target, before the backend knows how to write it.
+/// The right side of a rule: the prefix of a target, before the backend knows how to write it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Destination {
     Uri(Arc<str>),
@@ -48,20 +64,20 @@ enum Destination {
     Redirect,
 }
 
-/// A rule that still lacks its destination.
+/// A rule that still lacks its destination. Made by [`Rule::url`] and [`Rule::dir`].
 #[derive(Debug, Clone)]
 #[must_use = "a rule needs a destination: `.to_uri(…)`, `.to_path(…)`, `.fetched_at(…)` or `.redirect()`"]
 pub struct RuleFrom(Source);
 
 impl Rule {
-    /// Files whose [URL](Places::url) lies below `prefix`, such as `/media/` or, of another server,
-    /// `https://files.example/media/`.
+    /// Files whose [URL](Places::url) lies below `prefix`: `/media/`, or on another server
+    /// `https://files.example/media/`. The prefix is percent-encoded as the URLs are.
     #[doc(alias = "source_url")]
     pub fn url(prefix: impl AsRef<str>) -> RuleFrom {
         RuleFrom(Source::url(prefix.as_ref()))
     }
 
-    /// Files whose [path](Places::path) lies below `folder`.
+    /// Files whose [path](Places::path) lies below `folder`, an absolute path of this machine.
     #[doc(alias = "source_dir")]
     pub fn dir(folder: impl AsRef<Path>) -> RuleFrom {
         RuleFrom(Source::Dir(folder.as_ref().into()))
@@ -74,9 +90,10 @@ impl Rule {
         self
     }
 
-    /// Delegates without looking at the file: for files that only the proxy can see. Default: a
-    /// local file is looked at once, and must be a regular one. A file that has only a URL is never
-    /// looked at, whatever is said here.
+    /// Delegates without looking at the file: for files that only the proxy can see.
+    ///
+    /// Default: a local file is looked at once, so that a missing one is our 404 and never the
+    /// proxy's page. A file that has only a URL is never looked at, with or without this.
     #[must_use]
     pub fn without_stat(mut self) -> Self {
         self.look = false;
@@ -105,12 +122,12 @@ impl Rule {
         )
     }
 
-    /// Where the proxy finds a file that has these places, if this rule takes it. `metadata` is what a
-    /// look told.
+    /// Where the proxy finds a file that has these places, if this rule takes it. `metadata` is
+    /// what a look at the file told, if there was one: it says where a symbolic link led.
     ///
     /// # Errors
     ///
-    /// Why the rule does not take it.
+    /// Why the rule does not take the file.
     #[doc(alias = "get_redirect_url")]
     pub fn resolve(
         &self,
@@ -138,7 +155,7 @@ impl Rule {
         })
     }
 
-    /// The target for a file that has this URL too, if it lies below the rule's source.
+    /// The target for a file that has this URL too, if the URL lies below the rule's source.
     pub(crate) fn remote_target(&self, url: SignedUrl) -> Option<Target> {
         match &self.destination {
             Destination::Fetched(location) if self.source.takes(&url) => Some(Target::Remote {
@@ -149,8 +166,11 @@ impl Rule {
         }
     }
 
-    /// Fails if the rule cannot work with a `proxy` that takes targets of a kind, in words that name rule
-    /// and remedy.
+    /// Checks that the rule can work with `proxy`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, with the name of the rule and how to correct it.
     pub(crate) fn check(&self, proxy: Option<Proxy<'_>>) -> Result<(), BuildError> {
         let checked = match self.is_remote() {
             true => self.source.check_remote(),
@@ -162,6 +182,7 @@ impl Rule {
             .map_err(|what| BuildError::new(format!("rule `{}`: {what}", self.name)))
     }
 
+    /// Whether the proxy takes targets of this kind.
     fn check_proxy(&self, proxy: Option<Proxy<'_>>) -> Result<(), String> {
         let kind = match &self.destination {
             Destination::Redirect => return Ok(()),
@@ -186,6 +207,7 @@ impl Rule {
         Err(format!("{} {instead}", proxy.name))
     }
 
+    /// Whether the destination is plain and absolute.
     fn check_destination(&self) -> Result<(), String> {
         match &self.destination {
             Destination::Uri(prefix) => source::check_prefix("destination", prefix),
@@ -200,16 +222,17 @@ impl Rule {
     }
 }
 
-/// What a rule must know of the proxy that is to carry it out.
+/// What a rule must know about the proxy that is to carry it out.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Proxy<'a> {
     pub(crate) name: &'a str,
+    /// What its header takes.
     pub(crate) accepts: TargetKind,
     /// Whether it can fetch a file from another server.
     pub(crate) fetches: bool,
 }
 
-/// A location is compared with the configuration of the proxy, byte for byte: no spelling of it may
+/// A location is compared with the proxy's configuration byte for byte, so no spelling of it may
 /// need escaping.
 fn check_location(location: &str) -> Result<(), String> {
     source::check_prefix("destination", location)?;
@@ -222,27 +245,33 @@ fn check_location(location: &str) -> Result<(), String> {
 }
 
 impl RuleFrom {
-    /// Known to the proxy as a URI below `prefix`: nginx, Caddy. The prefix is plain text; what
-    /// needs encoding is encoded.
+    /// The proxy knows the files as URIs below `prefix`: nginx, Caddy. The prefix is plain text;
+    /// what needs encoding is encoded by the backend.
+    ///
+    /// Give it a location that clients cannot reach (`internal` in nginx), or they can ask for the
+    /// files directly.
     #[doc(alias = "destination_url")]
     pub fn to_uri(self, prefix: impl AsRef<str>) -> Rule {
         self.to(Destination::Uri(prefix.as_ref().into()))
     }
 
-    /// Known to the proxy as a file below `folder`: Apache, lighttpd.
+    /// The proxy knows the files as paths below `folder`: Apache, lighttpd. `folder` is an absolute
+    /// path as the proxy sees it, for instance of a mount in its container.
     #[doc(alias = "destination_dir")]
     pub fn to_path(self, folder: impl AsRef<Path>) -> Rule {
         self.to(Destination::Path(folder.as_ref().into()))
     }
 
-    /// Fetched by the proxy from the server that has it: nginx, Caddy. `location` is that of the
-    /// proxy's configuration which does it, made of `A-Z a-z 0-9 - . _ ~ /`; the printed configuration
-    /// of the gateway has one for each rule.
+    /// The proxy fetches the file from the server that has it: nginx, Caddy. `location` is the
+    /// location in the proxy's configuration that does it, made of `A-Z a-z 0-9 - . _ ~ /`. The
+    /// configuration that the gateway prints has one for each rule.
     ///
-    /// The source must be a URL with scheme and host, and the proxy is only ever told of files below it.
-    /// What the proxy asks for is the file's [link](crate::File::link), else its URL, with its query.
-    /// Name, type and caching are stated by the application; range and conditions are answered by the
-    /// server that has the file. Nothing is looked at before: a missing file is the proxy's 404.
+    /// - The source must be a URL with scheme and host, and the proxy is only told of files below
+    ///   it.
+    /// - The proxy asks for the file's [link](crate::File::link), or else its URL, with the query.
+    /// - The application states name, type and caching; the server that has the file answers range
+    ///   and conditions.
+    /// - Nothing is looked at before: a missing file is the proxy's 404.
     ///
     /// ```
     /// use downloadview::{Optimizer, Rule, backend::Nginx};
@@ -255,14 +284,16 @@ impl RuleFrom {
         self.to(Destination::Fetched(location.as_ref().into()))
     }
 
-    /// Fetched by the client itself: a GET or HEAD is answered with 302 and the file's
-    /// [link](crate::File::link), with any proxy in front and with none.
+    /// The client fetches the file itself: a GET or HEAD is answered with 302 and the file's
+    /// [link](crate::File::link), with any proxy in front or none.
     ///
-    /// The source must be a URL with scheme and host. The link is asked to state name and type of the
-    /// answer there; what else the application says of the file (caching, `Content-Security-Policy`,
-    /// `nosniff`) does not reach the client. Where a file has no link of its own, the client goes to its
-    /// plain URL and sees the headers of that server alone, its name for the file included: right only
-    /// where those are good as they are.
+    /// - The source must be a URL with scheme and host.
+    /// - The link is asked to state name and type of the file in the answer there. What else the
+    ///   application states (caching, `Content-Security-Policy`, `nosniff`) does not reach the
+    ///   client.
+    /// - If a file has no link of its own, the client goes to its plain URL and sees only the
+    ///   headers of that server, its name for the file included. Use it only if these are good as
+    ///   they are.
     ///
     /// ```
     /// use downloadview::{Optimizer, Rule};

@@ -1,8 +1,10 @@
-//! A prefix on another server, and which absolute URLs lie below it.
+//! A prefix on another server, and which absolute URLs lie below it. A URL with a `.` or `..`
+//! segment in any spelling never does: whoever reads it might shorten it to a URL outside of the
+//! prefix.
 
 use crate::storage::SignedUrl;
 
-/// A server, and a path of it.
+/// A server, and a path on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Remote(SignedUrl);
 
@@ -23,8 +25,8 @@ impl Remote {
         Ok(Self(url))
     }
 
-    /// Whether a URL is one of this server, below the prefix. Whole segments count, whatever the query
-    /// is.
+    /// Whether a URL is one of this server, below the prefix. Whole segments are compared; the
+    /// query does not matter.
     pub(super) fn takes(&self, url: &SignedUrl) -> bool {
         let (prefix, path) = (self.0.path(), url.path());
         let Some(rest) = path.strip_prefix(prefix) else {
@@ -35,8 +37,8 @@ impl Remote {
     }
 }
 
-/// Whether a path would climb, or be shortened by whoever reads it, in any spelling: with the dots or
-/// the slashes percent-encoded too.
+/// Whether a path has a `.` or `..` segment in any spelling, with dots or slashes percent-encoded
+/// too.
 fn has_dot_segment(path: &str) -> bool {
     let plain = path.to_ascii_lowercase().replace("%2e", ".");
     let plain = plain.replace("%2f", "/").replace("%5c", "/");

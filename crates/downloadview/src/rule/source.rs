@@ -1,4 +1,8 @@
-//! The left side of a rule: which files it takes, and what is left of their name.
+//! The left side of a rule: which files it takes, and what is left of their name below the prefix.
+//!
+//! A file is compared by its URL or by its path; the name that is left becomes a `StorageName`, so
+//! it cannot leave the prefix. If a symbolic link led to the file, only its real path counts, and
+//! it must lie below the rule's folder too: proxies may refuse to follow links.
 
 use std::fmt;
 use std::path::Path;
@@ -9,15 +13,26 @@ use crate::file::{Places, SignedUrl};
 pub(super) use crate::storage::check_prefix;
 use crate::storage::{StorageName, check_url_prefix};
 
-/// Why a rule does not take a file.
+/// Why a rule does not take a file: the error of [`Rule::resolve`](super::Rule::resolve), and what
+/// a [`Trace`](crate::optimize::Trace) tells.
+///
+/// ```
+/// use downloadview::file::Places;
+/// use downloadview::rule::{Mismatch, Rule};
+///
+/// let rule = Rule::url("/media/").to_uri("/_internal/");
+/// let elsewhere = Places::new().with_url("/mediator/a.txt");
+/// assert_eq!(rule.resolve(&elsewhere, None), Err(Mismatch::OtherUrl));
+/// assert_eq!(rule.resolve(&Places::new(), None), Err(Mismatch::NoUrl));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum Mismatch {
     /// The rule is for URLs, and the file has none.
     #[error("the file has no URL")]
     NoUrl,
-    /// The file's URL does not lie below the rule's; or has a query, and the rule's target is made of
-    /// the path alone.
+    /// The file's URL does not lie below the rule's. Or it has a query, and the rule's target is
+    /// made of the path alone.
     #[error("the file's URL does not lie below the rule's")]
     OtherUrl,
     /// The rule is for a folder, and the file does not lie on this machine's disk.
@@ -26,12 +41,12 @@ pub enum Mismatch {
     /// The file's path does not lie below the rule's folder.
     #[error("the file's path does not lie below the rule's folder")]
     OtherPath,
-    /// A symbolic link leads to a place that the rule cannot express.
+    /// A symbolic link led to a place that the rule cannot express.
     #[error("a symbolic link leads out of the rule")]
     LinkLedElsewhere,
 }
 
-/// A prefix of the file's own URL or path.
+/// A prefix of the file's URL or path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Source {
     Url(Arc<str>),
@@ -41,6 +56,7 @@ pub(super) enum Source {
 }
 
 impl Source {
+    /// A prefix of URLs: of this site, or of another server.
     pub(super) fn url(prefix: &str) -> Self {
         match Remote::parse(prefix) {
             Ok(remote) => Self::Remote(prefix.into(), remote),
@@ -48,7 +64,7 @@ impl Source {
         }
     }
 
-    /// The file's URL as it is, if another server has it and it lies below the prefix.
+    /// The file's URL as it is, if another server has the file and the URL lies below the prefix.
     pub(super) fn url_of(&self, places: &Places) -> Result<SignedUrl, Mismatch> {
         let url = places.url().ok_or(Mismatch::NoUrl)?;
         let url = SignedUrl::parse(url).map_err(|_| Mismatch::OtherUrl)?;
@@ -63,6 +79,7 @@ impl Source {
         matches!(self, Self::Remote(_, prefix) if prefix.takes(url))
     }
 
+    /// Checks a source of a rule that leads to another server.
     pub(super) fn check_remote(&self) -> Result<(), String> {
         match self {
             Self::Remote(..) => Ok(()),
@@ -78,8 +95,11 @@ impl Source {
         }
     }
 
-    /// The file's name below the prefix. A file that a symbolic link led to has its `location` for a
-    /// path, and no URL that a proxy which refuses links could serve.
+    /// The file's name below the prefix.
+    ///
+    /// If a symbolic link led to the file, its real path is `location`: that one is compared with a
+    /// folder. A rule for URLs cannot take such a file, because a proxy that refuses links could
+    /// not serve it.
     pub(super) fn name_of(
         &self,
         places: &Places,
@@ -101,6 +121,7 @@ impl Source {
         }
     }
 
+    /// Checks a source of a rule for files of this machine.
     pub(super) fn check(&self) -> Result<(), String> {
         match self {
             Self::Url(prefix) | Self::Remote(prefix, _) => check_url_prefix("source", prefix),
@@ -113,6 +134,7 @@ impl Source {
     }
 }
 
+/// What is left of a URL below a prefix.
 fn below_url(prefix: &str, url: &str) -> Option<StorageName> {
     let rest = url.strip_prefix(prefix.trim_end_matches('/'))?;
     let name = rest.strip_prefix('/')?;
@@ -123,8 +145,8 @@ fn below_url(prefix: &str, url: &str) -> Option<StorageName> {
     StorageName::from_url_path(name).ok()
 }
 
-/// As [`below_folder`], for a folder that lies behind a link itself (`/srv` is one, or a folder
-/// above): that one the proxy follows. It is looked up each time, and only for files behind links.
+/// As [`below_folder`], for a folder whose own path has a link in it (`/srv` may be one): the proxy
+/// follows that one. The folder is resolved each time, but only for files that a link led to.
 fn below_real_folder(folder: &Path, location: &Path) -> Option<StorageName> {
     below_folder(&std::fs::canonicalize(folder).ok()?, location)
 }

@@ -1,25 +1,40 @@
-//! The right side of a rule, applied to one file.
+//! The right side of a rule, applied to one file: what a backend writes into its header.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::storage::{SignedUrl, StorageName};
 
-/// What a backend's header takes.
+/// What the header of a backend takes: the result of
+/// [`Backend::accepts`](crate::backend::Backend::accepts).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TargetKind {
-    /// A URI of the proxy's own: nginx, Caddy.
+    /// A URI of the proxy itself: nginx, Caddy.
     Uri,
     /// A path on disk: Apache, lighttpd.
     Path,
-    /// A URL of another server, for a proxy that does nothing but fetch. One that does so beside the
-    /// above says so by [`Backend::fetches`](crate::backend::Backend::fetches): nginx, Caddy.
+    /// A URL of another server, for a proxy that only fetches. A proxy that also fetches besides
+    /// the above says so by [`Backend::fetches`](crate::backend::Backend::fetches): nginx, Caddy.
     Remote,
 }
 
-/// Where a proxy finds a file: a configured prefix and a name, not yet joined and not yet encoded,
-/// because each backend encodes in its own way. Or, for a file that another server has, its URL.
+/// Where a proxy finds a file: a configured prefix and a name. They are not joined and not encoded
+/// yet, because each backend encodes in its own way. For a file that another server has: its URL.
+///
+/// A [`Rule`](super::Rule) makes it, and a [`Backend`](crate::backend::Backend) writes it. The
+/// constructors are for tests of a backend of your own.
+///
+/// ```
+/// use downloadview::backend::{Backend as _, Nginx};
+/// use downloadview::rule::Target;
+/// use downloadview::storage::StorageName;
+/// use http::HeaderMap;
+///
+/// let target = Target::uri("/_internal/media/", StorageName::parse("a b.txt").unwrap());
+/// let hand_off = Nginx::new().hand_off(&target, &HeaderMap::new()).unwrap();
+/// assert_eq!(hand_off.header().1, "/_internal/media/a%20b.txt");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Target {
@@ -56,7 +71,7 @@ pub enum Target {
 }
 
 impl Target {
-    /// A file below a URI prefix of the proxy, plain text.
+    /// A file below a URI prefix of the proxy; the prefix is plain text.
     #[must_use]
     pub fn uri(prefix: &str, name: StorageName) -> Self {
         Self::Uri {
@@ -65,7 +80,7 @@ impl Target {
         }
     }
 
-    /// A file below a folder that the proxy can read, absolute.
+    /// A file below a folder that the proxy can read; the folder is absolute.
     #[must_use]
     pub fn path(folder: &Path, name: StorageName) -> Self {
         Self::Path {
@@ -74,8 +89,8 @@ impl Target {
         }
     }
 
-    /// A file that the proxy fetches from another server by its `location`, made of
-    /// `A-Z a-z 0-9 - . _ ~ /`.
+    /// A file that the proxy fetches from another server by its `location`, which is made of `A-Z
+    /// a-z 0-9 - . _ ~ /`.
     #[must_use]
     pub fn remote(location: &str, url: SignedUrl) -> Self {
         Self::Remote {
@@ -84,7 +99,7 @@ impl Target {
         }
     }
 
-    /// The URL that is fetched; `None` for a file that the proxy has itself.
+    /// The URL that is fetched; `None` for a file that the proxy itself has.
     #[must_use]
     pub fn to_url(&self) -> Option<&SignedUrl> {
         match self {
@@ -93,10 +108,10 @@ impl Target {
         }
     }
 
-    /// The URI as bytes, prefix and name joined by one slash; `None` for all but a URI.
+    /// The URI as bytes, prefix and name joined by one slash; `None` for every other kind.
     ///
-    /// **Nothing is encoded**: there may be spaces, `%`, `?` and line feeds in it. A backend writes it
-    /// as its proxy reads it, most of them percent-encoded.
+    /// **Nothing is encoded**: it may hold spaces, `%`, `?` and line feeds. A backend writes it as
+    /// its proxy reads it, most of them percent-encoded.
     #[must_use]
     pub fn to_uri(&self) -> Option<Vec<u8>> {
         let Self::Uri { prefix, name } = self else {
@@ -109,7 +124,7 @@ impl Target {
         Some(uri)
     }
 
-    /// The path; `None` for all but a path.
+    /// The path; `None` for every other kind.
     #[must_use]
     pub fn to_path(&self) -> Option<PathBuf> {
         let Self::Path { folder, name } = self else {
@@ -118,8 +133,8 @@ impl Target {
         Some(folder.join(name.to_path()))
     }
 
-    /// The path as bytes, folder and name joined by one slash; `None` for all but a path. Nothing is
-    /// encoded.
+    /// The path as bytes, folder and name joined by one slash; `None` for every other kind. Nothing
+    /// is encoded.
     #[must_use]
     pub fn to_path_bytes(&self) -> Option<Vec<u8>> {
         let path = self.to_path()?;

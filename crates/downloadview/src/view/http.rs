@@ -1,4 +1,4 @@
-//! Files of another server.
+//! Files of another server, by a target that follows from the request.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,14 +11,14 @@ use crate::error::Result;
 use crate::fetch::{Origin, RequestTarget};
 use crate::file::HttpFile;
 
-/// A target that depends on the request: a closure `|request: &Parts| -> Result<RequestTarget>`, or a
-/// [`RequestTarget`] for every request.
+/// Finds what to ask the other server for. It is implemented for closures `|request: &Parts| ->
+/// Result<RequestTarget>`, and for a [`RequestTarget`], which is then asked for every request.
 pub trait ResolveTarget: Send + Sync + 'static {
     /// The target for this request.
     ///
     /// # Errors
     ///
-    /// Whatever the answer to the request should be.
+    /// The error becomes the answer.
     fn resolve(&self, request: &Parts) -> Result<RequestTarget>;
 }
 
@@ -37,9 +37,9 @@ impl ResolveTarget for RequestTarget {
     }
 }
 
-/// Use this when another server has the files, and the request says which.
+/// A view for files that another server has: use it when the request says which.
 ///
-/// The server is fixed: a request chooses a target of it, and nothing else.
+/// The server is fixed when the view is built. A request chooses a target on it, and nothing else.
 ///
 /// ```
 /// use downloadview::fetch::{Client, RequestTarget};

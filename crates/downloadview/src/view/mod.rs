@@ -1,4 +1,17 @@
 //! From a request to a file and its presentation: the trait, and a view for each kind of file.
+//!
+//! | view | use it when | feature |
+//! |---|---|---|
+//! | [`PathView`] | the file is on disk: one fixed path, or a name below a folder | `fs` |
+//! | [`StorageView`] | a storage has the files, and the URL names them | |
+//! | [`ObjectView`] | a record (a row of a database) names the file | |
+//! | [`HttpView`] | another server has the files | `remote` |
+//! | [`VirtualView`] | the content is made for each request | |
+//!
+//! Each view has the methods of [`DownloadOptions`] for how the file is presented, and
+//! [`options_with`](StorageView::options_with) for options that depend on the request. Each becomes
+//! a tower service ([`DownloadView::into_service`]) that is complete alone: preconditions, ranges,
+//! HEAD, errors.
 
 #[cfg(feature = "remote")]
 mod http;
@@ -28,8 +41,12 @@ use crate::error::Result;
 use crate::file::File;
 use crate::response::DownloadOptions;
 
-/// Finds the file that a request is for. Everything else, presentation, conditions, ranges,
-/// delegation, has a default.
+/// Finds the file that a request is for. Everything else has a default: presentation, conditions,
+/// ranges, delegation.
+///
+/// Implement it if none of the views of this module fits. If your framework has handlers, a handler
+/// that returns a [`DownloadResponse`](crate::DownloadResponse) does the same under an
+/// [`OptimizeLayer`](crate::OptimizeLayer).
 ///
 /// ```
 /// use downloadview::{DownloadView, Result, file::VirtualFile};
@@ -51,16 +68,17 @@ use crate::response::DownloadOptions;
 #[doc(alias = "DownloadMixin")]
 #[doc(alias = "BaseDownloadView")]
 pub trait DownloadView: Send + Sync + 'static {
-    /// What this view serves.
+    /// The kind of file that this view serves.
     type File: File;
 
     /// The file for this request. It need not exist: that is found out later, and only if needed.
+    /// Check here who asks, and whether they may have the file.
     ///
     /// # Errors
     ///
-    /// Whatever the answer should be: [`Error::NotFound`](crate::Error::NotFound) is 404,
-    /// [`Error::Forbidden`](crate::Error::Forbidden) 403, [`Error::Other`](crate::Error::Other)
-    /// 500.
+    /// The error becomes the answer: [`Error::NotFound`](crate::Error::NotFound) is 404,
+    /// [`Error::Forbidden`](crate::Error::Forbidden) is 403, [`Error::Other`](crate::Error::Other)
+    /// is 500.
     #[doc(alias = "get_file")]
     fn file(&self, request: &Parts) -> impl Future<Output = Result<Self::File>> + Send;
 
@@ -76,6 +94,23 @@ pub trait DownloadView: Send + Sync + 'static {
     }
 
     /// This view as a tower service: mount it in a router, or call it.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// use downloadview::storage::{MemoryStorage, StorageName};
+    /// use downloadview::{DownloadView as _, view::StorageView};
+    /// use tower::ServiceExt as _;
+    ///
+    /// let storage = MemoryStorage::new();
+    /// storage.insert(StorageName::parse("hello.txt").unwrap(), "Hello world!\n");
+    /// let service = StorageView::new(storage).into_service();
+    ///
+    /// let request = http::Request::get("/hello.txt").header("range", "bytes=0-4").body(()).unwrap();
+    /// let response = service.oneshot(request).await.unwrap();
+    /// assert_eq!(response.status(), 206);
+    /// assert_eq!(response.headers()["content-range"], "bytes 0-4/13");
+    /// # });
+    /// ```
     #[doc(alias = "as_view")]
     fn into_service(self) -> DownloadService<Self>
     where

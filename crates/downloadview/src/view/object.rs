@@ -1,4 +1,9 @@
 //! Files that belong to records: rows of a database, entries of a catalogue.
+//!
+//! The steps for a request: `find` returns the record (none is 404), `authorize` judges it, its
+//! stored name becomes a `StorageName`, and an `ObjectFile` of the storage is returned with what
+//! the record states. The file itself is not touched here. A stored name that is not valid is the
+//! fault of whoever stored it: 404 for the client, and a warning in the log.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,22 +19,53 @@ use crate::error::{Error, Result};
 use crate::file::ObjectFile;
 use crate::storage::{Storage, StorageName};
 
-/// A record that names a file and may describe it.
+/// A record that names a file and may describe it: a row of a database, an entry of a catalogue.
 ///
-/// Everything but the file has a default: unknown. What is stated of name, type, tag and date is
-/// trusted; whether there is such a file, and how long it is, the storage says.
+/// Everything but the file has a default: unknown. What the record states of name, type, tag and
+/// date counts more than what the storage knows. Whether the file exists, and how long it is, the
+/// storage says.
+///
+/// ```
+/// use downloadview::content::{ETag, Metadata};
+/// use downloadview::view::FileRecord;
+///
+/// struct Document {
+///     file: String,  // "5/9f2c.bin"
+///     title: String, // "Annual report"
+///     version: u32,
+/// }
+///
+/// impl FileRecord for Document {
+///     fn file(&self) -> Option<&str> {
+///         Some(&self.file)
+///     }
+///
+///     fn basename(&self) -> Option<String> {
+///         Some(format!("{}.pdf", self.title))
+///     }
+///
+///     fn metadata(&self) -> Metadata {
+///         match ETag::strong(&format!("v{}", self.version)) {
+///             Ok(etag) => Metadata::new().with_etag(etag),
+///             Err(_) => Metadata::new(),
+///         }
+///     }
+/// }
+/// ```
 pub trait FileRecord: Send + Sync + 'static {
-    /// The file's name in the storage; `None` or empty if the record has no file: 404.
+    /// The file's name in the storage. `None` or an empty text means that the record has no file:
+    /// 404.
     #[doc(alias = "file_field")]
     fn file(&self) -> Option<&str>;
 
-    /// The name for the client. Default: the last part of [`file`](Self::file).
+    /// The name that the client sees. Default: the last part of [`file`](Self::file).
     #[doc(alias = "basename_field")]
     fn basename(&self) -> Option<String> {
         None
     }
 
-    /// Size, date, tag, type and coding, as far as the record knows them.
+    /// Date, tag, type and coding, as far as the record knows them. A size is ignored: that of the
+    /// storage counts. Default: nothing is known.
     #[doc(alias = "size_field")]
     #[doc(alias = "modification_time_field")]
     fn metadata(&self) -> Metadata {
@@ -37,20 +73,47 @@ pub trait FileRecord: Send + Sync + 'static {
     }
 }
 
-/// Finds the record that a request is for: by primary key, by slug, by anything.
+/// Finds the record that a request is for: by primary key, by slug, by anything in the request.
 ///
-/// Implemented for closures `|request: &Parts| async { … }`.
+/// It is implemented for closures `|request: &Parts| async { … }`. A failure of the database should
+/// be [`Error::Unavailable`] (503) if it passes by itself, else [`Error::Other`] (500);
+/// `downloadview-sea-orm` does that.
 ///
-/// The store's own failures are [`Error::Other`] (500) or [`Error::Unavailable`] (503).
+/// ```
+/// use downloadview::view::{FileRecord, FindRecord, RouteParameters};
+/// use downloadview::{Error, Result};
+/// use http::request::Parts;
+///
+/// struct Invoice(String);
+///
+/// impl FileRecord for Invoice {
+///     fn file(&self) -> Option<&str> {
+///         Some(&self.0)
+///     }
+/// }
+///
+/// /// Invoices by number, as the router found it in the path.
+/// struct ByNumber;
+///
+/// impl FindRecord for ByNumber {
+///     type Record = Invoice;
+///
+///     async fn find(&self, request: &Parts) -> Result<Option<Invoice>> {
+///         let parameters = RouteParameters::of(request).ok_or(Error::NotFound)?;
+///         let number = parameters.get("number").ok_or(Error::NotFound)?;
+///         Ok(number.parse::<u64>().ok().map(|number| Invoice(format!("{number}.pdf"))))
+///     }
+/// }
+/// ```
 pub trait FindRecord: Send + Sync + 'static {
-    /// What is found.
+    /// The kind of record.
     type Record: FileRecord;
 
     /// The record for this request; `None` is 404.
     ///
     /// # Errors
     ///
-    /// Whatever the answer should be.
+    /// The error becomes the answer.
     fn find(&self, request: &Parts) -> impl Future<Output = Result<Option<Self::Record>>> + Send;
 }
 
@@ -67,21 +130,25 @@ where
     }
 }
 
-/// What a permission check says.
+/// What a permission check says: the result of the closure of [`ObjectView::authorize`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Permission {
-    /// The caller may have it.
+    /// The caller may have the file.
     Allow,
-    /// The caller may not have it, and may know that it exists: 403.
+    /// The caller may not have it, but may know that it exists: 403.
     Forbid,
-    /// The caller may not know that it exists: 404.
+    /// The caller may not even know that it exists: 404.
     Hide,
 }
 
+/// The check of [`ObjectView::authorize`].
 type Authorize<R> = Arc<dyn Fn(&Parts, &R) -> Permission + Send + Sync>;
 
-/// Use this when a row of a database names the file.
+/// A view for files that records name: use it when a row of a database says which file it is.
+///
+/// For rows in a database `downloadview-sea-orm` has a [`FindRecord`]. If the URL itself names the
+/// file, use [`StorageView`](super::StorageView).
 ///
 /// ```
 /// use downloadview::storage::MemoryStorage;
@@ -127,7 +194,7 @@ pub struct ObjectView<F: FindRecord> {
 }
 
 impl<F: FindRecord> ObjectView<F> {
-    /// Files of `storage` that the records of `find` name. Everybody may have them, until
+    /// The files of `storage` that the records of `find` name. Everybody may have them, until
     /// [`authorize`](Self::authorize) says otherwise.
     pub fn new(storage: impl Storage, find: F) -> Self {
         Self {
@@ -138,7 +205,8 @@ impl<F: FindRecord> ObjectView<F> {
         }
     }
 
-    /// Decides for each request and record, before anything is looked at.
+    /// Decides for each request and record, after the record was found and before the file is
+    /// looked at. Default: everybody may have every file. A second call replaces the first.
     #[must_use]
     pub fn authorize(
         mut self,
@@ -150,6 +218,7 @@ impl<F: FindRecord> ObjectView<F> {
 
     view_setters!();
 
+    /// Asks `authorize`, if it was set.
     fn check(&self, request: &Parts, record: &F::Record) -> Result<()> {
         let Some(authorize) = &self.authorize else {
             return Ok(());
@@ -162,8 +231,8 @@ impl<F: FindRecord> ObjectView<F> {
     }
 }
 
-/// A stored name that could never have been stored is the store's fault, not the client's: 404, and
-/// said in the log, of each kind of mistake once a minute, however often a client asks.
+/// The name of a record's file. A name that cannot be stored is the fault of whoever stored it, not
+/// of the client: 404, and a warning in the log, for each kind of mistake at most once a minute.
 fn stored_name(name: &str) -> Result<StorageName> {
     StorageName::parse(name).map_err(|error| {
         if is_due(&error) {
@@ -173,6 +242,7 @@ fn stored_name(name: &str) -> Result<StorageName> {
     })
 }
 
+/// Whether this kind of mistake was not logged within the last minute.
 fn is_due(error: &Error) -> bool {
     static SAID: Mutex<Vec<(String, Instant)>> = Mutex::new(Vec::new());
 

@@ -1,4 +1,6 @@
-//! What the views of this crate share: options that are fixed, and options that depend on the request.
+//! What the views of this crate share: options that are fixed, options that depend on the request,
+//! and names that depend on it. The setters and the method `options` are macros, so that each view
+//! has them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,14 +11,29 @@ use crate::error::Result;
 use crate::response::DownloadOptions;
 use crate::storage::StorageName;
 
-/// A name in a storage that depends on the request: a closure `|request: &Parts| ->
-/// Result<StorageName>`, or a [`StorageName`] for every request.
+/// Finds the name of the file for a request. It is implemented for closures `|request: &Parts| ->
+/// Result<StorageName>`, and for a [`StorageName`], which is then the file for every request.
+///
+/// ```
+/// use downloadview::storage::{MemoryStorage, StorageName};
+/// use downloadview::view::{RouteParameters, StorageView};
+/// use downloadview::{Error, Result};
+/// use http::request::Parts;
+///
+/// let by_year = |request: &Parts| -> Result<StorageName> {
+///     let parameters = RouteParameters::of(request).ok_or(Error::NotFound)?;
+///     let year = parameters.get("year").ok_or(Error::NotFound)?;
+///     StorageName::parse(format!("reports/{year}.pdf"))
+/// };
+/// let view = StorageView::new(MemoryStorage::new()).name(by_year);
+/// # let _ = view;
+/// ```
 pub trait ResolveName: Send + Sync + 'static {
     /// The name for this request.
     ///
     /// # Errors
     ///
-    /// Whatever the answer to the request should be.
+    /// The error becomes the answer.
     fn resolve(&self, request: &Parts) -> Result<StorageName>;
 }
 
@@ -35,9 +52,11 @@ impl ResolveName for StorageName {
     }
 }
 
+/// A closure that adds to the options what depends on the request.
 type With = Arc<dyn Fn(&Parts, DownloadOptions) -> Result<DownloadOptions> + Send + Sync>;
 
-/// Options in the order in which they were stated: fixed ones, and those that depend on the request.
+/// Options in the order in which they were stated: fixed ones, and closures for those that depend
+/// on the request.
 #[derive(Clone, Default)]
 pub(crate) struct ViewOptions {
     first: DownloadOptions,
@@ -45,7 +64,7 @@ pub(crate) struct ViewOptions {
 }
 
 impl ViewOptions {
-    /// Where fixed options go: behind everything that was stated before.
+    /// Where further fixed options go: behind everything that was stated before.
     pub(crate) fn last_mut(&mut self) -> &mut DownloadOptions {
         match self.later.last_mut() {
             Some((_, fixed)) => fixed,
@@ -53,6 +72,7 @@ impl ViewOptions {
         }
     }
 
+    /// Adds options that depend on the request.
     pub(crate) fn push(
         &mut self,
         with: impl Fn(&Parts, DownloadOptions) -> Result<DownloadOptions> + Send + Sync + 'static,
@@ -60,6 +80,7 @@ impl ViewOptions {
         self.later.push((Arc::new(with), DownloadOptions::new()));
     }
 
+    /// The options for this request.
     pub(crate) fn resolve(&self, request: &Parts) -> Result<DownloadOptions> {
         let mut options = self.first.clone();
         for (with, fixed) in &self.later {
@@ -82,7 +103,7 @@ macro_rules! view_setters {
     () => {
         $crate::response::option_setters!();
 
-        /// Adds what `options` state; where something was said before, `options` count.
+        /// Adds what `options` state. Where something was stated before, `options` replace it.
         #[must_use]
         pub fn options(mut self, options: $crate::response::DownloadOptions) -> Self {
             self.options.last_mut().extend(options);

@@ -1,4 +1,4 @@
-//! What a router took out of a request's path, for views whatever the router.
+//! What a router took out of a request's path, for views behind any router.
 
 use std::sync::Arc;
 

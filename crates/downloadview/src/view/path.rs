@@ -1,4 +1,4 @@
-//! Files of this machine, by path.
+//! Files of this machine, by path: one fixed file, or names below a folder.
 
 use std::fmt;
 use std::path::Path;
@@ -12,9 +12,11 @@ use crate::error::Result;
 use crate::file::PathFile;
 use crate::storage::LocalStorage;
 
-/// Use this when the file is simply there on disk.
+/// A view for files on this machine's disk: one fixed file, or, below a folder that cannot be left,
+/// the file that the request names.
 ///
-/// Either one fixed file, or, under a folder that cannot be left, one that the request names.
+/// If rules should go by a URL, or the storage is used elsewhere too, take a
+/// [`StorageView`](super::StorageView) of a [`LocalStorage`].
 ///
 /// ```
 /// # fn main() -> downloadview::Result<()> {
@@ -48,13 +50,14 @@ enum Place {
 }
 
 impl PathView {
-    /// The one file at `path`, for every request. It need not exist yet.
+    /// The one file at `path`, for every request. Symbolic links are followed, and it need not
+    /// exist yet.
     #[must_use]
     pub fn new(path: impl AsRef<Path>) -> Self {
         Self::at(Place::Fixed(PathFile::new(path)))
     }
 
-    /// The file that `name` finds for a request, below `root` and never outside it.
+    /// The file that `name` finds for a request, below the folder of `root` and never outside it.
     #[must_use]
     #[doc(alias = "path_url_kwarg")]
     pub fn within(root: LocalStorage, name: impl ResolveName) -> Self {

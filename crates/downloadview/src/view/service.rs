@@ -1,5 +1,12 @@
-//! A view as a tower service: refuses other methods, builds the response, and delivers it unless a
-//! layer around it announced that it will.
+//! A view as a tower service.
+//!
+//! 1. Methods other than GET and HEAD are 405.
+//! 2. The view finds the file, then the options (`try_call`).
+//! 3. If a layer around it announced (`Deferred`) that it will deliver, the plain response goes
+//!    out, with the download in its extensions.
+//! 4. Else the download is streamed here (`delivery`).
+//!
+//! Errors of any step become responses; the service itself never fails.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -17,8 +24,23 @@ use crate::error::{Error, Result};
 use crate::headers::ConditionalRequest;
 use crate::response::{Deferred, DownloadBody, DownloadFuture, DownloadResponse};
 
-/// The tower service of a [`DownloadView`]. It answers GET and HEAD, and 405 to the rest; it never
-/// fails, errors become responses.
+/// The tower service of a [`DownloadView`]. It answers GET and HEAD, and 405 to everything else. It
+/// never fails: errors become responses. Clones share the view.
+///
+/// [`DownloadView::into_service`] makes it.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// use downloadview::{DownloadView as _, file::VirtualFile, view::VirtualView};
+/// use http::{Request, request::Parts};
+///
+/// let hello = VirtualView::new(|_: &Parts| async { Ok(VirtualFile::from_text("a.txt", "Hello!")) });
+/// let service = hello.into_service();
+///
+/// let (request, ()) = Request::post("/").body(()).unwrap().into_parts();
+/// assert_eq!(service.respond(request).await.status(), 405);
+/// # });
+/// ```
 pub struct DownloadService<V> {
     view: Arc<V>,
 }
@@ -29,11 +51,12 @@ impl<V: DownloadView> DownloadService<V> {
         Self { view }
     }
 
-    /// The view's response before anything is delivered, with its error kept.
+    /// The view's response before anything is delivered, with its error kept: for an adapter that
+    /// answers errors in its own way.
     ///
     /// # Errors
     ///
-    /// What the view answered, and [`Error::MethodNotAllowed`] for all but GET and HEAD.
+    /// The error of the view, and [`Error::MethodNotAllowed`] for all methods but GET and HEAD.
     pub async fn try_call(&self, request: &Parts) -> Result<DownloadResponse> {
         if !matches!(request.method, Method::GET | Method::HEAD) {
             return Err(Error::MethodNotAllowed);
@@ -43,7 +66,7 @@ impl<V: DownloadView> DownloadService<V> {
         Ok(DownloadResponse::presented(file, options))
     }
 
-    /// Answers a request, of which only the head matters.
+    /// Answers a request; only its head matters. For servers without tower.
     pub fn respond(&self, request: Parts) -> BoxFuture<'static, Response<DownloadBody>> {
         let service = self.clone();
         Box::pin(async move {

@@ -1,4 +1,4 @@
-//! Files of a storage, by name.
+//! Files of a storage, by the name in the URL.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,10 +11,11 @@ use crate::error::Result;
 use crate::file::StorageFile;
 use crate::storage::{Storage, StorageName};
 
-/// Use this when files live in a [`Storage`] and the URL names them.
+/// A view for files of a [`Storage`]: use it when the URL names the file.
 ///
-/// By default the whole path of the request is the name, percent-decoded once; that is the rest of
-/// the path when the view is nested under a prefix.
+/// By default the whole path of the request is the name, percent-decoded once. If the view is
+/// nested under a prefix, that is the rest of the path. Everybody may have every file: put it
+/// behind your own check of permissions, or use [`ObjectView`](super::ObjectView).
 ///
 /// ```
 /// # fn main() -> downloadview::Result<()> {
@@ -45,7 +46,17 @@ impl StorageView {
         }
     }
 
-    /// Which file: one name for all requests, or a closure that finds it.
+    /// Which file: one name for all requests, or a closure that finds it. Default: the path of the
+    /// request.
+    ///
+    /// ```
+    /// use downloadview::storage::{MemoryStorage, StorageName};
+    /// use downloadview::view::StorageView;
+    ///
+    /// let terms = StorageView::new(MemoryStorage::new()).name(StorageName::parse("terms.pdf")?);
+    /// # let _ = terms;
+    /// # Ok::<(), downloadview::Error>(())
+    /// ```
     #[must_use]
     #[doc(alias = "get_path")]
     pub fn name(mut self, name: impl ResolveName) -> Self {

@@ -1,4 +1,4 @@
-//! Content made for each request.
+//! Content that is made for each request.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,9 +11,11 @@ use crate::content::BoxFuture;
 use crate::error::Result;
 use crate::file::VirtualFile;
 
+/// Makes the file for a request.
 type Make = Arc<dyn Fn(&Parts) -> BoxFuture<'static, Result<VirtualFile>> + Send + Sync>;
 
-/// Use this when there is no file: a report, an export, a stream from elsewhere.
+/// A view for content that is made for each request: use it when there is no file, but a report, an
+/// export or a stream from elsewhere. It is always streamed.
 ///
 /// ```
 /// use downloadview::{DownloadView, Result, file::VirtualFile, view::VirtualView};
@@ -32,7 +34,7 @@ pub struct VirtualView {
 }
 
 impl VirtualView {
-    /// What `make` returns, made anew for each request.
+    /// The file that `make` returns, made anew for each request, HEAD requests included.
     pub fn new<F, Fut>(make: F) -> Self
     where
         F: Fn(&Parts) -> Fut + Send + Sync + 'static,
