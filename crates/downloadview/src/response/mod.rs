@@ -74,7 +74,17 @@ impl DownloadResponse {
         Self { file, options }
     }
 
-    /// Adds what `options` state; where something was said before, `options` count.
+    /// Adds what `options` state. Where something was stated before, `options` replace it.
+    ///
+    /// For options that several handlers share:
+    ///
+    /// ```
+    /// use downloadview::{DownloadOptions, DownloadResponse, file::VirtualFile};
+    ///
+    /// let shared = DownloadOptions::new().cache_control("private, max-age=3600");
+    /// let response = DownloadResponse::new(VirtualFile::from_text("a.txt", "a")).options(shared);
+    /// # let _ = response;
+    /// ```
     #[must_use]
     pub fn options(mut self, options: DownloadOptions) -> Self {
         self.options.extend(options);
