@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use downloadview::headers::hand_off::{ACCEL, SENDFILE};
 use downloadview::optimize::Outcome;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body::Body;
@@ -14,8 +15,8 @@ use http_body::Body;
 /// The request header that carries a ticket.
 pub const TICKET: HeaderName = HeaderName::from_static("x-demo-ticket");
 
-/// The hand-off headers, as they are known.
-const HAND_OFF: [&str; 2] = ["X-Accel-Redirect", "X-Sendfile"];
+/// The headers that name the file, as they are known.
+const HAND_OFF: [&str; 2] = [ACCEL[0], SENDFILE[0]];
 
 /// The answers to tickets that somebody waits for. Cloning shares them.
 #[derive(Debug, Clone, Default)]

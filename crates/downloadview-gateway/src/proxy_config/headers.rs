@@ -1,6 +1,8 @@
 //! The headers that all proxies treat alike: those that pass between proxy and application only, and those of the
 //! gateway's answer that must reach the client with the file.
 
+pub(super) use downloadview::headers::hand_off::{ACCEL, ELSEWHERE, REMOTE, SENDFILE};
+
 use crate::config::{Config, can_be_kept};
 
 /// Request headers that mean something between a proxy and an application; a client must not send them. The
@@ -17,29 +19,6 @@ pub(super) const HAND_OFF_REQUEST: [&str; 7] = [
 
 /// The request header by which a proxy announces itself.
 pub(super) const ANNOUNCEMENT: &str = "X-Downloadview-Proxy";
-
-/// Response headers of nginx's and Caddy's family.
-pub(super) const ACCEL: [&str; 5] = [
-    "X-Accel-Redirect",
-    "X-Accel-Buffering",
-    "X-Accel-Charset",
-    "X-Accel-Expires",
-    "X-Accel-Limit-Rate",
-];
-
-/// Response headers of the `X-Sendfile` family.
-pub(super) const SENDFILE: [&str; 4] = [
-    "X-Sendfile",
-    "X-Sendfile2",
-    "X-LIGHTTPD-send-file",
-    "X-LIGHTTPD-KBytes-per-second",
-];
-
-/// Response headers of proxies that this gateway does not serve.
-pub(super) const ELSEWHERE: [&str; 2] = ["X-Reproxy-URL", "X-LiteSpeed-Location"];
-
-/// Response headers that name a file of another server to nginx and Caddy.
-pub(super) const REMOTE: [&str; 2] = ["X-Download-Origin", "X-Download-Target"];
 
 /// Headers of other servers that are not for clients, where a proxy can leave headers out by name only. First those that
 /// say something of the file that only the gateway says, or that mean something to a browser or a cache; then those of

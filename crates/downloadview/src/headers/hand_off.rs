@@ -35,6 +35,27 @@ pub const X_SENDFILE: HeaderName = HeaderName::from_static("x-sendfile");
 pub const X_LIGHTTPD_KBYTES_PER_SECOND: HeaderName =
     HeaderName::from_static("x-lighttpd-kbytes-per-second");
 
+/// The family of nginx and Caddy in the usual spelling; the first one names the file. For whoever writes
+/// the configuration of a proxy.
+pub const ACCEL: [&str; 5] = [
+    "X-Accel-Redirect",
+    "X-Accel-Buffering",
+    "X-Accel-Charset",
+    "X-Accel-Expires",
+    "X-Accel-Limit-Rate",
+];
+/// The family of Apache and lighttpd in the usual spelling; the first one names the file.
+pub const SENDFILE: [&str; 4] = [
+    "X-Sendfile",
+    "X-Sendfile2",
+    "X-LIGHTTPD-send-file",
+    "X-LIGHTTPD-KBytes-per-second",
+];
+/// By which nginx and Caddy learn of a file of another server, in the usual spelling.
+pub const REMOTE: [&str; 2] = ["X-Download-Origin", "X-Download-Target"];
+/// Those of proxies that this crate has no backend for, in the usual spelling.
+pub const ELSEWHERE: [&str; 2] = ["X-Reproxy-URL", "X-LiteSpeed-Location"];
+
 /// The headers by which an answer hands a file to a proxy: the one that names the file, and the
 /// proxy's options.
 ///
@@ -143,6 +164,35 @@ pub(crate) fn strip(headers: &mut HeaderMap) -> Option<HeaderName> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_name_that_is_written_into_a_configuration_is_a_hand_off() {
+        let listed = || {
+            ACCEL
+                .into_iter()
+                .chain(SENDFILE)
+                .chain(REMOTE)
+                .chain(ELSEWHERE)
+        };
+        for name in listed() {
+            let name: HeaderName = name.parse().unwrap();
+            assert!(is_hand_off(&name), "{name}");
+        }
+        for name in [
+            X_ACCEL_REDIRECT,
+            X_ACCEL_LIMIT_RATE,
+            X_ACCEL_BUFFERING,
+            X_ACCEL_EXPIRES,
+            X_ACCEL_CHARSET,
+            X_DOWNLOAD_ORIGIN,
+            X_DOWNLOAD_TARGET,
+            X_SENDFILE,
+            X_LIGHTTPD_KBYTES_PER_SECOND,
+        ] {
+            let found = listed().any(|listed| name.as_str().eq_ignore_ascii_case(listed));
+            assert!(found, "{name}");
+        }
+    }
 
     #[test]
     fn strips_the_whole_family_and_nothing_else() {

@@ -352,7 +352,7 @@ pub(super) enum TypeIs {
 pub(super) fn initial(file: &dyn File, options: &DownloadOptions) -> (HeaderMap, TypeIs) {
     let name = options.basename.as_deref().unwrap_or(file.name());
     let disposition = options.disposition.unwrap_or_default();
-    let mut headers = HeaderMap::with_capacity(14);
+    let mut headers = HeaderMap::with_capacity(12);
     headers.insert(
         header::CONTENT_DISPOSITION,
         ContentDisposition::new(disposition, name).into_header_value(),
