@@ -1,12 +1,13 @@
-//! One application behind any proxy, or none: each request says which, and proves it.
+//! One application behind several proxies, or none: each request says through which one it came,
+//! and proves it.
 //!
-//! A proxy's configuration sets the request header `X-Downloadview-Proxy: NAME SECRET`, overwriting
-//! what the client sent. The outermost layer removes the header; every layer with announced proxies
-//! compares its own secrets with it, in constant time, and uses that proxy's optimizer. Without a valid
-//! announcement it streams, or redirects by such rules of any proxy, and states no hand-off header that
-//! could leak.
+//! A proxy's configuration sets the request header `X-Downloadview-Proxy: NAME SECRET` and so
+//! overwrites what the client sent. The outermost layer removes the header. Every layer with
+//! announced proxies compares its own secrets with it, in constant time, and uses the optimizer of
+//! that proxy. Without a valid announcement it streams, or redirects by such rules of any proxy; it
+//! states no hand-off header, which would reach the client.
 //!
-//! The request can only select an entry that was configured and that it can prove. It never
+//! The request can only select an entry that was configured, and only with its secret. It never
 //! supplies a path, a mapping or a header name (rack CVE-2025-61780, Plack CVE-2026-7381).
 
 use std::fmt;
@@ -20,13 +21,15 @@ use super::{Optimizer, Reason};
 use crate::content::{ETag, Metadata};
 use crate::error::BuildError;
 
-/// The request header by which a proxy announces itself.
+/// The request header by which a proxy announces itself: its name, a space, its secret.
 pub const PROXY_HEADER: HeaderName = HeaderName::from_static("x-downloadview-proxy");
 
-/// The shortest secret that is accepted, in bytes.
+/// The length of the shortest secret that is accepted, in bytes.
 pub const MIN_SECRET_LEN: usize = 16;
 
-/// Proxies that prove who they are, each with its own rules.
+/// Proxies that prove which one they are, each with rules of its own. Use it if one application
+/// stands behind several proxies, or behind a proxy and also without one. Behind one proxy only, an
+/// [`Optimizer`] alone is enough.
 ///
 /// ```
 /// use downloadview::optimize::{Announced, OptimizeLayer};
@@ -40,12 +43,19 @@ pub const MIN_SECRET_LEN: usize = 16;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// In the configuration of nginx, next to `proxy_pass`:
+///
+/// ```text
+/// proxy_set_header X-Downloadview-Proxy "front better-read-from-the-environment";
+/// ```
 pub struct Announced {
     proxies: Vec<Proxy>,
-    /// For requests that prove nothing: redirects, which need no proxy.
+    /// For requests without a proof: redirects, which need no proxy.
     direct: Optimizer,
 }
 
+/// A proxy, its secret and its rules.
 struct Proxy {
     name: Arc<str>,
     secret: Box<[u8]>,
@@ -53,7 +63,7 @@ struct Proxy {
 }
 
 impl Announced {
-    /// No proxy: everything is streamed.
+    /// No proxy yet: everything is streamed.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -62,13 +72,13 @@ impl Announced {
         }
     }
 
-    /// Adds a proxy. Its [redirects](crate::rule::RuleFrom::redirect) are for requests without proof
-    /// too.
+    /// Adds a proxy. Its [redirects](crate::rule::RuleFrom::redirect) are also used for requests
+    /// without a proof.
     ///
     /// # Errors
     ///
-    /// For a name twice, a name or secret that is not visible ASCII without
-    /// spaces, and a secret of fewer than [`MIN_SECRET_LEN`] bytes.
+    /// If the name is already taken, if name or secret are not visible ASCII without spaces, and if
+    /// the secret has fewer than [`MIN_SECRET_LEN`] bytes.
     pub fn proxy(
         mut self,
         name: &str,
@@ -101,7 +111,7 @@ impl Announced {
         Ok(self)
     }
 
-    /// The optimizer of the proxy that an announcement proves; without proof, one that streams or
+    /// The optimizer of the proxy that an announcement proves. Without a proof, one that streams or
     /// redirects.
     pub(super) fn optimizer(&self, announcement: Option<&HeaderValue>) -> &Optimizer {
         let proven = announcement.and_then(|announcement| self.proven(announcement));
@@ -125,8 +135,8 @@ impl Announced {
         }
     }
 
-    /// The tag that the first proxy with a tag of its own states for the file. All others, and the
-    /// application, state the same, so that a download moves between them.
+    /// The tag that the first proxy with a tag of its own states for the file. All other proxies
+    /// and the application state the same one, so that a download can move between them.
     pub(super) fn own_etag(&self, candidate: &Candidate<'_>, metadata: &Metadata) -> Option<ETag> {
         self.proxies
             .iter()
@@ -140,7 +150,7 @@ impl Default for Announced {
     }
 }
 
-/// Without the secrets.
+/// The secrets are not shown.
 impl fmt::Debug for Announced {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let proxies = self

@@ -1,7 +1,12 @@
 //! From a download to its response: the one way, whatever brought the request here.
 //!
-//! 1. decide: which rule of which front hands the file to its proxy (`decide`)
-//! 2. hand off, redirect, refuse, or stream: [`delivery`](crate::delivery)
+//! 1. Remove hand-off headers of foreign backends, and say in `Vary` if the answer depends on the
+//!    proxy.
+//! 2. Decide which rule of which front hands the file over (`decide`).
+//! 3. Hand it over, redirect, refuse, or stream it ([`delivery`](crate::delivery)).
+//! 4. Log the outcome, and put it into the response's extensions.
+//!
+//! Errors become responses; nothing here fails.
 
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header, response};
 
@@ -14,20 +19,22 @@ use crate::error::Error;
 use crate::response::head::refused;
 use crate::response::{Download, DownloadBody, DownloadResponse, refusal};
 
-/// Answers a request with a download: hands it to a proxy by the first of `fronts` with a rule that
-/// takes it, or streams it. The [`Outcome`] is in the response's extensions. Errors become responses.
+/// Answers a request with a download: the first of `fronts` with a rule that takes the file hands
+/// it over, or else it is streamed. The [`Outcome`] stands in the response's extensions. Errors
+/// become responses.
 ///
-/// This is for servers without a layer, such as one with a router of its own. Without fronts
+/// It is for servers without a layer, such as one with a router of its own. Without fronts
 /// everything is streamed.
 ///
 /// ```
 /// # use downloadview::optimize::{Asked, Front, answer};
-/// # use downloadview::{DownloadResponse, file::VirtualFile};
-/// # async fn handler(mut request: http::Request<()>, fronts: Vec<Front>) -> http::Response<downloadview::DownloadBody> {
-/// let asked = Asked::of(&mut request);
-/// let response = DownloadResponse::new(VirtualFile::from_text("hello.txt", "Hello world!\n"));
-/// answer(&asked, &fronts, response).await
-/// # }
+/// # use downloadview::{DownloadBody, DownloadResponse, file::VirtualFile};
+/// # use http::{Request, Response};
+/// async fn handler(mut request: Request<()>, fronts: Vec<Front>) -> Response<DownloadBody> {
+///     let asked = Asked::of(&mut request);
+///     let hello = VirtualFile::from_text("hello.txt", "Hello world!\n");
+///     answer(&asked, &fronts, DownloadResponse::new(hello)).await
+/// }
 /// ```
 pub async fn answer(
     asked: &Asked,
@@ -40,8 +47,19 @@ pub async fn answer(
     }
 }
 
-/// Answers a request for which a view found no file, as [`answer`] does: the [`Outcome`] is in the
-/// response's extensions.
+/// Answers a request for which a view found no file: the page of the error, with its [`Outcome`] in
+/// the response's extensions, as by [`answer`].
+///
+/// ```
+/// use downloadview::Error;
+/// use downloadview::optimize::{Asked, Outcome, answer_error};
+/// use http::Request;
+///
+/// let asked = Asked::of(&mut Request::get("/gone.txt").body(()).unwrap());
+/// let response = answer_error(&asked, Error::NotFound);
+/// assert_eq!(response.status(), 404);
+/// assert!(matches!(response.extensions().get(), Some(Outcome::NotFound)));
+/// ```
 #[must_use]
 pub fn answer_error(asked: &Asked, error: Error) -> Response<DownloadBody> {
     let mut response = error.into_response();
@@ -50,14 +68,14 @@ pub fn answer_error(asked: &Asked, error: Error) -> Response<DownloadBody> {
     response
 }
 
-/// What became of a request for which a view found no file.
+/// The outcome of a request for which a view found no file.
 pub(super) fn without_file(asked: &Asked, status: StatusCode) -> Outcome {
     let outcome = Outcome::without_file(status);
     log(asked, None, &outcome);
     outcome
 }
 
-/// As [`answer`], for a head that has come through middleware.
+/// As [`answer`], for a head that has passed through middleware.
 pub(super) async fn answer_parts(
     asked: &Asked,
     fronts: &[Front],
@@ -118,7 +136,8 @@ pub(super) async fn answer_parts(
     response
 }
 
-/// An answer that caches may share differs from proxy to proxy, where these announce themselves.
+/// States `Vary` if proxies announce themselves and caches may share the answer: it differs from
+/// proxy to proxy.
 fn vary(fronts: &[Front], headers: &mut HeaderMap) {
     let announced = fronts
         .iter()
@@ -137,7 +156,8 @@ fn vary(fronts: &[Front], headers: &mut HeaderMap) {
     }
 }
 
-/// One event for one outcome. Without the query, which may hold a signature, and without the target.
+/// One log event for one outcome: without the query, which may hold a signature, and without the
+/// target.
 fn log(asked: &Asked, optimizer: Option<&Optimizer>, outcome: &Outcome) {
     let (path, route) = (asked.uri.path(), asked.route.as_deref());
     let (kind, reason) = (outcome.kind(), outcome.reason());

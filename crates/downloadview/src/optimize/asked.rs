@@ -8,8 +8,19 @@ use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 use super::PROXY_HEADER;
 use crate::headers::ConditionalRequest;
 
-/// What must be remembered of a request until its download is answered: method, conditions, range,
-/// the proxy that it announces, and for the log path and route.
+/// What must be remembered of a request until its download is answered: method, conditions and
+/// range, the proxy that it announces, and, for the log, path and route.
+///
+/// Needed with [`answer()`](super::answer()), for servers without a layer.
+///
+/// ```
+/// use downloadview::optimize::Asked;
+/// use http::Request;
+///
+/// let mut request = Request::get("/reports/2026.pdf").body(()).unwrap();
+/// let asked = Asked::of(&mut request).route("/reports/{name}");
+/// assert_eq!(asked.method(), "GET");
+/// ```
 #[derive(Debug, Clone)]
 pub struct Asked {
     pub(super) conditional: ConditionalRequest,
@@ -20,8 +31,8 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// Remembers a request, and takes the announcement of a proxy out of its headers: whatever it
-    /// says, it is not for views and handlers to see.
+    /// Remembers a request, and removes the announcement of a proxy from its headers: views and
+    /// handlers must not see the secret.
     #[must_use]
     pub fn of<B>(request: &mut Request<B>) -> Self {
         let conditional = ConditionalRequest::of(request.method(), request.headers());
@@ -34,15 +45,16 @@ impl Asked {
         }
     }
 
-    /// The route, for what is logged once for each. Default: none, all requests are alike.
+    /// The route, for what is logged once for each route. Default: none, so that all requests count
+    /// as one route.
     #[must_use]
     pub fn route(mut self, route: impl Into<Arc<str>>) -> Self {
         self.route = Some(route.into());
         self
     }
 
-    /// Keeps the [`Trace`](super::Trace) of the decision in the response's extensions. Default: nobody
-    /// asks, and it is not made.
+    /// Keeps the [`Trace`](super::Trace) of the decision in the response's extensions. Default: no
+    /// trace is made.
     #[must_use]
     pub fn traced(mut self) -> Self {
         self.traced = true;
@@ -56,7 +68,7 @@ impl Asked {
     }
 }
 
-/// The announcement, taken out. Two of them are none: one is the client's.
+/// The announcement, removed from the headers. Two of them count as none: one must be the client's.
 fn announcement(headers: &mut HeaderMap) -> Option<HeaderValue> {
     // An entry makes room for itself, whether it is used or not.
     if !headers.contains_key(PROXY_HEADER) {

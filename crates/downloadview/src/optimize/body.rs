@@ -1,4 +1,6 @@
-//! The body of [`Optimize`](super::Optimize): the handler's own, or a download's.
+//! The body of [`Optimize`](super::Optimize): the handler's own, or a download's. Hand-off headers
+//! are removed from the trailers of the handler's body too, because some server may merge trailers
+//! into the headers.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,11 +11,13 @@ use http_body::{Body, Frame, SizeHint};
 use crate::headers::hand_off;
 use crate::response::DownloadBody;
 
-/// Error of a [`ResponseBody`]: the handler's, or [`Error`](crate::Error).
+/// The error of a [`ResponseBody`]: the handler's, or [`Error`](crate::Error).
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 pin_project_lite::pin_project! {
-    /// Body of [`Optimize`](super::Optimize): the handler's own, or a download's.
+    /// The body of the responses of [`Optimize`](super::Optimize): the handler's own, or a
+    /// download's. Stacks that hold nothing but downloads can turn it into a [`DownloadBody`] again
+    /// (`into`).
     #[derive(Debug)]
     pub struct ResponseBody<B> {
         #[pin]
@@ -88,7 +92,7 @@ where
     }
 }
 
-/// Trailers are headers too, and some server may merge them.
+/// Removes hand-off headers from trailers.
 fn without_hand_off(frame: Frame<Bytes>) -> Frame<Bytes> {
     match frame.into_trailers() {
         Ok(mut trailers) => {

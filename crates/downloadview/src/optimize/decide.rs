@@ -1,14 +1,16 @@
 //! The decision: which rule, of the fronts in order, hands a download to its proxy.
 //!
-//! 1. A set of rules is passed by where nothing may be delegated.
-//! 2. The rules for the file are found by its URL and path alone.
+//! 1. A set of rules is skipped where nothing may be delegated (`Optimizer::passes_by`).
+//! 2. A rule is for the file if its prefix takes the file's URL or path. Nothing is looked at for
+//!    that.
 //! 3. A local file is looked at, once, unless the rule says not to.
-//! 4. The backend writes its header, if that can hold the name.
-//! 5. A file that another server has is not looked at: the proxy fetches it, or the client is sent there
+//! 4. The backend writes its header, if the header can hold the name.
+//! 5. A file of another server is not looked at: the proxy fetches it, or the client is sent there
 //!    (`remote`).
 //!
-//! A rule that cannot have the file after all (its proxy's header cannot hold the name, a link leads
-//! out of it) leaves it to those that follow.
+//! If a rule cannot have the file after all (its proxy's header cannot hold the name, a link leads
+//! out of it), the next rules are asked. A file that cannot be looked at is the answer: 404, 403,
+//! 503.
 
 use std::sync::Arc;
 
@@ -24,19 +26,19 @@ use crate::error::Error;
 use crate::response::head::{self, Facts};
 use crate::rule::{Mismatch, Rule, Target};
 
-/// A decision, and what it took.
+/// A decision, and how it came about.
 pub(super) struct Decision<'a> {
-    /// What becomes of the download, or why it cannot be looked at.
+    /// What happens to the download, or why it cannot be looked at.
     pub(super) plan: Result<Plan, Error>,
-    /// Whose settings that follows; without fronts nobody's.
+    /// Whose settings apply; `None` without fronts.
     pub(super) optimizer: Option<&'a Optimizer>,
     /// The rule that decided.
     pub(super) decided: Option<&'a Rule>,
     /// Rules that would have taken the file, and why they could not.
     pub(super) cannot: Vec<(&'a Rule, Reason)>,
-    /// What the look told.
+    /// What the look told, if there was one.
     pub(super) looked: Option<Metadata>,
-    /// The requests that others would make of other servers.
+    /// The requests that others will make of other servers.
     pub(super) fetches: Vec<Fetch<'a>>,
 }
 
@@ -52,7 +54,8 @@ impl<'a> Decision<'a> {
         }
     }
 
-    /// The file stays with the application, for this reason, unless a more telling one is known.
+    /// The file stays with the application for this reason, unless a reason that tells more is
+    /// known.
     fn is_left(&mut self, optimizer: &'a Optimizer, reason: Reason) {
         let Ok(Plan::Stream(before) | Plan::Refuse(before)) = &self.plan else {
             return;
@@ -64,9 +67,8 @@ impl<'a> Decision<'a> {
     }
 }
 
-/// Decides, and on delegation writes the head of the hand-off. On a reason nothing of a proxy is in it.
-///
-/// Into `decision`, a new one: it is large, and moving it from one future to the next costs.
+/// Decides. On delegation it also writes the head of the hand-off; otherwise the head holds nothing
+/// of a proxy.
 pub(super) async fn decide<'a>(
     asked: &Asked,
     fronts: &'a [Front],
@@ -113,7 +115,7 @@ pub(super) async fn decide<'a>(
     }
 }
 
-/// A rule that is for a file, and the answer that it may make of it.
+/// A rule that is for the file, and what it needs to answer.
 struct Matter<'m, 'a> {
     assigned: &'a Assigned,
     asked: &'m Asked,
@@ -123,7 +125,7 @@ struct Matter<'m, 'a> {
 }
 
 impl<'a> Matter<'_, 'a> {
-    /// Turns the head into the answer by this rule, if it can have the file.
+    /// Turns the head into the answer by this rule, if the rule can have the file.
     async fn take(self, target: Target, decision: &mut Decision<'a>) -> Result<Plan, NotTaken> {
         let remote = Remote {
             rule: &self.assigned.rule,
@@ -189,8 +191,8 @@ impl<'a> Matter<'_, 'a> {
     }
 }
 
-/// The tag that any proxy which may serve the file insists on, where it can be trusted to tell this
-/// state of the file from others: a download then moves between that proxy and whoever else sends it.
+/// The tag that a proxy which may serve the file always states, if it tells this state of the file
+/// from others. A download can then move between that proxy and whoever else sends it.
 pub(super) fn own_etag(
     fronts: &[Front],
     candidate: &Candidate<'_>,

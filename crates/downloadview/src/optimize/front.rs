@@ -1,4 +1,5 @@
-//! What may stand in front of the application: one proxy or none, or whichever proves itself.
+//! What may stand in front of the application: one proxy or none, or several that prove which one
+//! they are.
 
 use std::sync::Arc;
 
@@ -8,15 +9,27 @@ use super::plan::Candidate;
 use super::{Announced, Optimizer};
 use crate::content::{ETag, Metadata};
 
-/// Which optimizer a request gets: always the same one, or that of the proxy which it proves.
+/// Which optimizer a request gets: always the same one, or the one of the proxy that the request
+/// proves.
 ///
-/// Made of an [`Optimizer`] or of [`Announced`] proxies, shared or not.
+/// Everything that takes a front also takes an [`Optimizer`] or [`Announced`] proxies, in an
+/// [`Arc`] or not.
+///
+/// ```
+/// use downloadview::Optimizer;
+/// use downloadview::optimize::{Announced, Front};
+///
+/// let fixed: Front = Optimizer::none().into();
+/// let announced: Front = Announced::new().into();
+/// # let _ = (fixed, announced);
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Front {
     /// One set of rules, for every request.
     Fixed(Arc<Optimizer>),
-    /// The rules of the proxy that the request proves; without proof everything is streamed.
+    /// The rules of the proxy that the request proves. Without a proof everything is streamed or
+    /// redirected.
     Announced(Arc<Announced>),
 }
 
@@ -37,7 +50,7 @@ impl Front {
         }
     }
 
-    /// The tag that any proxy which may serve the file insists on.
+    /// The tag that a proxy which may serve the file always states.
     pub(super) fn own_etag(&self, candidate: &Candidate<'_>, metadata: &Metadata) -> Option<ETag> {
         match self {
             Self::Fixed(optimizer) => optimizer.own_etag(candidate, metadata),

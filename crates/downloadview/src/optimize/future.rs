@@ -1,11 +1,15 @@
-//! The future of [`Optimize`](super::Optimize): waits for the response, and lets its download be
+//! The future of [`Optimize`](super::Optimize): waits for the response, and has its download
 //! answered.
 //!
-//! 1. An inner layer adds its rules to the download that rides along, and leaves the rest to the
-//!    outermost one.
-//! 2. Hand-off headers are removed: only an answer of this crate sets them, and it is not written yet.
-//! 3. A response without a download, or with a body that did not come with it, goes on as it is.
-//! 4. A download is answered.
+//! 1. An inner layer adds its rules to the download, and leaves the rest to the outermost one.
+//! 2. Hand-off headers are removed: only an answer of this crate sets them, and it is not written
+//!    yet.
+//! 3. A response without a download, or whose body did not come with it, passes unchanged. Only a
+//!    refusal of this crate may get another page.
+//! 4. A download is answered (`answer`).
+//!
+//! What can go wrong is logged once for each route: a forged hand-off header, and a body that was
+//! replaced.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -23,10 +27,10 @@ use crate::content::BoxFuture;
 use crate::headers::hand_off;
 use crate::response::{Download, DownloadBody, Refusal, carries};
 
-/// What a layer does about a response.
+/// What a layer has to do about a response.
 #[derive(Debug)]
 pub(super) enum Duty {
-    /// Another layer around this one answers.
+    /// Another layer around this one will answer.
     AddRules {
         front: Front,
         route: Option<Arc<str>>,
@@ -41,7 +45,8 @@ pub(super) enum Duty {
     },
 }
 
-/// The rules of inner layers, from the inside out, in the extensions of a response with a download.
+/// The rules of inner layers, the innermost first. They travel in the extensions of a response with
+/// a download.
 #[derive(Debug, Clone, Default)]
 struct Added {
     fronts: Vec<Front>,
@@ -50,7 +55,7 @@ struct Added {
 }
 
 pin_project_lite::pin_project! {
-    /// Response future of [`Optimize`](super::Optimize).
+    /// The response future of [`Optimize`](super::Optimize).
     pub struct ResponseFuture<F> {
         #[pin]
         inner: F,
@@ -116,13 +121,13 @@ where
     }
 }
 
-/// A response that is not a download: it goes on as it is, unless it is a refusal of this crate.
+/// A response that is not a download. It passes unchanged, unless it is a refusal of this crate.
 fn passed_on<B>(head: response::Parts, body: B, pages: &ErrorPages) -> Response<ResponseBody<B>> {
     let response = Response::from_parts(head, ResponseBody::inner(body));
     pages.apply(response, ResponseBody::download)
 }
 
-/// The outcome of a request for which a view found no file.
+/// Adds the outcome to a refusal of a view.
 fn note_refusal(head: &mut response::Parts, asked: &Asked) {
     let refusal = head.extensions.get::<Refusal>();
     let is_of_view = refusal.is_some_and(|refusal| refusal.status() == head.status);
@@ -131,6 +136,7 @@ fn note_refusal(head: &mut response::Parts, asked: &Asked) {
     }
 }
 
+/// Adds the rules of this layer to the download, behind those of layers further in.
 fn add_rules(
     head: &mut response::Parts,
     front: Front,
@@ -146,7 +152,7 @@ fn add_rules(
     added.pages = std::mem::take(&mut added.pages).or(pages.clone());
 }
 
-/// The download of a response, if the response is still that of the download.
+/// The download of a response, if the response is still the download's own.
 fn captured(
     head: &mut response::Parts,
     body: &impl Body,
@@ -171,8 +177,8 @@ fn captured(
     download
 }
 
-/// Whether the body is the download's own, or, for HEAD, was merely dropped by a router as it
-/// should be. Else somebody in between made another answer of it, and meant that one.
+/// Whether the body is the download's own; for HEAD, a router may have dropped it, as it should.
+/// Otherwise somebody in between made another answer of it, and that answer counts.
 fn is_of(
     head: &response::Parts,
     body: &impl Body,
@@ -205,6 +211,7 @@ fn is_of(
     false
 }
 
+/// Answers the download by the rules of all layers, and applies the error pages.
 async fn answer(
     mut asked: Box<Asked>,
     front: Front,

@@ -1,4 +1,5 @@
-//! The layer: configuration, and nothing that depends on a request.
+//! The layer: its configuration, and nothing that depends on a request. `service` and `future` do
+//! the work.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,13 +13,17 @@ use super::settings::Settings;
 use super::{Front, Optimize};
 use crate::response::Refusal;
 
-/// Delegates or streams every [`DownloadResponse`](crate::DownloadResponse) that passes; other
-/// responses only lose forged hand-off headers.
+/// A tower layer that delegates or streams every [`DownloadResponse`](crate::DownloadResponse) that
+/// passes. Other responses pass unchanged, except that forged hand-off headers are removed from
+/// them.
 ///
-/// Put it around everything, around one route, or both: an inner layer adds its rules, which come
-/// first, and the outermost one answers. What may still refuse a download belongs *inside* the
-/// layer: a response with a body of another origin is sent as it is, whatever rides in its
-/// extensions. Outside it the proxy would not care, since nginx looks at the hand-off header alone.
+/// Put it around everything, around one route, or both. An inner layer adds its rules, which are
+/// asked first, and the outermost one answers.
+///
+/// What may still refuse a download belongs *inside* the layer: if a middleware there replaces the
+/// body, its answer is sent as it is. Outside the layer a refusal would come too late, because
+/// nginx goes by the hand-off header alone. Compression belongs outside, with
+/// [`may_be_compressed`](crate::delivery::may_be_compressed).
 ///
 /// ```
 /// # fn main() -> downloadview::Result<()> {
@@ -42,8 +47,22 @@ impl OptimizeLayer {
         Self(Settings::new(front.into()))
     }
 
-    /// How to find the route of a request in its extensions, for the warnings that are given once
-    /// for each. Default: one warning in all.
+    /// How to find the route of a request in its extensions, for warnings that are given once for
+    /// each route. Default: each warning is given once. `downloadview-axum` has this closure for
+    /// axum.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use downloadview::{OptimizeLayer, Optimizer};
+    ///
+    /// /// What a router of your own puts into the extensions.
+    /// #[derive(Clone)]
+    /// struct Route(Arc<str>);
+    ///
+    /// let layer = OptimizeLayer::new(Optimizer::none())
+    ///     .route_name(|extensions| extensions.get::<Route>().map(|route| Arc::clone(&route.0)));
+    /// # let _ = layer;
+    /// ```
     #[must_use]
     pub fn route_name(
         mut self,
@@ -53,12 +72,13 @@ impl OptimizeLayer {
         self
     }
 
-    /// What clients see in place of a short plain text where there is no file: a page of the
-    /// application's own for 400, 403, 404, 405, 412, 416, 500 and 503. `None` leaves the text.
+    /// What clients see if there is no file, in place of a short plain text: a page of the
+    /// application's own for 400, 403, 404, 405, 412, 416, 500, 502, 503 and 504. If the closure
+    /// returns `None`, the text is sent.
     ///
     /// The status stays that of the refusal, and so do its headers (`Retry-After`, `Cache-Control:
-    /// no-store`), but for those that the page states itself. Of nested layers the page of the
-    /// innermost counts.
+    /// no-store`), except those that the page states itself. If layers are nested, the page of the
+    /// innermost one counts.
     ///
     /// ```
     /// # fn layer(optimizer: downloadview::Optimizer) -> downloadview::OptimizeLayer {
@@ -68,8 +88,8 @@ impl OptimizeLayer {
     ///
     /// OptimizeLayer::new(optimizer).error_pages(|refusal: &Refusal| {
     ///     let page = format!("<h1>{}</h1>{}", refusal.status(), refusal.reason());
-    ///     let page = Response::builder().header(CONTENT_TYPE, "text/html; charset=utf-8").body(page);
-    ///     page.ok().map(|page| page.map(Bytes::from))
+    ///     let html = Response::builder().header(CONTENT_TYPE, "text/html; charset=utf-8");
+    ///     html.body(Bytes::from(page)).ok()
     /// })
     /// # }
     /// ```

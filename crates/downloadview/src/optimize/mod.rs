@@ -1,15 +1,16 @@
-//! Decides, for every download that passes, who sends the bytes: a proxy, or the application.
+//! Decides for every download that passes who sends the bytes: a proxy, or the application.
 //!
-//! [`Optimizer`] is the decision, a pure function of the download and the rules. [`answer`] is what
-//! follows from it, the one way from a download to its response:
+//! [`Optimizer`] holds the rules. [`answer()`] is the one way from a download to its response:
 //!
-//! 1. a rule takes the file and its backend can carry the name: delegated, never opened
-//! 2. a rule sends the client to where the file is: 302, never opened
-//! 3. else: streamed by [`delivery`](crate::delivery), with the reason in the response's extensions
+//! 1. A rule takes the file and its backend can carry the name: delegated, never opened here.
+//! 2. A rule sends the client to where the file is: 302, never opened here.
+//! 3. Else it is streamed by [`delivery`](crate::delivery).
 //!
-//! [`OptimizeLayer`] puts that around handlers and views. Layers may be nested: those further in add
-//! their rules to the download, and the outermost one answers. Place it *inside* compression: a
-//! body that something between view and layer replaced or changed is no longer the download's, and is
+//! What happened, and why, stands as an [`Outcome`] in the response's extensions.
+//!
+//! [`OptimizeLayer`] puts this around handlers and views. Layers may be nested: an inner layer adds
+//! its rules to the download, and the outermost one answers. Place it *inside* compression. A body
+//! that something between view and layer replaced or changed is no longer the download's, and is
 //! sent as it is.
 
 mod announced;

@@ -1,9 +1,9 @@
-//! Things that are said once for each route and then known.
+//! Remembers for which routes something was logged, so that it is logged once for each.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
-/// Routes are few; this bounds the set should they be anything but.
+/// At most so many routes are remembered, in case that routes are not few.
 const MOST: usize = 1024;
 
 /// The routes for which something was said.
@@ -11,7 +11,7 @@ const MOST: usize = 1024;
 pub(super) struct OncePerRoute(Mutex<HashSet<String>>);
 
 impl OncePerRoute {
-    /// Whether this is the first time for `route`; a request without one has a route of its own.
+    /// Whether this is the first time for `route`. All requests without a route count as one.
     pub(super) fn is_first(&self, route: Option<&str>) -> bool {
         let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let route = route.unwrap_or_default();

@@ -1,4 +1,9 @@
-//! Rules in order, and what becomes of a download that none of them takes.
+//! Rules in order, and what happens to a download that none of them takes.
+//!
+//! [`OptimizerBuilder::build`] checks every rule against its backend, so that a rule that cannot
+//! work fails at start-up and not for a request. `decide` goes through the rules; here is only what
+//! depends on the set as a whole: whether it is asked at all (`passes_by`), what unmatched
+//! downloads come to, and what was already warned of.
 
 use std::sync::Arc;
 
@@ -13,21 +18,23 @@ use crate::error::BuildError;
 use crate::response::Download;
 use crate::rule::{Proxy, Rule};
 
-/// What becomes of a download that no rule takes.
+/// What happens to a download that no rule takes. Set by [`OptimizerBuilder::unmatched`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Unmatched {
-    /// Streamed, quietly.
+    /// It is streamed, without a warning. For a site where only some downloads are delegated.
     Stream,
-    /// Streamed, and logged at WARN once for each route. The default: silence here costs weeks.
+    /// It is streamed, and logged at WARN once for each route. The default, because a rule that
+    /// matches nothing is otherwise noticed only by the load.
     #[default]
     Warn,
-    /// Refused with 503: a rule should have taken it. (What a rule takes and its proxy cannot carry is
-    /// streamed all the same.)
+    /// It is refused with 503, because a rule should have taken it. What a rule takes but its proxy
+    /// cannot carry is streamed all the same.
     Refuse,
 }
 
-/// Rules in order, first match wins.
+/// Rules in order; the first that takes a file counts. Give it to an
+/// [`OptimizeLayer`](super::OptimizeLayer).
 ///
 /// ```
 /// use downloadview::{Optimizer, Rule, backend::Nginx};
@@ -44,12 +51,12 @@ pub struct Optimizer {
     unmatched: Unmatched,
     /// Hand-off headers of backends that this crate does not know.
     foreign: Vec<HeaderName>,
-    /// Why there are no rules, or none but redirects, if that is meant to be.
+    /// The reason for every download, if there are no rules or only redirects on purpose.
     without_rules: Option<Reason>,
     warned: Warned,
 }
 
-/// A rule, and the proxy that carries it out; a redirect needs none.
+/// A rule, and the proxy that carries it out. A redirect needs none.
 #[derive(Debug, Clone)]
 pub(super) struct Assigned {
     pub(super) rule: Rule,
@@ -79,7 +86,25 @@ struct Warned {
     cannot_carry: OncePerRoute,
 }
 
-/// Collects rules for an [`Optimizer`].
+/// Collects rules for an [`Optimizer`]. Made by [`Optimizer::builder`] and
+/// [`Optimizer::without_proxy`].
+///
+/// ```
+/// use downloadview::backend::{Buffering, Nginx};
+/// use downloadview::optimize::Unmatched;
+/// use downloadview::{Optimizer, Rule};
+///
+/// let optimizer = Optimizer::builder(Nginx::new())
+///     .rule(Rule::url("/media/").to_uri("/_internal/media/"))
+///     .rule_for(
+///         Nginx::new().limit_rate(100_000),
+///         Rule::url("/free/").to_uri("/_internal/free/"),
+///     )
+///     .unmatched(Unmatched::Stream)
+///     .build()?;
+/// # let _ = optimizer;
+/// # Ok::<(), downloadview::BuildError>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "`build` makes the optimizer"]
 pub struct OptimizerBuilder {
@@ -89,22 +114,23 @@ pub struct OptimizerBuilder {
 }
 
 impl OptimizerBuilder {
-    /// Adds a rule after those already there.
+    /// Adds a rule behind those that are already there.
     pub fn rule(mut self, rule: Rule) -> Self {
         let backend = self.backend.clone();
         self.rules.push(Assigned::new(rule, backend));
         self
     }
 
-    /// Adds a rule with a backend of its own, for another proxy or other options.
+    /// Adds a rule with a backend of its own: for another proxy, or for other options of the same
+    /// one.
     pub fn rule_for(mut self, backend: impl Backend, rule: Rule) -> Self {
         let backend: Arc<dyn Backend> = Arc::new(backend);
         self.rules.push(Assigned::new(rule, Some(backend)));
         self
     }
 
-    /// What becomes of a download that no rule takes. Default: [`Unmatched::Warn`]; without a proxy
-    /// [`Unmatched::Stream`].
+    /// What happens to a download that no rule takes. Default: [`Unmatched::Warn`]; for an
+    /// optimizer [without a proxy](Optimizer::without_proxy) [`Unmatched::Stream`].
     pub fn unmatched(mut self, unmatched: Unmatched) -> Self {
         self.unmatched = unmatched;
         self
@@ -114,8 +140,8 @@ impl OptimizerBuilder {
     ///
     /// # Errors
     ///
-    /// One that names the rule, what is wrong and
-    /// how to fix it.
+    /// If a rule cannot work: its prefix is not plain, or its backend does not take such a target.
+    /// The text names the rule, what is wrong and how to correct it.
     pub fn build(self) -> Result<Optimizer, BuildError> {
         for assigned in &self.rules {
             assigned.check()?;
@@ -134,7 +160,7 @@ impl OptimizerBuilder {
 }
 
 impl Optimizer {
-    /// An optimizer whose rules use `backend` unless they name their own.
+    /// Begins an optimizer whose rules use `backend`, unless they name their own.
     pub fn builder(backend: impl Backend) -> OptimizerBuilder {
         OptimizerBuilder {
             backend: Some(Arc::new(backend)),
@@ -143,8 +169,9 @@ impl Optimizer {
         }
     }
 
-    /// An optimizer for rules that need no proxy, because they send the client to where the file is:
-    /// [redirects](crate::rule::RuleFrom::redirect). Everything else is streamed, quietly by default.
+    /// Begins an optimizer for rules that need no proxy, because they send the client to where the
+    /// file is: [redirects](crate::rule::RuleFrom::redirect). Everything else is streamed, by
+    /// default without a warning.
     ///
     /// ```
     /// use downloadview::{Optimizer, Rule};
@@ -161,8 +188,8 @@ impl Optimizer {
         }
     }
 
-    /// No proxy: everything is streamed. The same code path, for development and for places
-    /// without a proxy.
+    /// No proxy and no rules: everything is streamed. For development, and for places without a
+    /// proxy; the code path is the same.
     #[must_use]
     pub fn none() -> Self {
         Self::without_rules(Reason::NoBackend)
@@ -179,14 +206,14 @@ impl Optimizer {
         }
     }
 
-    /// Removes hand-off headers of its backends that nobody else knows.
+    /// Removes the hand-off headers of its backends that this crate does not know.
     pub(super) fn strip(&self, headers: &mut HeaderMap) {
         for name in &self.foreign {
             headers.remove(name);
         }
     }
 
-    /// The tag that the proxy for this download insists on.
+    /// The tag that the proxy for this download always states.
     pub(super) fn own_etag(&self, candidate: &Candidate<'_>, metadata: &Metadata) -> Option<ETag> {
         if self.passes_by(StatusCode::OK, candidate.download).is_some() {
             return None;
@@ -197,7 +224,7 @@ impl Optimizer {
         first.backend.as_ref()?.own_etag(metadata)
     }
 
-    /// Why no rule is asked about a download.
+    /// Why no rule is asked about a download; `None` if they are asked.
     pub(super) fn passes_by(&self, status: StatusCode, download: &Download) -> Option<Reason> {
         if let (true, Some(reason)) = (self.rules.is_empty(), &self.without_rules) {
             Some(reason.clone())
@@ -224,7 +251,7 @@ impl Optimizer {
         }
     }
 
-    /// Why a download is not delegated that no rule takes.
+    /// Why a download that no rule takes is not delegated.
     pub(super) fn unmatched(&self, candidate: &Candidate<'_>) -> Reason {
         match &self.without_rules {
             Some(Reason::NotAnnounced) => Reason::NotAnnounced,
@@ -240,8 +267,8 @@ impl Optimizer {
         }
     }
 
-    /// Whether this reason is news worth a warning: unmatched, or a name that the proxy's header cannot
-    /// hold, and the first time for the route.
+    /// Whether this reason is worth a warning: no rule takes the file, or the proxy's header cannot
+    /// hold its name, for the first time on this route.
     pub(super) fn warns(&self, reason: &Reason, route: Option<&str>) -> bool {
         let warned = match reason {
             Reason::NoRuleMatched => &self.warned.unmatched,

@@ -1,4 +1,4 @@
-//! What became of a download, as data: for tests, for logs, for whoever wonders.
+//! What happened to a download, as data: for tests, for logs, for metrics.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,9 +11,27 @@ use crate::delivery::Delivery;
 use crate::file::SignedUrl;
 use crate::rule::Target;
 
-/// What became of a download; in the extensions of every response that
-/// [`OptimizeLayer`](super::OptimizeLayer) or [`answer`](super::answer) makes of one. The same behind
-/// every proxy and none.
+/// What happened to a download. It stands in the extensions of every response that
+/// [`OptimizeLayer`](super::OptimizeLayer) or [`answer()`](super::answer()) makes of a download,
+/// and is the same behind every proxy and none. Tests of an application check it in place of a
+/// proxy's header.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// use downloadview::optimize::{Asked, Outcome, Reason, answer};
+/// use downloadview::{DownloadResponse, Optimizer, file::VirtualFile};
+/// use http::Request;
+///
+/// let mut request = Request::get("/hello.txt").body(()).unwrap();
+/// let asked = Asked::of(&mut request);
+/// let download = DownloadResponse::new(VirtualFile::from_text("hello.txt", "Hello!\n"));
+/// let response = answer(&asked, &[Optimizer::none().into()], download).await;
+///
+/// let outcome = response.extensions().get::<Outcome>().unwrap();
+/// assert_eq!(outcome.kind(), "streamed");
+/// assert_eq!(outcome.reason(), Some(&Reason::NoBackend));
+/// # });
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 #[doc(alias = "ProxiedDownloadResponse")]
@@ -44,13 +62,13 @@ pub enum Outcome {
         /// How much of it.
         extent: Extent,
     },
-    /// The application answered that the client's copy is good: 304.
+    /// The application answered that the client's copy is still good: 304.
     #[non_exhaustive]
     NotModified {
         /// Why no proxy answered.
         reason: Reason,
     },
-    /// The application answered that the state which the client wanted is gone: 412.
+    /// The application answered that the state which the client asked for is gone: 412.
     #[non_exhaustive]
     PreconditionFailed {
         /// Why no proxy answered.
@@ -70,7 +88,7 @@ pub enum Outcome {
     },
     /// There is no such file: 404.
     NotFound,
-    /// The file could not be had, or the view named none.
+    /// The file could not be opened or read, or the view returned an error.
     #[non_exhaustive]
     Failed {
         /// The status of the answer: 403, 500, 503; of a view 400 and 405 too.
@@ -82,7 +100,7 @@ pub enum Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Extent {
-    /// All of it; or, for HEAD, what would be.
+    /// The whole file. For HEAD, what a GET would send.
     Whole,
     /// One range.
     Range,
@@ -91,8 +109,8 @@ pub enum Extent {
 }
 
 impl Outcome {
-    /// Why no proxy was asked to send the file; `None` where one was, where the client was sent to it,
-    /// and where there is no file.
+    /// Why no proxy was asked to send the file. `None` if one was, if the client was sent to the
+    /// file, and if there is no file.
     #[must_use]
     pub fn reason(&self) -> Option<&Reason> {
         match self {
@@ -108,7 +126,7 @@ impl Outcome {
         }
     }
 
-    /// The word for it in logs: `delegated`, `streamed`, `not modified`.
+    /// The word for it in logs, such as `delegated`, `streamed` or `not modified`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -124,7 +142,7 @@ impl Outcome {
         }
     }
 
-    /// What the application's own answer came to, with the reason why it had to answer.
+    /// The outcome of an answer of the application, with the reason why it had to answer.
     pub(super) fn of(delivery: Delivery, reason: Reason) -> Self {
         match delivery {
             Delivery::Whole => Self::streamed(reason, Extent::Whole),
@@ -141,7 +159,7 @@ impl Outcome {
         Self::Streamed { reason, extent }
     }
 
-    /// Of a file that cannot be had.
+    /// The outcome for a file that cannot be opened or read.
     pub(super) fn without_file(status: StatusCode) -> Self {
         match status {
             StatusCode::NOT_FOUND => Self::NotFound,
@@ -150,36 +168,39 @@ impl Outcome {
     }
 }
 
-/// Why a download was not delegated.
+/// Why a download was not delegated to a proxy. [`Display`](fmt::Display) gives a sentence for
+/// logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
     /// There is no proxy: [`Optimizer::none`](super::Optimizer::none).
     NoBackend,
-    /// The request proved no [announced](super::Announced) proxy: it came directly.
+    /// The request did not prove any [announced](super::Announced) proxy: it came directly.
     NotAnnounced,
-    /// Rules there are, and none takes this file's path or URL.
+    /// There are rules, but none takes this file's path or URL.
     #[doc(alias = "NoRedirectionMatch")]
     NoRuleMatched,
     /// The file exists only in the program.
     NoPathAndNoUrl,
-    /// The view asked for it: [`DownloadOptions::without_optimization`](crate::DownloadOptions::without_optimization).
+    /// The view asked for it by
+    /// [`DownloadOptions::without_optimization`](crate::DownloadOptions::without_optimization).
     NotOptimized,
-    /// The status is not 200, and a proxy would change or leak it.
+    /// The status is not 200. A proxy would change it, or show the header to the client.
     Status,
     /// A symbolic link led to a file that the rule cannot express.
     SymbolicLink,
-    /// Another server has the file, and the proxy cannot fetch it for a HEAD request.
+    /// Another server has the file, and the proxy cannot fetch for a HEAD request.
     CannotFetchHead,
     /// Another server has the file, and the request is neither a GET nor a HEAD.
     OnlyGetAndHead,
-    /// The backend's header cannot hold the name.
+    /// The backend's header cannot hold the name, or the proxy cannot send such a file; with the
+    /// backend's reason.
     CannotCarry(Cow<'static, str>),
 }
 
 impl Reason {
-    /// How much it tells, where several rules had a reason each: a rule that would have taken the
-    /// file says more than one that did not, and that more than no rule at all.
+    /// How much the reason tells, if several rules had one each. A rule that would have taken the
+    /// file tells more than one that would not, and that one more than no rule at all.
     pub(super) fn telling(&self) -> u8 {
         match self {
             Self::NoBackend => 0,

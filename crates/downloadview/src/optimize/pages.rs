@@ -1,4 +1,7 @@
 //! Pages of the application's own in place of the short texts that say why there is no file.
+//!
+//! `future` applies them to every answer that carries a `Refusal`, ours or that of a view. A page
+//! of another layer is not replaced again, because the `Refusal` is removed with the text.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,9 +12,10 @@ use http::{HeaderValue, Response, header};
 use crate::headers::hand_off;
 use crate::response::{DownloadBody, Refusal};
 
+/// Makes a page of a refusal, or leaves the text.
 type Page = dyn Fn(&Refusal) -> Option<Response<Bytes>> + Send + Sync;
 
-/// What to show in place of a refusal; nothing, by default.
+/// What to show in place of a refusal; by default the text stays.
 #[derive(Clone, Default)]
 pub(super) struct ErrorPages(Option<Arc<Page>>);
 
@@ -22,12 +26,13 @@ impl ErrorPages {
         Self(Some(Arc::new(page)))
     }
 
-    /// These, or where there are none, `others`.
+    /// These pages, or `others` if there are none.
     pub(super) fn or(self, others: Self) -> Self {
         Self(self.0.or(others.0))
     }
 
-    /// The response with the application's page, if it is a refusal and there is one.
+    /// The response with the application's page, if the response is a refusal and there is a page
+    /// for it.
     pub(super) fn apply<B>(
         &self,
         response: Response<B>,

@@ -1,4 +1,4 @@
-//! What is decided on, and what it comes to.
+//! The question and the result of a decision: a download with its places, and a plan.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ impl<'a> Candidate<'a> {
         Self { download, places }
     }
 
-    /// Why it is not delegated when no rule takes it.
+    /// Why it is not delegated if no rule takes it.
     pub(super) fn unmatched(&self) -> Reason {
         match self.places.is_empty() {
             true => Reason::NoPathAndNoUrl,
@@ -30,28 +30,27 @@ impl<'a> Candidate<'a> {
     }
 }
 
-/// What is to become of a download.
+/// What happens to a download. For a hand-off and a redirect the head is written already.
 pub(super) enum Plan {
-    /// The head is that of a hand-off to this backend.
+    /// This backend sends the file.
     HandOff {
         rule: Arc<str>,
         backend: Arc<dyn Backend>,
         target: Target,
     },
-    /// The head is that of a redirect to this URL.
-    Redirect {
-        rule: Arc<str>,
-        url: SignedUrl,
-    },
+    /// The client goes to this URL.
+    Redirect { rule: Arc<str>, url: SignedUrl },
+    /// The application sends the file, for this reason.
     Stream(Reason),
+    /// Nobody sends it: 503.
     Refuse(Reason),
 }
 
-/// Why a rule that is for a file does not have it.
+/// Why a rule that is for a file does not take it.
 pub(super) enum NotTaken {
-    /// The rules that follow may.
+    /// The next rules may take it.
     For(Reason),
-    /// There is no such file, or it cannot be had now: that is the answer.
+    /// The file does not exist, or cannot be opened now: that is the answer.
     Failed(Error),
 }
 

@@ -1,10 +1,15 @@
-//! A rule for files that another server has: its proxy is told to fetch one, or the client is sent there.
+//! A rule for files of another server: its proxy is told to fetch the file, or the client is sent
+//! there.
 //!
-//! 1. The method: only GET and HEAD, and of these what the proxy can fetch for.
-//! 2. The backend writes its header for the plain URL, if that can hold it: no signature is asked for
-//!    in vain.
-//! 3. The file is asked for its link: the URL with a permission for a while.
-//! 4. The head is written with that.
+//! 1. Check the method: only GET and HEAD, and of these what the proxy can fetch for.
+//! 2. The backend writes its header for the plain URL, if the header can hold it. No signature is
+//!    asked for in vain.
+//! 3. The file is asked for its link: the URL with a permission for a while. It must lie below the
+//!    rule's URL.
+//! 4. The head is written with that link.
+//!
+//! If the link cannot be made, its error is the answer. Everything else that goes wrong leaves the
+//! file to the next rule.
 
 use std::sync::Arc;
 
@@ -19,14 +24,14 @@ use crate::file::{LinkRequest, SignedUrl};
 use crate::response::head::{self, Facts};
 use crate::rule::{Rule, Target};
 
-/// A request that somebody else will make of another server, or why it cannot be made.
+/// A request that somebody else will make of another server; or why it cannot be made.
 pub(super) struct Fetch<'a> {
     pub(super) rule: &'a Rule,
     pub(super) method: Method,
     pub(super) url: Result<SignedUrl, String>,
 }
 
-/// The file of a remote rule and the request for it.
+/// A rule for files of another server, the request, and the file.
 pub(super) struct Remote<'a, 'r> {
     pub(super) rule: &'r Rule,
     pub(super) method: &'a Method,
@@ -85,6 +90,7 @@ impl Remote<'_, '_> {
         })
     }
 
+    /// Whether a file of another server is handed over for this method.
     fn check_method(&self) -> Result<(), Reason> {
         match *self.method {
             Method::GET | Method::HEAD => Ok(()),
@@ -92,6 +98,7 @@ impl Remote<'_, '_> {
         }
     }
 
+    /// The file's link; a failure is noted for the trace.
     async fn link(&mut self, ask: LinkRequest<'_>) -> Result<Option<SignedUrl>, Error> {
         let method = ask.method();
         let link = self.candidate.download.file().link(ask).await;
@@ -105,6 +112,7 @@ impl Remote<'_, '_> {
         link
     }
 
+    /// Notes for the trace who will ask for what.
     fn note(&mut self, method: &Method, url: Option<&SignedUrl>) {
         let (rule, method) = (self.rule, method.clone());
         let made = url.cloned().map(|url| Fetch {

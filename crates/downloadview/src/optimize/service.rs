@@ -1,4 +1,8 @@
-//! The service of the layer: remembers the request, and who answers its download.
+//! The service of the layer: remembers the request, and decides who answers its download.
+//!
+//! The outermost layer marks the request (`Deferred`), removes the announcement of the proxy and
+//! will answer. A layer that finds the mark is an inner one: it only adds its rules. The rest
+//! happens in `future`, when the response has come.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,7 +17,9 @@ use super::settings::Settings;
 use super::{Asked, ResponseBody, ResponseFuture};
 use crate::response::Deferred;
 
-/// The service of [`OptimizeLayer`](super::OptimizeLayer).
+/// The service of [`OptimizeLayer`](super::OptimizeLayer), which makes it. Its response body is
+/// [`ResponseBody`], the inner service's or a download's; its errors are those of the inner
+/// service.
 #[derive(Clone, Debug)]
 pub struct Optimize<S> {
     inner: S,

@@ -1,4 +1,4 @@
-//! What a layer is set to, for its service to go by.
+//! The settings of a layer, which its services share.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,8 +9,10 @@ use super::Front;
 use super::once::OncePerRoute;
 use super::pages::ErrorPages;
 
+/// Finds the route of a request in its extensions.
 type RouteName = Arc<dyn Fn(&Extensions) -> Option<Arc<str>> + Send + Sync>;
 
+/// Everything that was set on a layer. Clones share what was logged already.
 #[derive(Clone)]
 pub(super) struct Settings {
     pub(super) front: Front,
@@ -20,7 +22,7 @@ pub(super) struct Settings {
     pub(super) told: Arc<Told>,
 }
 
-/// What is said once for each route of a layer.
+/// What was logged once for each route of a layer.
 #[derive(Debug, Default)]
 pub(super) struct Told {
     pub(super) forged: OncePerRoute,

@@ -1,4 +1,9 @@
-//! How a decision came about, step by step: for whoever wonders why.
+//! How a decision came about, step by step: for `explain`, and for whoever wonders why no rule
+//! matched.
+//!
+//! It is made after the decision, from what `decide` kept, and only if [`Asked::traced`] asked for
+//! it. Rules behind the one that decided are compared too, so that the trace shows what they would
+//! have done.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,8 +16,26 @@ use super::{Asked, Front, Reason};
 use crate::file::{Places, SignedUrl};
 use crate::rule::{Mismatch, Rule};
 
-/// The steps of a decision, in order; in the response's extensions when
-/// [`Asked::traced`](super::Asked::traced) asked for it.
+/// The steps of a decision, in order. It stands in the response's extensions if [`Asked::traced`]
+/// asked for it.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// use downloadview::optimize::{Asked, Trace, answer};
+/// use downloadview::{DownloadResponse, Optimizer, file::VirtualFile};
+/// use http::Request;
+///
+/// let mut request = Request::get("/hello.txt").body(()).unwrap();
+/// let asked = Asked::of(&mut request).traced();
+/// let download = DownloadResponse::new(VirtualFile::from_text("hello.txt", "Hello!\n"));
+/// let response = answer(&asked, &[Optimizer::none().into()], download).await;
+///
+/// let trace = response.extensions().get::<Trace>().unwrap();
+/// for step in trace.steps() {
+///     println!("{step:?}"); // PassedBy { reason: NoBackend }
+/// }
+/// # });
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Trace {
     steps: Vec<Step>,
@@ -22,23 +45,23 @@ pub struct Trace {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Step {
-    /// A whole set of rules was passed by.
+    /// A whole set of rules was skipped.
     #[non_exhaustive]
     PassedBy {
         /// Why.
         reason: Reason,
     },
-    /// A rule was asked.
+    /// A rule was compared with the file.
     #[non_exhaustive]
     Rule {
         /// The rule's name.
         name: Arc<str>,
-        /// The name of its backend; none for a redirect.
+        /// The name of its backend; `None` for a redirect.
         backend: Option<&'static str>,
-        /// What it made of the file.
+        /// The result.
         verdict: RuleVerdict,
     },
-    /// Another server has the file, and the rule before had somebody ask for it there.
+    /// Another server has the file, and the rule before this step makes somebody ask for it there.
     #[non_exhaustive]
     Fetch {
         /// The name of the backend that asks; none for the client itself, after a redirect.
@@ -51,22 +74,22 @@ pub enum Step {
     /// The file was looked at.
     #[non_exhaustive]
     Look {
-        /// Its size in bytes, or what the look ended in.
+        /// Its size in bytes, if known; or the text of the error.
         found: Result<Option<u64>, String>,
     },
 }
 
-/// What a rule made of a file.
+/// What a rule makes of a file. [`Display`](fmt::Display) gives a phrase for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RuleVerdict {
-    /// It has the file: it decides.
+    /// It takes the file: it decides.
     Decides,
-    /// It would have the file, but another rule decided, or the set was passed by.
+    /// It would take the file, but another rule decided, or the set was skipped.
     Would,
     /// It is for other files.
     IsForOthers(Mismatch),
-    /// It is for this file, and its proxy cannot have it.
+    /// It is for this file, but its proxy cannot have it.
     Cannot(Reason),
 }
 
@@ -77,7 +100,7 @@ impl Trace {
         &self.steps
     }
 
-    /// The steps of `decision` on a download, and what further rules would have made of it.
+    /// The steps of `decision` on a download, and what the further rules would have made of it.
     pub(super) fn of(
         decision: &Decision<'_>,
         asked: &Asked,

@@ -6,6 +6,7 @@
 //! | [`DownloadOptions`] | name, type, disposition, caching, further headers |
 //! | [`Download`] | the file of a response, carried in the response's extensions |
 //! | [`DownloadBody`] | the body of every response of this crate |
+//! | [`DownloadFuture`] | the future of every service of this crate that only answers downloads |
 //! | [`Refusal`] | marks an answer of this crate that says why there is no file |
 //!
 //! The way of a response: [`DownloadResponse::into_http`] makes a plain 200 with a [`Download`] in

@@ -1,4 +1,5 @@
-//! What this crate expects of every [`File`] and [`Storage`], as a suite that any can run.
+//! What this crate expects of every [`File`] and [`Storage`], as checks that you can run on your
+//! own.
 //!
 //! ```
 //! # async fn run() {
@@ -20,12 +21,16 @@ use crate::error::{Error, Result};
 use crate::file::{File, StorageFile};
 use crate::storage::{Storage, StorageName};
 
-/// Checks a file against the bytes it should hold. `make` is called for each look, so that a file
-/// which can be read only once can be checked as well. The future is `Send` if `make` is `Sync`.
+/// Checks a file against the bytes that it should hold: its name and places, that a look and an
+/// opened file state the same, the whole content, parts of it, and that a second opening gives the
+/// same.
+///
+/// `make` is called for each check, so that a file which can be read only once can be checked as
+/// well. The future is `Send` if `make` is `Sync`.
 ///
 /// # Panics
 ///
-/// At the first expectation that does not hold, saying which.
+/// At the first expectation that does not hold. The message says which.
 pub async fn file<F: File>(make: impl Fn() -> F, expected: &[u8]) {
     describes_itself(&make()).await;
     reads_whole(&make(), expected).await;
@@ -33,11 +38,25 @@ pub async fn file<F: File>(make: impl Fn() -> F, expected: &[u8]) {
     repeats_itself(&make, expected).await;
 }
 
-/// Checks a storage that holds `expected` under `name`, and nothing under `missing`.
+/// Checks a storage that holds `expected` under `name`, and nothing under `missing`: the file as by
+/// [`file()`], that the missing one is `NotFound`, and that a URL ends in the encoded name.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// use downloadview::storage::{MemoryStorage, StorageName};
+/// use downloadview::testing::conformance;
+///
+/// let (name, missing) = (StorageName::parse("a.txt")?, StorageName::parse("b.txt")?);
+/// let storage = MemoryStorage::new();
+/// storage.insert(name.clone(), "some text");
+/// conformance::storage(storage, &name, b"some text", &missing).await;
+/// # Ok::<(), downloadview::Error>(())
+/// # }).unwrap();
+/// ```
 ///
 /// # Panics
 ///
-/// At the first expectation that does not hold, saying which.
+/// At the first expectation that does not hold. The message says which.
 pub async fn storage(
     storage: impl Storage,
     name: &StorageName,
@@ -69,6 +88,7 @@ pub async fn storage(
     }
 }
 
+/// A name of one segment, an absolute path, a look that works.
 async fn describes_itself(file: &impl File) {
     let name = file.name();
     assert!(!name.is_empty(), "a file has a name");
@@ -83,6 +103,7 @@ async fn describes_itself(file: &impl File) {
     file.look().await.expect("a look needs no opening");
 }
 
+/// A look and an opened file state the same; the bytes are the expected ones.
 async fn reads_whole(file: &impl File, expected: &[u8]) {
     let looked = file.look().await.expect("a look needs no opening");
     let content = file.open(Want::whole()).await.expect("the file opens");
@@ -116,6 +137,7 @@ async fn reads_whole(file: &impl File, expected: &[u8]) {
     );
 }
 
+/// Parts at the start, in the middle and at the end.
 async fn reads_ranges(file: &impl File, expected: &[u8]) {
     let content = file.open(Want::whole()).await.expect("the file opens");
     if !content.metadata().supports_ranges() {
@@ -147,6 +169,7 @@ async fn reads_ranges(file: &impl File, expected: &[u8]) {
     }
 }
 
+/// A second opening gives the same tag and the same bytes.
 async fn repeats_itself<F: File>(make: &impl Fn() -> F, expected: &[u8]) {
     let (first, second) = (make(), make());
     let mut tags = Vec::new();

@@ -1,3 +1,4 @@
-//! For the tests of applications and of further files and storages.
+//! For tests of applications, and of files and storages of your own. Feature `testing`; enable it
+//! under `[dev-dependencies]` only.
 
 pub mod conformance;
