@@ -1,31 +1,37 @@
-//! Read buffers that come back: a frame's memory is reused once the connection has written it.
+//! Read buffers that are used again: the memory of a frame comes back once the connection has
+//! written it.
 //!
-//! Buffers are zeroed once, when they are made; handing a fresh one to the kernel for every frame
-//! would cost as much as copying the page does. Each thread keeps a few (2 MiB at most).
+//! A buffer is filled with zeros once, when it is made; a new one for every frame would cost as
+//! much as copying the page does. Each thread keeps a few of them (2 MiB at most). `local` takes a
+//! buffer, reads into it and turns it into `Bytes`; when the last clone of these is dropped, the
+//! buffer goes back to the thread that drops it.
 
 use std::cell::RefCell;
 
 use bytes::Bytes;
 
-/// A frame's size at first, and for as long as a client drains slowly.
+/// Size of a frame at first, and for as long as a client takes its bytes slowly.
 pub(super) const SMALL: usize = 64 * 1024;
-/// A frame's size once a client has shown that it keeps draining.
+/// Size of a frame once a client has shown that it takes its bytes steadily.
 pub(super) const LARGE: usize = 256 * 1024;
-/// Up to here an exact allocation is cheaper than holding a whole small buffer.
+/// Up to this size an exact allocation is cheaper than holding a whole small buffer.
 const EXACT: usize = 16 * 1024;
+/// How many small buffers a thread keeps.
 const SMALL_KEPT: usize = 16;
+/// How many large buffers a thread keeps.
 const LARGE_KEPT: usize = 4;
 
 thread_local! {
     static KEPT: RefCell<Kept> = const { RefCell::new(Kept { small: Vec::new(), large: Vec::new() }) };
 }
 
+/// The buffers that a thread keeps.
 struct Kept {
     small: Vec<Vec<u8>>,
     large: Vec<Vec<u8>>,
 }
 
-/// Initialised memory for one read, returned to the thread that drops it.
+/// Initialised memory for one read. It goes back to the thread that drops it.
 #[derive(Debug)]
 pub(super) struct Buffer {
     memory: Vec<u8>,
@@ -52,7 +58,8 @@ impl Buffer {
         &mut self.memory[..end]
     }
 
-    /// The first `filled` bytes as a frame; the memory comes back when its last clone is dropped.
+    /// The first `filled` bytes as a frame. The memory comes back when the last clone of the frame
+    /// is dropped.
     pub(super) fn into_frame(mut self, filled: usize) -> Bytes {
         if self.memory.len() < SMALL {
             let mut memory = std::mem::take(&mut self.memory);
@@ -90,6 +97,7 @@ impl Drop for Buffer {
     }
 }
 
+/// The size of the buffer for so many bytes.
 fn class_of(wanted: usize) -> usize {
     match wanted {
         0..=EXACT => wanted,

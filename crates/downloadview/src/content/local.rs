@@ -1,13 +1,17 @@
 //! Reads an open local file into frames without blocking the caller's thread.
 //!
-//! 1. What the page cache holds is read right here: on Linux `preadv2` with `RWF_NOWAIT`, which
-//!    returns at once. No thread is changed, which is most of what a small file costs.
+//! 1. What the page cache holds is read in place: on Linux by `preadv2` with `RWF_NOWAIT`, which
+//!    returns at once. No other thread is needed, which is most of what a small file costs.
 //! 2. What would have to wait for the disk, and everything on other systems, is read on tokio's
-//!    blocking pool, with one read ahead while the client keeps draining.
+//!    blocking pool. One read is made ahead while the client takes its bytes steadily.
+//! 3. On a file system that may hang, everything is read behind the bulkhead of its storage.
 //!
-//! Frames start at 64 KiB and grow to 256 KiB (512 KiB from disk) once a client has taken 4 MiB
-//! without a pause: more than a kernel buffers for a client that does not read, so a stalled
-//! download holds one small frame.
+//! Frames start at 64 KiB. They grow to 256 KiB (512 KiB from disk) once a client has taken 4 MiB
+//! without a pause: more than a kernel buffers for a client that does not read, so that a stalled
+//! download holds only one small frame.
+//!
+//! A file that became shorter is `Error::Truncated`; one that was overwritten in place is
+//! `Error::Overwritten`, noticed before the last frame.
 
 use std::fmt;
 use std::fs::File;
@@ -24,9 +28,9 @@ use super::buffers::{Buffer, LARGE, SMALL};
 use super::{BoxFuture, Bulkhead, ByteRange, Metadata, Purpose};
 use crate::error::{Error, Result};
 
-/// How much a client must have drained before frames grow: Linux's `tcp_wmem` maximum.
+/// How many bytes a client must have taken before frames grow: the maximum of Linux's `tcp_wmem`.
 const GROW_AFTER: u64 = 4 * 1024 * 1024;
-/// A client that leaves this long between two frames is slow, and gets small ones again.
+/// A client that leaves this much time between two frames is slow, and gets small frames again.
 const PAUSE: Duration = Duration::from_millis(100);
 /// One read from disk, once frames have grown.
 const DISK_READ: usize = 512 * 1024;
@@ -77,7 +81,7 @@ pub(crate) fn metadata_of(file: &File, _: Purpose) -> Result<Metadata> {
     Ok(metadata)
 }
 
-/// What tells that a file was written to.
+/// What tells that a file was overwritten.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stamp {
     size: Option<u64>,
@@ -93,26 +97,29 @@ impl Stamp {
     }
 }
 
-/// The bytes of one range of an open file.
+/// The bytes of one range of an open file, frame by frame.
 #[derive(Debug)]
 pub(crate) struct LocalReader {
     file: Arc<File>,
     position: u64,
     end: u64,
+    /// Bytes that the client has taken without a pause.
     drained: u64,
+    /// When the last frame was handed out.
     handed: Option<Instant>,
-    /// What the file was like, where there is more than one read.
+    /// What the file was like, if there is more than one read.
     stamp: Option<Stamp>,
     bulkhead: Option<Arc<Bulkhead>>,
+    /// A read that is under way.
     waiting: Option<Waiting>,
 }
 
 /// How a file is read.
 #[derive(Debug, Clone)]
 pub(crate) enum Manner {
-    /// In place what the page cache holds, the rest on the blocking pool.
+    /// In place what the page cache holds, and the rest on the blocking pool.
     InPlace(Stamp),
-    /// All of it behind the bulkhead of its storage: the file system may hang.
+    /// Everything behind the bulkhead of its storage, because the file system may hang.
     Behind(Arc<Bulkhead>),
 }
 
@@ -154,6 +161,7 @@ impl LocalReader {
         }
     }
 
+    /// Reads in this manner.
     pub(crate) fn in_manner(mut self, manner: &Manner) -> Self {
         match manner {
             Manner::InPlace(stamp) => self.holding_to(*stamp),
@@ -164,14 +172,16 @@ impl LocalReader {
         }
     }
 
-    /// Fails before the last frame when the file was overwritten in place since its stamp was
-    /// taken. (What is replaced by renaming another over it is not touched, and a file may grow.)
+    /// Makes the reader fail before the last frame if the file was overwritten in place since its
+    /// stamp was taken. (Replacing a file by renaming another over it does not touch this one, and
+    /// a file may grow.)
     fn holding_to(mut self, stamp: Stamp) -> Self {
         let several = self.end - self.position > SMALL as u64;
         self.stamp = several.then_some(stamp);
         self
     }
 
+    /// The next frame. After an error there are no more.
     pub(crate) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
         if self.position >= self.end {
             return Poll::Ready(None);
@@ -204,7 +214,7 @@ impl LocalReader {
         Poll::Ready(Some(frame))
     }
 
-    /// Size of the next read: small until the client has proved that it drains.
+    /// Size of the next read: small until the client has shown that it takes its bytes steadily.
     fn wanted(&self, grown: usize) -> usize {
         let frame = if self.drained < GROW_AFTER {
             SMALL
@@ -214,8 +224,8 @@ impl LocalReader {
         usize::try_from(self.end - self.position).map_or(frame, |left| left.min(frame))
     }
 
-    /// The first time after a frame was handed out: was the client long in coming back? Later polls
-    /// for the same frame are the disk's affair.
+    /// Called first after a frame was handed out: was the client slow to come back? Later polls for
+    /// the same frame wait for the disk.
     fn notice_pauses(&mut self) {
         let handed = self.handed.take();
         if handed.is_some_and(|handed| handed.elapsed() > PAUSE) {
@@ -223,6 +233,7 @@ impl LocalReader {
         }
     }
 
+    /// Starts a read on another thread.
     fn start_waiting(&mut self) {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
@@ -241,7 +252,7 @@ impl LocalReader {
         });
     }
 
-    /// Starts the next disk read while the client takes this one, unless the kernel's own
+    /// Starts the next read from disk while the client takes this frame, unless the kernel's own
     /// read-ahead was faster.
     fn read_ahead(&mut self) {
         let worth_it = self.drained >= GROW_AFTER && self.position < self.end;
@@ -261,6 +272,7 @@ impl LocalReader {
         }
     }
 
+    /// Counts a frame, and checks that the file is still what it was.
     fn take(&mut self, frame: Bytes) -> Result<Bytes> {
         if frame.is_empty() {
             // The file was truncated after its size was promised.
@@ -278,6 +290,7 @@ impl LocalReader {
         Ok(frame)
     }
 
+    /// Whether the file was overwritten in place since its stamp was taken.
     fn is_overwritten(&self) -> bool {
         let Some(before) = self.stamp else {
             return false;
@@ -289,6 +302,7 @@ impl LocalReader {
         })
     }
 
+    /// Ends the reader with this error.
     fn fail(&mut self, error: Error) -> Error {
         self.position = self.end;
         error
@@ -324,7 +338,7 @@ fn read_cached(_: &File, _: u64, _: usize) -> io::Result<Option<Bytes>> {
     Ok(None)
 }
 
-/// Bytes at `position`, waiting for the disk: on the blocking pool only.
+/// Bytes at `position`; it waits for the disk, so it is for the blocking pool only.
 fn read_from_disk(file: &File, position: u64, wanted: usize) -> io::Result<Bytes> {
     let mut buffer = Buffer::with_room_for(wanted);
     loop {

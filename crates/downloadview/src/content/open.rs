@@ -1,4 +1,14 @@
-//! Opens local files by path without blocking the caller's thread and without hanging on a FIFO.
+//! Opens local files by a path of the program's own, without blocking the caller's thread and
+//! without hanging on a FIFO.
+//!
+//! 1. If the file is known to lie on this machine's own disk, it is opened in place, as long as the
+//!    kernel has everything in its caches (`RESOLVE_CACHED`).
+//! 2. Else it is opened on a thread, behind the bulkhead of this path.
+//! 3. It is first found without opening it for reading (`O_PATH`), must be a regular file, and is
+//!    then opened through that descriptor.
+//!
+//! `PathFile` calls it. Errors are those of `Error::of_file`, and 503 if the file system does not
+//! answer.
 
 use std::fs::File;
 use std::io;
@@ -10,10 +20,10 @@ use super::local::metadata_of;
 use super::{Bulkhead, Content, Metadata, Purpose};
 use crate::error::{Error, Result};
 
-/// A path that the program itself chose; links in it are followed.
+/// A path that the program itself chose. Links in it are followed.
 ///
-/// Until it is known that the file lies on this machine's own disk, which is asked once a second,
-/// everything waits behind a bulkhead: a mount that hangs delays nobody else.
+/// Everything waits behind a bulkhead until it is known that the file lies on this machine's own
+/// disk, which is asked once a second. So a mount that hangs delays nobody else.
 #[derive(Debug)]
 pub(crate) struct FixedPath {
     path: Box<Path>,
@@ -22,6 +32,7 @@ pub(crate) struct FixedPath {
     local: Mutex<Option<Instant>>,
 }
 
+/// How long a file is taken to lie on a local file system.
 const SURE_FOR: Duration = Duration::from_secs(1);
 
 impl FixedPath {
@@ -37,8 +48,8 @@ impl FixedPath {
         &self.path
     }
 
-    /// Looks at the file. Where links lead elsewhere, [`Metadata::location`] says where: a proxy may
-    /// refuse to follow them.
+    /// Looks at the file. If links lead elsewhere, [`Metadata::location`] says where, because a
+    /// proxy may refuse to follow them.
     pub(crate) async fn look(self: &Arc<Self>) -> Result<Metadata> {
         if self.is_known_to_be_local() {
             match find(&self.path, Wait::Never) {
@@ -73,6 +84,7 @@ impl FixedPath {
         self.bulkhead.run(open).await
     }
 
+    /// Whether the file was seen on a local file system a moment ago.
     fn is_known_to_be_local(&self) -> bool {
         let seen = *self.local.lock().unwrap_or_else(PoisonError::into_inner);
         seen.is_some_and(|seen| seen.elapsed() < SURE_FOR)
@@ -87,6 +99,7 @@ impl FixedPath {
         Ok((found, local))
     }
 
+    /// The metadata of the file that was found, with its real location if a link led to it.
     fn metadata(&self, found: &File) -> Result<Metadata> {
         let mut metadata = metadata_of(found, Purpose::Look)?;
         let real = location_of(found, &self.path);
@@ -95,15 +108,16 @@ impl FixedPath {
     }
 }
 
-/// Whether an answer from the disk, or from another machine, may be waited for.
+/// Whether an answer of the disk, or of another machine, may be waited for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Wait {
     Never,
     ForDisk,
 }
 
-/// Whether a file lies on a file system that is known to be this machine's own. One that is not known
-/// (FUSE, NFS, SMB, Ceph …) may wait for somebody else, for as long as that takes; so may this question.
+/// Whether a file lies on a file system that is known to be this machine's own. Any other (FUSE,
+/// NFS, SMB, Ceph …) may wait for another machine or program, for as long as that takes; so may
+/// this very question.
 #[cfg(target_os = "linux")]
 pub(crate) fn is_local(file: impl std::os::fd::AsFd) -> bool {
     /// `statfs(2)`: ext, XFS, Btrfs, tmpfs, ramfs, overlay, F2FS, ZFS, SquashFS, EROFS, ISO 9660,
@@ -149,7 +163,8 @@ fn location_of(_: &File, path: &Path) -> Option<PathBuf> {
     std::fs::canonicalize(path).ok()
 }
 
-/// Runs `work` where it may wait for the disk; in place where there is no runtime.
+/// Runs `work` on the blocking pool, where it may wait for the disk; in place if there is no
+/// runtime.
 pub(crate) async fn on_blocking_pool<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {

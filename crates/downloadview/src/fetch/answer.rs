@@ -1,4 +1,10 @@
-//! What the head of an answer comes to, and whether it fits what was asked: an answer that does not is none.
+//! Reads the head of an answer, and checks whether it fits the request. An answer that does not fit
+//! is not used: it becomes an `UpstreamFault`, and the client gets 502.
+//!
+//! What is checked: the status is one that this request can have; a 206 is the very part that was
+//! asked for; length and transfer coding do not contradict each other (RFC 9112, 6.3); nothing is
+//! coded that was asked for plain; no size is larger than the settings allow. Only what [`state`]
+//! reads from the head reaches a client: tag, date, type, size, coding.
 
 use http::header;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, response};
@@ -9,21 +15,25 @@ use crate::content::{ByteRange, ETag, Metadata};
 use crate::error::UpstreamFault;
 use crate::headers::{Ranges, content_coding, http_date, media_type, resolve_range};
 
-/// An answer that fits.
+/// An answer that fits the request.
 #[derive(Debug)]
 pub(super) enum Answer {
+    /// 200: the whole file.
     Whole(Metadata),
-    /// The state of the whole, and which part the body is.
+    /// 206: the state of the whole file, and which part the body is.
     Part(Metadata, ByteRange),
+    /// 304: the client's copy is still good.
     NotModified(Metadata),
+    /// 412: the state that was asked for is gone.
     PreconditionFailed(Metadata),
-    /// Nothing of the range exists; how large the file is, if that was said.
+    /// 416: nothing of the range exists. With the size of the file, if the server stated it.
     Unsatisfiable(Option<u64>),
 }
 
+/// What was checked, or what is wrong with it.
 type Checked<T> = Result<T, UpstreamFault>;
 
-/// Holds the head of an answer against what was asked.
+/// Compares the head of an answer with what was asked.
 pub(super) fn check(
     head: &response::Parts,
     ask: &Ask,
@@ -56,7 +66,8 @@ pub(super) fn check(
     }
 }
 
-/// 206: the very part that was asked for, of a whole whose size is stated, as long as it must be.
+/// 206: it must be the very part that was asked for, of a whole whose size is stated, and as long
+/// as it should be.
 fn part(headers: &HeaderMap, ask: &Ask, flavour: Flavour, max_size: u64) -> Checked<Answer> {
     let range = ask.range().filter(|_| ask.method == Method::GET);
     let range = range.ok_or(UpstreamFault::Answer("a part that nobody asked for"))?;
@@ -77,8 +88,8 @@ fn part(headers: &HeaderMap, ask: &Ask, flavour: Flavour, max_size: u64) -> Chec
     Ok(Answer::Part(metadata, extent))
 }
 
-/// `Content-Length`, which must not stand beside a transfer coding: of two lengths somebody on the way believes the
-/// other one (RFC 9112, 6.3).
+/// `Content-Length`. It must not stand beside a transfer coding: of two lengths, somebody on the
+/// way uses the other one (RFC 9112, 6.3).
 fn framed_length(headers: &HeaderMap) -> Checked<Option<u64>> {
     let length = match one(headers, &header::CONTENT_LENGTH)? {
         Some(value) => {
@@ -96,6 +107,7 @@ fn framed_length(headers: &HeaderMap) -> Checked<Option<u64>> {
     }
 }
 
+/// The size, if the settings allow it.
 fn bounded(size: u64, max_size: u64) -> Checked<u64> {
     match size <= max_size {
         true => Ok(size),
@@ -103,7 +115,7 @@ fn bounded(size: u64, max_size: u64) -> Checked<u64> {
     }
 }
 
-/// `bytes 0-9/100`; never `*`, with which no part can be placed.
+/// `bytes 0-9/100`. Never `*` in place of the size, because such a part cannot be placed.
 fn content_range(text: &str) -> Option<(ByteRange, u64)> {
     let (unit, rest) = text.split_once(' ')?;
     let (range, total) = rest.split_once('/')?;
@@ -121,14 +133,15 @@ fn total_of_unsatisfied(headers: &HeaderMap) -> Option<u64> {
     unit.eq_ignore_ascii_case("bytes").then(|| number(total))?
 }
 
-/// Digits only, no sign, and no more than any file can have.
+/// A number of digits only, without a sign, and not larger than any file can be.
 fn number(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let number = digits.then(|| text.parse::<u64>().ok())??;
     (number <= i64::MAX.unsigned_abs()).then_some(number)
 }
 
-/// What the head says of the file, as far as it is believed: nothing but this reaches a client.
+/// What the head states about the file, as far as it is used. Nothing else of the head reaches a
+/// client.
 fn state(headers: &HeaderMap, flavour: Flavour) -> Checked<Metadata> {
     let mut metadata = validators(headers);
     let coding = headers.get(header::CONTENT_ENCODING);
@@ -160,7 +173,7 @@ fn state(headers: &HeaderMap, flavour: Flavour) -> Checked<Metadata> {
     Ok(metadata)
 }
 
-/// Tag and date; one that cannot be read validates nothing.
+/// Tag and date. One that cannot be read is ignored.
 fn validators(headers: &HeaderMap) -> Metadata {
     let read = |name| one(headers, name).ok().flatten();
     let mut metadata = Metadata::new();
@@ -182,7 +195,8 @@ fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Checked<Option<&'a str>
     Ok(HeaderValue::to_str(first).ok().map(str::trim))
 }
 
-/// Whether two answers are about the same state of a file: by a strong tag, else by everything that is stated.
+/// Whether two answers are about the same state of a file: by a strong tag, or else by everything
+/// that is stated.
 pub(super) fn is_same_state(one: &Metadata, other: &Metadata) -> bool {
     let sizes = one.size().zip(other.size());
     if sizes.is_some_and(|(one, other)| one != other) || one.etag() != other.etag() {

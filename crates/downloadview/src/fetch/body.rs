@@ -1,4 +1,10 @@
-//! The bytes of an answer: counted, timed, and asked for again where the connection ends too early.
+//! The bytes of an answer: counted, timed, and asked for again if the connection ends too early.
+//!
+//! In goes the body of a checked answer and the range that it should hold; out come its bytes as a
+//! `ByteStream`. If the connection ends, or pauses longer than the idle time-out, the rest is asked
+//! for over another connection, up to three times without progress. That needs a known end and a
+//! strong tag; without them the fault ends the stream, and the client's connection is closed. The
+//! place among the requests to the origin is kept until the end.
 
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
@@ -15,7 +21,8 @@ use super::exchange::Remote;
 use crate::content::{BoxFuture, ByteRange, ByteStream, Metadata};
 use crate::error::{Error, Result, UpstreamFault};
 
-/// How long to wait before each try to go on; so many tries are made without a byte of progress.
+/// How long to wait before each attempt to go on. So many attempts are made without a byte of
+/// progress.
 const BACKOFF: [Duration; 3] = [
     Duration::from_millis(100),
     Duration::from_millis(500),
@@ -38,6 +45,7 @@ pub(super) struct Body {
     tries: usize,
 }
 
+/// Where the next bytes come from.
 enum Source {
     Reading(Incoming),
     Resuming(BoxFuture<'static, Result<(Incoming, usize)>>),
@@ -69,7 +77,11 @@ impl Body {
         ByteStream::from_boxed(Box::pin(self))
     }
 
-    /// Counts what came.
+    /// Counts the bytes that came.
+    ///
+    /// # Errors
+    ///
+    /// If there are more than were promised, or more than the settings allow.
     fn advance(&mut self, bytes: usize) -> Result<()> {
         self.position = self.position.saturating_add(bytes as u64);
         self.idle = None;
@@ -82,11 +94,11 @@ impl Body {
         }
     }
 
-    /// Goes on from here over another connection, if the state of the file has a name.
+    /// Goes on from here over another connection, if this state of the file has a strong tag.
     ///
     /// # Errors
     ///
-    /// The fault itself, where it has none.
+    /// The fault itself, if it has none or too many attempts were made.
     fn resume(&mut self, fault: UpstreamFault) -> Result<()> {
         // The connection goes now.
         self.source = Source::Ended;
@@ -102,6 +114,7 @@ impl Body {
         Ok(())
     }
 
+    /// The next bytes, from the connection or after going on over another one.
     fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>>> {
         loop {
             match &mut self.source {
@@ -135,7 +148,8 @@ impl Body {
         }
     }
 
-    /// Runs only while somebody waits for bytes: a client that does not read is not the origin's fault.
+    /// The idle time-out. It runs only while somebody waits for bytes: if a client does not read,
+    /// that is not the origin's fault.
     fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let limit = self.remote.origin.shared().settings.idle_timeout;
         let idle = self.idle.get_or_insert_with(|| Box::pin(sleep(limit)));
@@ -156,7 +170,7 @@ impl Stream for Body {
     }
 }
 
-/// Asks for the rest, and for how many tries were used up.
+/// Asks for the rest. Returns the number of attempts that were used too.
 async fn resume(
     remote: Remote,
     state: Metadata,
@@ -175,7 +189,7 @@ async fn resume(
     Err(remote.failed(fault))
 }
 
-/// Whether the next try may go better.
+/// Whether the next attempt may succeed.
 fn is_passing(error: &Error) -> bool {
     use UpstreamFault::{Connect, ConnectTimeout, Cut, FirstByteTimeout, Status, Unresolved};
 

@@ -1,4 +1,5 @@
-//! What all origins of a program share: trusted certificates and the threads that resolve names.
+//! What all origins of a program share: the trusted certificates and the threads that resolve
+//! names.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,10 +14,11 @@ use super::guard::Guard;
 use super::resolve::{Resolve, System};
 use crate::error::BuildError;
 
-/// Fetches files of other servers. One for a program is enough; clones are the same one.
+/// Fetches files of other servers. One for the program is enough: clones share everything.
 ///
-/// It speaks HTTP/1.1, with TLS by `rustls` and the certificates that the system trusts, and heeds no proxy of the
-/// environment (`http_proxy`): what it may connect to is decided by the settings of each [`Origin`](super::Origin).
+/// It speaks HTTP/1.1, with TLS by `rustls` and the certificates that the system trusts. It uses no
+/// proxy of the environment (`http_proxy`): the settings of each [`Origin`](super::Origin) decide
+/// what it may connect to.
 ///
 /// ```
 /// use downloadview::fetch::Client;
@@ -36,22 +38,22 @@ struct Shared {
 }
 
 impl Client {
-    /// With the certificates that the system trusts.
+    /// A client with the certificates that the system trusts.
     ///
     /// # Errors
     ///
-    /// If no thread can be started.
+    /// If the threads that resolve names cannot be started.
     pub fn new() -> Result<Self, BuildError> {
         Self::builder().build()
     }
 
-    /// To trust further certificates.
+    /// Begins a client that trusts further certificates.
     #[must_use]
     pub fn builder() -> ClientBuilder {
         ClientBuilder::default()
     }
 
-    /// Connections for whoever `guard` lets pass; each origin has its own.
+    /// Connections to whatever `guard` allows. Each origin has connections of its own.
     pub(crate) fn transport(&self, guard: Guard, connect_timeout: Duration) -> Transport {
         connect::transport(self.connector(guard, connect_timeout))
     }
@@ -74,7 +76,7 @@ impl fmt::Debug for Client {
     }
 }
 
-/// Settings of a [`Client`].
+/// Settings of a [`Client`]. Made by [`Client::builder`].
 ///
 /// ```no_run
 /// use downloadview::fetch::Client;
@@ -89,7 +91,8 @@ pub struct ClientBuilder {
 }
 
 impl ClientBuilder {
-    /// Trusts the certificates of this PEM text too, for servers with one of one's own making.
+    /// Trusts the certificates of this PEM text too: for servers whose certificate is signed by an
+    /// authority of your own. Default: only those that the system trusts.
     #[must_use]
     pub fn root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.pem.push(pem.into());
@@ -102,11 +105,11 @@ impl ClientBuilder {
         self
     }
 
-    /// The client.
+    /// Makes the client.
     ///
     /// # Errors
     ///
-    /// If a text holds no certificate, or no thread can be started.
+    /// If a text holds no valid certificate, or the threads that resolve names cannot be started.
     pub fn build(self) -> Result<Client, BuildError> {
         let roots = self.roots()?;
         let trusts = !roots.is_empty();
@@ -126,7 +129,8 @@ impl ClientBuilder {
         })))
     }
 
-    /// Of the system's certificates those that can be read: some systems have one that nobody understands.
+    /// The trusted certificates. Of the system's, those that can be read: some systems have one
+    /// that nobody understands.
     fn roots(&self) -> Result<RootCertStore, BuildError> {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

@@ -1,4 +1,12 @@
 //! A connection to a server: name, addresses, guard, TCP, TLS, all within one time-out.
+//!
+//! 1. `addresses`: the name is resolved; an address in the URL is taken as it is.
+//! 2. The guard refuses the name if it refuses one of its addresses.
+//! 3. `first_that_answers`: TCP to the addresses in order, one second for each but the last.
+//! 4. TLS, if the URL is `https`.
+//!
+//! hyper's client calls it for each new connection, and keeps connections for further requests.
+//! Errors are a [`NoConnection`] with a fault and a reason.
 
 use std::fmt;
 use std::io;
@@ -27,14 +35,15 @@ use super::resolve::Resolve;
 use crate::content::BoxFuture;
 use crate::error::UpstreamFault;
 
-/// What hyper reads at a time and keeps for a client that does not: 200 slow clients cost 200 of these, and as much
-/// again in frames on their way.
+/// How much hyper reads at a time, and keeps for a client that does not read: 200 slow clients cost
+/// 200 of these, and as much again in frames on their way.
 const READ_BUFFER: usize = 48 * 1024;
-/// Connections that are kept for the next request.
+/// How many connections are kept for further requests.
 const IDLE: usize = 64;
+/// How long a connection is kept without a request.
 const IDLE_FOR: Duration = Duration::from_secs(30);
 
-/// Sends requests over guarded connections and keeps these for the next.
+/// Sends requests over guarded connections, and keeps these for further requests.
 pub(crate) type Transport = legacy::Client<Connector, Full<Bytes>>;
 
 pub(super) fn transport(connector: Connector) -> Transport {
@@ -47,7 +56,7 @@ pub(super) fn transport(connector: Connector) -> Transport {
         .build(connector)
 }
 
-/// Why there is no connection.
+/// Why there is no connection: the fault for the client, the reason for the log.
 #[derive(Debug)]
 pub(crate) struct NoConnection {
     pub(super) fault: UpstreamFault,
@@ -71,7 +80,7 @@ impl fmt::Display for NoConnection {
 
 impl std::error::Error for NoConnection {}
 
-/// TCP, TLS where the URL says so, and a time-out around both.
+/// Connects by TCP, and TLS if the URL says so, within one time-out.
 #[derive(Debug, Clone)]
 pub(crate) struct Connector {
     secured: HttpsConnector<Plain>,
@@ -117,8 +126,8 @@ impl Service<Uri> for Connector {
     }
 }
 
-/// TCP to an address that the guard let pass: the very one that was checked, so that a name which changes its mind
-/// meanwhile (DNS rebinding) changes nothing.
+/// Connects by TCP to an address that the guard allows: to the very address that was checked, so
+/// that a name which resolves to another address meanwhile (DNS rebinding) changes nothing.
 #[derive(Debug, Clone)]
 pub(super) struct Plain {
     guard: Guard,
@@ -167,9 +176,10 @@ async fn addresses(uri: &Uri, resolver: &dyn Resolve) -> Result<Vec<SocketAddr>,
     }
 }
 
-/// How long one address may take where there are others to try.
+/// How long one address may take if there are others to try.
 const ONE_OF_MANY: Duration = Duration::from_secs(1);
 
+/// TCP to the first address that accepts the connection.
 async fn first_that_answers(addresses: &[SocketAddr]) -> Result<Line, NoConnection> {
     let mut reason = "no address".to_owned();
     for (at, address) in addresses.iter().enumerate() {
@@ -199,12 +209,12 @@ pub(crate) struct Line {
     used: Used,
 }
 
-/// Whether a connection carried a request before: then the server may have closed it just now.
+/// Whether a connection carried a request before. Then the server may have closed it just now.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Used(Arc<AtomicBool>);
 
 impl Used {
-    /// Whether it was used before; from now on it was.
+    /// Marks it as used; returns whether it was used before.
     pub(super) fn mark(&self) -> bool {
         self.0.swap(true, Ordering::Relaxed)
     }

@@ -1,4 +1,10 @@
-//! A request and its answer on the wire: sent within its time-out, redirects followed, errors named.
+//! A request and its answer on the wire: sent within its time-out, redirects followed, errors
+//! named.
+//!
+//! `open` and `body` call it. In goes an `Ask`; out comes an answer that fits it, with the body
+//! behind it. The origin's own headers are sent to the origin only, never to where it redirects.
+//! What goes wrong becomes an `UpstreamFault`, with a reason for the log that holds no path and no
+//! query. 401 and 403 become what the settings say, 404 and 410 are `NotFound`.
 
 use std::error::Error as _;
 use std::sync::Arc;
@@ -21,7 +27,7 @@ use super::{Flavour, Locate};
 use crate::content::{ByteRange, Metadata, unavailable};
 use crate::error::{Error, Result, UpstreamFault};
 
-/// A file of an origin.
+/// A file of an origin: where to find it, and how its server behaves.
 #[derive(Clone)]
 pub(super) struct Remote {
     pub(super) origin: Origin,
@@ -29,7 +35,7 @@ pub(super) struct Remote {
     pub(super) flavour: Flavour,
 }
 
-/// An answer that fits, and the bytes behind it.
+/// An answer that fits, and the body behind it.
 pub(super) type Reply = (Answer, Incoming);
 
 impl Remote {
@@ -41,7 +47,7 @@ impl Remote {
         entered.unwrap_or_else(|_| Err(unavailable("the origin has too much to do")))
     }
 
-    /// One request, and its answer held against it.
+    /// One request, and its answer compared with it.
     pub(super) async fn ask(&self, ask: &Ask) -> Result<Reply> {
         let limit = self.origin.shared().settings.first_byte_timeout;
         let target = timeout(limit, (self.locate)(ask.method.clone())).await;
@@ -56,7 +62,8 @@ impl Remote {
         }
     }
 
-    /// A part of the file, or all of it, in the state that is known.
+    /// A part of the file, or all of it, in the state that is known. If the file is in another
+    /// state now, it is [`UpstreamFault::Changed`].
     pub(super) async fn part(
         &self,
         range: Option<ByteRange>,
@@ -76,10 +83,12 @@ impl Remote {
         }
     }
 
+    /// The error for a fault of this origin.
     pub(super) fn failed(&self, fault: UpstreamFault) -> Error {
         Error::upstream(Arc::clone(&self.origin.shared().name), fault)
     }
 
+    /// The error for a status that is not a success.
     fn refused(&self, status: StatusCode) -> Error {
         match status {
             StatusCode::NOT_FOUND | StatusCode::GONE => Error::NotFound,
@@ -94,7 +103,7 @@ impl Remote {
         }
     }
 
-    /// Sends the request, and sends it on to where redirects lead.
+    /// Sends the request, and follows redirects as far as the settings allow.
     async fn follow(&self, target: &RequestTarget, ask: &Ask) -> Result<Response<Incoming>> {
         let shared = self.origin.shared();
         let mut url = format!("{}{}", shared.url, target.as_str());
@@ -118,8 +127,9 @@ impl Remote {
         }
     }
 
-    /// One request, and a second one only where the first went to a connection that had been kept and was closed just
-    /// then: servers do that at any time (RFC 9112, 9.3.1).
+    /// Sends one request. It is sent a second time only if the first went over a connection that
+    /// had been kept and that the server closed just then: servers may do that at any time (RFC
+    /// 9112, 9.3.1).
     async fn send(
         &self,
         url: &str,
@@ -151,6 +161,7 @@ impl Remote {
         }
     }
 
+    /// The error for a request that got no answer.
     fn unsent(&self, error: &legacy::Error) -> Error {
         let (fault, reason) = fault_of(error);
         Error::Upstream {
@@ -161,7 +172,7 @@ impl Remote {
     }
 }
 
-/// Whether the connection carried a request before, and ended without a word on this one.
+/// Whether the connection had carried a request before, and ended without any answer to this one.
 fn was_kept(error: &legacy::Error) -> bool {
     let Some(connected) = error.connect_info() else {
         return false;
@@ -175,7 +186,8 @@ fn was_kept(error: &legacy::Error) -> bool {
     kept && protocol.is_some_and(|error| !error.is_parse())
 }
 
-/// What the causes of an error come to, and the text of the last one: no text on the way holds a path or a query.
+/// The fault that the causes of an error lead to, and the text of the last cause. No text among
+/// them holds a path or a query.
 fn fault_of(error: &legacy::Error) -> (UpstreamFault, String) {
     let mut fault = match error.is_connect() {
         true => UpstreamFault::Connect,
@@ -201,13 +213,14 @@ fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
-/// Whether a URL is one of this server.
+/// Whether a URL is on this server.
 fn is_below(url: &str, origin: &str) -> bool {
     url.strip_prefix(origin)
         .is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// Where a redirect leads. Whether its address is allowed is decided when it is connected to, as for every other.
+/// Where a redirect leads. Whether its address is allowed is decided when it is connected to, as
+/// for every other URL. A redirect from `https` to `http` is refused.
 fn next_url(url: &str, headers: &HeaderMap) -> Result<String, UpstreamFault> {
     const NOWHERE: UpstreamFault = UpstreamFault::Answer("a redirect that leads nowhere");
     let location = headers.get(header::LOCATION).ok_or(NOWHERE)?;

@@ -1,10 +1,13 @@
-//! Which addresses may be connected to: what a client's request leads to must not reach into the networks around us
-//! (server-side request forgery, CWE-918).
+//! Which addresses may be connected to. What a client's request leads to must not reach into
+//! private networks (server-side request forgery, CWE-918).
+//!
+//! `connect` asks for every address of a name before it connects, and `builder` for an address in
+//! the URL of an origin. Public addresses are allowed, and those that the settings add.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-/// Where clouds hand out credentials to whoever asks: never by a mere `allow_private`.
+/// Where clouds hand out credentials to whoever asks. `allow_private` alone never allows them.
 const METADATA: [IpAddr; 6] = [
     IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
     IpAddr::V4(Ipv4Addr::new(169, 254, 170, 2)),
@@ -14,7 +17,7 @@ const METADATA: [IpAddr; 6] = [
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23)),
 ];
 
-/// Addresses that are allowed: public ones, and those that the settings add.
+/// The addresses that are allowed: public ones, and those that the settings add.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Guard {
     private: bool,
@@ -22,7 +25,7 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// As it is, and this machine's and private networks too.
+    /// The same, with this machine's addresses and those of private networks.
     pub(crate) fn with_private(self) -> Self {
         Self {
             private: true,
@@ -30,7 +33,7 @@ impl Guard {
         }
     }
 
-    /// As it is, and exactly these addresses.
+    /// The same, with exactly these addresses.
     pub(crate) fn with_addresses(self, addresses: impl IntoIterator<Item = IpAddr>) -> Self {
         let known = self.allowed.iter().copied();
         Self {
@@ -39,7 +42,7 @@ impl Guard {
         }
     }
 
-    /// Whether a server at this address may be talked to.
+    /// Whether a server at this address may be connected to.
     pub(crate) fn allows(&self, address: IpAddr) -> bool {
         let address = plain(address);
         if self.allowed.contains(&address) {
@@ -51,23 +54,24 @@ impl Guard {
         self.private || is_public(address)
     }
 
-    /// One address that is refused refuses the name: it would be asked for again and again until another turn of the
-    /// list is used.
+    /// Whether all addresses of a name are allowed. One that is refused refuses the name: otherwise
+    /// a client could repeat its request until another address of the list is used.
     pub(super) fn allows_all(&self, found: &[SocketAddr]) -> bool {
         found.iter().all(|address| self.allows(address.ip()))
     }
 }
 
-/// An IPv4 address in the dress of IPv6 is that address: `::ffff:127.0.0.1`.
+/// An IPv4 address that is written as IPv6 (`::ffff:127.0.0.1`) is treated as the IPv4 address.
 fn plain(address: IpAddr) -> IpAddr {
     address.to_canonical()
 }
 
-/// Multicast and broadcast: nothing that takes a connection.
+/// Multicast and broadcast: addresses that accept no connection.
 fn is_of_many(address: IpAddr) -> bool {
     address.is_multicast() || address == IpAddr::V4(Ipv4Addr::BROADCAST)
 }
 
+/// Whether an address is globally reachable.
 fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
@@ -75,7 +79,8 @@ fn is_public(address: IpAddr) -> bool {
     }
 }
 
-/// IANA's registry of special-purpose addresses (RFC 6890), everything that is not globally reachable.
+/// By IANA's registry of special-purpose addresses (RFC 6890): everything that is globally
+/// reachable.
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
     !matches!(
@@ -93,7 +98,8 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     )
 }
 
-/// Global unicast is 2000::/3, without its special parts; 64:ff9b::/96 is what NAT64 makes of an IPv4 address (RFC 6052).
+/// Global unicast is 2000::/3 without its special parts. 64:ff9b::/96 is the form that NAT64 gives
+/// an IPv4 address (RFC 6052).
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [a, b, c, d, e, f, g, h] = address.segments();
     if (a, b, c, d, e, f) == (0x64, 0xff9b, 0, 0, 0, 0) {

@@ -1,5 +1,10 @@
-//! Files of other servers, over HTTP: one request on the wire for each that is asked, and an answer that is believed
-//! only where it fits the request.
+//! Files of other servers, over HTTP. One request of a client becomes one request to the other
+//! server, and an answer is used only if it fits that request.
+//!
+//! Use it for files that the application may fetch but clients must not: behind a key, in a private
+//! network, in a store. Build one [`Client`] for the program and one [`Origin`] for each server, at
+//! start-up. For a fixed path or a whole folder there are [`HttpFile`](crate::file::HttpFile),
+//! [`HttpStorage`](crate::storage::HttpStorage) and [`HttpView`](crate::view::HttpView).
 //!
 //! ```
 //! use downloadview::fetch::{Client, RequestTarget};
@@ -16,10 +21,14 @@
 //! # Ok::<(), downloadview::BuildError>(())
 //! ```
 //!
+//! Inside, in the order of a request:
+//!
 //! 1. `target`: what is asked for. `request`: which of the client's headers go along.
-//! 2. `resolve`, `guard`, `connect`: a connection to an address that may be talked to.
-//! 3. `exchange`: sent, within its time-outs, redirects followed. `answer`: what the answer comes to.
-//! 4. `open`: a [`Content`](crate::content::Content) of it. `body`: its bytes, counted and resumed.
+//! 2. `resolve`, `guard`, `connect`: a connection to an address that is allowed.
+//! 3. `exchange`: the request is sent within its time-outs, and redirects are followed. `answer`:
+//!    whether the answer fits.
+//! 4. `open`: a [`Content`](crate::content::Content) of it. `body`: its bytes, counted, and resumed
+//!    if the connection ends.
 
 mod answer;
 mod body;
@@ -49,20 +58,22 @@ pub use self::target::RequestTarget;
 use crate::content::BoxFuture;
 use crate::error::Result;
 
-/// Finds the target of a file anew for each request: a signature is for one method, and ages.
+/// Finds the target of a file anew for each request: a signature is valid for one method and for a
+/// short time.
 pub(crate) type Locate =
     Arc<dyn Fn(Method) -> BoxFuture<'static, Result<RequestTarget>> + Send + Sync>;
 
-/// In what an origin's answers differ.
+/// In what the answers of servers differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flavour {
-    /// Any server of HTTP.
+    /// Any HTTP server.
     Http,
-    /// An object store: it knows no `If-Range`, has parts of everything, and states codings that its objects have.
+    /// An object store. It does not know `If-Range`, can send a part of every object, and states
+    /// the coding that an object was stored with.
     Store,
 }
 
-/// A target that stays the same whatever is asked of it.
+/// A target that stays the same for every request.
 pub(crate) fn always(target: RequestTarget) -> Locate {
     Arc::new(move |_| Box::pin(std::future::ready(Ok(target.clone()))))
 }

@@ -1,5 +1,12 @@
-//! What an origin has under a target, as a content: one request, and a second one only where the first answer turns out
-//! to be of no use.
+//! What an origin has under a target, as a content: one request, and a second one only if the
+//! answer to the first cannot be used.
+//!
+//! 1. Wait for a place among the requests to the origin (503 if there is none in time).
+//! 2. Ask for what the client asks for: its range and its conditions (`request`).
+//! 3. Ask for the whole if the answer to the range does not help (416 or 412, where the client must
+//!    get the whole).
+//! 4. Make a `Content`: the body that has come is used for the part that `delivery` asks for. If
+//!    another part is asked for, it is dropped and that part is fetched.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,12 +22,13 @@ use crate::content::{ByteRange, ByteStream, Content, Metadata, Want};
 use crate::error::{Result, UpstreamFault};
 
 impl Origin {
-    /// Opens what `locate` finds: one GET, or one HEAD where only the metadata is wanted.
+    /// Opens what `locate` finds: by one GET, or by one HEAD if only the metadata is wanted.
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`](crate::Error::NotFound) where the origin says so, [`Error::Upstream`](crate::Error::Upstream)
-    /// for everything it does wrong, [`Error::Unavailable`](crate::Error::Unavailable) where it has too much to do.
+    /// [`Error::NotFound`](crate::Error::NotFound) if the origin says so,
+    /// [`Error::Upstream`](crate::Error::Upstream) for everything that it does wrong,
+    /// [`Error::Unavailable`](crate::Error::Unavailable) if too many requests to it are under way.
     pub(crate) async fn open(
         &self,
         locate: Locate,
@@ -39,7 +47,7 @@ impl Origin {
         content(remote, permit, &ask, reply)
     }
 
-    /// What a HEAD tells of it.
+    /// What a HEAD tells about the file.
     ///
     /// # Errors
     ///
@@ -63,9 +71,9 @@ impl Origin {
     }
 }
 
-/// Whether an answer to a range is none to the client: it gets the whole, or it must be known how large that is and in
-/// which state. (A part although `If-Range` does not hold is found out where all conditions are judged; then the whole
-/// is asked for as every other part.)
+/// Whether the answer to a range cannot be passed on: the client gets the whole, or the size and
+/// the state of the whole must be known. (A part that comes although `If-Range` does not hold is
+/// noticed where all conditions are judged; the whole is then asked for like every other part.)
 fn needs_the_whole(ask: &Ask, answer: &Answer) -> bool {
     match answer {
         Answer::Unsatisfiable(None | Some(0)) => true,
@@ -75,6 +83,7 @@ fn needs_the_whole(ask: &Ask, answer: &Answer) -> bool {
     }
 }
 
+/// The content that an answer describes, with the body that has come for the first part.
 fn content(
     remote: Remote,
     permit: OwnedSemaphorePermit,
@@ -125,7 +134,7 @@ fn content(
     })
 }
 
-/// Parts of one state of a file: the one that is open already, else asked for.
+/// Reads parts of one state of a file: from the body that is open already, or by a further request.
 struct Reader {
     remote: Remote,
     state: Metadata,
@@ -154,7 +163,8 @@ impl Reader {
         content
     }
 
-    /// What is open and not what is wanted goes at once, and with it its place among the requests.
+    /// The bytes of a part. A body that is open but does not fit is dropped at once, and its place
+    /// among the requests is free again.
     async fn read(&self, part: ByteRange) -> Result<ByteStream> {
         let opened = self
             .opened

@@ -1,4 +1,5 @@
-//! One server that files come from, and the settings for it.
+//! One server that files come from, and its settings. Everything that its requests share is here:
+//! connections, places, headers, and what was logged already.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,13 +14,16 @@ use super::target::RequestTarget;
 use crate::content::Slots;
 use crate::error::Result;
 
-/// Makes the headers that go along with each request: for tokens that age.
+/// Makes the headers that go along with each request, for tokens that expire.
 type HeadersWith = Arc<dyn Fn(&Method, &RequestTarget) -> Result<HeaderMap> + Send + Sync>;
 
-/// One server that files come from: scheme, host and port, which no request can change. Clones are the same one.
+/// One server that files come from: scheme, host and port, which no request can change. Clones
+/// share everything.
 ///
-/// It is asked for one file with one request, and believed only where its answer fits. How many requests, with their
-/// bodies, may be under way at once is bounded; those that find no place in time are 503.
+/// Each file costs one request, and an answer is used only if it fits that request. How many
+/// requests, with their bodies, may be under way at once is limited; those that find no place in
+/// time are 503. What the server does wrong is 502 or 504 for the client
+/// ([`UpstreamFault`](crate::UpstreamFault)).
 ///
 /// ```
 /// use std::time::Duration;
@@ -35,6 +39,7 @@ type HeadersWith = Arc<dyn Fn(&Method, &RequestTarget) -> Result<HeaderMap> + Se
 #[derive(Clone)]
 pub struct Origin(Arc<Shared>);
 
+/// What all clones of an origin share.
 pub(super) struct Shared {
     /// `https://files.example:8443`, the default port left out.
     pub(super) url: String,
@@ -46,7 +51,7 @@ pub(super) struct Shared {
     pub(super) refusals: Refusals,
 }
 
-/// Says in the log that the origin lets us in no more, and not for each request that it does so.
+/// Logs that the origin refuses files, at most once a minute.
 #[derive(Debug, Default)]
 pub(super) struct Refusals(Mutex<Option<Instant>>);
 
@@ -65,7 +70,7 @@ impl Refusals {
     }
 }
 
-/// What can be set.
+/// What can be set. The defaults stand in `new`.
 #[derive(Clone)]
 pub(super) struct Settings {
     pub(super) guard: Guard,
@@ -96,7 +101,7 @@ impl Settings {
         }
     }
 
-    /// What goes along with a request to this very server.
+    /// The headers for a request to this very server.
     pub(super) fn headers(&self, method: &Method, target: &RequestTarget) -> Result<HeaderMap> {
         let mut headers = self.headers.clone();
         if let Some(with) = &self.headers_with {
@@ -120,13 +125,14 @@ impl Origin {
         }))
     }
 
-    /// Scheme, host and port, the default port left out: `https://files.example:8443`.
+    /// Scheme, host and port: `https://files.example:8443`. The default port is left out.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.0.url
     }
 
-    /// Whether headers go along with each request, so that a proxy which fetched the same URL would be refused.
+    /// Whether headers go along with each request. A proxy that fetched the same URL would not send
+    /// them and be refused.
     #[must_use]
     pub fn sends_headers(&self) -> bool {
         let Settings {
@@ -137,7 +143,8 @@ impl Origin {
         !headers.is_empty() || headers_with.is_some()
     }
 
-    /// The URL of a target, for [`Places`](crate::file::Places): only where a proxy gets the same answer there.
+    /// The URL of a target for [`Places`](crate::file::Places), if a proxy gets the same answer
+    /// there.
     pub(crate) fn public_url(&self, target: &str) -> Option<String> {
         (!self.sends_headers()).then(|| format!("{}{target}", self.url()))
     }

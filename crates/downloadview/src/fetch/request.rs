@@ -1,4 +1,9 @@
-//! What is asked of an origin, and which of the client's headers go along: one range, the conditions, nothing else.
+//! What is asked of an origin, and which of the client's headers go along: one range and the
+//! conditions, nothing else.
+//!
+//! An [`Ask`] is made of a client's `Want`, of nothing (`look`), or of a part of a known state
+//! (`part`). `exchange` writes it into a request, and `answer` asks it which answers fit.
+//! `Accept-Encoding: identity` always goes along, so that lengths and ranges are those of the file.
 
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, Method};
@@ -19,13 +24,16 @@ pub(super) struct Ask {
 /// How the client's `If-Range` goes along.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum IfRange {
+    /// There is none, or no range.
     None,
+    /// As `If-Range`.
     AsItIs,
-    /// Stores do not know it: `If-Match` or `If-Unmodified-Since` stand in its place, and 412 means "the whole".
+    /// Stores do not know it. `If-Match` or `If-Unmodified-Since` goes along in its place, and a
+    /// 412 means that the whole is asked for.
     AsCondition,
 }
 
-/// Those that a 304 or a 412 may answer.
+/// The conditions that a 304 or a 412 may answer.
 const CONDITIONS: [HeaderName; 4] = [
     header::IF_MATCH,
     header::IF_NONE_MATCH,
@@ -54,7 +62,7 @@ impl Ask {
         ask
     }
 
-    /// What is known only by name: its metadata.
+    /// A request for the metadata alone.
     pub(super) fn look() -> Self {
         Self {
             method: Method::HEAD,
@@ -62,7 +70,7 @@ impl Ask {
         }
     }
 
-    /// A part of a file that is in this state, or all of it.
+    /// A request for a part of a file in this state, or for all of it.
     pub(super) fn part(range: Option<ByteRange>, state: &Metadata) -> Self {
         let mut ask = Self::of(Want::whole(), Flavour::Http);
         ask.range = range.and_then(|range| {
@@ -76,8 +84,9 @@ impl Ask {
         ask
     }
 
-    /// `If-Range` goes along only with a range. A store gets a condition in its place, if the client has none that
-    /// would stand there: whether it held is compared afterwards in any case.
+    /// Adds the client's `If-Range`; it goes along only with a range. For a store a condition goes
+    /// along in its place, unless the client already has such a condition. Whether it held is
+    /// compared afterwards in any case.
     fn add_if_range(&mut self, value: &HeaderValue, flavour: Flavour) {
         let quoted = value.as_bytes().starts_with(b"\"");
         let weak = value.as_bytes().starts_with(b"W/");
@@ -97,7 +106,7 @@ impl Ask {
         }
     }
 
-    /// The same without a range, and without what concerned the range alone.
+    /// The same request without its range, and without what concerned the range alone.
     pub(super) fn for_the_whole(&self) -> Self {
         let mut ask = self.clone();
         ask.range = None;
@@ -139,7 +148,7 @@ impl Ask {
         self.conditions.contains_key(name)
     }
 
-    /// Writes what goes along into the head of the request.
+    /// Writes the range and the conditions into the head of the request.
     pub(super) fn write(&self, headers: &mut HeaderMap) {
         headers.insert(
             header::ACCEPT_ENCODING,
@@ -152,7 +161,8 @@ impl Ask {
     }
 }
 
-/// The conditions, but for `*`, which servers understand differently and which is judged here as well.
+/// The conditions without those that are `*`: servers understand `*` differently, and it is judged
+/// here as well.
 fn conditions(want: Want<'_>) -> HeaderMap {
     let stated = CONDITIONS.into_iter().filter_map(|name| {
         let value = want.condition(&name)?;

@@ -1,5 +1,8 @@
-//! Names become addresses on threads of our own: `getaddrinfo` may hang for half a minute, and tokio's blocking pool has
-//! files to read.
+//! Resolves names on threads of its own: `getaddrinfo` may hang for half a minute, and tokio's
+//! blocking pool is needed for reading files.
+//!
+//! Four threads serve a queue of 64 names; if it is full, the answer is an error at once. A name
+//! that nobody waits for any more is not looked up.
 
 use std::fmt;
 use std::io;
@@ -12,6 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::content::BoxFuture;
 
+/// How many threads resolve names.
 const THREADS: usize = 4;
 /// How many names may wait for one of these threads.
 const QUEUE: usize = 64;
@@ -28,6 +32,7 @@ pub(super) struct System {
     queue: SyncSender<Job>,
 }
 
+/// A name to be resolved, and who waits for it.
 struct Job {
     host: String,
     port: u16,
@@ -35,7 +40,7 @@ struct Job {
 }
 
 impl System {
-    /// Starts the threads; they end with it.
+    /// Starts the threads. They end when the resolver is dropped.
     pub(super) fn start() -> io::Result<Self> {
         let (queue, jobs) = sync_channel(QUEUE);
         let jobs = Arc::new(Mutex::new(jobs));
@@ -48,6 +53,7 @@ impl System {
     }
 }
 
+/// What each thread does: resolves one name after the other.
 fn work(jobs: &Mutex<Receiver<Job>>) {
     loop {
         let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();

@@ -1,4 +1,5 @@
-//! The target of a request: a path and a query, checked once and sent byte for byte.
+//! The target of a request to another server: a path and a query, checked once and sent byte for
+//! byte.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,10 +9,10 @@ use percent_encoding::percent_decode_str;
 
 use crate::error::NameError;
 
-/// Path and query of a request as they go over the wire: `/reports/2026.pdf?version=3`.
+/// Path and query of a request to another server, as they are sent: `/reports/2026.pdf?version=3`.
 ///
-/// It begins with exactly one slash, holds visible ASCII only, no fragment, no backslash, and no segment that is
-/// `.` or `..`, in whatever spelling: no server on the way takes it for another path.
+/// It begins with exactly one slash and holds only visible ASCII, no fragment, no backslash, and no
+/// `.` or `..` segment in any spelling. So no server on the way takes it for another path.
 ///
 /// `Debug` does not show the query, which may hold a signature.
 ///
@@ -26,11 +27,11 @@ use crate::error::NameError;
 pub struct RequestTarget(PathAndQuery);
 
 impl RequestTarget {
-    /// Checks `target`; nothing is decoded or encoded.
+    /// Checks `target`. Nothing is decoded or encoded.
     ///
     /// # Errors
     ///
-    /// What it breaks of the rules above.
+    /// The rule above that it breaks.
     pub fn parse(target: &str) -> Result<Self, NameError> {
         if !target.bytes().all(|b| b.is_ascii_graphic()) || target.contains(['#', '\\']) {
             return Err(NameError::NotATarget);
@@ -49,26 +50,26 @@ impl RequestTarget {
         }
     }
 
-    /// Path and query as they are sent.
+    /// Path and query, as they are sent. The query may hold a permission: do not log it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
 
-    /// The path, without the query.
+    /// The path without the query, still percent-encoded.
     #[must_use]
     pub fn path(&self) -> &str {
         self.0.path()
     }
 
-    /// The query, without its question mark.
+    /// The query without its question mark, if there is one.
     #[must_use]
     pub fn query(&self) -> Option<&str> {
         self.0.query()
     }
 }
 
-/// `.` or `..`, also behind a separator that a server might decode.
+/// Whether a segment is `.` or `..`, also behind a separator that a server might decode.
 fn is_dots(segment: &str) -> bool {
     let decoded = percent_decode_str(segment).collect::<Vec<u8>>();
     let mut pieces = decoded.split(|b| matches!(b, b'/' | b'\\'));

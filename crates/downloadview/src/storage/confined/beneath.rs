@@ -1,4 +1,9 @@
 //! `openat2(2)` with `RESOLVE_BENEATH`: the kernel resolves and confines in one call.
+//!
+//! Links are refused (`RESOLVE_NO_SYMLINKS`) or followed within the folder; magic links never are.
+//! The file is first found with `O_PATH`, so that a FIFO is never opened, and then opened for
+//! reading. The errors are those of the kernel; `EAGAIN` means that the caches did not have
+//! everything (`Wait::Never`) or that a rename disturbed the search too often.
 
 use std::fs::File;
 use std::io;
@@ -14,9 +19,11 @@ use crate::content::{Metadata, Purpose};
 use crate::error::{Error, Result};
 use crate::storage::StorageName;
 
-/// A rename somewhere in the tree makes the kernel give up; it is right to try again.
+/// How often an opening is repeated. A rename anywhere in the tree makes the kernel give up, and it
+/// is right to try again.
 const RETRIES: usize = 16;
 
+/// A folder that is held open, with the names that are known to be in the kernel's caches.
 #[derive(Debug)]
 pub(super) struct Beneath {
     root: OwnedFd,
@@ -43,6 +50,7 @@ impl Beneath {
         }
     }
 
+    /// Opens a regular file for reading.
     pub(super) fn read(
         &self,
         name: &StorageName,
@@ -64,6 +72,8 @@ impl Beneath {
         }
     }
 
+    /// Metadata of a regular file that is not opened for reading. If a link led to it, its real
+    /// location is stated.
     pub(super) fn look(
         &self,
         name: &StorageName,
@@ -92,8 +102,8 @@ impl Beneath {
     }
 
     /// One `stat` in place of open, stat and close, for a name directly in the root that is
-    /// [warm](Warm): a single segment cannot leave the folder, and a link at its end is not followed.
-    /// `None` leaves it to the longer way.
+    /// [warm](Warm): a single segment cannot leave the folder, and a link at its end is not
+    /// followed. `None` means that the longer way must be used.
     fn glance(&self, name: &StorageName) -> Result<Option<Metadata>> {
         if !is_one_segment(name) || !self.warm.holds(name.as_bytes()) {
             return Ok(None);
@@ -106,6 +116,7 @@ impl Beneath {
         }
     }
 
+    /// One confined opening. With `Wait::Never` it fails with `EAGAIN` if the disk must be asked.
     fn open_at(
         &self,
         name: &StorageName,
@@ -153,9 +164,9 @@ impl Beneath {
     }
 }
 
-/// Opens a file whose writer holds a lease on it (Samba, NFS servers) and is asked by this very
-/// opening to give it back: waits until it does, or the system takes it away. A regular file hangs
-/// nobody for longer.
+/// Opens a file whose writer holds a lease on it (Samba, NFS servers). This very opening asks the
+/// writer to give the lease back, and waits until it does, or until the system takes the lease
+/// away. A regular file blocks nobody for longer.
 fn read_leased(found: &OwnedFd) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY;
     let path = format!("/proc/self/fd/{}", found.as_raw_fd());

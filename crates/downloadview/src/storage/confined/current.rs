@@ -1,5 +1,10 @@
-//! The folder that a path leads to now: a link may be flipped to a new release, and a mount may come
-//! or go, while the folder that was opened first is still there for whoever holds it.
+//! The folder that a path leads to now. A link may be switched to a new release, and a file system
+//! may be mounted or unmounted, while the folder that was opened first still exists for whoever
+//! holds it.
+//!
+//! `LocalStorage` asks for the current root before each look and each opening. The path itself is
+//! looked at once a second, by one caller. If it leads to another folder, that one is opened, used
+//! from then on, and logged. If it leads nowhere, the old folder stays in use, with one warning.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,10 +14,10 @@ use std::time::{Duration, Instant};
 
 use super::Root;
 
-/// How often the path is looked at, at the most.
+/// How often the path is looked at, at most.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Device and inode of a folder; unknown where the system has none.
+/// Device and inode of a folder; `None` if the system has none.
 pub(in crate::storage) type Identity = Option<(u64, u64)>;
 
 /// A root that is opened anew when its path leads to another folder.
@@ -28,6 +33,7 @@ pub(in crate::storage) struct Current {
 }
 
 impl Current {
+    /// Opens the folder at `path`.
     pub(in crate::storage) fn open(path: &Path) -> io::Result<Self> {
         let root = Root::open(path)?;
         Ok(Self {
@@ -44,8 +50,8 @@ impl Current {
         &self.path
     }
 
-    /// The folder as it was when it was last looked at. One that is known not to hang is looked at
-    /// here, once a second.
+    /// The folder as it was when its path was last looked at. If its file system is known not to
+    /// hang, the path is looked at here, once a second.
     pub(in crate::storage) fn get(&self) -> Arc<Root> {
         let root = self.opened();
         match root.is_local() && self.is_due() {
@@ -54,7 +60,7 @@ impl Current {
         }
     }
 
-    /// As [`get`](Self::get), where it may wait.
+    /// As [`get`](Self::get), for a caller that may wait.
     pub(in crate::storage) fn get_waiting(&self) -> Arc<Root> {
         let root = self.opened();
         match self.is_due() {
@@ -67,7 +73,7 @@ impl Current {
         Arc::clone(&self.opened.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whether it is time, and nobody else looks.
+    /// Whether it is time to look at the path. Only one caller gets `true`.
     fn is_due(&self) -> bool {
         let now = millis(self.started.elapsed());
         let next = self.next.load(Ordering::Relaxed);
@@ -79,6 +85,7 @@ impl Current {
                 .is_ok()
     }
 
+    /// Looks at the path, and opens the folder anew if it is another one.
     fn look(&self, root: Arc<Root>) -> Arc<Root> {
         let found = match identity_of(&self.path) {
             Ok(found) => found,

@@ -1,9 +1,11 @@
-//! Opens names below one folder and never outside it, by descriptor: no check that a rename or a
-//! new link could outrun between looking and opening.
+//! Opens names below one folder and never outside it, by descriptor. There is no check of paths
+//! that a rename or a new link could defeat between looking and opening.
 //!
-//! On Linux one `openat2` with `RESOLVE_BENEATH` does it in the kernel; what the kernel has in its
-//! caches is opened in place (`RESOLVE_CACHED`), the rest on the blocking pool. Elsewhere, on
-//! kernels before 5.6 and in sandboxes that forbid the call, `cap-std` walks segment by segment.
+//! On Linux one `openat2` with `RESOLVE_BENEATH` resolves and confines in the kernel (`beneath`).
+//! What the kernel has in its caches is opened in place (`RESOLVE_CACHED`), and the rest on the
+//! blocking pool. On other systems, on kernels before 5.6 and in sandboxes that forbid the call,
+//! `cap-std` goes segment by segment (`walk`). `current` opens the folder anew when its path leads
+//! to another one.
 
 #[cfg(target_os = "linux")]
 mod beneath;
@@ -21,14 +23,25 @@ use super::StorageName;
 use crate::content::Metadata;
 use crate::error::{Error, Result};
 
-/// Which symbolic links below the root are followed. None ever leads out of it.
+/// Which symbolic links below the folder of a [`LocalStorage`](super::LocalStorage) are followed.
+/// None ever leads outside of it.
+///
+/// ```
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let folder = dir.path();
+/// use downloadview::storage::{LocalStorage, Symlinks};
+/// let releases = LocalStorage::new(folder)?.symlinks(Symlinks::Within);
+/// # let _ = releases;
+/// # Ok::<(), downloadview::BuildError>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Symlinks {
-    /// None: a name with a link in it does not exist. The default.
+    /// None: a name with a link in it is 404. The default, and the only safe choice if strangers
+    /// can create links.
     #[default]
     Refuse,
-    /// Those that stay within the root.
+    /// Those that lead to a place within the folder.
     Within,
 }
 
@@ -41,7 +54,7 @@ pub(super) enum Wait {
     ForDisk,
 }
 
-/// A folder, held open, and the way names below it are resolved.
+/// A folder that is held open, and the ways to resolve names below it.
 #[derive(Debug)]
 pub(super) struct Root {
     path: PathBuf,
@@ -68,7 +81,7 @@ impl Root {
         })
     }
 
-    /// Whether names may be looked at in place: the file system is known not to hang.
+    /// Whether names may be looked up in place: the file system is known not to hang.
     pub(super) fn is_local(&self) -> bool {
         self.local
     }
@@ -83,7 +96,8 @@ impl Root {
         &self.path
     }
 
-    /// Opens for reading. What comes back may be no regular file; it cannot hang the reader.
+    /// Opens for reading. The result may be something other than a regular file, but it cannot
+    /// block the reader.
     pub(super) fn read(
         &self,
         name: &StorageName,

@@ -1,4 +1,9 @@
-//! The portable way: segment by segment with `cap-std`, which never leaves the folder it holds.
+//! The portable way: segment by segment with `cap-std`, which never leaves the folder that it
+//! holds.
+//!
+//! It is used where `openat2` is missing or forbidden, and never with `Wait::Never`. A way out of
+//! the folder is `NotFound`, as if there were no such file. The file is opened with `O_NONBLOCK`,
+//! so that a FIFO does not block the thread.
 
 use std::fs::File;
 use std::io;
@@ -13,6 +18,7 @@ use crate::content::{Metadata, is_local};
 use crate::error::{Error, Result};
 use crate::storage::StorageName;
 
+/// A folder that is held open.
 #[derive(Debug)]
 pub(super) struct Walk {
     root: Dir,
@@ -42,6 +48,7 @@ impl Walk {
         is_local(&self.root)
     }
 
+    /// Opens for reading, with or without following links.
     pub(super) fn read(&self, name: &StorageName, symlinks: Symlinks) -> io::Result<File> {
         let mut options = OpenOptions::new();
         options.read(true);
@@ -66,6 +73,7 @@ impl Walk {
         Ok(opened.into_std())
     }
 
+    /// Metadata of a regular file. If a link led to it, its real location is stated.
     pub(super) fn look(
         &self,
         name: &StorageName,
@@ -93,6 +101,7 @@ impl Walk {
         Ok(metadata)
     }
 
+    /// Metadata with or without following links.
     fn metadata(
         &self,
         name: &StorageName,
@@ -121,7 +130,8 @@ impl Walk {
     }
 }
 
-/// `cap-std` calls a way out of the folder a lack of permission; to a client there is no such file.
+/// `cap-std` calls a way out of the folder a lack of permission. For a client there is no such
+/// file.
 fn outside(error: io::Error) -> io::Error {
     match (error.kind(), error.raw_os_error()) {
         (io::ErrorKind::PermissionDenied, None) => io::ErrorKind::NotFound.into(),

@@ -1,16 +1,19 @@
-//! Remembers which names the kernel was lately seen to hold in its caches, as hashes.
+//! Remembers as hashes which names the kernel had in its caches a short while ago.
 //!
-//! A plain `stat` cannot be told not to wait for the disk, where `openat2` can. A name that was found
-//! without waiting a moment ago will hardly be read from disk now; should it be, one request waits as
-//! long as that takes. Nothing else depends on what is remembered here.
+//! A plain `stat` cannot be told not to wait for the disk, as `openat2` can. A name that was found
+//! without waiting a moment ago will hardly be read from disk now; if it is, one request waits for
+//! as long as that takes. Nothing else depends on what is remembered here, so two names with one
+//! place only cost a longer look.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Places for hashes: 8 KiB for each storage. A collision costs a look by the longer way.
+/// Places for hashes: 8 KiB for each storage. If two names have one place, a look takes the longer
+/// way.
 const PLACES: usize = 1024;
 
+/// Hashes of names, one for each place; the last one stays.
 #[derive(Debug)]
 pub(super) struct Warm {
     hasher: RandomState,
@@ -25,11 +28,13 @@ impl Warm {
         }
     }
 
+    /// Whether the name was found without waiting.
     pub(super) fn holds(&self, name: &[u8]) -> bool {
         let (place, hash) = self.place(name);
         place.load(Ordering::Relaxed) == hash
     }
 
+    /// Remembers that the name was found without waiting.
     pub(super) fn insert(&self, name: &[u8]) {
         let (place, hash) = self.place(name);
         place.store(hash, Ordering::Relaxed);
