@@ -1,6 +1,14 @@
 //! [`downloadview`] in axum: handlers return [`DownloadResponse`], views are routes, and the layer
 //! knows axum's route names.
 //!
+//! | you have | use |
+//! |---|---|
+//! | a handler that says which file | [`DownloadResponse`] as its result, [`DownloadError`] for its errors |
+//! | a view that needs the route's parameters | [`view`], with `route_service` |
+//! | any other view | its `into_service`, with `route_service` or `nest_service` |
+//! | rules for a proxy | [`optimize`], as a `layer` around the routes |
+//! | compression | [`may_be_compressed`], outside of that layer |
+//!
 //! ```
 //! use axum::Router;
 //! use axum::extract::{Path, State};
@@ -35,7 +43,7 @@
 //!     .route("/invoices/{number}", get(invoice))
 //!     .nest_service("/files", StorageView::new(media.clone()).into_service())
 //!     .with_state(Arc::new(media))
-//!     .layer(optimize(optimizer)); // nearest the views; compression goes outside, see `may_be_compressed`
+//!     .layer(optimize(optimizer)); // nearest the views; compression goes outside
 //! # Ok(())
 //! # }
 //! ```
@@ -51,18 +59,31 @@ use downloadview::{DownloadOptions, File, OptimizeLayer};
 pub use self::view::{ViewService, view};
 pub use downloadview::delivery::may_be_compressed;
 
-/// [`downloadview::DownloadResponse`] as axum's handlers return it, with the same setters.
+/// [`downloadview::DownloadResponse`] as axum's handlers return it, with the same methods.
+///
+/// Without [`optimize`] around the route it is a plain 200: no ranges, no conditions.
+///
+/// ```
+/// use downloadview::file::VirtualFile;
+/// use downloadview_axum::DownloadResponse;
+///
+/// async fn export() -> DownloadResponse {
+///     let csv = VirtualFile::from_text("export.csv", "id;name\n1;Ada\n");
+///     DownloadResponse::new(csv).cache_control("no-store")
+/// }
+/// # let _ = export;
+/// ```
 #[derive(Debug)]
 pub struct DownloadResponse(downloadview::DownloadResponse);
 
 impl DownloadResponse {
-    /// An attachment named as the file is.
+    /// The file as an attachment under its own name. The file is neither looked at nor opened.
     #[must_use]
     pub fn new(file: impl File) -> Self {
         Self(downloadview::DownloadResponse::new(file))
     }
 
-    /// Adds what `options` state; where something was said before, `options` count.
+    /// Adds what `options` state. Where something was stated before, `options` replace it.
     #[must_use]
     pub fn options(self, options: DownloadOptions) -> Self {
         Self(self.0.options(options))
@@ -87,7 +108,22 @@ impl IntoResponse for DownloadResponse {
     }
 }
 
-/// [`downloadview::Error`] as an answer: 404, 403, 400, 503; 500 is logged and not described.
+/// [`downloadview::Error`] as the answer of a handler: 400, 403, 404, 502, 503 or 504 with a short
+/// text. 500 is logged and not described to the client.
+///
+/// `?` turns an [`Error`](downloadview::Error) into it; an error of your own first becomes
+/// [`Error::other`](downloadview::Error::other).
+///
+/// ```
+/// use downloadview::{Error, file::VirtualFile};
+/// use downloadview_axum::{DownloadError, DownloadResponse};
+///
+/// async fn secret() -> Result<DownloadResponse, DownloadError> {
+///     Err(Error::Forbidden)?;
+///     Ok(DownloadResponse::new(VirtualFile::from_text("secret.txt", "…")))
+/// }
+/// # let _ = secret;
+/// ```
 #[derive(Debug)]
 pub struct DownloadError(downloadview::Error);
 
@@ -103,7 +139,23 @@ impl IntoResponse for DownloadError {
     }
 }
 
-/// An [`OptimizeLayer`] that tells routes apart by axum's [`MatchedPath`].
+/// An [`OptimizeLayer`] that tells routes apart by axum's [`MatchedPath`], for warnings that are
+/// given once for each route.
+///
+/// ```
+/// use axum::Router;
+/// use axum::routing::get;
+/// use downloadview::{Optimizer, file::VirtualFile};
+/// use downloadview_axum::{DownloadResponse, optimize};
+///
+/// async fn hello() -> DownloadResponse {
+///     DownloadResponse::new(VirtualFile::from_text("hello.txt", "Hello!\n"))
+/// }
+/// let app: Router = Router::new()
+///     .route("/hello", get(hello))
+///     .layer(optimize(Optimizer::none())); // no proxy, but ranges and conditions
+/// # let _ = app;
+/// ```
 pub fn optimize(front: impl Into<Front>) -> OptimizeLayer {
     OptimizeLayer::new(front).route_name(|extensions| {
         let matched = extensions.get::<MatchedPath>()?;

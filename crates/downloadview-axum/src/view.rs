@@ -1,4 +1,6 @@
-//! A view as a route of axum's: the route's parameters reach it.
+//! A view as a route of axum's. axum's path parameters are put into the request as
+//! [`RouteParameters`], and then the view's own service answers. Parameters that are not valid
+//! UTF-8 are 404.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -14,8 +16,9 @@ use tower_service::Service;
 
 /// A view as a service for `route_service`, with axum's path parameters as its [`RouteParameters`].
 ///
-/// Views that ask for none may be mounted with
-/// [`into_service`](downloadview::DownloadView::into_service) as well. A parameter that is not valid UTF-8 is 404.
+/// Views that need no parameters may also be mounted with
+/// [`into_service`](downloadview::DownloadView::into_service). A parameter that is not valid UTF-8
+/// is 404.
 ///
 /// ```
 /// use axum::Router;
@@ -28,13 +31,15 @@ use tower_service::Service;
 ///     let year = parameters.and_then(|parameters| parameters.get("year"));
 ///     StorageName::parse(format!("{}.pdf", year.unwrap_or_default()))
 /// });
-/// let app: Router = Router::new().route_service("/reports/{year}", downloadview_axum::view(report));
+/// let report = downloadview_axum::view(report);
+/// let app: Router = Router::new().route_service("/reports/{year}", report);
 /// ```
 pub fn view<V: DownloadView>(view: V) -> ViewService<V> {
     ViewService(view.into_service())
 }
 
-/// The tower service of [`view`].
+/// The tower service that [`view`] makes. Clones share the view; it never fails, because errors are
+/// responses.
 pub struct ViewService<V>(DownloadService<V>);
 
 impl<V: DownloadView> ViewService<V> {

@@ -1,4 +1,9 @@
 //! Rows of a SeaORM entity as records of an `ObjectView`.
+//!
+//! [`EntityView`] collects what each column is for. [`EntityView::storage`] checks it: every role
+//! has a column of a fitting type, and there is a lookup. The statement is made once, as a
+//! `Template`, unless a filter depends on the request. For a request the value of the lookup is put
+//! in, and `plan` runs the statement and reads the row.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -23,9 +28,13 @@ use crate::plan::{Plan, QUERY_TIMEOUT, Template, limited};
 use crate::role::Role;
 use crate::row::{Described, Selected, selection};
 
+/// A filter that depends on the request.
 type FilterBy = Arc<dyn Fn(&Parts) -> Result<Condition> + Send + Sync>;
 
-/// Object views over entities: `ObjectView::entity::<document::Entity>(db)`.
+/// Adds `ObjectView::entity::<document::Entity>(db)`: the beginning of a view over the rows of an
+/// entity.
+///
+/// Import it as `use downloadview_sea_orm::ObjectViewExt as _`. See [`EntityView`] for an example.
 #[doc(alias = "ObjectDownloadView")]
 pub trait ObjectViewExt: sealed::Sealed {
     /// Begins a view over the rows of an entity.
@@ -37,14 +46,15 @@ pub trait ObjectViewExt: sealed::Sealed {
 /// The only implementation, so that nobody has to write which `ObjectView` is meant.
 impl ObjectViewExt for ObjectView<Undescribed> {}
 
-/// Methods may be added to the trait: nobody else implements it.
+/// Nobody else can implement the trait, so methods may be added to it.
 mod sealed {
     pub trait Sealed {}
 
     impl Sealed for super::ObjectView<super::Undescribed> {}
 }
 
-/// The records of a view that does not know its entity yet. There are none.
+/// The records of a view that does not know its entity yet. There are none: this type only makes
+/// `ObjectView::entity` possible.
 #[derive(Debug)]
 pub enum Undescribed {}
 
@@ -66,9 +76,40 @@ impl FileRecord for EmptyRecord {
     }
 }
 
-/// A view over the rows of an entity, being described: which column finds a row, and what its columns say of the file.
+/// A view over the rows of an entity, while it is described: which column finds a row, and what the
+/// columns tell about the file.
 ///
-/// Begun by [`ObjectViewExt::entity`], ended by [`storage`](Self::storage).
+/// Begun by [`ObjectViewExt::entity`] and ended by [`storage`](Self::storage).
+///
+/// ```
+/// # mod document {
+/// #     use sea_orm::entity::prelude::*;
+/// #     #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+/// #     #[sea_orm(table_name = "document")]
+/// #     pub struct Model {
+/// #         #[sea_orm(primary_key)]
+/// #         pub id: i32,
+/// #         pub file: String,
+/// #         pub title: Option<String>,
+/// #     }
+/// #     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+/// #     pub enum Relation {}
+/// #     impl ActiveModelBehavior for ActiveModel {}
+/// # }
+/// use downloadview::storage::MemoryStorage;
+/// use downloadview::view::ObjectView;
+/// use downloadview_sea_orm::ObjectViewExt as _;
+///
+/// # fn view(db: sea_orm::DatabaseConnection) -> downloadview::Result<()> {
+/// // Rows by primary key, from the route's parameter `id`.
+/// let documents = ObjectView::entity::<document::Entity>(db)
+///     .file(document::Column::File)
+///     .basename(document::Column::Title)
+///     .storage(MemoryStorage::new())?;
+/// # let _ = documents;
+/// # Ok(())
+/// # }
+/// ```
 #[must_use]
 pub struct EntityView<E: EntityTrait> {
     db: DatabaseConnection,
@@ -93,12 +134,13 @@ impl<E: EntityTrait> EntityView<E> {
         }
     }
 
-    /// The column that finds the row, which should be unique, and the route's parameter that it is compared with, or a
-    /// closure. Default: the primary key, and the parameter of its name.
+    /// The column that finds the row, and what it is compared with: a parameter of the route, or a
+    /// closure. Its values should be unique. Default: the primary key, and the parameter of its
+    /// name.
     ///
-    /// A text that is not a value of the column, such as letters for a number, is 404. So is one that several rows have.
-    /// Which texts are equal is the database's business: to MySQL, by default, upper and lower case are, with spaces at the
-    /// end or without.
+    /// A text that is not a value of the column, such as letters for a number, is 404. So is one
+    /// that several rows have. The database decides which texts are equal: for MySQL, by default,
+    /// upper and lower case are equal, and so are texts with and without spaces at the end.
     #[doc(alias = "slug_field")]
     #[doc(alias = "slug_url_kwarg")]
     #[doc(alias = "pk_url_kwarg")]
@@ -107,63 +149,70 @@ impl<E: EntityTrait> EntityView<E> {
         self
     }
 
-    /// The column with the file's name in the storage. Required. A row where it is NULL or empty is 404.
+    /// The column with the file's name in the storage. Required. A row where it is NULL or empty is
+    /// 404.
     #[doc(alias = "file_field")]
     pub fn file(self, column: E::Column) -> Self {
         self.role(Role::File, column)
     }
 
-    /// The column with the name for the client. Default, also for rows where it is NULL or empty: the last part of the
-    /// file's name.
+    /// The column with the name that the client sees. Default, also for rows where it is NULL or
+    /// empty: the last part of the file's name.
     #[doc(alias = "basename_field")]
     pub fn basename(self, column: E::Column) -> Self {
         self.role(Role::Basename, column)
     }
 
-    /// The column with the media type. Default: by name.
+    /// The column with the media type. Default, also for rows where it is NULL: by name.
     #[doc(alias = "mime_type_field")]
     pub fn content_type(self, column: E::Column) -> Self {
         self.role(Role::ContentType, column)
     }
 
-    /// The column with the coding of the stored bytes. Default: none.
+    /// The column with the coding that the stored bytes already have, such as `gzip`. Default:
+    /// none.
     #[doc(alias = "encoding_field")]
     pub fn content_encoding(self, column: E::Column) -> Self {
         self.role(Role::ContentEncoding, column)
     }
 
-    /// The column with the size in bytes. With [`modified`](Self::modified), a proxied file is not even looked at.
+    /// The column with the size in bytes. The length of the answer is that of the storage's file,
+    /// whatever the row states.
     #[doc(alias = "size_field")]
     pub fn size(self, column: E::Column) -> Self {
         self.role(Role::Size, column)
     }
 
-    /// The column with the time of the last change: a date with time (UTC if it has no zone), or an integer of seconds
-    /// since 1970. It should be the file's own: validators are made of it.
+    /// The column with the time of the last change: a date with time (UTC if it has no zone), or an
+    /// integer of seconds since 1970. It should be the file's own date, because conditions and
+    /// resumed downloads are judged by it. Default: the date of the storage's file.
     #[doc(alias = "modification_time_field")]
     pub fn modified(self, column: E::Column) -> Self {
         self.role(Role::Modified, column)
     }
 
-    /// The column with the entity tag, with its quotes or without. Default: made of size and modification time.
+    /// The column with the entity tag, with or without its quotes. Default: the tag of the
+    /// storage's file.
     pub fn etag(self, column: E::Column) -> Self {
         self.role(Role::Etag, column)
     }
 
-    /// A further column to select, for [`EntityRecord::get`] in a permission check.
+    /// A further column to select, for [`EntityRecord::get`] in a check of permissions.
     pub fn column(mut self, column: E::Column) -> Self {
         self.further.push(column);
         self
     }
 
-    /// Leaves out rows: those not published, say. What is left out is 404. Several filters must all hold.
+    /// Leaves out rows, for instance those that are not published. What is left out is 404. If
+    /// there are several filters, all must hold.
     #[doc(alias = "queryset")]
     pub fn filter(mut self, condition: impl IntoCondition) -> Self {
         self.filter = self.filter.add(condition.into_condition());
         self
     }
 
-    /// Leaves out rows depending on the request: those of other users, say.
+    /// Leaves out rows depending on the request, for instance those of other users. A second call
+    /// replaces the first. An error of the closure is the answer.
     #[doc(alias = "get_queryset")]
     pub fn filter_by(
         mut self,
@@ -173,18 +222,18 @@ impl<E: EntityTrait> EntityView<E> {
         self
     }
 
-    /// How long the statement may take, the wait for a connection included; then 503. Default: 10 s.
+    /// How long the statement may take, with the wait for a connection. Default: 10 s. Then 503.
     pub fn query_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// The storage whose files the rows name: ends the description.
+    /// The storage whose files the rows name. This ends the description.
     ///
     /// # Errors
     ///
-    /// If there is no [`file`](Self::file), no [`lookup`](Self::lookup) although the primary key
-    /// has several columns, or a column has a type that its role cannot take.
+    /// If no column [names the file](Self::file), if there is no [`lookup`](Self::lookup) although
+    /// the primary key has several columns, and if a column has a type that its role cannot take.
     pub fn storage(
         self,
         storage: impl Storage,
@@ -252,6 +301,7 @@ fn primary_key<E: EntityTrait>() -> Result<(E::Column, Arc<dyn Parameter>), Buil
     Ok((column, Arc::new(name)))
 }
 
+/// A column, if its type fits its role.
 fn fitting<E: EntityTrait>(
     db: &DatabaseConnection,
     role: Role,
@@ -274,6 +324,7 @@ fn misconfigured<E: EntityTrait>(what: &str) -> BuildError {
 }
 
 /// The rows of an entity, found with one statement that selects the columns in use.
+/// [`EntityView::storage`] makes it.
 pub struct EntityRecords<E: EntityTrait> {
     plan: Plan,
     column: E::Column,
@@ -288,7 +339,7 @@ pub struct EntityRecords<E: EntityTrait> {
 }
 
 impl<E: EntityTrait> EntityRecords<E> {
-    /// The lookup comes first, so that its value is the first of the statement's.
+    /// The statement. The lookup comes first, so that its value is the first one.
     fn statement(&self, value: Value, further: Condition) -> Statement {
         let backend = self.plan.db.get_database_backend();
         let mut select = E::find().select_only();
@@ -328,7 +379,8 @@ impl<E: EntityTrait> FindRecord for EntityRecords<E> {
     }
 }
 
-/// The selected columns of a row.
+/// The selected columns of a row: what a check of permissions sees. Its `Debug` shows nothing of
+/// the row, which may hold secrets.
 pub struct EntityRecord<E> {
     row: QueryResult,
     described: Described,
@@ -336,11 +388,12 @@ pub struct EntityRecord<E> {
 }
 
 impl<E: EntityTrait> EntityRecord<E> {
-    /// The value of a selected column, for permission checks: see [`EntityView::column`].
+    /// The value of a selected column, for a check of permissions: see [`EntityView::column`].
     ///
     /// # Errors
     ///
-    /// [`Error::Other`] if the column was not selected, or is of another type. NULL wants an `Option`.
+    /// [`Error::Other`] if the column was not selected, or is of another type. A column that may be
+    /// NULL needs an `Option`.
     pub fn get<T: TryGetable>(&self, column: E::Column) -> Result<T> {
         self.row.try_get("", column.as_str()).map_err(Error::other)
     }

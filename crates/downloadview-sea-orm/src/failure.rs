@@ -1,4 +1,9 @@
-//! What a database's error means for the download that asked.
+//! What an error of the database means for the download that needed it.
+//!
+//! In goes an error of SeaORM; out comes 503 if it may pass by itself (no connection, too many, a
+//! lock, a restart), 404 if the database says that no row can have the value, and 500 for
+//! everything else. The error is known by its SQLSTATE, by SQLite's result code, or by MySQL's
+//! number, and never by its text, which may be in any language.
 
 use std::io;
 
@@ -6,8 +11,8 @@ use downloadview::Error;
 use sea_orm::sqlx::{self, error::DatabaseError};
 use sea_orm::{DbErr, RuntimeErr};
 
-/// The error that the answer is made of: 503 if it may pass by itself, 404 if the value looked for is none that the
-/// column could hold, 500 otherwise.
+/// The error that the answer is made of: 503 if it may pass by itself, 404 if the column cannot
+/// hold the value that is looked for, 500 otherwise.
 pub(crate) fn error(failure: DbErr) -> Error {
     match meaning(&failure) {
         Meaning::Temporary | Meaning::Stale => Error::unavailable(io::Error::other(failure)),
@@ -19,7 +24,7 @@ pub(crate) fn error(failure: DbErr) -> Error {
     }
 }
 
-/// The database did not answer in time.
+/// The database did not answer in time: 503.
 pub(crate) fn timed_out() -> Error {
     let late = "the database did not answer in time";
     Error::unavailable(io::Error::new(io::ErrorKind::TimedOut, late))
@@ -30,7 +35,15 @@ pub(crate) fn is_temporary(failure: &DbErr) -> bool {
     matches!(meaning(failure), Meaning::Temporary | Meaning::Stale)
 }
 
-/// Whether a connection remembers a statement as it was before the table was altered. New connections do not.
+/// Whether a connection remembers a statement as it was before its table was altered. New
+/// connections do not.
+///
+/// The answer to such a request is 503. An application that sees it should replace its connections.
+///
+/// ```
+/// use downloadview::Error;
+/// assert!(!downloadview_sea_orm::is_stale(&Error::NotFound));
+/// ```
 #[must_use]
 pub fn is_stale(error: &Error) -> bool {
     let Error::Unavailable { source, .. } = error else {
@@ -40,11 +53,16 @@ pub fn is_stale(error: &Error) -> bool {
     failure.is_some_and(|failure| meaning(failure) == Meaning::Stale)
 }
 
+/// What an error means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Meaning {
+    /// It may pass by itself.
     Temporary,
+    /// A connection must be replaced.
     Stale,
+    /// The column cannot hold the value.
     UnfitValue,
+    /// Somebody must change something.
     Permanent,
 }
 
@@ -58,6 +76,7 @@ fn meaning(failure: &DbErr) -> Meaning {
     }
 }
 
+/// The meaning of an error of the driver.
 fn of_driver(error: &sqlx::Error) -> Meaning {
     match error {
         sqlx::Error::Io(_)
@@ -73,8 +92,9 @@ fn of_driver(error: &sqlx::Error) -> Meaning {
     }
 }
 
-/// MySQL's own number of an error. Its driver writes `1267 (HY000): Illegal mix ...`, the message in the server's language;
-/// asking for the number would need the driver itself, which is the application's to choose.
+/// MySQL's own number of an error. Its driver writes `1267 (HY000): Illegal mix ...`, with the
+/// message in the server's language. To ask for the number would need the driver itself, which the
+/// application chooses.
 fn mysql_number(error: &dyn DatabaseError) -> Option<u16> {
     let text = error.to_string();
     let (number, rest) = text.split_once(" (")?;
@@ -82,6 +102,7 @@ fn mysql_number(error: &dyn DatabaseError) -> Option<u16> {
     number.parse().ok().filter(|_| is_state)
 }
 
+/// The meaning by MySQL's number, or by its SQLSTATE.
 fn of_mysql(number: u16, state: Option<&str>) -> Meaning {
     match number {
         // Too many connections, of everybody, of this user, of this user in this hour; then: waited too long for a lock,
@@ -93,7 +114,7 @@ fn of_mysql(number: u16, state: Option<&str>) -> Meaning {
     }
 }
 
-/// SQLSTATE of PostgreSQL and MySQL, or SQLite's extended result code.
+/// The meaning by the SQLSTATE of PostgreSQL and MySQL, or by SQLite's extended result code.
 fn of_code(code: &str) -> Meaning {
     if let Ok(extended) = code.parse::<u32>()
         && code.len() != 5

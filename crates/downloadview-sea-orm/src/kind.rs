@@ -1,4 +1,8 @@
-//! What values a column holds: which roles it is fit for, and which lookups.
+//! What values a column holds: for which roles it fits, and which values can be looked up in it.
+//!
+//! A [`Kind`] is made of an entity's column (`Kind::of`) or of a schema (`schema`). It decides
+//! three things: whether a column fits a role, which value a text of a URL becomes, and how `row`
+//! reads the column.
 
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::ColumnType;
@@ -10,12 +14,12 @@ use crate::role::Role;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Kind {
     Text,
-    /// A text that PostgreSQL fills up with spaces, which are not part of it.
+    /// A text that PostgreSQL fills up with spaces, which are not part of it (`char(n)`).
     Padded,
     Integer(Integer),
     /// A date with time and zone.
     Instant,
-    /// A date with time and no zone: UTC.
+    /// A date with time but without zone: UTC.
     Naive,
     Uuid,
     /// Values of any family, as SQLite's columns without a type hold them.
@@ -24,7 +28,7 @@ pub(crate) enum Kind {
     Other(String),
 }
 
-/// How wide an integer is: drivers insist on it.
+/// How wide an integer is: drivers read a column only by its own width.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Integer {
     I8,
@@ -38,7 +42,7 @@ pub(crate) enum Integer {
 }
 
 impl Kind {
-    /// That of an entity's column.
+    /// The kind of an entity's column.
     pub(crate) fn of(column: &ColumnType, backend: DatabaseBackend) -> Self {
         match Self::as_declared(column) {
             Self::Integer(width) => Self::Integer(width.stored_by(backend)),
@@ -46,6 +50,7 @@ impl Kind {
         }
     }
 
+    /// The kind as the entity declares it.
     fn as_declared(column: &ColumnType) -> Self {
         match column {
             ColumnType::Char(_) => Self::Padded,
@@ -85,7 +90,7 @@ impl Kind {
 
     /// The value that a text of a URL looks for; `None` if no row can have it.
     ///
-    /// Integers and UUIDs have one spelling, so that each row has one URL.
+    /// Integers and UUIDs have only one spelling each, so that each row has one URL.
     pub(crate) fn lookup(&self, text: &str, backend: DatabaseBackend) -> Option<Value> {
         match self {
             // PostgreSQL knows no such character, and says so with an error.
@@ -103,7 +108,7 @@ impl Kind {
         }
     }
 
-    /// A value for a statement that shall find nothing in particular.
+    /// A value for a statement that need not find anything.
     pub(crate) fn any_lookup(&self) -> Value {
         match self {
             Self::Integer(_) => Value::from(0_i64),
@@ -114,8 +119,8 @@ impl Kind {
 }
 
 impl Integer {
-    /// SQLite has one width, and PostgreSQL neither integers of a byte nor unsigned ones: sea-query makes their columns of
-    /// the signed type of the same name.
+    /// The width that the database stores. SQLite has only one. PostgreSQL has neither one-byte nor
+    /// unsigned integers: sea-query declares such columns with the signed type of the same name.
     fn stored_by(self, backend: DatabaseBackend) -> Self {
         match (backend, self) {
             (DatabaseBackend::Sqlite, _) | (DatabaseBackend::Postgres, Self::U64) => Self::I64,
@@ -136,6 +141,7 @@ pub(crate) fn wanted(role: Role) -> &'static str {
     }
 }
 
+/// A number, if the text is its only spelling.
 fn canonical<N: std::str::FromStr + ToString>(text: &str) -> Option<N> {
     let number: N = text.parse().ok()?;
     (number.to_string() == text).then_some(number)

@@ -1,4 +1,4 @@
-//! [`downloadview`] for SeaORM: downloads of the files that rows of a database name.
+//! [`downloadview`] for SeaORM: downloads of files that rows of a database name.
 //!
 //! ```
 //! # mod document {
@@ -49,13 +49,21 @@
 //! # }
 //! ```
 //!
-//! Each request is one statement, which selects the columns in use and binds the value looked for. What a row states of type,
-//! tag and date is trusted; whether there is such a file, and how long it is, the storage says. A name that cannot be one (it
-//! climbs out of the storage) is 404 and a line in the log. What else cannot be right (a type that is not a media type, a date
-//! that is not a date) is ignored, and logged once a minute for each column. A database that does not answer is 503 with
-//! `Retry-After`.
+//! Each request is one statement. It selects the columns in use and binds the value that is looked
+//! for.
 //!
-//! [`Table`] does the same for tables that are known by name only, and checks the names against the schema.
+//! What a row states of type, tag and date counts more than what the storage knows. Whether the
+//! file exists, and how long it is, the storage says.
+//!
+//! | case | answer | log |
+//! |---|---|---|
+//! | no row, several rows, or a text that the column cannot hold | 404 | several rows: a warning |
+//! | a file name that is not valid (it climbs out of the storage) | 404 | a warning |
+//! | a type, date, size or tag that is not valid | the value is ignored | a warning, once a minute for each column |
+//! | a database that does not answer | 503 with `Retry-After` | an error |
+//!
+//! [`Table`] does the same for tables that are known by name only, and checks the names against the
+//! schema.
 //!
 //! Drivers are SeaORM's own: enable `sqlx-sqlite`, `sqlx-postgres` or `sqlx-mysql` there.
 

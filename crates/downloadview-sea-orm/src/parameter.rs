@@ -1,17 +1,32 @@
-//! Where the value looked for comes from.
+//! Where the value that is looked for comes from.
 
 use downloadview::view::RouteParameters;
 use downloadview::{BuildError, Result};
 use http::request::Parts;
 
-/// The text that a request looks for: a parameter of its route, by name, or whatever a closure
-/// `|request: &Parts| -> Result<String>` makes of it.
+/// The text that a request looks for. It is implemented for the name of a parameter of the route
+/// (`"slug"`), and for closures `|request: &Parts| -> Result<String>`.
+///
+/// ```
+/// use downloadview::{Error, Result};
+/// use downloadview_sea_orm::Table;
+/// use http::request::Parts;
+///
+/// let by_route = Table::new("document").lookup("slug", "slug");
+///
+/// let by_header = Table::new("avatar").lookup("user", |request: &Parts| -> Result<String> {
+///     let user = request.headers.get("x-user").and_then(|user| user.to_str().ok());
+///     user.map(str::to_owned).ok_or(Error::Forbidden)
+/// });
+/// # let _ = (by_route, by_header);
+/// ```
 pub trait Parameter: Send + Sync + 'static {
     /// The text, percent-decoded.
     ///
     /// # Errors
     ///
-    /// Whatever the answer should be.
+    /// The error becomes the answer. A parameter that the route does not have is
+    /// [`Error::Misconfigured`](downloadview::Error::Misconfigured), 500.
     fn value(&self, request: &Parts) -> Result<String>;
 }
 
@@ -38,6 +53,7 @@ where
     }
 }
 
+/// A parameter of the route.
 fn named(name: &str, request: &Parts) -> Result<String> {
     let parameters = RouteParameters::of(request);
     let value = parameters.and_then(|parameters| parameters.get(name));

@@ -1,4 +1,14 @@
-//! One statement a request: made once, run with the value looked for, its row understood.
+//! One statement for each request: made once, run with the value that is looked for, its row read.
+//!
+//! 1. The text of the request becomes a value of the lookup column's type; if it cannot, there is
+//!    no row (404).
+//! 2. The value is put into the statement as its first bound value ([`Template`]).
+//! 3. The statement is run within its time-out. It asks for at most two rows; two are 404 and a
+//!    warning.
+//! 4. `row` reads the columns. A file name that is not a text is 404; every other value that does
+//!    not fit is ignored.
+//!
+//! Each complaint about a column is logged at most once a minute.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -12,30 +22,30 @@ use crate::failure;
 use crate::kind::Kind;
 use crate::row::{Described, Selected, Unfit, describe};
 
-/// How long a statement may take, when nobody says otherwise.
+/// How long a statement may take by default.
 pub(crate) const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What all requests of a view have in common.
+/// What all requests of a view share.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) db: DatabaseConnection,
     pub(crate) table: String,
     pub(crate) lookup: Kind,
-    /// In the order of the statement, from its first column on.
+    /// The selected columns, in the order of the statement.
     pub(crate) columns: Vec<Selected>,
     pub(crate) timeout: Duration,
     pub(crate) complaints: Arc<Complaints>,
 }
 
-/// What was said of rows lately, so that no client can have a line written for each request.
+/// What was logged about rows lately, so that no client can cause a line for each request.
 #[derive(Debug, Default)]
 pub(crate) struct Complaints(Mutex<HashMap<(String, &'static str), Instant>>);
 
-/// How often the same is said of a column.
+/// After this long the same is logged about a column again.
 const SAID_AGAIN: Duration = Duration::from_secs(60);
 
 impl Complaints {
-    /// Whether it is time to say of a column what is wrong with one of its values.
+    /// Whether it is time to log what is wrong with a value of a column.
     fn is_due(&self, unfit: &Unfit) -> bool {
         let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
@@ -60,7 +70,7 @@ impl Plan {
         self.lookup.lookup(text, self.db.get_database_backend())
     }
 
-    /// The only row, with what it says. Values are bound, never written into the statement.
+    /// The only row, with what it tells. Values are bound, never written into the statement.
     pub(crate) async fn run(
         &self,
         statement: Statement,
@@ -111,20 +121,22 @@ impl Plan {
     }
 }
 
-/// Asks for two rows at most: the second tells that the lookup is ambiguous.
+/// Asks for two rows at most: the second one shows that the lookup is ambiguous.
 ///
-/// The number is part of the text. SQLite plans by the value of a bound limit, and so would plan anew for every request.
+/// The number is part of the text: SQLite plans by the value of a bound limit, and would plan anew
+/// for every request.
 pub(crate) fn limited(mut statement: Statement) -> Statement {
     statement.sql.push_str(" LIMIT 2");
     statement
 }
 
-/// A statement whose first value is the one looked for.
+/// A statement whose first value is the one that is looked for.
 #[derive(Debug, Clone)]
 pub(crate) struct Template(Statement);
 
 impl Template {
-    /// `None` if the statement's first value is not `placeholder`, so that no other can be overwritten.
+    /// `None` if the statement's first value is not `placeholder`, so that no other can be
+    /// overwritten.
     pub(crate) fn new(statement: Statement, placeholder: &Value) -> Option<Self> {
         let first = statement
             .values
@@ -133,6 +145,7 @@ impl Template {
         (first == Some(placeholder)).then_some(Self(statement))
     }
 
+    /// The statement for this value.
     pub(crate) fn with(&self, value: Value) -> Statement {
         let mut statement = self.0.clone();
         let first = statement

@@ -1,26 +1,37 @@
-//! What a column is for.
+//! What a column is for: the roles that columns of a row have for a download.
 
 use std::fmt;
 
-/// What a column of a row says of the file.
+/// What a column of a row tells about the file. The argument of
+/// [`Table::column`](crate::Table::column); an [`EntityView`](crate::EntityView) has a method for
+/// each.
+///
+/// [`Display`](fmt::Display) gives the role in words, for messages:
+///
+/// ```
+/// use downloadview_sea_orm::Role;
+/// assert_eq!(Role::ContentType.to_string(), "content type");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Role {
-    /// Finds the row. A text, an integer or a UUID; its values should be unique.
+    /// It finds the row: a text, an integer or a UUID. Its values should be unique, because a value
+    /// that several rows have is 404.
     Lookup,
     /// The file's name in the storage: a text.
     File,
-    /// The name for the client: a text.
+    /// The name that the client sees: a text.
     Basename,
     /// The media type: a text such as `application/pdf`.
     ContentType,
-    /// The coding that the stored bytes have: a text such as `gzip`.
+    /// The coding that the stored bytes already have: a text such as `gzip`.
     ContentEncoding,
-    /// The size in bytes: an integer.
+    /// The size in bytes: an integer. The length of the answer is that of the storage's file.
     Size,
-    /// The time of the last change: a date with time, in UTC unless it has a zone, or an integer of seconds since 1970.
+    /// The time of the last change: a date with time (UTC if it has no zone), or an integer of
+    /// seconds since 1970.
     Modified,
-    /// The entity tag: a text, with its quotes or without.
+    /// The entity tag: a text, with or without its quotes.
     Etag,
 }
 

@@ -1,4 +1,9 @@
-//! What a row says of its file.
+//! Reads what a row tells about its file.
+//!
+//! In goes a row with its columns in the order of the statement; out comes a [`Described`]: file
+//! name, client's name, metadata. NULL and the empty text mean unknown. A file name that cannot be
+//! read fails (404). Everything else that cannot be right is left out and noted: a type of `pdf`, a
+//! size of -1 or a date without a time keep no file back.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,7 +16,7 @@ use sea_orm::{DatabaseBackend, QueryResult, TryGetable};
 use crate::kind::{Integer, Kind};
 use crate::role::Role;
 
-/// A selected column, in its place of the statement.
+/// A column that is selected, at its place in the statement.
 #[derive(Debug, Clone)]
 pub(crate) struct Selected {
     pub(crate) role: Role,
@@ -19,24 +24,27 @@ pub(crate) struct Selected {
     pub(crate) kind: Kind,
 }
 
-/// A row, understood.
+/// A row that was read.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Described {
     pub(crate) file: Option<String>,
     pub(crate) basename: Option<String>,
     pub(crate) metadata: Metadata,
-    /// What the row says beside the name of its file, and cannot be right: ignored, as if it were NULL.
+    /// What the row states besides the name of its file and what cannot be right. It is ignored, as
+    /// if it were NULL.
     pub(crate) ignored: Vec<Unfit>,
 }
 
-/// A value that is none of its column's role. Its text is kept out: rows may hold secrets.
+/// A value that does not fit the role of its column. Its text is left out, because rows may hold
+/// secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unfit {
     pub(crate) column: String,
     pub(crate) why: &'static str,
 }
 
-/// How the column is selected. PostgreSQL's infinite and very late dates are NULL, for want of a driver that survives them.
+/// How the column is selected. PostgreSQL's infinite and very late dates become NULL, because
+/// drivers cannot hold them.
 pub(crate) fn selection(column: &Selected, expression: Expr, backend: DatabaseBackend) -> Expr {
     let is_date = matches!(column.kind, Kind::Instant | Kind::Naive);
     match (backend, column.role) {
@@ -48,8 +56,7 @@ pub(crate) fn selection(column: &Selected, expression: Expr, backend: DatabaseBa
     }
 }
 
-/// Reads the columns, the first of the statement first. NULL and the empty text are unknown. Which file it is must be right;
-/// what decorates it is left out where it is not: a type of `pdf`, a size of -1 or a date without a time keep no file back.
+/// Reads the columns in the order of the statement.
 pub(crate) fn describe(row: &QueryResult, columns: &[Selected]) -> Result<Described, Unfit> {
     let mut described = Described::default();
     for (index, column) in columns.iter().enumerate() {
@@ -68,8 +75,10 @@ pub(crate) fn describe(row: &QueryResult, columns: &[Selected]) -> Result<Descri
     Ok(described)
 }
 
+/// A value, or what is wrong with it.
 type Read<T> = Result<T, &'static str>;
 
+/// Reads one column.
 fn read(row: &QueryResult, index: usize, column: &Selected, into: &mut Described) -> Read<()> {
     let metadata = into.metadata.clone();
     into.metadata = match column.role {
@@ -112,6 +121,7 @@ fn read(row: &QueryResult, index: usize, column: &Selected, into: &mut Described
     Ok(())
 }
 
+/// A text; `None` for NULL and for an empty one. Spaces that PostgreSQL filled up with are removed.
 fn text(row: &QueryResult, index: usize, column: &Selected) -> Read<Option<String>> {
     let mut text: Option<String> = get(row, index).ok_or("is not a text")?;
     if let (Kind::Padded, Some(text)) = (&column.kind, &mut text) {
@@ -120,14 +130,15 @@ fn text(row: &QueryResult, index: usize, column: &Selected) -> Read<Option<Strin
     Ok(text.filter(|text| !text.is_empty()))
 }
 
+/// A tag with its quotes, or the text of a strong one without.
 fn etag(text: &str) -> Read<ETag> {
     ETag::parse(text)
         .or_else(|_| ETag::strong(text))
         .map_err(|_| "is not an entity tag")
 }
 
-/// As wide as its column, for drivers refuse every other width; that of a table altered since its schema was read is found by
-/// trying.
+/// An integer. Drivers accept only the width of the column; if the table was altered since its
+/// schema was read, the other widths are tried.
 fn integer(row: &QueryResult, index: usize, kind: &Kind) -> Read<Option<i128>> {
     use Integer::{I8, I16, I32, I64, U8, U16, U32, U64};
 
@@ -141,6 +152,7 @@ fn integer(row: &QueryResult, index: usize, kind: &Kind) -> Read<Option<i128>> {
     read.ok_or("is not an integer")
 }
 
+/// An integer of this width.
 fn integer_of(row: &QueryResult, index: usize, width: Integer) -> Option<Option<i128>> {
     fn wide<N: TryGetable + Into<i128>>(row: &QueryResult, index: usize) -> Option<Option<i128>> {
         Some(get::<N>(row, index)?.map(Into::into))
@@ -157,6 +169,7 @@ fn integer_of(row: &QueryResult, index: usize, width: Integer) -> Option<Option<
     }
 }
 
+/// A date with time, in any form that the column may hold it.
 fn moment(row: &QueryResult, index: usize, kind: &Kind) -> Read<Option<SystemTime>> {
     let naive = |row, index| get::<DateTime>(row, index).map(|it| it.map(|naive| naive.and_utc()));
     let read: Option<Option<DateTimeUtc>> = match kind {
@@ -169,6 +182,7 @@ fn moment(row: &QueryResult, index: usize, kind: &Kind) -> Read<Option<SystemTim
     moment.map(system_time).transpose()
 }
 
+/// A date as seconds since 1970.
 fn seconds(row: &QueryResult, index: usize, kind: &Kind) -> Read<Option<SystemTime>> {
     let Some(seconds) = integer(row, index, kind)? else {
         return Ok(None);
@@ -181,7 +195,7 @@ fn system_time(moment: DateTimeUtc) -> Read<SystemTime> {
     since_epoch(moment.timestamp(), moment.timestamp_subsec_nanos())
 }
 
-/// A date before 1970 counts back from it, as it does everywhere.
+/// A time; a date before 1970 counts back from there.
 fn since_epoch(seconds: i64, nanoseconds: u32) -> Read<SystemTime> {
     let whole = Duration::from_secs(seconds.unsigned_abs());
     let whole = match seconds {

@@ -1,10 +1,14 @@
-//! Asks a database which columns a table has.
+//! Asks a database which columns a table has, and of which kind they are.
+//!
+//! There is one statement for each database, with schema and table as bound values. The declared
+//! type becomes a [`Kind`]; types that no role takes become `Kind::Other`. A table that does not
+//! exist gives no columns.
 
 use sea_orm::{ConnectionTrait as _, DatabaseBackend, DatabaseConnection, DbErr, Statement};
 
 use crate::kind::{Integer, Kind};
 
-/// A column as its database knows it.
+/// A column as its database describes it.
 #[derive(Debug, Clone)]
 pub(crate) struct Column {
     pub(crate) name: String,
@@ -13,7 +17,7 @@ pub(crate) struct Column {
     pub(crate) kind: Kind,
 }
 
-/// The columns of a table or view; none if there is no such table.
+/// The columns of a table or view; none if it does not exist.
 pub(crate) async fn columns(
     db: &DatabaseConnection,
     schema: Option<&str>,
@@ -45,7 +49,8 @@ pub(crate) async fn columns(
         .collect()
 }
 
-/// The type that a text has to be cast to for the column's own comparison, and so for its index.
+/// The type that a text must be cast to, so that the column's own comparison, and with it its
+/// index, is used.
 pub(crate) fn lookup_cast(backend: DatabaseBackend, declared: &str) -> Option<&'static str> {
     match (backend, declared) {
         (DatabaseBackend::Postgres, "bpchar") => Some("bpchar"),
@@ -54,7 +59,7 @@ pub(crate) fn lookup_cast(backend: DatabaseBackend, declared: &str) -> Option<&'
     }
 }
 
-/// Whether two names mean the same column: PostgreSQL alone tells upper and lower case apart.
+/// Whether two names mean the same column. Only PostgreSQL distinguishes upper and lower case.
 pub(crate) fn is_same_name(backend: DatabaseBackend, one: &str, other: &str) -> bool {
     match backend {
         DatabaseBackend::Postgres => one == other,
@@ -62,14 +67,15 @@ pub(crate) fn is_same_name(backend: DatabaseBackend, one: &str, other: &str) -> 
     }
 }
 
-/// The list comes first, or a schema that is not attached would be an error and not a missing table.
+/// The list of databases comes first: otherwise a schema that is not attached would be an error and
+/// not a missing table.
 const SQLITE: &str = "\
     SELECT x.name, x.type \
     FROM pragma_database_list AS d, pragma_table_xinfo(?2, d.name) AS x \
     WHERE d.name = coalesce(?1, 'main') \
     ORDER BY x.cid";
 
-/// A domain counts as the type just below it.
+/// A domain counts as the type that it is made of.
 const POSTGRES: &str = "\
     SELECT a.attname::text, coalesce(base.typname, own.typname)::text \
     FROM pg_catalog.pg_attribute a \
@@ -79,13 +85,15 @@ const POSTGRES: &str = "\
     AND a.attnum > 0 AND NOT a.attisdropped \
     ORDER BY a.attnum";
 
+/// The names are cast to texts: the driver may see columns of `information_schema` as bytes.
 const MYSQL: &str = "\
     SELECT CAST(column_name AS CHAR), CAST(column_type AS CHAR) \
     FROM information_schema.columns \
     WHERE table_schema = coalesce(?, database()) AND table_name = ? \
     ORDER BY ordinal_position";
 
-/// By the rules of its affinities, but dates first, which have none (<https://www.sqlite.org/datatype3.html>, 3.1).
+/// By the rules of SQLite's affinities, but dates first, which have no affinity
+/// (<https://www.sqlite.org/datatype3.html>, 3.1).
 fn of_sqlite(declared: &str) -> Kind {
     let upper = declared.to_ascii_uppercase();
     let has = |word| upper.contains(word);
@@ -103,6 +111,7 @@ fn of_sqlite(declared: &str) -> Kind {
     }
 }
 
+/// By the name of the type in `pg_type`.
 fn of_postgres(declared: &str) -> Kind {
     match declared {
         "text" | "varchar" | "name" | "citext" => Kind::Text,
@@ -117,7 +126,7 @@ fn of_postgres(declared: &str) -> Kind {
     }
 }
 
-/// The type's first word, and whether it is unsigned; `int(10) unsigned` is one.
+/// By the first word of the type and whether it is unsigned, as in `int(10) unsigned`.
 fn of_mysql(declared: &str) -> Kind {
     let lower = declared.to_ascii_lowercase();
     let word = lower.split(['(', ' ']).next().unwrap_or_default();

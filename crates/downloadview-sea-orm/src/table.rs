@@ -1,4 +1,14 @@
 //! Rows of a table that is known by name only, as records of an `ObjectView`.
+//!
+//! [`Table`] holds names; [`Table::records`] checks them:
+//!
+//! 1. The schema of the database is asked for the table's columns (`schema`).
+//! 2. Each role must have a column of that name and of a fitting type.
+//! 3. The statement is run once, for a value that finds nothing in particular: rights are not part
+//!    of a schema.
+//!
+//! Then each request runs that statement with its value (`plan`). Names are quoted, and stand as
+//! the schema has them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,7 +29,8 @@ use crate::role::Role;
 use crate::row::{Described, Selected, selection};
 use crate::schema::{self, Column};
 
-/// A table or view by name, with the names of its columns and what they are for.
+/// A table or view of the database, by name, with the names of its columns and what they are for.
+/// Use it if there is no SeaORM entity, for instance if the names come from a configuration.
 ///
 /// ```
 /// use downloadview::storage::LocalStorage;
@@ -51,7 +62,8 @@ pub struct Table {
 }
 
 impl Table {
-    /// The table or view `name`. Names stand as they are stored; they are quoted wherever they are used.
+    /// The table or view `name`. Names are written as they are stored, and are quoted wherever they
+    /// are used.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             schema: None,
@@ -62,31 +74,32 @@ impl Table {
         }
     }
 
-    /// The column that finds the row, which should be unique, and the route's parameter that it is compared with, or a
-    /// closure. Required.
+    /// The column that finds the row, and what it is compared with: a parameter of the route, or a
+    /// closure. Its values should be unique. Required.
     ///
-    /// A text that is not a value of the column, such as letters for a number, is 404, and so is one that several rows have.
-    /// Which texts are equal is the database's business: to MySQL, by default, upper and lower case are, with spaces at
-    /// the end or without.
+    /// A text that is not a value of the column, such as letters for a number, is 404. So is one
+    /// that several rows have. The database decides which texts are equal: for MySQL, by default,
+    /// upper and lower case are equal, and so are texts with and without spaces at the end.
     pub fn lookup(mut self, column: impl Into<String>, parameter: impl Parameter) -> Self {
         self.lookup = Some((column.into(), Arc::new(parameter)));
         self
     }
 
-    /// The column with the file's name in the storage. Required. A row where it is NULL or empty is 404.
+    /// The column with the file's name in the storage. Required. A row where it is NULL or empty is
+    /// 404.
     pub fn file(self, column: impl Into<String>) -> Self {
         self.column(Role::File, column)
     }
 
-    /// The schema that holds the table; for MySQL the database, for SQLite the attached one. Default: where the
-    /// connection looks.
+    /// The schema that holds the table; for MySQL the database, for SQLite the attached database.
+    /// Default: where the connection looks.
     pub fn schema(mut self, schema: impl Into<String>) -> Self {
         self.schema = Some(schema.into());
         self
     }
 
-    /// A column and what it is for. The last one counts for each role; the lookup has a method of its own, and is left as
-    /// it is by this one.
+    /// A column, and what it is for. If a role gets several columns, the last one counts.
+    /// [`Role::Lookup`] is ignored here, because [`lookup`](Self::lookup) also needs a parameter.
     pub fn column(mut self, role: Role, name: impl Into<String>) -> Self {
         if role != Role::Lookup {
             self.columns.retain(|(known, _)| *known != role);
@@ -95,17 +108,18 @@ impl Table {
         self
     }
 
-    /// How long the statement may take, the wait for a connection included; then 503. Default: 10 s.
+    /// How long a statement may take, with the wait for a connection. Default: 10 s. Then 503.
     pub fn query_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// Checks the names and types against the schema, and that the rows may be read.
+    /// Checks names and types against the schema, and that the rows may be read.
     ///
     /// # Errors
     ///
-    /// What does not fit, or why the database could not be asked.
+    /// What does not fit, or why the database could not be asked. [`TableError::is_temporary`]
+    /// tells whether to try again.
     pub async fn records(&self, db: DatabaseConnection) -> Result<TableRecords, TableError> {
         let (lookup, parameter) = self.lookup.as_ref().ok_or(Role::Lookup).map_err(unnamed)?;
         if !self.columns.iter().any(|(role, _)| *role == Role::File) {
@@ -143,6 +157,7 @@ impl Table {
         })
     }
 
+    /// The answer of the database, if it comes in time.
     async fn in_time<T>(
         &self,
         answer: impl Future<Output = Result<T, DbErr>>,
@@ -151,6 +166,7 @@ impl Table {
         Ok(answer.map_err(|_| TableError::TimedOut)??)
     }
 
+    /// The statement, with a place for the value.
     fn template(
         &self,
         backend: DatabaseBackend,
@@ -171,8 +187,8 @@ impl Table {
         })
     }
 
-    /// Every column is one of the table by name: SQLite takes a quoted name that it does not know for a text, and would
-    /// find the wrong rows when a column is renamed.
+    /// The statement. Every column is named together with its table: SQLite takes a quoted name
+    /// that it does not know for a text, and would find the wrong rows after a column is renamed.
     fn statement(
         &self,
         backend: DatabaseBackend,
@@ -199,7 +215,7 @@ fn unnamed(role: Role) -> TableError {
     TableError::Unnamed { role }
 }
 
-/// The column, and its type in the database's words.
+/// The column if its type fits, and that type in the database's words.
 fn fitting<'a>(
     backend: DatabaseBackend,
     known: &'a [Column],
@@ -232,18 +248,24 @@ fn fitting<'a>(
     Ok((selected, &found.declared))
 }
 
-/// Why a [`Table`] cannot be used.
+/// Why a [`Table`] cannot be used. All but the last two are mistakes in names or types, which a
+/// person must correct.
+///
+/// ```
+/// use downloadview_sea_orm::TableError;
+/// assert!(TableError::TimedOut.is_temporary());
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TableError {
-    /// The [`Table`] names no column for the lookup, or for the file.
+    /// The [`Table`] names no column for the lookup, or none for the file.
     #[error("no column is named for the {role}")]
     #[non_exhaustive]
     Unnamed {
         /// What has no column.
         role: Role,
     },
-    /// There is no such table, or the user may not know of it.
+    /// There is no such table, or the user of the database may not know of it.
     #[error("there is no table `{table}`")]
     #[non_exhaustive]
     NoTable {
@@ -258,7 +280,7 @@ pub enum TableError {
         role: Role,
         /// The name asked for.
         column: String,
-        /// The names that there are.
+        /// The names of the columns that there are.
         known: Vec<String>,
     },
     /// The column holds values that its role cannot take.
@@ -283,7 +305,7 @@ pub enum TableError {
 }
 
 impl TableError {
-    /// Whether it may pass by itself: the database is not there, or not now.
+    /// Whether it may pass by itself: the database does not answer, or refuses for now.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         match self {
@@ -294,7 +316,7 @@ impl TableError {
     }
 }
 
-/// The error of a request that needed the table.
+/// The error of a request that needed the table: 503 or 500.
 impl From<TableError> for downloadview::Error {
     fn from(error: TableError) -> Self {
         match error {
@@ -305,7 +327,8 @@ impl From<TableError> for downloadview::Error {
     }
 }
 
-/// The rows of a checked [`Table`], found with one statement that selects the columns in use.
+/// The rows of a checked [`Table`], found with one statement that selects the columns in use. Give
+/// it to [`ObjectView::new`](downloadview::view::ObjectView::new).
 #[derive(Clone)]
 pub struct TableRecords {
     plan: Plan,
@@ -326,7 +349,8 @@ impl FindRecord for TableRecords {
     }
 }
 
-/// What a row of a [`Table`] says of its file.
+/// What a row of a [`Table`] tells about its file. Its `Debug` shows nothing of the row, which may
+/// hold secrets.
 pub struct TableRecord(Described);
 
 impl FileRecord for TableRecord {
