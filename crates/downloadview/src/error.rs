@@ -341,7 +341,8 @@ impl Error {
     /// use std::io;
     /// use downloadview::Error;
     ///
-    /// let error = Error::unavailable(io::Error::new(io::ErrorKind::TimedOut, "the pool is empty"));
+    /// let late = io::Error::new(io::ErrorKind::TimedOut, "the pool is empty");
+    /// let error = Error::unavailable(late);
     /// assert_eq!(error.status(), 503);
     /// ```
     #[must_use]

@@ -1,6 +1,6 @@
-//! File downloads for web applications: the application decides who may have which file under
-//! which name; the reverse proxy pushes the bytes; and where no proxy can, the application streams
-//! them itself, correctly and fast.
+//! File downloads for web applications. The application decides who may have which file under which
+//! name; the reverse proxy sends the bytes. Where no proxy can, the application streams them
+//! itself, with ranges, conditions and exact lengths.
 //!
 //! ```text
 //! request ─▶ view ─▶ file ─▶ DownloadResponse ─▶ optimize ( rule ─▶ backend ) ─▶ proxied ─▶ proxy
@@ -30,50 +30,60 @@
 //! # }
 //! ```
 //!
+//! # Where to start
+//!
+//! - **A handler of your own**: check what must be checked, return a [`DownloadResponse`], and put
+//!   an [`OptimizeLayer`] around the routes.
+//! - **A view**: mount one of those below as a tower service. It needs no handler and no layer.
+//! - **A server without tower**: call [`optimize::answer`](optimize::answer()), or
+//!   [`delivery::deliver`] if there is no proxy.
+//!
 //! # Views
 //!
 //! A [`DownloadView`] finds a file for a request: [`PathView`](view::PathView) on disk,
-//! [`StorageView`](view::StorageView) in a storage, [`ObjectView`](view::ObjectView) named by a record
-//! of yours (`downloadview-sea-orm` finds them in databases), [`VirtualView`](view::VirtualView) made on
-//! the spot. Each is a tower service, complete on its own. Or write a handler, check what must be
-//! checked, and return a [`DownloadResponse`].
+//! [`StorageView`](view::StorageView) in a storage, [`ObjectView`](view::ObjectView) named by a
+//! record of yours (`downloadview-sea-orm` finds records in databases),
+//! `HttpView` on another server, [`VirtualView`](view::VirtualView) made for the
+//! request. Each is a tower service that is complete alone.
 //!
 //! # Files and storages
 //!
-//! A [`File`] describes itself and opens only when its bytes are wanted. A
-//! [`Storage`](storage::Storage) gives files by [`StorageName`](storage::StorageName), which no
-//! traversal survives; [`LocalStorage`](storage::LocalStorage) is confined by descriptor.
+//! A [`File`] describes itself, and is opened only when its bytes are needed. A
+//! [`Storage`](storage::Storage) gives files by [`StorageName`](storage::StorageName), in which no
+//! `..` survives; [`LocalStorage`](storage::LocalStorage) never opens a file outside of its folder.
 //!
 //! # Responses
 //!
-//! [`delivery`] does preconditions, single and multiple ranges, HEAD and honest lengths.
-//! [`headers`] has the parts: names in `Content-Disposition`, types, ranges, conditions.
+//! [`delivery`] does preconditions, single and multiple ranges, HEAD and exact lengths. [`headers`]
+//! has the parts: names in `Content-Disposition`, types, ranges, conditions.
 //!
 //! # Optimizations
 //!
-//! [`OptimizeLayer`] hands downloads to the proxy in front by [`Rule`]s: files of this machine, and those
-//! that another server has, which nginx and Caddy fetch, or the client by a redirect. What became of each, and why,
-//! is an [`Outcome`](optimize::Outcome) in the response's extensions.
+//! [`OptimizeLayer`] hands downloads to the proxy in front by [`Rule`]s: files of this machine, and
+//! files of another server, which nginx and Caddy fetch themselves or the client fetches after a
+//! redirect. What happened to each download, and why, is an [`Outcome`](optimize::Outcome) in the
+//! response's extensions.
 //!
 //! # Testing
 //!
-//! `testing::conformance` (feature `testing`) checks any file or storage of your own against what this crate
-//! expects of one.
+//! `testing::conformance` (feature `testing`) checks any file or storage of your own against what
+//! this crate expects of one.
 //!
 //! # Feature flags
 //!
 //! | feature | default | what |
 //! |---|---|---|
 //! | `fs` | yes | local files: `PathFile`, `LocalStorage`, `PathView` |
-//! | `remote` | no | files of other servers, over HTTP: `fetch::Client`, `HttpStorage`, `HttpFile`, `HttpView` |
+//! | `remote` | no | files of other servers: `fetch::Client`, `HttpStorage`, `HttpFile`, `HttpView` |
 //! | `s3` | no | buckets of Amazon S3 and of stores that speak like it: `S3Storage`; with `remote` |
 //! | `testing` | no | the conformance suite |
 //!
 //! # Deliberately absent
 //!
-//! - A framework, a server, a router: this is `http` and `tower`. `downloadview-axum` has the glue.
-//! - Patterns in rules, and any request header that chooses a target: both have been attacks.
-//! - Guessing a media type from content, and directory listings: likewise.
+//! - A framework, a server, a router: this is `http` and `tower`. `downloadview-axum` connects it
+//!   to axum.
+//! - Patterns in rules, and request headers that choose a target: both have been used for attacks.
+//! - Guessing a media type from the content, and directory listings: likewise.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

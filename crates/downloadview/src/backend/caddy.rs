@@ -2,19 +2,19 @@
 //! `reverse_proxy` and `handle_response`.
 //!
 //! - **Header:** `X-Accel-Redirect`, a path below the `root` of the matching handler. Caddy 2.7 and
-//!   later percent-decode it ([`Escaping::Percent`]); 2.6, which Debian 12 ships, takes the bytes as they
-//!   are ([`Escaping::Raw`]). The wrong one serves another file.
+//!   later percent-decode it ([`Escaping::Percent`]); 2.6, which Debian 12 ships, takes the bytes
+//!   as they are ([`Escaping::Raw`]). The wrong one serves another file.
 //! - **Cannot carry**, raw: control bytes, a space at the end, `?`, which would start a query.
 //!   Strict: nothing.
-//! - **Files of other servers:** `X-Accel-Redirect` names the handler that fetches, `X-Download-Origin`
-//!   the server and `X-Download-Target` what is asked of it. Not carried: `.` and `..` segments, braces,
-//!   a `%` without two digits, an empty query; before 2.7 also `! $ ' ( ) * [ ]` in the path. Not for
-//!   HEAD, which Caddy would answer by reading the whole file.
-//! - **What survives:** what `copy_response_headers` names. A header that no matcher takes reaches the
-//!   client; generated configuration removes it.
+//! - **Files of other servers:** `X-Accel-Redirect` names the handler that fetches,
+//!   `X-Download-Origin` the server and `X-Download-Target` what is asked of it. Not carried: `.`
+//!   and `..` segments, braces, a `%` without two digits, an empty query; before 2.7 also `! $ ' (
+//!   ) * [ ]` in the path. Not for HEAD, which Caddy would answer by reading the whole file.
+//! - **What survives:** what `copy_response_headers` names. A header that no matcher takes reaches
+//!   the client; generated configuration removes it.
 //! - **Status:** becomes 200, unless the matcher names it.
-//! - **Validators:** 2.6 states its own: an `ETag` of mtime in seconds and size, both base 36. Later
-//!   versions keep a copied `ETag` (since 2.7.6), so the application's.
+//! - **Validators:** 2.6 states its own: an `ETag` of mtime in seconds and size, both base 36.
+//!   Later versions keep a copied `ETag` (since 2.7.6), so the application's.
 //! - **Ranges and conditions:** Caddy answers them from the file.
 //!
 //! <https://caddyserver.com/docs/caddyfile/directives/reverse_proxy#intercepting-responses>

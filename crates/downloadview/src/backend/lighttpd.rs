@@ -7,8 +7,8 @@
 //! - **What survives:** every header of the application.
 //! - **Status:** kept, with the file as the body; hence 200 only.
 //! - **Validators:** the application's.
-//! - **Content-Type:** the application's. Where there is none and `mimetype.assign` knows none either,
-//!   lighttpd states no validator and answers no condition.
+//! - **Content-Type:** the application's. Where there is none and `mimetype.assign` knows none
+//!   either, lighttpd states no validator and answers no condition.
 //! - **Ranges:** answered by lighttpd from the file, for GET.
 //! - Measured with 1.4.69.
 //!

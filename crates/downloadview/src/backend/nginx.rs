@@ -3,18 +3,20 @@
 //! - **Header:** `X-Accel-Redirect`, a URI of the same server, decoded once by nginx and then
 //!   located like a request. Every byte but `A-Z a-z 0-9 - . _ ~ /` goes out as `%XX`; that way
 //!   every file name arrives. `..` never gets here.
-//! - **Files of other servers:** `X-Accel-Redirect` names the location that fetches, `X-Download-Origin`
-//!   the server and `X-Download-Target` what is asked of it, byte for byte. The location compares the
-//!   origin with those of its own rules. The validators are then those of that server.
+//! - **Files of other servers:** `X-Accel-Redirect` names the location that fetches,
+//!   `X-Download-Origin` the server and `X-Download-Target` what is asked of it, byte for byte. The
+//!   location compares the origin with those of its own rules. The validators are then those of
+//!   that server.
 //! - **What survives:** `Content-Type`, `Content-Disposition`, `Set-Cookie`, `Cache-Control`,
 //!   `Expires` (`src/http/ngx_http_upstream.c`). Everything else is dropped unless the internal
-//!   location re-adds it with `add_header NAME $upstream_http_NAME`, as generated configuration does.
-//!   `Accept-Ranges` would be sent twice and is never stated.
-//!   That goes for the `Content-Security-Policy` that keeps scripts of an inline SVG or HTML from
-//!   running, and for `nosniff`: a location written by hand needs both lines,
-//!   `add_header Content-Security-Policy $upstream_http_content_security_policy;` and
-//!   `add_header X-Content-Type-Options $upstream_http_x_content_type_options always;`.
-//! - **Validators:** nginx states its own: `ETag` of mtime in seconds and size, and the file's date.
+//!   location re-adds it with `add_header NAME $upstream_http_NAME`, as generated configuration
+//!   does. `Accept-Ranges` would be sent twice and is never stated. That goes for the
+//!   `Content-Security-Policy` that keeps scripts of an inline SVG or HTML from running, and for
+//!   `nosniff`: a location written by hand needs both lines, `add_header Content-Security-Policy
+//!   $upstream_http_content_security_policy;` and `add_header X-Content-Type-Options
+//!   $upstream_http_x_content_type_options always;`.
+//! - **Validators:** nginx states its own: `ETag` of mtime in seconds and size, and the file's
+//!   date.
 //! - **Ranges and conditions:** nginx answers them from the file.
 //! - **Connections:** only an answer with `Content-Length: 0` keeps nginx's connection to the
 //!   application open.

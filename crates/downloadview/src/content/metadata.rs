@@ -268,6 +268,15 @@ impl Metadata {
     }
 
     /// States the coding that the stored bytes already have, such as `gzip`. Default: none.
+    ///
+    /// ```
+    /// use downloadview::content::Metadata;
+    /// use downloadview::headers::content_coding;
+    ///
+    /// let metadata = Metadata::new().with_content_encoding(content_coding("gzip")?);
+    /// assert_eq!(metadata.content_encoding().unwrap(), "gzip");
+    /// # Ok::<(), downloadview::ParseError>(())
+    /// ```
     #[must_use]
     pub fn with_content_encoding(mut self, content_encoding: HeaderValue) -> Self {
         self.content_encoding = Some(content_encoding);

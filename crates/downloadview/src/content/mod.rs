@@ -213,7 +213,8 @@ impl Content {
     /// use futures_util::stream;
     ///
     /// let rows = ["id;name\n", "1;Ada\n"].map(Ok::<_, std::io::Error>);
-    /// let content = Content::from_stream(Metadata::new(), ByteStream::from_stream(stream::iter(rows)));
+    /// let rows = ByteStream::from_stream(stream::iter(rows));
+    /// let content = Content::from_stream(Metadata::new(), rows);
     /// assert!(!content.metadata().supports_ranges());
     /// ```
     #[must_use]

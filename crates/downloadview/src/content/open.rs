@@ -202,7 +202,8 @@ fn find(path: &Path, wait: Wait) -> io::Result<File> {
     }
 }
 
-/// Opens a file that was found, for reading; never the read end of a FIFO, for which its writer waits.
+/// Opens a file that was found, for reading; never the read end of a FIFO, for which its writer
+/// waits.
 #[cfg(target_os = "linux")]
 fn read(found: &File, wait: Wait) -> io::Result<File> {
     use rustix::fs::{FileType, Mode, OFlags};

@@ -188,7 +188,8 @@ mod tests {
     const ALLOWED: Ipv4Addr = Ipv4Addr::LOCALHOST;
     const PRIVATE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
-    /// What becomes of a connection for each answer of the name server, which is asked once for each.
+    /// What becomes of a connection for each answer of the name server, which is asked once for
+    /// each.
     async fn connect(answers: &[&[Ipv4Addr]]) -> Vec<Result<(), UpstreamFault>> {
         let listener = TcpListener::bind((ALLOWED, 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();

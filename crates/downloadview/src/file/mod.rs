@@ -1,13 +1,13 @@
 //! What is downloaded: a file of this machine, an entry of a storage, a file of another server,
 //! content made by the program.
 //!
-//! | file | use it when |
-//! |---|---|
-//! | [`PathFile`] | the file is on disk and the program knows its path |
-//! | [`StorageFile`] | a [storage](crate::storage::Storage) has it under a name |
-//! | [`ObjectFile`] | the same, and a record states its name, type or tag |
-//! | [`HttpFile`] | another server has it |
-//! | [`VirtualFile`] | it is made for the request: bytes, text, a stream |
+//! | file | use it when | feature |
+//! |---|---|---|
+//! | `PathFile` | the file is on disk and the program knows its path | `fs` |
+//! | [`StorageFile`] | a [storage](crate::storage::Storage) has it under a name | |
+//! | [`ObjectFile`] | the same, and a record states its name, type or tag | |
+//! | `HttpFile` | another server has it | `remote` |
+//! | [`VirtualFile`] | it is made for the request: bytes, text, a stream | |
 //!
 //! Give one to [`DownloadResponse::new`](crate::DownloadResponse::new), or return it from a
 //! [view](crate::view).

@@ -35,8 +35,8 @@ pub const X_SENDFILE: HeaderName = HeaderName::from_static("x-sendfile");
 pub const X_LIGHTTPD_KBYTES_PER_SECOND: HeaderName =
     HeaderName::from_static("x-lighttpd-kbytes-per-second");
 
-/// The family of nginx and Caddy in the usual spelling; the first one names the file. For whoever writes
-/// the configuration of a proxy.
+/// The family of nginx and Caddy in the usual spelling; the first one names the file. For whoever
+/// writes the configuration of a proxy.
 pub const ACCEL: [&str; 5] = [
     "X-Accel-Redirect",
     "X-Accel-Buffering",

@@ -47,8 +47,8 @@ pub struct DownloadBody {
     handed: usize,
 }
 
-/// A body that is always ready would keep its thread for as many frames as tokio lets one task have,
-/// 128, and every other answer on it waiting. After this many bytes the others have a turn.
+/// A body that is always ready would keep its thread for as many frames as tokio lets one task
+/// have, 128, and every other answer on it waiting. After this many bytes the others have a turn.
 const TURN: usize = 512 * 1024;
 
 /// The kinds of body, from none at all to a file that a proxy sends.

@@ -133,7 +133,8 @@ impl DownloadResponse {
     /// use downloadview::{Download, DownloadResponse, file::VirtualFile};
     /// use http::header::CONTENT_DISPOSITION;
     ///
-    /// let response = DownloadResponse::new(VirtualFile::from_text("hello.txt", "Hello!\n")).into_http();
+    /// let hello = VirtualFile::from_text("hello.txt", "Hello!\n");
+    /// let response = DownloadResponse::new(hello).into_http();
     /// assert_eq!(response.headers()[CONTENT_DISPOSITION], "attachment; filename=\"hello.txt\"");
     /// assert!(Download::of(response.extensions()).is_some());
     /// ```

@@ -1,11 +1,12 @@
-//! Places that hold files under names: a folder, memory, another server, and whatever implements
-//! [`Storage`].
+//! Places that hold files under names: a folder, memory, another server, a bucket, and whatever
+//! implements [`Storage`].
 //!
 //! | storage | files | feature |
 //! |---|---|---|
-//! | [`LocalStorage`] | below one folder of this machine, and never outside it | `fs` |
+//! | `LocalStorage` | below one folder of this machine, and never outside it | `fs` |
 //! | [`MemoryStorage`] | in memory, for tests and small fixed files | |
-//! | [`HttpStorage`] | below a path of another server | `remote` |
+//! | `HttpStorage` | below a path of another server | `remote` |
+//! | `S3Storage` | in a bucket of Amazon S3, or of a store that speaks like it | `s3` |
 //!
 //! A [`StorageName`] is the name of a file in a storage; untrusted text becomes one by parsing,
 //! which no `..` survives. [`Places`] says where a proxy finds a file, and a [`SignedUrl`] by which

@@ -2,10 +2,10 @@
 //!
 //! | view | use it when | feature |
 //! |---|---|---|
-//! | [`PathView`] | the file is on disk: one fixed path, or a name below a folder | `fs` |
+//! | `PathView` | the file is on disk: one fixed path, or a name below a folder | `fs` |
 //! | [`StorageView`] | a storage has the files, and the URL names them | |
 //! | [`ObjectView`] | a record (a row of a database) names the file | |
-//! | [`HttpView`] | another server has the files | `remote` |
+//! | `HttpView` | another server has the files | `remote` |
 //! | [`VirtualView`] | the content is made for each request | |
 //!
 //! Each view has the methods of [`DownloadOptions`] for how the file is presented, and
@@ -105,7 +105,8 @@ pub trait DownloadView: Send + Sync + 'static {
     /// storage.insert(StorageName::parse("hello.txt").unwrap(), "Hello world!\n");
     /// let service = StorageView::new(storage).into_service();
     ///
-    /// let request = http::Request::get("/hello.txt").header("range", "bytes=0-4").body(()).unwrap();
+    /// let request = http::Request::get("/hello.txt").header("range", "bytes=0-4");
+    /// let request = request.body(()).unwrap();
     /// let response = service.oneshot(request).await.unwrap();
     /// assert_eq!(response.status(), 206);
     /// assert_eq!(response.headers()["content-range"], "bytes 0-4/13");

@@ -6,8 +6,8 @@ use http::request::Parts;
 
 /// The parameters of the route that matched, percent-decoded, in the request's extensions.
 ///
-/// Routers keep theirs in types of their own. Who mounts a view fills this one in before the view is
-/// called: `downloadview_axum::view` does so for axum.
+/// Routers keep theirs in types of their own. Who mounts a view fills this one in before the view
+/// is called: `downloadview_axum::view` does so for axum.
 ///
 /// ```
 /// use downloadview::view::RouteParameters;

@@ -34,8 +34,8 @@ use crate::response::{Deferred, DownloadBody, DownloadFuture, DownloadResponse};
 /// use downloadview::{DownloadView as _, file::VirtualFile, view::VirtualView};
 /// use http::{Request, request::Parts};
 ///
-/// let hello = VirtualView::new(|_: &Parts| async { Ok(VirtualFile::from_text("a.txt", "Hello!")) });
-/// let service = hello.into_service();
+/// let hello = || VirtualFile::from_text("a.txt", "Hello!");
+/// let service = VirtualView::new(move |_: &Parts| async move { Ok(hello()) }).into_service();
 ///
 /// let (request, ()) = Request::post("/").body(()).unwrap().into_parts();
 /// assert_eq!(service.respond(request).await.status(), 405);

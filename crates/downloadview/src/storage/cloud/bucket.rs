@@ -14,8 +14,9 @@ use crate::error::{BuildError, Error, Result};
 use crate::fetch::{Flavour, Locate, Origin, RequestTarget};
 use crate::storage::{LinkRequest, Places, SignedUrl, StorageName, strict};
 
-/// How long our own requests may be under way before the store sees them. The URL never leaves the process, so what
-/// counts is that a clock which is some minutes off does no harm: the stores allow a quarter of an hour themselves.
+/// How long our own requests may be under way before the store sees them. The URL never leaves the
+/// process, so what counts is that a clock which is some minutes off does no harm: the stores allow
+/// a quarter of an hour themselves.
 const OWN_LIFETIME: Duration = Duration::from_secs(15 * 60);
 /// The longest that a signature lives: that of S3 and of GCS.
 const LONGEST_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);

@@ -1,5 +1,5 @@
-//! Who signs for S3: keys that were stated, or keys for a while from where the program runs (a cluster, a container, a
-//! machine in the cloud).
+//! Who signs for S3: keys that were stated, or keys for a while from where the program runs (a
+//! cluster, a container, a machine in the cloud).
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -45,7 +45,8 @@ pub(super) enum Credentials {
 }
 
 impl Credentials {
-    /// What the variables say, in the order of Amazon's own programs; the machine's role if they say nothing.
+    /// What the variables say, in the order of Amazon's own programs; the machine's role if they
+    /// say nothing.
     ///
     /// # Errors
     /// When one of a pair is missing.
@@ -147,8 +148,8 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// Where clouds, their containers and pods ask for credentials. Nothing else may be asked there, and no request of a
-/// client chooses what is.
+/// Where clouds, their containers and pods ask for credentials. Nothing else may be asked there,
+/// and no request of a client chooses what is.
 const METADATA: [IpAddr; 6] = [
     IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
@@ -235,7 +236,8 @@ impl Service {
     }
 }
 
-/// Without TLS only where clouds hand out credentials: anybody on the way elsewhere would read them.
+/// Without TLS only where clouds hand out credentials: anybody on the way elsewhere would read
+/// them.
 fn may_be_asked(uri: &Uri) -> bool {
     let host = uri.host().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']').parse();

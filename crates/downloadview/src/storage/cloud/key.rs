@@ -1,4 +1,5 @@
-//! The key of an object: the storage's prefix and the file's name, in the one spelling that every store takes.
+//! The key of an object: the storage's prefix and the file's name, in the one spelling that every
+//! store takes.
 
 use object_store::path::Path;
 
@@ -31,7 +32,8 @@ impl Prefix {
     /// The key of a file.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for a name that no object can have here: not UTF-8, with a control character, too long.
+    /// [`Error::NotFound`] for a name that no object can have here: not UTF-8, with a control
+    /// character, too long.
     pub(super) fn key(&self, name: &StorageName) -> Result<Path> {
         let name = name.as_str().ok_or(Error::NotFound)?;
         path(&[&self.0, name].concat()).ok_or(Error::NotFound)
@@ -43,7 +45,8 @@ impl Prefix {
     }
 }
 
-/// A key that arrives as it was sent: `Path::parse` drops a slash at either end, and another object would answer.
+/// A key that arrives as it was sent: `Path::parse` drops a slash at either end, and another object
+/// would answer.
 fn path(key: &str) -> Option<Path> {
     let parsed = Path::parse(key).ok()?;
     let same = !key.is_empty() && parsed.as_ref() == key;

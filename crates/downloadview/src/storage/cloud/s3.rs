@@ -16,15 +16,17 @@ use crate::error::{BuildError, Result};
 use crate::fetch::{Client, OriginBuilder};
 use crate::storage::{LinkRequest, Places, SignedUrl, Storage, StorageName};
 
-/// A bucket of Amazon S3, or of a store that speaks like it (MinIO, Ceph, R2, GCS by its HMAC keys). Clones are the same
-/// one.
+/// A bucket of Amazon S3, or of a store that speaks like it (MinIO, Ceph, R2, GCS by its HMAC
+/// keys). Clones are the same one.
 ///
-/// A file is the object whose key is the prefix and the file's name; each look and each download is one request, signed
-/// for it. A key of more than 1,024 bytes, with a control character, or that is not valid UTF-8 is not found.
+/// A file is the object whose key is the prefix and the file's name; each look and each download is
+/// one request, signed for it. A key of more than 1,024 bytes, with a control character, or that is
+/// not valid UTF-8 is not found.
 ///
-/// Proxies and clients fetch by links: URLs whose signature lives for a while ([`S3Builder::link_lifetime`]). A link for
-/// a client states `Content-Disposition` and `Content-Type` in S3's place, and `Cache-Control: no-store`; no other header
-/// can be stated there.
+/// Proxies and clients fetch by links: URLs whose signature lives for a while
+/// ([`S3Builder::link_lifetime`]). A link for a client states `Content-Disposition` and
+/// `Content-Type` in S3's place, and `Cache-Control: no-store`; no other header can be stated
+/// there.
 ///
 /// ```no_run
 /// use downloadview::fetch::Client;
@@ -92,8 +94,8 @@ type OriginSetting = Box<dyn FnOnce(OriginBuilder) -> OriginBuilder + Send>;
 
 /// Settings of an [`S3Storage`].
 ///
-/// Where the right to sign comes from must be said: keys, [`environment`](Self::environment), [`instance`](Self::instance)
-/// or [`anonymous`](Self::anonymous).
+/// Where the right to sign comes from must be said: keys, [`environment`](Self::environment),
+/// [`instance`](Self::instance) or [`anonymous`](Self::anonymous).
 #[must_use]
 pub struct S3Builder {
     client: Client,
@@ -117,21 +119,23 @@ struct Keys {
 }
 
 impl S3Builder {
-    /// The store's URL, where it is not Amazon's: `https://minio.example:9000`. Default: Amazon's of the region.
+    /// The store's URL, where it is not Amazon's: `https://minio.example:9000`. Default: Amazon's
+    /// of the region.
     pub fn endpoint(mut self, url: impl Into<String>) -> Self {
         self.endpoint = Some(url.into());
         self
     }
 
-    /// The region, `eu-central-1`. Default: `us-east-1` where there is an [`endpoint`](Self::endpoint), since most other
-    /// stores take that; Amazon's own needs the true one.
+    /// The region, `eu-central-1`. Default: `us-east-1` where there is an
+    /// [`endpoint`](Self::endpoint), since most other stores take that; Amazon's own needs the true
+    /// one.
     pub fn region(mut self, region: impl Into<String>) -> Self {
         self.region = Some(region.into());
         self
     }
 
-    /// Puts the bucket's name before the host (`https://archive.s3.eu-central-1.amazonaws.com/`) and not into the path.
-    /// Default: into the path.
+    /// Puts the bucket's name before the host (`https://archive.s3.eu-central-1.amazonaws.com/`)
+    /// and not into the path. Default: into the path.
     pub fn virtual_hosted(mut self) -> Self {
         self.is_virtual_hosted = true;
         self
@@ -157,8 +161,9 @@ impl S3Builder {
 
     /// Takes what was not stated from the variables that Amazon's own programs know.
     ///
-    /// - Credentials: `AWS_ACCESS_KEY_ID` with `AWS_SECRET_ACCESS_KEY` and perhaps `AWS_SESSION_TOKEN`; else
-    ///   `AWS_WEB_IDENTITY_TOKEN_FILE` with `AWS_ROLE_ARN`, perhaps `AWS_ROLE_SESSION_NAME` and `AWS_ENDPOINT_URL_STS`; else
+    /// - Credentials: `AWS_ACCESS_KEY_ID` with `AWS_SECRET_ACCESS_KEY` and perhaps
+    ///   `AWS_SESSION_TOKEN`; else `AWS_WEB_IDENTITY_TOKEN_FILE` with `AWS_ROLE_ARN`, perhaps
+    ///   `AWS_ROLE_SESSION_NAME` and `AWS_ENDPOINT_URL_STS`; else
     ///   `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI`; else `AWS_CONTAINER_CREDENTIALS_FULL_URI` with
     ///   `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE`; else as [`instance`](Self::instance).
     /// - `AWS_REGION`, `AWS_DEFAULT_REGION`.
@@ -171,7 +176,8 @@ impl S3Builder {
         self.variables(&|name| std::env::var(name).ok())
     }
 
-    /// As [`environment`](Self::environment), with variables from elsewhere; one that is empty is not set.
+    /// As [`environment`](Self::environment), with variables from elsewhere; one that is empty is
+    /// not set.
     ///
     /// # Errors
     ///
@@ -200,7 +206,8 @@ impl S3Builder {
         self
     }
 
-    /// Signs nothing: the bucket is public. Its links are plain URLs, whose answers state what is stored.
+    /// Signs nothing: the bucket is public. Its links are plain URLs, whose answers state what is
+    /// stored.
     pub fn anonymous(mut self) -> Self {
         self.credentials = Some(Credentials::Anonymous);
         self
@@ -223,7 +230,8 @@ impl S3Builder {
         self
     }
 
-    /// How long a link may be used to begin a download: whole seconds, at most 7 days. Default: 60 s.
+    /// How long a link may be used to begin a download: whole seconds, at most 7 days. Default: 60
+    /// s.
     ///
     /// One that has begun goes on after that, but a client that resumes needs a new link.
     pub fn link_lifetime(mut self, lifetime: Duration) -> Self {
