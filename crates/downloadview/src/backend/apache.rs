@@ -37,6 +37,13 @@ use crate::rule::{Target, TargetKind};
 /// # let _ = (with_1_0, optimizer);
 /// # Ok::<(), downloadview::BuildError>(())
 /// ```
+///
+/// - **Headers of the application:** all reach the client but `Content-Length` and
+///   `Content-Encoding`. A file that is stored compressed is therefore streamed.
+/// - **Validators:** the application's.
+/// - **Ranges and conditions:** Apache answers them from the file.
+/// - **Names:** with [`Escaping::Raw`] no control bytes and no space at the end; such files are
+///   streamed.
 #[derive(Debug, Clone, Default)]
 #[doc(alias = "XSendfileMiddleware")]
 pub struct Apache {

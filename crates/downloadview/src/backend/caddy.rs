@@ -44,6 +44,13 @@ use crate::storage::SignedUrl;
 /// # let _ = (debian_12, optimizer);
 /// # Ok::<(), downloadview::BuildError>(())
 /// ```
+///
+/// - **Headers of the application:** those that `copy_response_headers` names reach the client.
+/// - **Validators:** 2.6 states its own; later versions keep the application's `ETag` if it is
+///   copied (since 2.7.6).
+/// - **Ranges and conditions:** Caddy answers them from the file.
+/// - **Names:** with [`Escaping::Raw`] no control bytes, no `?` and no space at the end; such files
+///   are streamed.
 #[derive(Debug, Clone, Default)]
 pub struct Caddy {
     escaping: Escaping,

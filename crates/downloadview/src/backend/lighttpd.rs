@@ -2,7 +2,7 @@
 //!
 //! - **Header:** `X-Sendfile`, an absolute path below an `x-sendfile-docroot`, percent-decoded once
 //!   (`src/http-header-glue.c`). Without a docroot any readable file of the machine would be sent.
-//! - **Cannot carry:** control bytes, each of which lighttpd turns into `_`, and names that are no
+//! - **Cannot carry:** control bytes, each of which lighttpd turns into `_`, and names that are not valid
 //!   UTF-8, which it answers with 502.
 //! - **What survives:** every header of the application.
 //! - **Status:** kept, with the file as the body; hence 200 only.
@@ -20,7 +20,7 @@ use super::{Backend, CannotCarry, HandOff, percent_encoded};
 use crate::headers::hand_off::{X_LIGHTTPD_KBYTES_PER_SECOND, X_SENDFILE};
 use crate::rule::{Target, TargetKind};
 
-/// lighttpd with `X-Sendfile`.
+/// lighttpd with `X-Sendfile`, behind plain HTTP proxying since 1.4.46.
 ///
 /// ```
 /// use downloadview::backend::Lighttpd;
@@ -33,6 +33,14 @@ use crate::rule::{Target, TargetKind};
 /// # let _ = optimizer;
 /// # Ok::<(), downloadview::BuildError>(())
 /// ```
+///
+/// Its configuration must name an `x-sendfile-docroot`. Without one, lighttpd would send any file
+/// that it can read.
+///
+/// - **Headers of the application:** all reach the client.
+/// - **Validators:** the application's.
+/// - **Ranges:** lighttpd answers them from the file, for GET.
+/// - **Names:** no control bytes, and valid UTF-8 only; other files are streamed.
 #[derive(Debug, Clone, Default)]
 pub struct Lighttpd {
     rate: Option<HeaderValue>,

@@ -46,6 +46,13 @@ pub enum Buffering {
 
 /// How long nginx's own cache may keep the answer: `X-Accel-Expires`. Argument of
 /// [`Nginx::expires`].
+///
+/// ```
+/// use std::time::Duration;
+/// use downloadview::backend::{Expires, Nginx};
+/// let an_hour = Nginx::new().expires(Expires::After(Duration::from_secs(3600)));
+/// # let _ = an_hour;
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Expires {
@@ -75,8 +82,18 @@ pub enum Expires {
 /// location /_internal/media/ {
 ///     internal;
 ///     alias /srv/media/;
+///     add_header Content-Security-Policy $upstream_http_content_security_policy;
+///     add_header X-Content-Type-Options $upstream_http_x_content_type_options always;
 /// }
 /// ```
+///
+/// - **Headers of the application:** nginx passes `Content-Type`, `Content-Disposition`,
+///   `Set-Cookie`, `Cache-Control` and `Expires` on. Every other header is lost unless the location
+///   adds it again, as above.
+/// - **Validators:** nginx states its own: the file's date, and an `ETag` of date and size. What a
+///   view states is not used.
+/// - **Ranges and conditions:** nginx answers them from the file.
+/// - **Names:** every file name arrives.
 #[derive(Debug, Clone, Default)]
 #[doc(alias = "XAccelRedirectMiddleware")]
 pub struct Nginx {
