@@ -381,6 +381,35 @@ impl<E: EntityTrait> FindRecord for EntityRecords<E> {
 
 /// The selected columns of a row: what a check of permissions sees. Its `Debug` shows nothing of
 /// the row, which may hold secrets.
+///
+/// ```
+/// # mod document {
+/// #     use sea_orm::entity::prelude::*;
+/// #     #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+/// #     #[sea_orm(table_name = "document")]
+/// #     pub struct Model {
+/// #         #[sea_orm(primary_key)]
+/// #         pub id: i32,
+/// #         pub file: String,
+/// #         pub public: bool,
+/// #     }
+/// #     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+/// #     pub enum Relation {}
+/// #     impl ActiveModelBehavior for ActiveModel {}
+/// # }
+/// use downloadview::view::Permission;
+/// use downloadview_sea_orm::EntityRecord;
+/// use http::request::Parts;
+///
+/// /// For `ObjectView::authorize`, after `.column(document::Column::Public)`.
+/// fn check(_: &Parts, record: &EntityRecord<document::Entity>) -> Permission {
+///     match record.get::<bool>(document::Column::Public) {
+///         Ok(true) => Permission::Allow,
+///         _ => Permission::Hide,
+///     }
+/// }
+/// # let _ = check;
+/// ```
 pub struct EntityRecord<E> {
     row: QueryResult,
     described: Described,

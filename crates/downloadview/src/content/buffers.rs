@@ -39,7 +39,7 @@ pub(super) struct Buffer {
 }
 
 impl Buffer {
-    /// At least `wanted` bytes of room.
+    /// A buffer for at least `wanted` bytes.
     pub(super) fn with_room_for(wanted: usize) -> Self {
         let memory = match class_of(wanted) {
             SMALL => KEPT.with_borrow_mut(|kept| kept.small.pop()),

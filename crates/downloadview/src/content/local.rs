@@ -43,7 +43,7 @@ pub(crate) fn metadata_of(file: &File, purpose: Purpose) -> Result<Metadata> {
     metadata_of_stat(&found, purpose)
 }
 
-/// As [`metadata_of`], from what `stat` said.
+/// As [`metadata_of`], from the result of `stat`.
 #[cfg(unix)]
 pub(crate) fn metadata_of_stat(found: &rustix::fs::Stat, purpose: Purpose) -> Result<Metadata> {
     use rustix::fs::FileType;

@@ -60,7 +60,8 @@ pub struct ConditionalRequest {
     headers: HeaderMap,
 }
 
-/// What the preconditions of a request require (RFC 9110, 13.2.2).
+/// What the preconditions of a request require (RFC 9110, 13.2.2): the result of
+/// [`ConditionalRequest::evaluate`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PreconditionResult {
     /// Answer as if there were no preconditions: 200 or 206.

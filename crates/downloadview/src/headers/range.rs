@@ -21,7 +21,20 @@ const MAX_RANGES: NonZeroUsize = NonZeroUsize::new(100).expect("not zero");
 /// The longest header that is read, in bytes: the unit, and 100 ranges of the largest numbers.
 const MAX_LENGTH: usize = 101 * "18446744073709551615-18446744073709551615, ".len();
 
-/// What a `Range` header asks for, of a content of known size.
+/// What a `Range` header asks for, of a content of known size: the result of [`resolve_range`].
+///
+/// ```
+/// use downloadview::headers::{Ranges, resolve_range};
+/// use http::HeaderValue;
+///
+/// let header = HeaderValue::from_static("bytes=0-9,50-");
+/// match resolve_range(&header, 100) {
+///     Ranges::Whole => { /* 200 */ }
+///     Ranges::Single(part) => println!("206, {} bytes", part.len()),
+///     Ranges::Multiple(parts) => assert_eq!(parts.len(), 2), // 206, multipart/byteranges
+///     Ranges::Unsatisfiable => { /* 416 */ }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ranges {
     /// Send the whole content, as if there were no header: 200.

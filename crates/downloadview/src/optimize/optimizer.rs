@@ -2,8 +2,8 @@
 //!
 //! [`OptimizerBuilder::build`] checks every rule against its backend, so that a rule that cannot
 //! work fails at start-up and not for a request. `decide` goes through the rules; here is only what
-//! depends on the set as a whole: whether it is asked at all (`passes_by`), what unmatched
-//! downloads come to, and what was already warned of.
+//! depends on the set as a whole: whether it is asked at all (`passes_by`), what happens to
+//! unmatched downloads, and for which routes a warning was logged.
 
 use std::sync::Arc;
 

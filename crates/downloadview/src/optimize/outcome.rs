@@ -96,7 +96,16 @@ pub enum Outcome {
     },
 }
 
-/// How much of a file was streamed.
+/// How much of a file was streamed: for metrics that count whole downloads only.
+///
+/// ```
+/// use downloadview::optimize::{Extent, Outcome};
+///
+/// fn is_whole(outcome: &Outcome) -> bool {
+///     matches!(outcome, Outcome::Streamed { extent: Extent::Whole, .. })
+/// }
+/// # let _ = is_whole;
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Extent {
@@ -170,6 +179,12 @@ impl Outcome {
 
 /// Why a download was not delegated to a proxy. [`Display`](fmt::Display) gives a sentence for
 /// logs.
+///
+/// ```
+/// use downloadview::optimize::Reason;
+/// let reason = Reason::NoRuleMatched;
+/// assert_eq!(reason.to_string(), "no rule takes this file's path or URL");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {

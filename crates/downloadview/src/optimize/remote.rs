@@ -2,8 +2,8 @@
 //! there.
 //!
 //! 1. Check the method: only GET and HEAD, and of these what the proxy can fetch for.
-//! 2. The backend writes its header for the plain URL, if the header can hold it. No signature is
-//!    asked for in vain.
+//! 2. The backend writes its header for the plain URL, if the header can hold it. So no signature
+//!    is asked for that could not be used.
 //! 3. The file is asked for its link: the URL with a permission for a while. It must lie below the
 //!    rule's URL.
 //! 4. The head is written with that link.

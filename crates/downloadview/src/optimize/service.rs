@@ -20,6 +20,23 @@ use crate::response::Deferred;
 /// The service of [`OptimizeLayer`](super::OptimizeLayer), which makes it. Its response body is
 /// [`ResponseBody`], the inner service's or a download's; its errors are those of the inner
 /// service.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// use downloadview::{DownloadView as _, OptimizeLayer, Optimizer};
+/// use downloadview::{file::VirtualFile, view::VirtualView};
+/// use http::{Request, request::Parts};
+/// use tower::{Layer as _, ServiceExt as _};
+///
+/// let hello = || VirtualFile::from_text("a.txt", "Hello!");
+/// let view = VirtualView::new(move |_: &Parts| async move { Ok(hello()) });
+/// let service = OptimizeLayer::new(Optimizer::none()).layer(view.into_service());
+///
+/// let request = Request::get("/").header("range", "bytes=-1").body(()).unwrap();
+/// let response = service.oneshot(request).await.unwrap();
+/// assert_eq!(response.headers()["content-range"], "bytes 5-5/6");
+/// # });
+/// ```
 #[derive(Clone, Debug)]
 pub struct Optimize<S> {
     inner: S,

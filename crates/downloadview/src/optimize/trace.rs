@@ -42,6 +42,21 @@ pub struct Trace {
 }
 
 /// One step of a decision.
+///
+/// ```
+/// use downloadview::optimize::Step;
+///
+/// fn in_words(step: &Step) -> String {
+///     match step {
+///         Step::PassedBy { reason, .. } => format!("no rule is asked: {reason}"),
+///         Step::Rule { name, verdict, .. } => format!("rule {name} {verdict}"),
+///         Step::Fetch { method, url: Ok(url), .. } => format!("{method} {url}"),
+///         Step::Look { found: Ok(size), .. } => format!("the file has {size:?} bytes"),
+///         other => format!("{other:?}"),
+///     }
+/// }
+/// # let _ = in_words;
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Step {
@@ -80,6 +95,13 @@ pub enum Step {
 }
 
 /// What a rule makes of a file. [`Display`](fmt::Display) gives a phrase for people.
+///
+/// ```
+/// use downloadview::optimize::RuleVerdict;
+/// use downloadview::rule::Mismatch;
+/// let verdict = RuleVerdict::IsForOthers(Mismatch::NoUrl);
+/// assert_eq!(verdict.to_string(), "does not take it: the file has no URL");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RuleVerdict {

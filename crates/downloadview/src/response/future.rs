@@ -26,7 +26,7 @@ use crate::content::BoxFuture;
 pub struct DownloadFuture(BoxFuture<'static, Response<DownloadBody>>);
 
 impl DownloadFuture {
-    /// The answer that `answering` comes to.
+    /// The future of the answer that `answering` returns.
     pub fn new(answering: impl Future<Output = Response<DownloadBody>> + Send + 'static) -> Self {
         Self(Box::pin(answering))
     }

@@ -69,7 +69,7 @@ impl DownloadResponse {
         }
     }
 
-    /// The file with all that was said of it.
+    /// The file with these options.
     pub(crate) fn presented(file: impl File, options: DownloadOptions) -> Self {
         let file = Arc::new(file);
         Self { file, options }

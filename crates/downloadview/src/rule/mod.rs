@@ -65,6 +65,13 @@ enum Destination {
 }
 
 /// A rule that still lacks its destination. Made by [`Rule::url`] and [`Rule::dir`].
+///
+/// ```
+/// use downloadview::Rule;
+/// let below = Rule::url("/media/"); // not a rule yet
+/// let rule = below.to_uri("/_internal/media/").named("media");
+/// assert_eq!(rule.to_string(), "media");
+/// ```
 #[derive(Debug, Clone)]
 #[must_use = "a rule needs a destination: `.to_uri(…)`, `.to_path(…)`, `.fetched_at(…)` or `.redirect()`"]
 pub struct RuleFrom(Source);

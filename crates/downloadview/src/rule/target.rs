@@ -7,6 +7,13 @@ use crate::storage::{SignedUrl, StorageName};
 
 /// What the header of a backend takes: the result of
 /// [`Backend::accepts`](crate::backend::Backend::accepts).
+///
+/// ```
+/// use downloadview::backend::{Apache, Backend as _, Nginx};
+/// use downloadview::rule::TargetKind;
+/// assert_eq!(Nginx::new().accepts(), TargetKind::Uri);
+/// assert_eq!(Apache::new().accepts(), TargetKind::Path);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TargetKind {

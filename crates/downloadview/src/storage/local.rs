@@ -16,6 +16,15 @@ use crate::error::{BuildError, Error, Result};
 
 /// How a file looks to clients that exists but that the process may not read. See
 /// [`LocalStorage::unreadable`].
+///
+/// ```
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let folder = dir.path();
+/// use downloadview::storage::{LocalStorage, Unreadable};
+/// let storage = LocalStorage::new(folder)?.unreadable(Unreadable::Forbidden);
+/// # let _ = storage;
+/// # Ok::<(), downloadview::BuildError>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Unreadable {

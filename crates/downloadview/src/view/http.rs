@@ -13,6 +13,24 @@ use crate::file::HttpFile;
 
 /// Finds what to ask the other server for. It is implemented for closures `|request: &Parts| ->
 /// Result<RequestTarget>`, and for a [`RequestTarget`], which is then asked for every request.
+///
+/// ```
+/// use downloadview::fetch::{Client, RequestTarget};
+/// use downloadview::view::{HttpView, RouteParameters};
+/// use downloadview::{Error, Result};
+/// use http::request::Parts;
+///
+/// let origin = Client::new()?.origin("https://files.example").build()?;
+/// let by_number = |request: &Parts| -> Result<RequestTarget> {
+///     let parameters = RouteParameters::of(request).ok_or(Error::NotFound)?;
+///     let number = parameters.get("number").and_then(|number| number.parse::<u32>().ok());
+///     let number = number.ok_or(Error::NotFound)?;
+///     Ok(RequestTarget::parse(&format!("/invoices/{number}.pdf"))?)
+/// };
+/// let view = HttpView::new(origin, by_number);
+/// # let _ = view;
+/// # Ok::<(), downloadview::BuildError>(())
+/// ```
 pub trait ResolveTarget: Send + Sync + 'static {
     /// The target for this request.
     ///

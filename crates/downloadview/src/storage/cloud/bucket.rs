@@ -1,4 +1,8 @@
 //! A bucket behind signed URLs: what the stores have in common.
+//!
+//! For a look and an opening a URL is signed anew for each request, and `fetch` asks for it. For a
+//! link a URL is signed for somebody else, with the headers that the answer must state as
+//! parameters, and for a longer time. If the right to sign cannot be had, the answer is 503.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,6 +1,7 @@
-//! Files in buckets of object stores. `object_store` signs, and fetches credentials through our own
-//! client; the bytes come by a signed URL through [`fetch`](crate::fetch), which knows one request
-//! and believes no answer.
+//! Files in buckets of object stores.
+//!
+//! `object_store` signs URLs, and fetches credentials through our own client. The bytes come by a
+//! signed URL through [`fetch`](crate::fetch), which makes one request and checks the answer.
 //!
 //! 1. `key`: which names are keys.
 //! 2. `credentials`: who signs, and where the right to do so comes from.

@@ -92,10 +92,35 @@ impl fmt::Debug for S3Storage {
 /// One setting of the origin.
 type OriginSetting = Box<dyn FnOnce(OriginBuilder) -> OriginBuilder + Send>;
 
-/// Settings of an [`S3Storage`].
+/// Settings of an [`S3Storage`]. Made by [`S3Storage::builder`].
 ///
-/// Where the right to sign comes from must be said: keys, [`environment`](Self::environment),
+/// Where the right to sign comes from must be stated: a key, [`environment`](Self::environment),
 /// [`instance`](Self::instance) or [`anonymous`](Self::anonymous).
+///
+/// | setting | default |
+/// |---|---|
+/// | endpoint | Amazon's, of the region |
+/// | region | `us-east-1` with an endpoint, else required |
+/// | bucket's name | in the path |
+/// | URL | `https` only, and public addresses only |
+/// | prefix of keys | none |
+/// | lifetime of links | 60 s |
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use downloadview::fetch::Client;
+/// use downloadview::storage::S3Storage;
+///
+/// let client = Client::new()?;
+/// let media = S3Storage::builder(&client, "media")
+///     .endpoint("https://minio.example:9000")
+///     .environment()? // AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY …
+///     .prefix("2026")
+///     .link_lifetime(Duration::from_secs(300))
+///     .build()?;
+/// # let _ = media;
+/// # Ok::<(), downloadview::BuildError>(())
+/// ```
 #[must_use]
 pub struct S3Builder {
     client: Client,

@@ -37,8 +37,7 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Symlinks {
-    /// None: a name with a link in it is 404. The default, and the only safe choice if strangers
-    /// can create links.
+    /// None: a name with a link in it is 404. The default.
     #[default]
     Refuse,
     /// Those that lead to a place within the folder.
