@@ -42,9 +42,9 @@
 //!
 //! A [`DownloadView`] finds a file for a request: [`PathView`](view::PathView) on disk,
 //! [`StorageView`](view::StorageView) in a storage, [`ObjectView`](view::ObjectView) named by a
-//! record of yours (`downloadview-sea-orm` finds records in databases),
-//! `HttpView` on another server, [`VirtualView`](view::VirtualView) made for the
-//! request. Each is a tower service that is complete alone.
+//! record of yours (`downloadview-sea-orm` finds records in databases), `HttpView` on another
+//! server, [`VirtualView`](view::VirtualView) made for the request. Each is a tower service that is
+//! complete alone.
 //!
 //! # Files and storages
 //!

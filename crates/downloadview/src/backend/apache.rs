@@ -51,7 +51,8 @@ pub struct Apache {
 }
 
 impl Apache {
-    /// For any version of mod_xsendfile, as long as names need no escaping.
+    /// For any version of mod_xsendfile. Names that need escaping are streamed, until
+    /// [`escaping`](Self::escaping) is stated.
     #[must_use]
     pub fn new() -> Self {
         Self::default()

@@ -57,7 +57,8 @@ pub struct Caddy {
 }
 
 impl Caddy {
-    /// For any Caddy, as long as names need no escaping.
+    /// For any version. Names that need escaping are streamed, until [`escaping`](Self::escaping)
+    /// is stated.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -118,7 +119,8 @@ impl Backend for Caddy {
         TargetKind::Uri
     }
 
-    /// Not for a HEAD: Caddy would ask by GET, as the signature wants it, and read the whole file.
+    /// Not for a HEAD: Caddy would ask the other server by GET, because the signature is for GET,
+    /// and read the whole file.
     fn fetches(&self, method: &Method) -> bool {
         *method == Method::GET
     }

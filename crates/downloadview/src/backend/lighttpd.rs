@@ -2,8 +2,8 @@
 //!
 //! - **Header:** `X-Sendfile`, an absolute path below an `x-sendfile-docroot`, percent-decoded once
 //!   (`src/http-header-glue.c`). Without a docroot any readable file of the machine would be sent.
-//! - **Cannot carry:** control bytes, each of which lighttpd turns into `_`, and names that are not valid
-//!   UTF-8, which it answers with 502.
+//! - **Cannot carry:** control bytes, each of which lighttpd turns into `_`, and names that are not
+//!   valid UTF-8, which it answers with 502.
 //! - **What survives:** every header of the application.
 //! - **Status:** kept, with the file as the body; hence 200 only.
 //! - **Validators:** the application's.
@@ -47,7 +47,7 @@ pub struct Lighttpd {
 }
 
 impl Lighttpd {
-    /// No options.
+    /// lighttpd without options.
     #[must_use]
     pub fn new() -> Self {
         Self::default()

@@ -101,7 +101,7 @@ pub struct Nginx {
 }
 
 impl Nginx {
-    /// No options.
+    /// nginx without options.
     #[must_use]
     pub fn new() -> Self {
         Self::default()

@@ -35,8 +35,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// One read from disk, once frames have grown.
 const DISK_READ: usize = 512 * 1024;
 
-/// Metadata of an open file, from its descriptor: regular files only. One that was merely looked at
-/// must be readable for somebody, or a proxy would find out that it is not.
+/// Metadata of an open file, from its descriptor. Anything but a regular file is `NotFound`. A file
+/// that is only looked at must be readable for somebody: otherwise a proxy would be sent to a file
+/// that nobody may read.
 #[cfg(unix)]
 pub(crate) fn metadata_of(file: &File, purpose: Purpose) -> Result<Metadata> {
     let found = rustix::fs::fstat(file).map_err(|errno| Error::of_file(errno.into()))?;

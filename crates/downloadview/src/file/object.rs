@@ -86,7 +86,7 @@ impl File for ObjectFile {
         self.basename.as_deref().unwrap_or(self.file.name())
     }
 
-    /// A title as the client's name may say nothing of the type; the stored name does.
+    /// By the stored name: the client's name may be a title that does not tell the type.
     fn type_hint(&self) -> TypeHint<'_> {
         match &self.stated.content_type {
             Some(stated) => TypeHint::Stated(stated),

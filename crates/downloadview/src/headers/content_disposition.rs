@@ -32,7 +32,7 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
 const LONGEST: usize = 255;
 /// The longest extension that is kept when a name is cut, with its dot.
 const LONGEST_EXTENSION: usize = 32;
-/// The name where nothing of the given one is left.
+/// The name if nothing of the given one is left.
 const NAMELESS: &str = "download";
 
 /// Whether the client saves the content as a file or shows it.
@@ -180,8 +180,8 @@ fn shortened(name: &str) -> String {
     [stem, extension].concat()
 }
 
-/// Controls, line separators, and the characters that change the direction of text or have no shape
-/// and join nothing.
+/// Control characters, line separators, and characters that change the direction of text or have no
+/// shape and join nothing.
 fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
@@ -204,8 +204,9 @@ fn is_device(name: &str) -> bool {
         )
 }
 
-/// The name in ASCII, fit for a quoted-string as it is: accents dropped, letters without a
-/// decomposition written out, what has no ASCII form left out.
+/// The name in ASCII, in a form that needs no escaping in a quoted-string: accents are dropped,
+/// letters without a decomposition are written out (`ß` as `ss`), and what has no ASCII form is
+/// left out.
 fn ascii_name(name: &str) -> String {
     let mut ascii = String::with_capacity(name.len());
     for c in name.nfkd() {
@@ -229,7 +230,7 @@ fn ascii_name(name: &str) -> String {
     ascii.to_owned()
 }
 
-/// Letters that NFKD leaves as they are, and the punctuation of typesetters.
+/// The ASCII form of letters that NFKD leaves as they are, and of typographic quotes and dashes.
 fn written_out(c: char) -> &'static str {
     match c {
         'ß' => "ss",

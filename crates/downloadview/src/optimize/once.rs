@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 /// At most so many routes are remembered, in case that routes are not few.
 const MOST: usize = 1024;
 
-/// The routes for which something was said.
+/// The routes for which something was logged.
 #[derive(Debug, Default)]
 pub(super) struct OncePerRoute(Mutex<HashSet<String>>);
 
