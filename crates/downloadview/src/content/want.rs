@@ -31,6 +31,57 @@ use http::{HeaderMap, HeaderValue, header};
 /// let want = want.without_conditions();
 /// assert_eq!(want.condition(&header::IF_RANGE), None);
 /// ```
+///
+/// A storage that answers with the part which the client asks for, in one request:
+///
+/// ```
+/// use std::sync::{Mutex, PoisonError};
+///
+/// use downloadview::content::{ByteRange, ByteStream, Content, Metadata, Want};
+/// use downloadview::{Result, headers};
+///
+/// /// What a server says to a request for a part: the size of the whole, and the bytes.
+/// struct Part { size: u64, range: ByteRange, bytes: ByteStream }
+///
+/// async fn open(want: Want<'_>) -> Result<Content> {
+///     let part = fetch(want.range().map(|range| range.as_bytes())).await?;
+///     let metadata = Metadata::new().with_size(part.size);
+///     let begun = Mutex::new(Some((part.range, part.bytes)));
+///     Ok(Content::ranged(metadata, move |range| {
+///         // What was asked for is under way. Anything else, perhaps one of several ranges, is
+///         // another request.
+///         let mut begun = begun.lock().unwrap_or_else(PoisonError::into_inner);
+///         let begun = begun.take_if(|(it, _)| *it == range);
+///         async move {
+///             if let Some((_, bytes)) = begun {
+///                 return Ok(bytes);
+///             }
+///             let header = format!("bytes={}-{}", range.start(), range.end() - 1);
+///             Ok(fetch(Some(header.as_bytes())).await?.bytes)
+///         }
+///     }))
+/// }
+/// #
+/// # async fn fetch(range: Option<&[u8]>) -> Result<Part> {
+/// #     let size = 10;
+/// #     let whole = ByteRange::new(0, size).unwrap();
+/// #     let value = range.and_then(|range| http::HeaderValue::from_bytes(range).ok());
+/// #     let range = match value.map(|value| headers::resolve_range(&value, size)) {
+/// #         Some(headers::Ranges::Single(range)) => range,
+/// #         _ => whole,
+/// #     };
+/// #     let bytes = &b"0123456789"[range.start() as usize..range.end() as usize];
+/// #     Ok(Part { size, range, bytes: ByteStream::from_bytes(bytes) })
+/// # }
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// #     let mut headers = http::HeaderMap::new();
+/// #     headers.insert("range", "bytes=2-4".parse().unwrap());
+/// #     let content = open(Want::get(&headers)).await.unwrap();
+/// #     assert_eq!(content.metadata().size(), Some(10));
+/// #     content.stream(ByteRange::new(2, 5).unwrap()).await.unwrap();
+/// #     content.stream(ByteRange::new(2, 5).unwrap()).await.unwrap();
+/// # });
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Want<'a> {
     head: bool,
@@ -84,13 +135,18 @@ impl<'a> Want<'a> {
         }
     }
 
-    /// Whether only the metadata is asked for.
+    /// Whether only the metadata is asked for. A content is opened nevertheless, so that HEAD
+    /// states what GET would; none of its bytes are read.
     #[must_use]
     pub fn is_head(&self) -> bool {
         self.head
     }
 
     /// The `Range` header of a GET. `None` for a HEAD, and where there are two of them.
+    ///
+    /// It may hold several ranges, or a text that is not valid;
+    /// [`resolve_range`](crate::headers::resolve_range) reads it when the size is known. It counts
+    /// only if `If-Range` holds, which [`condition`](Self::condition) returns.
     #[must_use]
     pub fn range(&self) -> Option<&'a HeaderValue> {
         let mut values = self.headers?.get_all(header::RANGE).iter();

@@ -69,6 +69,9 @@ impl<'a> Decision<'a> {
 
 /// Decides. On delegation it also writes the head of the hand-off; otherwise the head holds nothing
 /// of a proxy.
+///
+/// The result goes into `decision`, a new one: it is large, and moving it from one future to the
+/// next costs time.
 pub(super) async fn decide<'a>(
     asked: &Asked,
     fronts: &'a [Front],
