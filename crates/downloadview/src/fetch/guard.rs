@@ -7,14 +7,25 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-/// Where clouds hand out credentials to whoever asks. `allow_private` alone never allows them.
-const METADATA: [IpAddr; 6] = [
+/// Where clouds hand out credentials to whoever asks. `allow_private` alone never allows them, and a public address, such
+/// as the one of Azure, does not either.
+const METADATA: [IpAddr; 13] = [
+    // Most clouds.
     IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
+    IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0xa9fe, 0xa9fe)),
+    // Amazon: instances, tasks of ECS, pods of EKS.
     IpAddr::V4(Ipv4Addr::new(169, 254, 170, 2)),
     IpAddr::V4(Ipv4Addr::new(169, 254, 170, 23)),
-    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23)),
+    // Google, Azure (WireServer), Alibaba, Oracle, Tencent, Scaleway.
+    IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
+    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
+    IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
+    IpAddr::V4(Ipv4Addr::new(169, 254, 0, 23)),
+    IpAddr::V4(Ipv4Addr::new(169, 254, 42, 42)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42)),
 ];
 
 /// The addresses that are allowed: public ones, and those that the settings add.
@@ -61,9 +72,21 @@ impl Guard {
     }
 }
 
-/// An IPv4 address that is written as IPv6 (`::ffff:127.0.0.1`) is treated as the IPv4 address.
+/// An IPv4 address that is written as IPv6 is treated as the IPv4 address: `::ffff:127.0.0.1`, and `64:ff9b::127.0.0.1`,
+/// which NAT64 connects to it (RFC 6052).
 fn plain(address: IpAddr) -> IpAddr {
-    address.to_canonical()
+    match address.to_canonical() {
+        IpAddr::V6(address) => translated(address).map_or(IpAddr::V6(address), IpAddr::V4),
+        address => address,
+    }
+}
+
+fn translated(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let [0x64, 0xff9b, 0, 0, 0, 0, g, h] = address.segments() else {
+        return None;
+    };
+    let [[w, x], [y, z]] = [g, h].map(u16::to_be_bytes);
+    Some(Ipv4Addr::new(w, x, y, z))
 }
 
 /// Multicast and broadcast: addresses that accept no connection.
@@ -98,14 +121,9 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     )
 }
 
-/// Global unicast is 2000::/3 without its special parts. 64:ff9b::/96 is the form that NAT64 gives
-/// an IPv4 address (RFC 6052).
+/// Global unicast is 2000::/3, without its special parts.
 fn is_public_v6(address: Ipv6Addr) -> bool {
-    let [a, b, c, d, e, f, g, h] = address.segments();
-    if (a, b, c, d, e, f) == (0x64, 0xff9b, 0, 0, 0, 0) {
-        let [[w, x], [y, z]] = [g, h].map(u16::to_be_bytes);
-        return is_public(plain(IpAddr::V4(Ipv4Addr::new(w, x, y, z))));
-    }
+    let [a, b, ..] = address.segments();
     let special = matches!(
         (a, b),
         // Protocol assignments with Teredo, documentation, 6to4.
@@ -224,6 +242,37 @@ mod tests {
         let mapped = "::ffff:169.254.169.254".parse();
         let guard = Guard::default().with_addresses(mapped);
         assert_eq!(allows(&guard, &metadata), [true, false, false]);
+    }
+
+    #[test]
+    fn metadata_behind_a_translator_is_metadata() {
+        let translated = ["64:ff9b::169.254.169.254", "64:ff9b::a9fe:aa02"];
+        let guard = Guard::default().with_private();
+        assert_eq!(allows(&guard, &translated), [false; 2]);
+    }
+
+    #[test]
+    fn what_takes_no_connection_takes_none_behind_a_translator() {
+        let guard = Guard::default().with_private();
+        assert_eq!(allows(&guard, &["64:ff9b::255.255.255.255"]), [false]);
+    }
+
+    /// Azure's has an address that is public everywhere else.
+    #[test]
+    fn metadata_of_every_cloud_is_refused() {
+        let metadata = [
+            "168.63.129.16",
+            "100.100.100.200",
+            "192.0.0.192",
+            "169.254.0.23",
+            "169.254.42.42",
+            "fd20:ce::254",
+            "fe80::a9fe:a9fe",
+            "fd00:42::42",
+        ];
+        refused(&metadata);
+        let guard = Guard::default().with_private();
+        assert_eq!(allows(&guard, &metadata), [false; 8]);
     }
 
     #[test]
