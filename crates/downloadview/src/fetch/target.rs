@@ -69,11 +69,15 @@ impl RequestTarget {
     }
 }
 
-/// Whether a segment is `.` or `..`, also behind a separator that a server might decode.
+/// Whether a segment is `.` or `..`, also behind a separator that a server might decode, and before
+/// parameters of the segment: Java servers read `/..;a=b/` as `/../`.
 fn is_dots(segment: &str) -> bool {
     let decoded = percent_decode_str(segment).collect::<Vec<u8>>();
     let mut pieces = decoded.split(|b| matches!(b, b'/' | b'\\'));
-    pieces.any(|piece| matches!(piece, b"." | b".."))
+    pieces.any(|piece| {
+        let name = piece.split(|&b| b == b';').next();
+        matches!(name, Some(b"." | b".."))
+    })
 }
 
 impl fmt::Debug for RequestTarget {
@@ -118,6 +122,10 @@ mod tests {
             ("/a/.%2e", NameError::DotSegment),
             ("/..%2fetc", NameError::DotSegment),
             ("/a%5c..%5cb", NameError::DotSegment),
+            ("/a/..;/b", NameError::DotSegment),
+            ("/a/.;x=y/b", NameError::DotSegment),
+            ("/a/..%3Bx/b", NameError::DotSegment),
+            ("/a/%2e%2e;/b", NameError::DotSegment),
         ] {
             assert_eq!(RequestTarget::parse(target), Err(expected), "{target:?}");
         }
@@ -126,7 +134,8 @@ mod tests {
     #[test]
     fn a_target_is_sent_byte_for_byte() {
         for target in [
-            "/", "/?", "/a?b?c", "/a%2Fb", "/a%zz", "/a//b", "/...", "/a?../x", "/{a}\"|^",
+            "/", "/?", "/a?b?c", "/a%2Fb", "/a%zz", "/a//b", "/...", "/a?../x", "/a..;b", "/a;..",
+            "/{a}\"|^",
         ] {
             let parsed = RequestTarget::parse(target);
             assert_eq!(parsed.as_ref().map(RequestTarget::as_str), Ok(target));
