@@ -166,4 +166,11 @@ impl<'a> Want<'a> {
         let first = values.next();
         first.filter(|_| values.next().is_none())
     }
+
+    /// Whether this condition is stated, once or more often.
+    #[cfg(feature = "remote")]
+    pub(crate) fn states(&self, name: &http::HeaderName) -> bool {
+        let stated = self.headers.filter(|_| !self.unconditional);
+        stated.is_some_and(|headers| headers.contains_key(name))
+    }
 }

@@ -205,6 +205,11 @@ pub(super) fn is_same_state(one: &Metadata, other: &Metadata) -> bool {
     one.etag().is_some_and(|tag| tag.is_strong()) || one.modified() == other.modified()
 }
 
+/// Whether another state of the file would be known for such: by its tag or its date.
+pub(super) fn has_name(state: &Metadata) -> bool {
+    state.etag().is_some_and(|tag| tag.is_strong()) || state.modified().is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use http::Response;

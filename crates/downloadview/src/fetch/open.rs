@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::answer::Answer;
+use super::answer::{Answer, has_name};
 use super::body::Body;
 use super::exchange::{Remote, Reply};
 use super::origin::Origin;
@@ -121,7 +121,9 @@ fn content(
             let opened = ByteRange::new(0, size).map(open);
             Reader::of(remote, metadata, opened).into_content()
         }
-        Answer::Part(metadata, extent) => {
+        Answer::Part(mut metadata, extent) => {
+            // Nobody could tell whether the next part is of the same state: then the whole is, in one answer.
+            metadata.ranges &= !ask.has_several_ranges() || has_name(&metadata);
             let body = Body::new(
                 remote.clone(),
                 metadata.clone(),

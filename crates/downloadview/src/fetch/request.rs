@@ -17,6 +17,8 @@ use crate::headers::first_range;
 pub(super) struct Ask {
     pub(super) method: Method,
     range: Option<HeaderValue>,
+    /// Whether the client asks for more than that one range.
+    several: bool,
     conditions: HeaderMap,
     if_range: IfRange,
 }
@@ -51,6 +53,9 @@ impl Ask {
         let mut ask = Self {
             method,
             range: want.range().and_then(first_range),
+            several: want
+                .range()
+                .is_some_and(|range| range.as_bytes().contains(&b',')),
             conditions: conditions(want),
             if_range: IfRange::None,
         };
@@ -124,6 +129,11 @@ impl Ask {
         self.range.as_ref()
     }
 
+    /// Whether further parts of the same state will be asked for.
+    pub(super) fn has_several_ranges(&self) -> bool {
+        self.several
+    }
+
     /// Whether a 200 in spite of the range may be the answer to `If-Range`.
     pub(super) fn has_if_range(&self) -> bool {
         self.if_range != IfRange::None
@@ -163,12 +173,27 @@ impl Ask {
 
 /// The conditions without those that are `*`: servers understand `*` differently, and it is judged
 /// here as well.
+///
+/// A date counts only without tags (RFC 9110, 13.1.3 and 13.1.4). Beside tags it is not sent, even
+/// where these are not sent either: the origin would judge by the date alone.
 fn conditions(want: Want<'_>) -> HeaderMap {
     let stated = CONDITIONS.into_iter().filter_map(|name| {
+        if tags_before(&name).is_some_and(|tags| want.states(&tags)) {
+            return None;
+        }
         let value = want.condition(&name)?;
         (value.as_bytes().trim_ascii() != b"*").then(|| (name, value.clone()))
     });
     stated.collect()
+}
+
+/// The condition on tags that makes one on a date void.
+fn tags_before(date: &HeaderName) -> Option<HeaderName> {
+    match *date {
+        header::IF_MODIFIED_SINCE => Some(header::IF_NONE_MATCH),
+        header::IF_UNMODIFIED_SINCE => Some(header::IF_MATCH),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -186,11 +211,11 @@ mod tests {
     }
 
     fn ask(flavour: Flavour, headers: &[(HeaderName, &str)]) -> Ask {
-        let headers = headers.iter().map(|(name, value)| {
-            let value = HeaderValue::from_str(value).unwrap();
-            (name.clone(), value)
-        });
-        Ask::of(Want::get(&headers.collect()), flavour)
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(name, HeaderValue::from_str(value).unwrap());
+        }
+        Ask::of(Want::get(&map), flavour)
     }
 
     fn shown(ask: &Ask) -> Vec<String> {
@@ -238,6 +263,28 @@ mod tests {
         assert_eq!(shown(&ask), ["if-match: \"v2\"", "range: bytes=2-4"]);
         assert!(!ask.fails_by_if_range());
         assert_eq!(shown(&ask.for_the_whole()), ["if-match: \"v2\""]);
+    }
+
+    /// The origin would answer 304 or 412 by the date, which is void beside tags, whether these go along or not.
+    #[test]
+    fn a_date_beside_tags_does_not_go_along() {
+        let (since, unless) = (header::IF_MODIFIED_SINCE, header::IF_UNMODIFIED_SINCE);
+        for (name, tags) in [(since, header::IF_NONE_MATCH), (unless, header::IF_MATCH)] {
+            let dated = (name.clone(), DATE);
+            let alone = sent(Flavour::Http, std::slice::from_ref(&dated));
+            assert_eq!(alone, [format!("{name}: {DATE}")]);
+            let beside = |tags: &[(HeaderName, &str)]| {
+                sent(Flavour::Http, &[&[dated.clone()][..], tags].concat())
+            };
+            assert_eq!(beside(&[(tags.clone(), "*")]), [""; 0]);
+            let one = (tags.clone(), "\"a\"");
+            assert_eq!(
+                beside(std::slice::from_ref(&one)),
+                [format!("{tags}: \"a\"")]
+            );
+            let two = [one, (tags.clone(), "\"b\"")];
+            assert_eq!(beside(&two), [""; 0]);
+        }
     }
 
     #[test]

@@ -196,6 +196,44 @@ async fn a_file_that_changes_between_two_parts_ends_the_answer() {
     assert_eq!(origin.count(), 2);
 }
 
+/// Neither a tag nor a date tells its states apart, and it changes with each request: no answer is of two of them.
+#[tokio::test]
+async fn a_file_whose_states_have_no_name_is_not_put_together_from_parts() {
+    let states: [&[u8]; 3] = [b"0000000000", b"1111111111", b"2222222222"];
+    let origin = server(move |number, asked| {
+        let state = states[(number - 1) % states.len()];
+        vec![Step::Send(match asked.header("range") {
+            Some("bytes=0-1") => part(state, 0, 1, &[]),
+            Some(_) => part(state, 8, 9, &[]),
+            None => whole(state, &["Accept-Ranges: bytes"]),
+        })]
+    })
+    .await;
+    let got = get(&origin.origin(), &[("range", "bytes=0-1,8-9")]).await;
+    assert_eq!((got.status, got.text()), (200, "1111111111"));
+    let one = get(&origin.origin(), &[("range", "bytes=8-9")]).await;
+    assert_eq!((one.status, one.text()), (206, "22"));
+}
+
+/// Two `If-None-Match` lines do not go along; the date beside them is void and must not either.
+#[tokio::test]
+async fn an_origin_never_judges_by_a_date_that_is_void() {
+    let origin = server(|_, asked| {
+        vec![Step::Send(match asked.header("if-modified-since") {
+            Some(_) => answer(&["HTTP/1.1 304 Not Modified", "ETag: \"v3\""], ""),
+            None => whole(BODY, &["ETag: \"v3\""]),
+        })]
+    })
+    .await;
+    let headers = [
+        ("if-none-match", "\"v1\""),
+        ("if-none-match", "\"v2\""),
+        ("if-modified-since", "Tue, 29 Oct 2019 00:00:00 GMT"),
+    ];
+    let got = get(&origin.origin(), &headers).await;
+    assert_eq!((got.status, got.text()), (200, "0123456789"));
+}
+
 #[test]
 fn a_target_that_is_none_is_the_clients_mistake() {
     let error = Error::from(RequestTarget::parse("/a\r\nX: y").unwrap_err());
