@@ -42,13 +42,14 @@ type Lookup = dyn Fn(&Name) -> Found + Send + Sync;
 impl System {
     /// Starts the threads. They end when the resolver is dropped.
     pub(super) fn start() -> io::Result<Self> {
-        Self::with(Arc::new(|(host, port)| {
+        Self::with(|(host, port)| {
             let found = (host.as_str(), *port).to_socket_addrs();
             found.map(Iterator::collect)
-        }))
+        })
     }
 
-    fn with(lookup: Arc<Lookup>) -> io::Result<Self> {
+    fn with(lookup: impl Fn(&Name) -> Found + Send + Sync + 'static) -> io::Result<Self> {
+        let lookup: Arc<Lookup> = Arc::new(lookup);
         let (queue, names) = sync_channel(QUEUE);
         let names = Arc::new(Mutex::new(names));
         let waiting = Arc::<Waiting>::default();
@@ -158,7 +159,7 @@ mod tests {
                 *port,
             )])
         };
-        (System::with(Arc::new(lookup)).unwrap(), release, looked_up)
+        (System::with(lookup).unwrap(), release, looked_up)
     }
 
     #[tokio::test]
