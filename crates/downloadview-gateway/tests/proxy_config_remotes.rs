@@ -668,3 +668,47 @@ fn nothing_is_printed_for_a_redirect_but_that() {
         assert_eq!(with.replace(&format!("#\n{line}"), ""), without);
     }
 }
+
+const REDIRECT: &str = "source_url = \"https://files.example/media/\"\nredirect = true";
+
+/// Nobody delegates to it, and it stands before the gateway all the same.
+#[test]
+fn a_proxy_without_rules_passes_redirects_on_and_nothing_more() {
+    for proxy in [Proxy::Nginx, Proxy::Apache, Proxy::Lighttpd, Proxy::Caddy] {
+        let text = printed(proxy, &[REDIRECT], &standalone());
+        let said =
+            "No other rule is this proxy's, so it passes on what the gateway says, and no more.";
+        assert!(text.contains(said), "{text}");
+        assert!(
+            text.contains("127.0.0.1:8000") || text.contains("\"port\" => 8000"),
+            "{text}"
+        );
+        for word in [
+            "internal;",
+            "XSendFile On",
+            "mod_xsendfile.so",
+            "\"enable\"",
+            "x-sendfile-docroot",
+            "@downloadview_1",
+        ] {
+            assert!(!text.contains(word), "{word} in\n{text}");
+        }
+    }
+}
+
+#[test]
+fn a_proxy_other_than_the_one_that_the_rules_are_for_is_still_refused() {
+    let text = format!(
+        "{MEDIA}[optimize]\nbackend = \"nginx\"\n[[optimize.rules]]\n{REDIRECT}\n\
+         [[optimize.rules]]\nstorage = \"media\"\ndestination_url = \"/_internal/\"\n\
+         [[views]]\nroute = \"/hello\"\nkind = \"virtual\"\ntext = \"hi\"\nbasename = \"a.txt\"\n"
+    );
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let config = Config::parse(&text, &folder.path().join("downloadview.toml"));
+    let config = config.unwrap_or_else(|error| panic!("{error}"));
+    let refused = print(Proxy::Caddy, &config, &Options::default()).expect_err("not Caddy's rules");
+    assert!(
+        refused.to_string().contains("no rule delegates to `caddy`"),
+        "{refused}"
+    );
+}

@@ -19,6 +19,14 @@ const LANGUAGE: &str = "Apache's language";
 /// The host of a gateway behind a socket, by which nothing else is known.
 const SOCKET: &str = "downloadview";
 
+/// What switches the module on.
+const SENDING: &str = "\
+# Files of these folders, sent where the gateway says X-Sendfile: none of them has a URL. XSendFilePath counts for the
+# whole server, wherever it stands; other applications of this host cannot use it, for them XSendFile is off. Symbolic
+# links are followed, there is no switch: the gateway hands out names without them.
+XSendFile On
+";
+
 pub(super) fn print(front: &Front<'_>) -> Result<String, ProxyConfigError> {
     let writer = Writer { front };
     let site = writer.site()?;
@@ -49,6 +57,10 @@ impl Writer<'_> {
             "    mkdir -p FOLDER && apache2 -D FOREGROUND -d FOLDER -f THIS_FILE",
             "(Both with their full path: httpd looks for relative ones elsewhere. Other systems call it `httpd`.)",
         ]);
+        let module = match self.front.rules.as_slice() {
+            [] => "",
+            _ => "LoadModule xsendfile_module ${DOWNLOADVIEW_MODULES}/mod_xsendfile.so\n",
+        };
         format!(
             "\
 {title}
@@ -62,8 +74,7 @@ LoadModule authz_core_module ${{DOWNLOADVIEW_MODULES}}/mod_authz_core.so
 LoadModule headers_module ${{DOWNLOADVIEW_MODULES}}/mod_headers.so
 LoadModule proxy_module ${{DOWNLOADVIEW_MODULES}}/mod_proxy.so
 LoadModule proxy_http_module ${{DOWNLOADVIEW_MODULES}}/mod_proxy_http.so
-LoadModule xsendfile_module ${{DOWNLOADVIEW_MODULES}}/mod_xsendfile.so
-
+{module}
 Listen {listen}
 ServerName localhost
 ServerTokens Prod
@@ -87,7 +98,10 @@ DocumentRoot .
         let (upstream, folders) = (self.upstream()?, self.folders()?);
         let announcement = self.announcement()?;
         let asked = lines("", "RequestHeader unset ", HAND_OFF_REQUEST, "");
-        let leaks = "unset X-Sendfile \"expr=%{REQUEST_STATUS} != 200\"";
+        let leaks = match self.front.rules.as_slice() {
+            [] => "unset X-Sendfile",
+            _ => "unset X-Sendfile \"expr=%{REQUEST_STATUS} != 200\"",
+        };
         let others = SENDFILE[1..].iter().chain(&ACCEL);
         let others = others.chain(&ELSEWHERE).chain(&REMOTE);
         let others: Vec<_> = others.copied().collect();
@@ -100,10 +114,6 @@ DocumentRoot .
 # header off the request again.)
 {announcement}RequestHeader edit* Connection (?i)x-downloadview-[a-z]* _
 {asked}
-# Files of these folders, sent where the gateway says X-Sendfile: none of them has a URL. XSendFilePath counts for the
-# whole server, wherever it stands; other applications of this host cannot use it, for them XSendFile is off. Symbolic
-# links are followed, there is no switch: the gateway hands out names without them.
-XSendFile On
 {folders}EnableSendfile On
 # A file that is cut while it is sent must not take the process with it.
 EnableMMAP Off
@@ -181,16 +191,20 @@ TraceEnable Off
         Ok(format!("RequestHeader set {ANNOUNCEMENT} \"{value}\"\n"))
     }
 
+    /// Nothing where no rule names any, so that the module need not be there.
     fn folders(&self) -> Result<String, ProxyConfigError> {
-        let mut text = match self.escaping()? {
+        let Some(escaping) = self.escaping()? else {
+            return Ok(String::new());
+        };
+        let mut text = SENDING.to_owned();
+        text.push_str(match escaping {
             // 0.12 never decodes and does not know the directive; 1.0 decodes unless told not to.
             Escaping::Raw | Escaping::Unstated => {
                 "<IfDirective XSendFileUnescape>\n    XSendFileUnescape Off\n</IfDirective>\n"
             }
             // 0.12 refuses to start with it, and so never sends other files than are meant.
             Escaping::Percent => "XSendFileUnescape On\n",
-        }
-        .to_owned();
+        });
         for docroot in docroots(self.front)? {
             text.push_str("XSendFilePath ");
             text.push_str(&self.quoted("", docroot.folder, "")?);
@@ -199,12 +213,14 @@ TraceEnable Off
         Ok(text)
     }
 
-    /// The one of all rules: the module has one version.
-    fn escaping(&self) -> Result<Escaping, ProxyConfigError> {
+    /// The one of all rules: the module has one version. `None` without rules.
+    fn escaping(&self) -> Result<Option<Escaping>, ProxyConfigError> {
         let of = |rule: &RuleConfig| rule.escaping.unwrap_or_default();
-        let first = self.front.rules[0];
+        let Some(first) = self.front.rules.first() else {
+            return Ok(None);
+        };
         match self.front.rules.iter().find(|rule| of(rule) != of(first)) {
-            None => Ok(of(first)),
+            None => Ok(Some(of(first))),
             Some(other) => {
                 let message = format!("the rule of line {} has another `escaping`", first.line);
                 let help = "write the same in both: it depends on the version of mod_xsendfile";

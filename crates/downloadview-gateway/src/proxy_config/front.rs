@@ -12,7 +12,7 @@ use crate::config::{self, AnnouncedProxy, Config, Listen, Proxy, RuleConfig};
 pub(super) struct Front<'a> {
     pub(super) config: &'a Config,
     pub(super) proxy: Proxy,
-    /// What it carries out; at least one.
+    /// What it carries out. None where all rules send clients to another server: then it is a plain reverse proxy.
     pub(super) rules: Vec<&'a RuleConfig>,
     /// Those that send clients to another server, which is not the proxy's business.
     redirects: Vec<&'a RuleConfig>,
@@ -48,10 +48,13 @@ impl<'a> Front<'a> {
         let own = announced.iter().flat_map(|(_, proxy)| &proxy.rules);
         let of_views = config.views.iter().flat_map(|view| &view.rules);
         let shared = config.optimize.rules.iter().chain(of_views);
-        let shared = shared.filter(|rule| rule.redirects() || rule.backend == Some(proxy));
+        let (shared, of_others): (Vec<_>, Vec<_>) =
+            shared.partition(|rule| rule.redirects() || rule.backend == Some(proxy));
         let (redirects, rules): (Vec<_>, Vec<_>) =
             own.chain(shared).partition(|rule| rule.redirects());
-        if rules.is_empty() {
+        // Rules of another proxy would be lost behind this one.
+        let is_plain = !redirects.is_empty() && (announced.is_some() || of_others.is_empty());
+        if rules.is_empty() && !is_plain {
             let file = config.file.clone();
             return Err(ProxyConfigError::NoRule { file, proxy });
         }
@@ -139,10 +142,15 @@ impl<'a> Front<'a> {
             .collect();
         match lines.as_slice() {
             [] => String::new(),
-            lines => format!(
-                "#\n# Nothing is printed for rules with redirect = true (line {}): the gateway sends clients to the server itself.\n",
-                lines.join(", ")
-            ),
+            lines => {
+                let plain = "# No other rule is this proxy's, so it passes on what the gateway says, and no more.\n";
+                let plain = self.rules.is_empty().then_some(plain);
+                format!(
+                    "#\n# Nothing is printed for rules with redirect = true (line {}): the gateway sends clients to the server itself.\n{}",
+                    lines.join(", "),
+                    plain.unwrap_or_default()
+                )
+            }
         }
     }
 

@@ -114,10 +114,7 @@ server.follow-symlink = \"disable\"
 # without the list any readable file of the machine could be sent. (lighttpd opens a new connection to the gateway for
 # each request, it cannot keep them.)
 proxy.server = ( \"\" => ((
-{upstream}    \"x-sendfile\" => \"enable\",
-    \"x-sendfile-docroot\" => (
-{folders}    )
-)) )
+{upstream}{folders})) )
 "
         ))
     }
@@ -140,7 +137,12 @@ proxy.server = ( \"\" => ((
     }
 
     fn folders(&self) -> Result<String, ProxyConfigError> {
-        let mut text = String::new();
+        if self.front.rules.is_empty() {
+            // An empty list would let it send any file.
+            return Ok("    \"x-sendfile\" => \"disable\",\n".to_owned());
+        }
+        let mut text =
+            "    \"x-sendfile\" => \"enable\",\n    \"x-sendfile-docroot\" => (\n".to_owned();
         for docroot in docroots(self.front)? {
             if let Some(real) = docroot.behind_link() {
                 let (folder, real) = (docroot.folder.display(), real.display());
@@ -153,6 +155,7 @@ proxy.server = ( \"\" => ((
             let folder = self.quoted(docroot.folder)?;
             text.push_str(&format!("        {folder},\n"));
         }
+        text.push_str("    )\n");
         Ok(text)
     }
 
