@@ -4,6 +4,7 @@
 use std::fmt;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -50,6 +51,19 @@ impl Asked {
         names
     }
 
+    /// What a server of another kind was asked.
+    pub(crate) fn of<B>(request: &axum::http::Request<B>) -> Self {
+        let (method, target) = (request.method(), request.uri());
+        let headers = request.headers().iter().map(|(name, value)| {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            (name.to_string(), value.into_owned())
+        });
+        Self {
+            line: format!("{method} {target} HTTP/1.1"),
+            headers: headers.collect(),
+        }
+    }
+
     fn parse(head: &str) -> Self {
         let mut lines = head.split("\r\n");
         let line = lines.next().unwrap_or_default().to_owned();
@@ -75,6 +89,8 @@ enum Then {
 #[derive(Debug, Clone)]
 pub struct Answer {
     bytes: Vec<u8>,
+    /// A part of a large file after them.
+    part: Option<(Arc<[u8]>, Range<usize>)>,
     /// So many bytes more of a body.
     more: u64,
     then: Then,
@@ -86,6 +102,7 @@ impl Answer {
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
         Self {
             bytes: bytes.into(),
+            part: None,
             more: 0,
             then: Then::Keep,
         }
@@ -95,6 +112,20 @@ impl Answer {
     #[must_use]
     pub fn and_bytes(mut self, count: u64) -> Self {
         self.more = count;
+        self
+    }
+
+    /// A part of a file after them, which is not copied.
+    #[must_use]
+    pub fn and_part(mut self, file: &Arc<[u8]>, part: Range<usize>) -> Self {
+        self.part = Some((Arc::clone(file), part));
+        self
+    }
+
+    /// Nothing more after them, as long as the connection lasts.
+    #[must_use]
+    pub fn and_silence(mut self) -> Self {
+        self.then = Then::Hang;
         self
     }
 
@@ -110,6 +141,7 @@ impl Answer {
     pub fn silence() -> Self {
         Self {
             bytes: Vec::new(),
+            part: None,
             more: 0,
             then: Then::Hang,
         }
@@ -283,27 +315,38 @@ impl State {
                 Then::Keep => {}
                 Then::Close => return stream.shutdown(Shutdown::Both),
                 // Until the other side ends it.
-                Then::Hang => while stream.read(&mut chunk)? > 0 {},
+                Then::Hang => {
+                    while stream.read(&mut chunk).is_ok_and(|count| count > 0) {}
+                    self.abandoned.fetch_add(1, Ordering::AcqRel);
+                    return Ok(());
+                }
             }
         }
     }
 
     fn send(&self, stream: &mut TcpStream, answer: &Answer) -> std::io::Result<()> {
+        self.send_all(stream, &answer.bytes)?;
+        if let Some((file, part)) = &answer.part {
+            for block in file[part.clone()].chunks(64 * 1024) {
+                self.send_all(stream, block)?;
+            }
+        }
         let block = [b'x'; 64 * 1024];
         let mut more = answer.more;
-        let mut part = &answer.bytes[..];
-        loop {
-            if let Err(error) = stream.write_all(part) {
-                self.abandoned.fetch_add(1, Ordering::AcqRel);
-                return Err(error);
-            }
-            self.taken.fetch_add(part.len() as u64, Ordering::AcqRel);
-            if more == 0 {
-                return Ok(());
-            }
+        while more > 0 {
             let length = usize::try_from(more).unwrap_or(usize::MAX).min(block.len());
-            part = &block[..length];
+            self.send_all(stream, &block[..length])?;
             more -= length as u64;
         }
+        Ok(())
+    }
+
+    fn send_all(&self, stream: &mut TcpStream, part: &[u8]) -> std::io::Result<()> {
+        if let Err(error) = stream.write_all(part) {
+            self.abandoned.fetch_add(1, Ordering::AcqRel);
+            return Err(error);
+        }
+        self.taken.fetch_add(part.len() as u64, Ordering::AcqRel);
+        Ok(())
     }
 }

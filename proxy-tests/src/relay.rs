@@ -26,6 +26,8 @@ struct State {
     /// Connections of earlier generations are forgotten.
     generation: AtomicU64,
     ending: AtomicBool,
+    /// Both ends of every connection.
+    open: Mutex<Vec<TcpStream>>,
     /// Kept open, so that nobody is told of their end.
     forgotten: Mutex<Vec<TcpStream>>,
     asked: Mutex<Vec<u8>>,
@@ -45,6 +47,7 @@ impl Relay {
             target,
             generation: AtomicU64::new(0),
             ending: AtomicBool::new(false),
+            open: Mutex::default(),
             forgotten: Mutex::default(),
             asked: Mutex::default(),
             answered: Mutex::default(),
@@ -80,6 +83,14 @@ impl Relay {
         answered.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Ends the connections that there are, in the middle of whatever passes. New ones are passed on.
+    pub fn cut_connections(&self) {
+        let open = self.state.open.lock();
+        for stream in open.unwrap_or_else(PoisonError::into_inner).drain(..) {
+            let _ = stream.shutdown(std::net::Shutdown::Both);
+        }
+    }
+
     /// Passes nothing on any more for the connections that there are. New ones are passed on.
     pub fn forget_connections(&self) {
         self.state.generation.fetch_add(1, Ordering::AcqRel);
@@ -113,6 +124,12 @@ impl State {
         server: &TcpStream,
     ) -> std::io::Result<()> {
         let generation = self.generation.load(Ordering::Acquire);
+        let both = [client.try_clone()?, server.try_clone()?];
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those that ended.
+        open.retain(|stream| stream.peer_addr().is_ok());
+        open.extend(both);
+        drop(open);
         for (from, to, is_asked) in [(client, server, true), (server, client, false)] {
             let (mut from, mut to) = (from.try_clone()?, to.try_clone()?);
             from.set_read_timeout(Some(GLANCE))?;

@@ -118,6 +118,7 @@ impl Server {
     /// Bytes that its `read` calls have returned so far, from files and pipes alike.
     ///
     /// Counts what `sendfile` does not: a file that passes through the process shows here with its size.
+    /// What comes from a socket (`recv`) is not counted: a file of another server does not show.
     ///
     /// # Panics
     /// When the kernel does not tell.

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::extract::Request;
@@ -14,6 +15,7 @@ use tempfile::TempDir;
 
 use super::{ACCESS_KEY_ID, BUCKET, SECRET_ACCESS_KEY};
 use crate::application::Application;
+use crate::origin::Asked;
 use crate::port;
 
 /// A running server with one bucket, a folder. It answers nothing without a signature.
@@ -22,6 +24,7 @@ pub struct S3s {
     _server: Application,
     address: SocketAddr,
     folder: TempDir,
+    asked: Arc<Mutex<Vec<Asked>>>,
 }
 
 impl S3s {
@@ -37,12 +40,21 @@ impl S3s {
         let mut service = S3ServiceBuilder::new(files);
         service.set_auth(SimpleAuth::from_single(ACCESS_KEY_ID, SECRET_ACCESS_KEY));
         let service = service.build();
-        let router = Router::new().fallback(move |request| answer(service.clone(), request));
+        let asked = Arc::<Mutex<Vec<Asked>>>::default();
+        let list = Arc::clone(&asked);
+        let router = Router::new().fallback(move |request: Request| {
+            let heard = Asked::of(&request);
+            list.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(heard);
+            answer(service.clone(), request)
+        });
         let address = port::free();
         Self {
             _server: Application::start(address, async { router }),
             address,
             folder,
+            asked,
         }
     }
 
@@ -50,6 +62,13 @@ impl S3s {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The requests so far.
+    #[must_use]
+    pub fn asked(&self) -> Vec<Asked> {
+        let asked = self.asked.lock();
+        asked.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Stores an object.
@@ -74,6 +93,19 @@ impl S3s {
         let file = File::options().write(true).open(path);
         let grown = file.and_then(|file| file.set_len(size));
         grown.unwrap_or_else(|error| panic!("{key}: {error}"));
+        self.tag(key, tag);
+    }
+
+    /// Stores an object with the tag that the server would else read it for.
+    ///
+    /// # Panics
+    /// When no file can have the key as its name.
+    pub fn put_tagged(&self, key: &str, body: &[u8], tag: &str) {
+        self.put(key, body);
+        self.tag(key, tag);
+    }
+
+    fn tag(&self, key: &str, tag: &str) {
         let [bucket, object] = [BUCKET, key].map(base64);
         let info = format!(".bucket-{bucket}.object-{object}.internal.json");
         let written = fs::write(
