@@ -102,7 +102,9 @@ fn make(folder: &Path, own: &str, issuer: Option<&str>, extensions: &str) {
     openssl(folder, &[&to[..], &signed_by].concat());
 }
 
-fn openssl(folder: &Path, arguments: &[&str]) {
+/// Runs it in a folder.
+#[track_caller]
+pub(crate) fn openssl(folder: &Path, arguments: &[&str]) {
     let output = Command::new("openssl")
         .args(arguments)
         .current_dir(folder)

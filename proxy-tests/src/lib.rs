@@ -46,5 +46,5 @@ pub use proxy::{Backend, Proxy};
 pub use relay::Relay;
 pub use server::Server;
 pub use site::Site;
-pub use stores::{ACCESS_KEY_ID, BUCKET, Moto, S3s, SECRET_ACCESS_KEY};
+pub use stores::{ACCESS_KEY_ID, BUCKET, FakeGcs, Moto, S3s, SECRET_ACCESS_KEY, ServiceAccount};
 pub use world::World;

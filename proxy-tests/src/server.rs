@@ -333,7 +333,7 @@ pub(crate) fn open_to_all(path: &Path) -> bool {
 
 /// By another process: a file that this one had open for writing could not be started ("text file busy")
 /// while another thread's new child still holds the descriptor.
-fn install(from: &Path, to: &Path) -> Result<()> {
+pub(crate) fn install(from: &Path, to: &Path) -> Result<()> {
     let mut command = Command::new("install");
     command.args(["-m", "755"]).arg(from).arg(to);
     let status = command.status().context("cannot start `install`")?;

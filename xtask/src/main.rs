@@ -19,7 +19,7 @@ cargo xtask <command>
 
   test [--only STEP]   everything: packages, format, lints, house rules, docs, features, tests
                        against the real proxies (installs what is missing when root on Debian, and the
-                       newest nginx and Caddy and a server for S3 below target)
+                       newest nginx and Caddy and servers for S3 and Google Cloud Storage below target)
   tidy                 house rules alone: floors, backend rooms, habits, links
   proxies [NAME...]    the tests against real proxies, then a table of who carries which file name;
                        or the suite of nginx, apache, lighttpd, caddy, newest_nginx, newest_caddy, announced,

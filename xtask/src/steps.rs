@@ -26,7 +26,7 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "stores",
-        what: "a server that speaks S3, as Python packages below target",
+        what: "servers that stand for S3 and Google Cloud Storage, as Python packages below target",
         run: stores::ensure,
     },
     Step {
@@ -62,7 +62,7 @@ const STEPS: &[Step] = &[
 ];
 
 /// Features of the library that must build with no other.
-const FEATURES_ALONE: &[&str] = &["fs", "remote", "s3", "testing"];
+const FEATURES_ALONE: &[&str] = &["fs", "gcs", "remote", "s3", "testing"];
 
 /// The steps, one a line, for the help.
 pub(crate) fn list() -> String {

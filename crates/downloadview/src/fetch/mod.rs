@@ -49,9 +49,9 @@ use http::Method;
 
 pub use self::builder::OriginBuilder;
 pub use self::client::{Client, ClientBuilder};
-#[cfg(feature = "s3")]
+#[cfg(any(feature = "s3", feature = "gcs"))]
 pub(crate) use self::connect::Transport;
-#[cfg(feature = "s3")]
+#[cfg(any(feature = "s3", feature = "gcs"))]
 pub(crate) use self::guard::Guard;
 pub use self::origin::Origin;
 pub use self::target::RequestTarget;

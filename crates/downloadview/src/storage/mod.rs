@@ -13,7 +13,7 @@
 //! URL somebody else may fetch it.
 
 mod base_url;
-#[cfg(feature = "s3")]
+#[cfg(any(feature = "s3", feature = "gcs"))]
 mod cloud;
 #[cfg(feature = "fs")]
 mod confined;
@@ -31,6 +31,8 @@ use std::sync::Arc;
 
 use self::base_url::BaseUrl;
 pub(crate) use self::base_url::{check_prefix, check_url_prefix};
+#[cfg(feature = "gcs")]
+pub use self::cloud::{GcsBuilder, GcsStorage};
 #[cfg(feature = "s3")]
 pub use self::cloud::{S3Builder, S3Storage};
 #[cfg(feature = "fs")]

@@ -4,12 +4,23 @@
 //! signed URL through [`fetch`](crate::fetch), which makes one request and checks the answer.
 //!
 //! 1. `key`: which names are keys.
-//! 2. `credentials`: who signs, and where the right to do so comes from.
-//! 3. `bucket`: a storage of signed URLs. `s3` and its neighbours build one.
+//! 2. `bucket`: a storage of signed URLs.
+//! 3. `settings`: what its builders have in common.
+//! 4. `connector`: how credentials are fetched.
+//! 5. `s3` with its `credentials`, `gcs`: who signs, and where the right to do so comes from.
 
 mod bucket;
+mod connector;
+#[cfg(feature = "s3")]
 mod credentials;
+#[cfg(feature = "gcs")]
+mod gcs;
 mod key;
+#[cfg(feature = "s3")]
 mod s3;
+mod settings;
 
+#[cfg(feature = "gcs")]
+pub use self::gcs::{GcsBuilder, GcsStorage};
+#[cfg(feature = "s3")]
 pub use self::s3::{S3Builder, S3Storage};

@@ -4,13 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use object_store::RetryConfig;
 use object_store::aws::AmazonS3Builder;
 use object_store::signer::Signer;
 
-use super::bucket::{Bucket, LINK_LIFETIME, RESPONSE_PARAMETERS, checked_lifetime};
-use super::credentials::{Connector, Credentials};
-use super::key::Prefix;
+use super::bucket::{Bucket, RESPONSE_PARAMETERS};
+use super::connector::{Connector, retries};
+use super::credentials::Credentials;
+use super::settings::{Settings, check_name};
 use crate::content::{BoxFuture, Content, Metadata, Want};
 use crate::error::{BuildError, Result};
 use crate::fetch::{Client, OriginBuilder};
@@ -46,17 +46,12 @@ impl S3Storage {
     /// A bucket by its name.
     pub fn builder(client: &Client, bucket: impl Into<String>) -> S3Builder {
         S3Builder {
-            client: client.clone(),
+            settings: Settings::new(client),
             bucket: bucket.into(),
-            endpoint: None,
             region: None,
             is_virtual_hosted: false,
             keys: Keys::default(),
             credentials: None,
-            allow_http: false,
-            prefix: String::new(),
-            link_lifetime: LINK_LIFETIME,
-            origin: Vec::new(),
         }
     }
 }
@@ -89,9 +84,6 @@ impl fmt::Debug for S3Storage {
     }
 }
 
-/// One setting of the origin.
-type OriginSetting = Box<dyn FnOnce(OriginBuilder) -> OriginBuilder + Send>;
-
 /// Settings of an [`S3Storage`]. Made by [`S3Storage::builder`].
 ///
 /// Where the right to sign comes from must be stated: a key, [`environment`](Self::environment),
@@ -123,17 +115,12 @@ type OriginSetting = Box<dyn FnOnce(OriginBuilder) -> OriginBuilder + Send>;
 /// ```
 #[must_use]
 pub struct S3Builder {
-    client: Client,
+    settings: Settings,
     bucket: String,
-    endpoint: Option<String>,
     region: Option<String>,
     is_virtual_hosted: bool,
     keys: Keys,
     credentials: Option<Credentials>,
-    allow_http: bool,
-    prefix: String,
-    link_lifetime: Duration,
-    origin: Vec<OriginSetting>,
 }
 
 #[derive(Default)]
@@ -147,7 +134,7 @@ impl S3Builder {
     /// The store's URL, where it is not Amazon's: `https://minio.example:9000`. Default: Amazon's
     /// of the region.
     pub fn endpoint(mut self, url: impl Into<String>) -> Self {
-        self.endpoint = Some(url.into());
+        self.settings.endpoint = Some(url.into());
         self
     }
 
@@ -216,7 +203,8 @@ impl S3Builder {
         self.region = self
             .region
             .or_else(|| of(["AWS_REGION", "AWS_DEFAULT_REGION"]));
-        self.endpoint = self
+        self.settings.endpoint = self
+            .settings
             .endpoint
             .or_else(|| of(["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]));
         if self.credentials.is_none() && self.keys.id.is_none() && self.keys.secret.is_none() {
@@ -240,7 +228,7 @@ impl S3Builder {
 
     /// Allows an endpoint whose URL begins with `http://`. Default: `https://` only.
     pub fn allow_http(mut self) -> Self {
-        self.allow_http = true;
+        self.settings.allow_http = true;
         self
     }
 
@@ -251,7 +239,7 @@ impl S3Builder {
 
     /// What stands before each file's name in the key, as segments: `media/2026`. Default: nothing.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
-        self.prefix = prefix.into();
+        self.settings.prefix = prefix.into();
         self
     }
 
@@ -260,7 +248,7 @@ impl S3Builder {
     ///
     /// One that has begun goes on after that, but a client that resumes needs a new link.
     pub fn link_lifetime(mut self, lifetime: Duration) -> Self {
-        self.link_lifetime = lifetime;
+        self.settings.link_lifetime = lifetime;
         self
     }
 
@@ -275,7 +263,7 @@ impl S3Builder {
         mut self,
         setting: impl FnOnce(OriginBuilder) -> OriginBuilder + Send + 'static,
     ) -> Self {
-        self.origin.push(Box::new(setting));
+        self.settings.origin(setting);
         self
     }
 
@@ -285,25 +273,15 @@ impl S3Builder {
     ///
     /// For settings that cannot work, and where none says who signs.
     pub fn build(self) -> Result<S3Storage, BuildError> {
-        check_bucket(&self.bucket)?;
+        check_name(&self.bucket)?;
         let credentials = credentials(self.keys, self.credentials)?;
-        let region = region(self.region, self.endpoint.is_some())?;
-        let endpoint = match self.endpoint {
-            Some(url) => endpoint(&url, self.allow_http)?,
-            None => SignedUrl::parse(&format!("https://s3.{region}.amazonaws.com"))?,
-        };
+        let region = region(self.region, self.settings.endpoint.is_some())?;
+        let amazon = format!("https://s3.{region}.amazonaws.com");
+        let endpoint = self.settings.endpoint(&amazon)?;
         let url = bucket_url(&endpoint, &self.bucket, self.is_virtual_hosted);
-        let parsed = SignedUrl::parse(&url)?;
-        let settings = self.origin.into_iter();
-        let origin = settings.fold(self.client.origin(parsed.origin()), |it, set| set(it));
-        let bucket = Bucket {
-            origin: origin.build()?,
-            prefix: Prefix::parse(&self.prefix)?,
-            signer: signer(&self.client, &self.bucket, &url, region, credentials)?,
-            url,
-            link_lifetime: checked_lifetime(self.link_lifetime)?,
-            parameters: RESPONSE_PARAMETERS,
-        };
+        let client = &self.settings.client;
+        let signer = signer(client, &self.bucket, &url, region, credentials)?;
+        let bucket = self.settings.bucket(url, signer, RESPONSE_PARAMETERS)?;
         Ok(S3Storage(Arc::new(bucket)))
     }
 }
@@ -313,7 +291,7 @@ impl fmt::Debug for S3Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("S3Builder")
             .field("bucket", &self.bucket)
-            .field("endpoint", &self.endpoint)
+            .field("endpoint", &self.settings.endpoint)
             .field("region", &self.region)
             .field("credentials", &self.credentials)
             .finish_non_exhaustive()
@@ -322,18 +300,6 @@ impl fmt::Debug for S3Builder {
 
 fn refused(what: impl fmt::Display) -> BuildError {
     BuildError::new(format!("the S3 bucket: {what}"))
-}
-
-/// What stands in a path or before a host as it is. Older buckets have capitals and underscores.
-fn check_bucket(name: &str) -> Result<(), BuildError> {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
-    let ends = name.starts_with('.') || name.ends_with('.');
-    if (3..=255).contains(&name.len()) && name.bytes().all(plain) && !ends {
-        return Ok(());
-    }
-    Err(refused(
-        "its name is not a valid one: 3 or more letters, digits, hyphens and dots",
-    ))
 }
 
 fn credentials(keys: Keys, other: Option<Credentials>) -> Result<Credentials, BuildError> {
@@ -375,20 +341,6 @@ fn is_region(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(plain)
 }
 
-fn endpoint(url: &str, allow_http: bool) -> Result<SignedUrl, BuildError> {
-    let parsed = SignedUrl::parse(url)
-        .map_err(|error| refused(format_args!("its endpoint is not a valid URL: {error}")))?;
-    if parsed.target().contains('?') {
-        return Err(refused("its endpoint has a query"));
-    }
-    if parsed.origin().starts_with("http://") && !allow_http {
-        return Err(refused(
-            "its endpoint begins with http://, over which anybody on the way reads the files: `allow_http` would allow it",
-        ));
-    }
-    Ok(parsed)
-}
-
 /// `https://host/bucket` or `https://bucket.host`, with the path of the endpoint if it has one.
 fn bucket_url(endpoint: &SignedUrl, bucket: &str, is_virtual_hosted: bool) -> String {
     let path = endpoint.path().trim_end_matches('/');
@@ -409,17 +361,12 @@ fn signer(
     if matches!(credentials, Credentials::Anonymous) {
         return Ok(None);
     }
-    let retries = RetryConfig {
-        max_retries: 2,
-        retry_timeout: Duration::from_secs(15),
-        ..RetryConfig::default()
-    };
     let builder = AmazonS3Builder::new()
         .with_bucket_name(bucket)
         .with_endpoint(url)
         .with_virtual_hosted_style_request(true)
         .with_region(region)
-        .with_retry(retries)
+        .with_retry(retries())
         .with_http_connector(Connector::new(client));
     // Its text may hold what was stated.
     let built = credentials.state_to(builder).build();
@@ -484,7 +431,7 @@ mod tests {
         assert_eq!(place(below, "a"), "http://127.0.0.1:9000/s3/bucket/media/a");
         let amazon = || {
             let mut builder = builder();
-            builder.endpoint = None;
+            builder.settings.endpoint = None;
             builder.region("eu-central-1")
         };
         assert_eq!(

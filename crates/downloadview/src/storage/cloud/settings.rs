@@ -1,0 +1,103 @@
+//! What the builders of all stores have in common.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use object_store::signer::Signer;
+
+use super::bucket::{Bucket, LINK_LIFETIME, Parameters, checked_lifetime};
+use super::key::Prefix;
+use crate::error::BuildError;
+use crate::fetch::{Client, OriginBuilder};
+use crate::storage::SignedUrl;
+
+/// One setting of the origin.
+type OriginSetting = Box<dyn FnOnce(OriginBuilder) -> OriginBuilder + Send>;
+
+/// Where the store is, how it is asked, and what of it is the storage's.
+pub(super) struct Settings {
+    pub(super) client: Client,
+    pub(super) endpoint: Option<String>,
+    pub(super) allow_http: bool,
+    pub(super) prefix: String,
+    pub(super) link_lifetime: Duration,
+    origin: Vec<OriginSetting>,
+}
+
+impl Settings {
+    pub(super) fn new(client: &Client) -> Self {
+        Self {
+            client: client.clone(),
+            endpoint: None,
+            allow_http: false,
+            prefix: String::new(),
+            link_lifetime: LINK_LIFETIME,
+            origin: Vec::new(),
+        }
+    }
+
+    pub(super) fn origin(
+        &mut self,
+        setting: impl FnOnce(OriginBuilder) -> OriginBuilder + Send + 'static,
+    ) {
+        self.origin.push(Box::new(setting));
+    }
+
+    /// The store's own URL, or else that which the cloud has.
+    pub(super) fn endpoint(&self, default: &str) -> Result<SignedUrl, BuildError> {
+        match &self.endpoint {
+            Some(url) => endpoint(url, self.allow_http),
+            None => Ok(SignedUrl::parse(default)?),
+        }
+    }
+
+    /// The bucket at a URL that has no slash at its end.
+    pub(super) fn bucket(
+        self,
+        url: String,
+        signer: Option<Arc<dyn Signer>>,
+        parameters: Parameters,
+    ) -> Result<Bucket, BuildError> {
+        let parsed = SignedUrl::parse(&url)?;
+        let settings = self.origin.into_iter();
+        let origin = settings.fold(self.client.origin(parsed.origin()), |it, set| set(it));
+        Ok(Bucket {
+            origin: origin.build()?,
+            prefix: Prefix::parse(&self.prefix)?,
+            signer,
+            url,
+            link_lifetime: checked_lifetime(self.link_lifetime)?,
+            parameters,
+        })
+    }
+}
+
+/// What stands in a path or before a host as it is. Older buckets have capitals and underscores.
+pub(super) fn check_name(name: &str) -> Result<(), BuildError> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+    let ends = name.starts_with('.') || name.ends_with('.');
+    if (3..=255).contains(&name.len()) && name.bytes().all(plain) && !ends {
+        return Ok(());
+    }
+    Err(BuildError::new(
+        "the name of the bucket is not a valid one: 3 or more letters, digits, hyphens and dots",
+    ))
+}
+
+fn endpoint(url: &str, allow_http: bool) -> Result<SignedUrl, BuildError> {
+    let parsed =
+        SignedUrl::parse(url).map_err(|error| refused(&format!("is not a valid URL: {error}")))?;
+    if parsed.target().contains('?') {
+        return Err(refused("has a query"));
+    }
+    if parsed.origin().starts_with("http://") && !allow_http {
+        return Err(refused(
+            "begins with http://, over which anybody on the way reads the files: `allow_http` would allow it",
+        ));
+    }
+    Ok(parsed)
+}
+
+fn refused(what: &str) -> BuildError {
+    BuildError::new(format!("the endpoint of a bucket {what}"))
+}
