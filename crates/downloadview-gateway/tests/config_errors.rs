@@ -736,7 +736,7 @@ fn reports_single_values() {
     65:14 `source_url`: `https://host` does not end on a segment boundary
         -> write "https://host/"
     65:14 `source_url`: `/a` does not end on a segment boundary
-        -> write "/a/", so that no neighbour with a longer name is meant
+        -> write "https://host/a/", so that no neighbour with a longer name is meant
     66:19 `destination_url`: `/_internal` does not end on a segment boundary
         -> write "/_internal/", so that no neighbour with a longer name is meant
     66:19 `destination_url`: `/` would hide the whole site from clients
@@ -872,7 +872,7 @@ fn reports_single_values() {
     18:7 `url`: the URL holds a user or a password
         -> take it out; a header may go along with each request: Authorization
     18:7 `url`: `/files` does not end on a segment boundary
-        -> write "/files/", so that no neighbour with a longer name is meant
+        -> write "https://origin.example/files/", so that no neighbour with a longer name is meant
     18:7 `url`: `/a/../b/` holds the segment `..`
         -> write it without `.`, `..`, empty segments, encoded slashes and control bytes
     18:7 `url`: the URL holds a query, and files lie below a path

@@ -110,6 +110,15 @@ impl RemoteUrl {
                 "write only the path, and `%3F` for the character itself",
             ));
         }
+        // The help shows the whole URL: a path alone would be none.
+        if !path.ends_with('/') && url_prefix(&format!("{path}/")).is_ok() {
+            return Err(Fault::new(
+                format!("`{path}` does not end on a segment boundary"),
+                format!(
+                    "write \"{origin}{path}/\", so that no neighbour with a longer name is meant"
+                ),
+            ));
+        }
         let path = url_prefix(path)?;
         Ok(Self { origin, path })
     }
