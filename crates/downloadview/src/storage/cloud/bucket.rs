@@ -149,7 +149,10 @@ async fn sign(
 
 /// Signing itself cannot fail, so what failed is getting the right to.
 fn no_credentials() -> Error {
-    tracing::warn!("the credentials of an object store cannot be had");
+    tracing::warn!(
+        "the credentials of an object store cannot be had: neither stated keys nor variables (AWS_ACCESS_KEY_ID, \
+         AWS_SECRET_ACCESS_KEY) nor a role give any"
+    );
     Error::unavailable(std::io::Error::other("no credentials for the object store"))
 }
 
