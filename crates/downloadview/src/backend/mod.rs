@@ -86,6 +86,10 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// Whether it also takes a [`Target::Remote`] for a request with this method. It then fetches
     /// the file from the server that has it, always by GET. A proxy that does not fetch for GET
     /// never does. Default: it does not.
+    ///
+    /// Such a proxy is reached by [`fetched_at`](crate::rule::RuleFrom::fetched_at), and its
+    /// [`hand_off`](Self::hand_off) finds the URL by [`Target::to_url`]: whole by
+    /// [`expose`](crate::storage::SignedUrl::expose), or in two parts.
     fn fetches(&self, _method: &Method) -> bool {
         false
     }

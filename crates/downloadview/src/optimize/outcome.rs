@@ -91,7 +91,7 @@ pub enum Outcome {
     /// The file could not be opened or read, or the view returned an error.
     #[non_exhaustive]
     Failed {
-        /// The status of the answer: 403, 500, 503; of a view 400 and 405 too.
+        /// The status of the answer: 403, 500, 502, 503 or 504; of a view 400 and 405 too.
         status: StatusCode,
     },
 }

@@ -59,6 +59,12 @@ impl ResolveTarget for RequestTarget {
 ///
 /// The server is fixed when the view is built. A request chooses a target on it, and nothing else.
 ///
+/// The target is written percent-encoded, as `request.uri.path()` is. [`RouteParameters`] are
+/// decoded, so a `?` in one would begin a query there: encode a text that becomes part of the
+/// target by [`StorageName::to_url_path`](crate::storage::StorageName::to_url_path).
+///
+/// [`RouteParameters`]: crate::view::RouteParameters
+///
 /// ```
 /// use downloadview::fetch::{Client, RequestTarget};
 /// use downloadview::{DownloadView, view::HttpView};
