@@ -1,8 +1,8 @@
 //! Objects of buckets that nginx and Caddy fetch by signed URLs, and that the gateway sends behind the others.
 
-use proxy_tests::{ANNOUNCEMENT, Proxy, Request, Site, strict};
+use proxy_tests::{ANNOUNCEMENT, Answer, Origin, Proxy, Request, Site, strict};
 
-use crate::stand::{Bucket, FETCHERS, Stand, VIEW, Way};
+use crate::stand::{Bucket, FETCHERS, Stand, VIEW, Way, http};
 
 /// Keys that a program between may decode, encode or cut.
 const ODD: [&str; 12] = [
@@ -256,4 +256,31 @@ fn one_gateway_hands_objects_to_those_that_fetch_and_redirects_behind_those_that
     let direct = gateway.get("/files/a.pdf");
     assert_eq!(direct.status, 302, "{}", direct.head());
     assert!(!direct.has("X-Download-Target"), "{}", direct.head());
+}
+
+/// What Caddy cannot carry (dots, braces, an empty query) does not come about: names are encoded strictly.
+#[test]
+fn every_name_of_an_http_storage_is_asked_for_as_it_is_whoever_asks() {
+    let origin = Origin::start(|asked| {
+        let target = asked.target();
+        let length = target.len() + 8192;
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{target}");
+        Answer::new(head).and_bytes(8192)
+    });
+    let ways = FETCHERS.map(Way::Fetched).into_iter();
+    for way in ways.chain([Way::Streamed(None)]) {
+        let stand = Stand::new(way, &http(origin.address()), VIEW);
+        for key in ODD.into_iter().chain(["...", "a..b/..c", "{", "%"]) {
+            let said = stand.said_by_gateway();
+            let target = strict(key.as_bytes());
+            let answer = stand.get(&format!("/files/{target}"));
+            let what = format!("{way:?} {key:?}: {}", answer.head());
+            let asked = answer.text();
+            assert!(asked.starts_with(&format!("/{target}xxx")), "{what}");
+            assert_eq!(origin.only().header("Cookie"), None, "{what}");
+            origin.forget();
+            let said = stand.said_by_gateway() - said;
+            assert!(said < 4096, "{what}: {said} bytes of the gateway's");
+        }
+    }
 }
