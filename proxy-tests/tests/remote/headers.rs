@@ -2,7 +2,7 @@
 
 use proxy_tests::{Proxy, Request, Response};
 
-use super::{FETCHERS, FILE, STATED, Stand, VALIDATORS, answer, file, is_nginx};
+use super::{Answer, FETCHERS, FILE, STATED, Stand, VALIDATORS, answer, file, is_nginx};
 
 /// What a client may send that is nobody's business but the application's.
 const OF_THE_CLIENT: [(&str, &str); 14] = [
@@ -125,7 +125,9 @@ const EVIL: &str = "Content-Type: text/evil\r\nContent-Disposition: inline; file
     WWW-Authenticate: evil\r\nX-Accel-Redirect: /evil\r\nX-Accel-Buffering: evil\r\nX-Accel-Charset: evil\r\n\
     X-Accel-Limit-Rate: 1\r\nX-Sendfile: /evil\r\nX-Download-Origin: evil\r\nX-Download-Target: /evil\r\nX-Powered-By: evil\r\n\
     x-amz-request-id: evil\r\nx-amz-id-2: evil\r\nx-amz-version-id: evil\r\nx-goog-generation: evil\r\nx-ms-request-id: evil\r\n\
-    NEL: evil\r\nReport-To: evil\r\nService-Worker-Allowed: /evil\r\nSourceMap: /evil\r\nPragma: evil\r\nRetry-After: evil\r\n";
+    NEL: evil\r\nReport-To: evil\r\nService-Worker-Allowed: /evil\r\nSourceMap: /evil\r\nPragma: evil\r\nRetry-After: evil\r\n\
+    Speculation-Rules: \"/evil\"\r\nUse-As-Dictionary: match=\"/evil\"\r\nSec-Session-Registration: evil\r\n\
+    Accept-CH: evil\r\nOrigin-Agent-Cluster: evil\r\nSet-Login: evil\r\nX-Archive-Files: evil\r\n";
 
 #[test]
 fn of_the_servers_headers_only_range_and_validators_reach_the_client() {
@@ -157,6 +159,38 @@ fn of_the_servers_headers_only_range_and_validators_reach_the_client() {
             part.head()
         );
         assert_told_apart(proxy, &part);
+    }
+}
+
+/// A 103 takes what the application says of the file along, out of Caddy, which then guesses the type, and out of an nginx
+/// that knows 103. An older one takes it for the answer.
+#[test]
+fn early_hints_of_the_server_do_not_take_the_applications_headers_along() {
+    for proxy in FETCHERS.into_iter().filter(|proxy| !is_nginx(*proxy)) {
+        let stand = Stand::new(proxy, |_| {
+            let hints = "HTTP/1.1 103 Early Hints\r\nLink: </evil>; rel=preload\r\nContent-Type: text/evil\r\n\
+                         Content-Disposition: inline\r\nContent-Security-Policy: evil\r\n\r\n";
+            let html = "<script>alert(1)</script>";
+            let length = html.len();
+            Answer::new(format!(
+                "{hints}HTTP/1.1 200 OK\r\n{VALIDATORS}Content-Length: {length}\r\n\r\n{html}"
+            ))
+        });
+        let answer = stand.get("/a");
+        let (_, last) = answer.text().split_once("HTTP/1.1 200").map_or_else(
+            || (String::new(), answer.head()),
+            |(hints, last)| (hints.to_owned(), last.to_owned()),
+        );
+        for line in STATED
+            .lines()
+            .filter(|line| !line.starts_with("Set-Cookie"))
+        {
+            let line = line.trim().to_ascii_lowercase();
+            assert!(
+                last.to_ascii_lowercase().contains(&line),
+                "{proxy:?}: {line}: {last}"
+            );
+        }
     }
 }
 

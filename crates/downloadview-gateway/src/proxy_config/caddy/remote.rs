@@ -4,6 +4,8 @@
 //! down (`header_down`) are gone from what `copy_response` copies, but not from what was copied by name before: that is
 //! the list of what passes.
 
+use std::fmt::Write as _;
+
 use super::super::headers::ALWAYS_KEPT;
 use super::super::remotes::{Remote, written};
 use super::super::words::indented;
@@ -134,6 +136,32 @@ handle_response @downloadview_unsatisfiable {
 /// After all the others.
 const FAILED: &str = "handle_response {\n\terror 502\n}\n";
 
+/// What the gateway says of a file, once more with the final head: after a 1xx of the server's Caddy has forgotten what was
+/// copied, and would guess the type from the bytes.
+fn stated_again(names: &[&str]) -> String {
+    let mut values = String::new();
+    let mut headers = String::new();
+    // Cookies cannot be joined.
+    let names = names
+        .iter()
+        .filter(|name| !name.eq_ignore_ascii_case("Set-Cookie"));
+    for (number, name) in names.enumerate() {
+        let kept = format!("downloadview_kept_{number}");
+        let _ = writeln!(values, "\t{kept} {{rp.header.{name}}}");
+        let _ = write!(
+            headers,
+            "@{kept} not vars {{vars.{kept}}} \"\"\nheader @{kept} {{\n\t{name} {{vars.{kept}}}\n\tdefer\n}}\n"
+        );
+    }
+    format!(
+        "\
+# And once more with the final head: a server that answers 1xx before it makes Caddy forget them, and guess the type.
+vars {{
+{values}}}
+{headers}"
+    )
+}
+
 impl Writer<'_> {
     /// The server behind one internal location, which has no route.
     pub(super) fn remote_handler(&self, remote: &Remote) -> Result<String, ProxyConfigError> {
@@ -145,6 +173,7 @@ impl Writer<'_> {
         } = remote;
         let origin = &server.origin;
         let kept = self.carried().join(" ");
+        let stated_again = stated_again(&self.carried());
         let changed = self.changed(remote)?;
         let first = self.fetch("", remote, &format!("{changed}{FAILED}"))?;
         let route = format!(
@@ -154,7 +183,7 @@ impl Writer<'_> {
 copy_response_headers {{
 	include {kept}
 }}
-{first}"
+{stated_again}{first}"
         );
         let route = indented(&route, "\t\t\t");
         Ok(format!(

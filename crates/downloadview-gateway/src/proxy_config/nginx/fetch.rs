@@ -78,7 +78,11 @@ impl Writer<'_> {
     proxy_ignore_headers X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset;
     proxy_headers_hash_max_size 2048;
     proxy_headers_hash_bucket_size 128;
-{hidden}    # Headers of the gateway's answer, carried over to the file.
+{hidden}    # Headers of the gateway's answer, carried over to the file; the first of them only where nginx lost its own.
+    add_header Content-Type $downloadview_type_again;
+    add_header Content-Disposition $downloadview_disposition_again;
+    add_header Cache-Control $downloadview_cache_control_again;
+    add_header Expires $downloadview_expires_again;
 {carried}
     # Not a word of the server's own error pages.
     proxy_intercept_errors on;

@@ -38,6 +38,23 @@ map "$http_if_match$http_if_unmodified_since $downloadview_if_range" $downloadvi
     "~^ ." 1;
     default "";
 }
+# What nginx keeps of the gateway's answer it forgets, from 1.29 on, where the server answers 103 before: then once more.
+map $sent_http_content_type $downloadview_type_again {
+    "" $downloadview_type;
+    default "";
+}
+map $sent_http_content_disposition $downloadview_disposition_again {
+    "" $downloadview_disposition;
+    default "";
+}
+map $sent_http_cache_control $downloadview_cache_control_again {
+    "" $downloadview_cache_control;
+    default "";
+}
+map $sent_http_expires $downloadview_expires_again {
+    "" $downloadview_expires;
+    default "";
+}
 # The coding that the gateway states, or that of an object that was stored compressed.
 map $downloadview_content_encoding $downloadview_encoding {
     "" $upstream_http_content_encoding;
@@ -119,6 +136,9 @@ location ^~ {location} {{
     # Before the request to the server, whose headers would stand in their place.
     set $downloadview_target $upstream_http_x_download_target;
     set $downloadview_type $upstream_http_content_type;
+    set $downloadview_disposition $upstream_http_content_disposition;
+    set $downloadview_cache_control $upstream_http_cache_control;
+    set $downloadview_expires $upstream_http_expires;
 {copied}    if ($upstream_http_x_download_origin != \"{origin}\") {{ return 404; }}
     # Glued to the name of the server, \"@other/\" would be another one.
     if ($downloadview_target !~ \"^/[!-~]*$\") {{ return 502; }}
@@ -135,8 +155,6 @@ location @downloadview_remote_{number}_whole {{
         add_header Cache-Control no-store always;
         return 412;
     }}
-    # Gone with the answer before.
-    add_header Content-Type $downloadview_type;
     error_page 412 = @downloadview_failed;
 {fetch}}}
 "
