@@ -1,4 +1,10 @@
 //! Checks what no table can check alone: routes that overlap, and routes that a proxy hides.
+//! Comes in: the tables as their readers left them, each view with the place of its route. Goes out: problems in the
+//! [`Source`]; nothing is returned. [`Config`](super::Config) calls these once all tables were read, in this order:
+//!
+//! 1. [`overlapping_routes`]: no router could hold both views;
+//! 2. [`hidden_routes`]: a client could not reach the view through nginx or Caddy;
+//! 3. [`headers_of_ours`]: a proxy or a client would ask another server without the headers that it wants.
 
 use super::optimize::{Destination, OptimizeConfig, Proxy, RuleConfig, Source as RuleSource};
 use super::reader::Problem;
@@ -88,6 +94,7 @@ pub(super) fn headers_of_ours(
     }
 }
 
+/// The path that a rule keeps from clients, with the line of the rule. Only nginx and Caddy have such locations.
 fn internal_location(rule: &RuleConfig) -> Option<(&str, usize)> {
     match (&rule.destination, rule.backend) {
         (Destination::Url(url), Some(Proxy::Nginx | Proxy::Caddy)) => Some((url, rule.line)),

@@ -9,15 +9,30 @@ use super::reader::paths;
 use super::reader::scalar::Fault;
 
 /// Where connections are accepted, written `127.0.0.1:8000` or `unix:/run/downloadview.sock`.
+/// ```toml
+/// listen = "unix:/run/downloadview.sock"
+/// ```
+///
+/// A host name is refused: it may mean several addresses. An IPv6 address stands in brackets.
+///
+/// ```
+/// use downloadview_gateway::config::Listen;
+///
+/// let address: Listen = "[::1]:8000".parse()?;
+/// assert_eq!(address.to_string(), "[::1]:8000");
+/// assert!("localhost:8000".parse::<Listen>().is_err());
+/// # Ok::<(), downloadview_gateway::config::ListenError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Listen {
     /// An IP address and a port; port 0 lets the system choose.
     Tcp(SocketAddr),
-    /// The path of a Unix socket.
+    /// The path of a Unix socket, absolute if it comes from the file. The gateway makes it with mode 0660.
     Unix(PathBuf),
 }
 
 /// A text that is not an address to listen on.
+/// `Display` says what is wrong and what to write instead, on one line: clap shows it for `--listen`.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{message}; {help}")]
 pub struct ListenError {

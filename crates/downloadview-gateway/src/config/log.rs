@@ -6,11 +6,18 @@ use super::reader::Table;
 use super::reader::scalar::{Fault, one_of};
 
 /// How much is logged, and in which form.
+/// ```toml
+/// [log]
+/// format = "json"
+/// level = "info,downloadview=debug"
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogSettings {
-    /// The form of a line. Default: for people on a terminal, JSON elsewhere.
+    /// `format`: the form of a line. Default: `"auto"`.
     pub format: LogFormat,
-    /// A level (`info`) or the directives of `RUST_LOG` (`info,downloadview=debug`). The variable wins. Default: `info`.
+    /// `level`: one of `off`, `error`, `warn`, `info`, `debug` and `trace`, or directives in the syntax of `RUST_LOG`
+    /// (`info,downloadview=debug`). If `RUST_LOG` is set, it counts instead. Refused: any other single word, which would
+    /// be taken for the name of a target. Default: `info`.
     pub level: String,
 }
 
@@ -57,6 +64,7 @@ impl LogSettings {
     }
 }
 
+/// Checks a level or directives. The text is kept: [`logging`](crate::logging) makes the filter.
 fn level(text: &str) -> Result<String, Fault> {
     const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 

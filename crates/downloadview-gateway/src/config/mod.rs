@@ -76,27 +76,61 @@ use self::storage::Storages;
 use self::view::Known;
 
 /// The whole file.
+/// ```toml
+/// listen = "127.0.0.1:8000"             # or "unix:/run/downloadview.sock"
+///
+/// [storages.media]                      # StorageConfig
+/// kind = "local"
+/// root = "/srv/media"
+///
+/// [optimize]                            # OptimizeConfig
+/// backend = "nginx"
+///
+/// [[optimize.rules]]                    # RuleConfig
+/// storage = "media"
+/// destination_url = "/_internal/media/"
+///
+/// [[views]]                             # ViewConfig
+/// route = "/files/{*path}"
+/// kind = "storage"
+/// storage = "media"
+/// ```
+///
+/// A key that its table does not know is refused, with the nearest known key as help. A duration is written `"500ms"`, `"60s"`,
+/// `"5m"`, `"1h"` or `"7d"`; a size is a number of bytes, `65536`, or `"64KiB"`, `"1MiB"`, `"2GiB"`. A relative path
+/// starts at the folder of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// Where the text came from, for messages.
     pub file: PathBuf,
-    /// Where the gateway listens. Default: `127.0.0.1:8000`.
+    /// `listen`: where the gateway listens. Default: `127.0.0.1:8000`. `serve --listen` and `DOWNLOADVIEW_LISTEN` count
+    /// more. A change of it takes a restart.
     pub listen: Listen,
-    /// The storages by name. Default: none.
+    /// `[storages.NAME]`: the storages by name. Default: none.
     pub storages: BTreeMap<String, SharedStorage>,
-    /// The databases by name. Default: none.
+    /// `[databases.NAME]`: the databases by name. Default: none.
     pub databases: BTreeMap<String, DatabaseConfig>,
-    /// What is left to the proxy in front. Default: nothing.
+    /// `[optimize]`: what is left to the proxy in front. Default: nothing.
     pub optimize: OptimizeConfig,
-    /// The views, in the order of the file; at least one.
+    /// `[[views]]`: the views, in the order of the file; at least one. Two whose routes overlap are refused, as is one
+    /// whose route lies in an internal location of the proxy.
     pub views: Vec<ViewConfig>,
-    /// Headers of every download; those of its view count more. Default: none.
+    /// `[headers]`: headers of every download; where `[views.headers]` names the same header, that counts. Default: none.
     pub headers: Vec<HeaderConfig>,
-    /// The types of files by extension, and the charset of text. Default: the library's own.
+    /// `[media_types]`: the types of files by extension, and the charset of text. Default: the library's own types, and
+    /// `utf-8`.
+    ///
+    /// ```toml
+    /// [media_types]
+    /// charset = "utf-8"             # of text; false: none is stated
+    ///
+    /// [media_types.extensions]
+    /// gcode = "text/x-gcode"        # without the dot
+    /// ```
     pub media_types: Arc<MediaTypes>,
-    /// Limits of the HTTP listener.
+    /// `[server]`: limits of the HTTP listener. A change of them takes a restart.
     pub server: ServerSettings,
-    /// How much is logged, and in which form.
+    /// `[log]`: how much is logged, and in which form. A change of it takes a restart.
     pub log: LogSettings,
     text: MaskedText,
 }
@@ -106,7 +140,8 @@ pub struct Config {
 struct MaskedText(String);
 
 impl Config {
-    /// Reads and checks a file.
+    /// Reads and checks a file. Environment variables that the file names (`url_env` and others) are read too, and
+    /// folders and database files are looked at; no server is connected to.
     ///
     /// # Errors
     ///
@@ -220,6 +255,7 @@ impl fmt::Debug for MaskedText {
     }
 }
 
+/// A mistake that the TOML parser found, in our own form. The parser recovers, so one file may hold several.
 fn syntax_problem(text: &str, error: &toml::de::Error) -> Problem {
     let span = error.span().unwrap_or(0..0);
     let span = span.start.min(text.len())..span.end.min(text.len());
@@ -232,6 +268,7 @@ fn syntax_problem(text: &str, error: &toml::de::Error) -> Problem {
     Problem::new(span, error.message().to_owned()).with_help(help)
 }
 
+/// The absolute folder of a file, where its relative paths start; the working folder for a bare file name.
 fn folder_of(file: &Path) -> PathBuf {
     let folder = file.parent().unwrap_or(Path::new(""));
     match folder.as_os_str().is_empty() {

@@ -8,30 +8,41 @@ use super::reader::scalar::{Fault, duration, or_off, positive_duration, size};
 use super::reader::{Table, Value};
 
 /// Limits of the HTTP listener.
+/// ```toml
+/// [server]
+/// max_connections = 1024
+/// shutdown_timeout = "30s"
+/// write_timeout = "2m"
+/// download_timeout = "off"
+/// write_buffer = "64KiB"
+/// ```
+///
+/// `"0s"` is refused for every key but `shutdown_timeout`, and so is 0 for a count.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerSettings {
-    /// Connections served at the same time; more wait in the system's queue. Default: 4096.
+    /// `max_connections`: connections served at the same time; more wait in the system's queue.
+    /// Lowered at start, with a warning, to what the limit of open files suffices for. Default: 4096.
     pub max_connections: usize,
-    /// How long running downloads may go on after a request to stop. Default: 30 s.
+    /// `shutdown_timeout`: how long running downloads may go on after a request to stop. Default: 30 s.
     pub shutdown_timeout: Duration,
-    /// How long a client may take to send the head of a request. Default: 10 s.
+    /// `header_timeout`: how long a client may take to send the head of a request. Default: 10 s.
     pub header_timeout: Duration,
-    /// How long a connection may stay open between two requests. Default: 75 s, more than the 60 s after which
+    /// `idle_timeout`: how long a connection may stay open between two requests. Default: 75 s, more than the 60 s after which
     /// generated proxy configuration closes it from its side.
     pub idle_timeout: Duration,
-    /// After how long without progress a client that stopped reading is cut; `None` ("off") waits for ever.
+    /// `write_timeout`: after how long without progress a client that stopped reading is cut; `None` ("off") waits for ever.
     /// Default: 60 s.
     pub write_timeout: Option<Duration>,
-    /// How long one answer may take in all, however fast the client reads; `None` ("off") lets it take for ever.
+    /// `download_timeout`: how long one answer may take in all, however fast the client reads; `None` ("off") lets it take for ever.
     /// Default: off, because a large file over a slow line is not an attack.
     pub download_timeout: Option<Duration>,
-    /// Bytes of an answer that may wait in the process for one connection, at least 8 KiB; also the limit of a request's head.
+    /// `write_buffer`: bytes of an answer that may wait in the process for one connection, at least 8 KiB; also the limit of a request's head.
     /// Default: 64 KiB.
     pub write_buffer: usize,
-    /// Unsent bytes that the kernel may hold for one TCP connection (`TCP_NOTSENT_LOWAT`); `None` ("off") leaves it to the
+    /// `notsent_lowat`: unsent bytes that the kernel may hold for one TCP connection (`TCP_NOTSENT_LOWAT`); `None` ("off") leaves it to the
     /// system, which may hold megabytes. Default: 128 KiB.
     pub notsent_lowat: Option<u32>,
-    /// Threads that serve connections. Default: one for each core.
+    /// `threads`: threads that serve connections. Default: one for each core.
     pub threads: NonZeroUsize,
 }
 
@@ -88,6 +99,7 @@ impl ServerSettings {
     }
 }
 
+/// A number of things, at least one.
 fn count(value: &Value<'_>) -> Option<NonZeroUsize> {
     let number = value.integer()?;
     let count = usize::try_from(number).ok().and_then(NonZeroUsize::new);
@@ -99,6 +111,7 @@ fn count(value: &Value<'_>) -> Option<NonZeroUsize> {
     }))
 }
 
+/// A size that hyper takes: it panics at less than 8 KiB.
 fn write_buffer(value: &Value<'_>) -> Option<usize> {
     let bytes = usize::try_from(value.number_or(size)?).unwrap_or(usize::MAX);
     let large_enough = bytes >= SMALLEST_WRITE_BUFFER;

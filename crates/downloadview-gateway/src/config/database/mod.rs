@@ -12,16 +12,26 @@ use crate::config::reader::scalar::{Fault, described, positive_duration};
 use crate::config::reader::{Table, Value};
 
 /// One database. No connection was tried when the configuration was read.
+/// ```toml
+/// [databases.main]
+/// url_env = "DATABASE_URL"     # or url = "postgres://app:password@localhost/app"
+/// max_connections = 10
+/// connect_timeout = "3s"
+/// query_timeout = "5s"
+/// ```
+///
+/// Refused: both `url` and `url_env`, or neither; 0 for a count or a time. Views name the database: `database = "main"`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatabaseConfig {
-    /// Where the database is: `url`, or the value of the environment variable that `url_env` names.
+    /// `url` or `url_env`: where the database is, as a URL or as the name of
+    /// the environment variable that holds it.
     pub url: DatabaseUrl,
-    /// Connections open at the same time; who finds none free waits. One more is opened, for a moment, to see whether a
+    /// `max_connections`: connections open at the same time; who finds none free waits. One more is opened, for a moment, to see whether a
     /// database that failed is there. Default: 10.
     pub max_connections: NonZeroU32,
-    /// How long connecting may take, and waiting for a free connection. Default: 3 s.
+    /// `connect_timeout`: how long connecting may take, and waiting for a free connection. Default: 3 s.
     pub connect_timeout: Duration,
-    /// How long a request may wait for its row, the wait for a connection included; the server ends a query after as
+    /// `query_timeout`: how long a request may wait for its row, the wait for a connection included; the server ends a query after as
     /// long. Default: 5 s.
     pub query_timeout: Duration,
     /// The place of the URL or of the variable that holds it, for [`Config::refuse`](crate::config::Config::refuse).
@@ -114,6 +124,7 @@ impl DatabaseConfig {
     }
 }
 
+/// The table of one database. Anything else in its place is hidden from reports: it may be the URL with its password.
 fn table_of<'a>(value: &Value<'a>, name: &str) -> Option<Table<'a>> {
     if value.is_table() {
         return value.table(format!("[databases.{name}]"));
@@ -127,6 +138,7 @@ fn table_of<'a>(value: &Value<'a>, name: &str) -> Option<Table<'a>> {
     None
 }
 
+/// At least 1; a pool without a connection would never answer.
 fn read_connections(value: &Value<'_>) -> Option<NonZeroU32> {
     let number = value.integer()?;
     let count = u32::try_from(number).ok().and_then(NonZeroU32::new);

@@ -14,6 +14,15 @@ use crate::config::reader::scalar::{Fault, listing, nearest, of_variable};
 
 /// The URL of a database. `Debug` and `Display` show its scheme, host, port and database name, never user, password
 /// and options.
+/// | the file says | what comes out |
+/// |---|---|
+/// | `sqlite:///srv/app.db`, `sqlite:app.db` | `sqlite://` and the absolute path of the file, which must exist |
+/// | `postgres://user:password@host/app`, `postgresql://…` | `postgres://…` |
+/// | `mysql://user:password@host/app`, `mariadb://…` | `mysql://…` |
+///
+/// Options may follow after a `?`: for SQLite `mode`, `cache` and `immutable`; for servers those of TLS (`sslmode`,
+/// `ssl-mode` and their certificates) and few others. Refused: other options; databases in memory; a special character in
+/// the password that is not percent-encoded, since a parser would take part of the password for the host.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DatabaseUrl {
     kind: DatabaseKind,
@@ -159,6 +168,7 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
+/// The scheme is not repeated in the message: without a `://` of its own it could be part of a password.
 fn unknown_scheme(scheme: &str) -> Fault {
     let known = SERVERS.iter().map(|(known, _)| *known);
     let known: Vec<_> = std::iter::once("sqlite").chain(known).collect();
@@ -169,6 +179,7 @@ fn unknown_scheme(scheme: &str) -> Fault {
     Fault::new("the URL names no kind of database that is known", help)
 }
 
+/// A SQLite URL, after its `sqlite:`. Spelt anew with an absolute path, so that every reader understands it alike.
 fn sqlite(rest: &str, folder: &Path) -> Result<DatabaseUrl, Fault> {
     let rest = rest.strip_prefix("//").unwrap_or(rest);
     let (name, options) = rest.split_once('?').unwrap_or((rest, ""));
@@ -204,6 +215,7 @@ fn sqlite(rest: &str, folder: &Path) -> Result<DatabaseUrl, Fault> {
     })
 }
 
+/// Refuses an option that the driver would ignore or refuse only when it connects.
 fn check_sqlite_option(key: &str, value: &str) -> Result<(), Fault> {
     let names = SQLITE_OPTIONS.map(|(name, _)| name);
     let known = SQLITE_OPTIONS.iter().find(|(name, _)| *name == key);
@@ -217,6 +229,11 @@ fn check_sqlite_option(key: &str, value: &str) -> Result<(), Fault> {
     }
 }
 
+/// The URL of a server, after its `://`:
+///
+/// 1. refuse characters that could be understood in two ways ([`check_characters`]);
+/// 2. parse it, and require a host and the name of one database;
+/// 3. refuse options that are unknown, or that would contradict the part before the `?`.
 fn server(dialect: Dialect, rest: &str) -> Result<DatabaseUrl, Fault> {
     let Dialect {
         kind,

@@ -1,4 +1,6 @@
 //! What stands between the clients and the gateway.
+//! Made by `OptimizeConfig` from two keys, `backend` and `proxies`, which must agree: only `backend = "announced"` goes with
+//! `[optimize.proxies.NAME]`, and it needs at least one.
 
 use std::collections::BTreeMap;
 
@@ -13,6 +15,10 @@ use super::rule_owner::RuleOwner;
 ///
 /// let front = Front::One(Proxy::Nginx);
 /// assert!(front.announced().next().is_none());
+/// ```
+/// ```toml
+/// [optimize]
+/// backend = "nginx"     # or "apache", "lighttpd", "caddy", "none", "announced"
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Front {

@@ -24,27 +24,44 @@ use crate::config::reader::{Table, Value};
 use crate::config::storage::Storages;
 
 /// How downloads are handed to the proxy in front.
+/// ```toml
+/// [optimize]
+/// backend = "nginx"
+/// unmatched = "warn"
+/// keep_headers = ["X-Request-Id"]
+///
+/// [optimize.add_headers]
+/// Strict-Transport-Security = "max-age=31536000"
+///
+/// [[optimize.rules]]
+/// source_url = "/media/"
+/// destination_url = "/_internal/media/"
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct OptimizeConfig {
-    /// What stands in front: a proxy carries out the rules that name none. Default: nothing, everything is streamed.
+    /// `backend`, with `proxies` if it is `"announced"`: what stands in front. One proxy carries out the rules that name no
+    /// `backend` of their own. Default: `"none"`, so the gateway streams every file that no rule redirects.
     pub front: Front,
-    /// What happens to a file that no rule takes. Default: streamed, with a warning in the log.
+    /// `unmatched`: what happens to a file that no rule takes. Default: `"warn"`.
     pub unmatched: Unmatched,
-    /// The rules, in order; the first that matches a file decides. With announced proxies each names its backend, and
+    /// `rules`: the rules, in order; the first that matches a file decides. With announced proxies each names its backend, and
     /// comes after the proxy's own.
     pub rules: Vec<RuleConfig>,
-    /// Response headers that generated proxy configuration carries over, beside those it always names.
-    /// In the spelling of the file; letters, digits, `-` and `_` only. Default: none.
+    /// `keep_headers`: response headers that generated proxy configuration carries over, beside those it always names.
+    /// In the spelling of the file; letters, digits, `-` and `_` only. Refused: headers that the proxy states itself, or
+    /// keeps anyway, and hand-off headers. Default: none.
     pub keep_headers: Vec<String>,
-    /// Response headers with a fixed value that nginx's generated configuration adds to delegated files, where the
-    /// site's own `add_header` lines do not reach. Default: none.
+    /// `add_headers`: response headers with a fixed value that nginx's generated configuration adds to delegated files, where the
+    /// site's own `add_header` lines do not reach. Names as in `keep_headers`; a `$` in a value is refused. Default: none.
     pub add_headers: Vec<(String, String)>,
 }
 
 /// What happens to a file that no rule takes.
+/// In a configuration without any rule, every file is streamed and nothing is logged, whatever stands here; where all rules
+/// redirect, `"warn"` is the same as `"stream"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Unmatched {
-    /// `"stream"`: streamed, without a word.
+    /// `"stream"`: streamed, and nothing is logged.
     Stream,
     /// `"warn"`: streamed, and logged as a warning.
     #[default]
@@ -106,6 +123,7 @@ fn read_front(table: &mut Table<'_>, storages: &Storages) -> Front {
     }
 }
 
+/// `add_headers`: its keys are names that the user chose, so none is unknown.
 fn read_added(headers: &Table<'_>) -> Vec<(String, String)> {
     let added = headers.values().filter_map(|(name, value)| {
         let name = value.understood(header_name(name))?;
@@ -126,6 +144,7 @@ fn fixed_value(text: &str) -> Result<String, Fault> {
     }
 }
 
+/// `keep_headers`; each bad name has a report of its own.
 fn read_headers(value: &Value<'_>) -> Vec<String> {
     let items = value.items().unwrap_or_default();
     items

@@ -17,24 +17,36 @@ use crate::config::remote::{RemoteOrigin, RemoteUrl};
 use crate::config::storage::{HttpConfig, StorageKind, Storages};
 
 /// One rule. The first rule that matches a file decides.
+/// ```toml
+/// [[optimize.rules]]                    # or [[views.rules]], [[optimize.proxies.NAME.rules]]
+/// source_dir = "/srv/media"             # or source_url, or storage
+/// destination_url = "/_internal/media/" # or destination_dir, or redirect = true
+/// stat = true
+/// limit_rate = "1MiB"                   # bytes a second; nginx, lighttpd
+/// buffering = false                     # nginx
+/// expires = "10m"                       # nginx
+/// charset = "utf-8"                     # nginx
+/// ```
+///
+/// A key that the rule's proxy has no use for is refused, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleConfig {
-    /// Which files it takes.
+    /// `source_url`, `source_dir` or `storage`: which files it takes.
     pub source: Source,
-    /// Where the proxy finds them.
+    /// `destination_url`, `destination_dir` or `redirect`: where the proxy finds them.
     pub destination: Destination,
-    /// The proxy that understands the destination: the one that the rule names, or else the one that `[optimize]` has
+    /// `backend`: the proxy that understands the destination: the one that the rule names, or else the one that `[optimize]` has
     /// in front. `None` where there is none: nobody carries the rule out. A redirect needs none.
     pub backend: Option<Proxy>,
-    /// Whether the gateway looks at the file before handing it off. Default: true; false is for files that
+    /// `stat`: whether the gateway looks at the file before handing it off. Default: true; false is for files that
     /// only the proxy can see.
     pub stat: bool,
     /// `limit_rate`, for nginx and lighttpd: how fast a file may go to one client. Default: the proxy's own setting.
     pub limit_rate: Option<LimitRate>,
     /// `escaping`, for Apache and Caddy: how they read the names of this rule's files, which depends on their version.
-    /// Default: not stated, and names that the versions read differently are streamed. `None` for the other proxies.
+    /// `"raw"`: mod_xsendfile 0.12, Caddy before 2.7; `"strict"`: later versions. Default: not stated, and names that the versions read differently are streamed. `None` for the other proxies.
     pub escaping: Option<Escaping>,
-    /// What nginx is told beside the file's name.
+    /// `buffering`, `expires` and `charset`: what nginx is told beside the file's name. Refused for other proxies.
     pub nginx: NginxRule,
     /// The line of the file where the rule starts, counted from 1.
     pub line: usize,
@@ -43,15 +55,16 @@ pub struct RuleConfig {
 /// What a rule tells nginx beside the file's name. Default: nothing, so that nginx's configuration counts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct NginxRule {
-    /// `buffering`: `X-Accel-Buffering`.
+    /// `buffering`, true or false: sent as `X-Accel-Buffering`.
     pub buffering: Option<bool>,
-    /// `expires`: `X-Accel-Expires`; zero (written "off") means that nginx's cache does not keep the answer.
+    /// `expires`, a duration or `"off"`: sent as `X-Accel-Expires`, in seconds; zero (written "off") means that nginx's cache does not keep the answer.
     pub expires: Option<Duration>,
-    /// `charset`: `X-Accel-Charset`.
+    /// `charset`: sent as `X-Accel-Charset`, for nginx to add to the type of text.
     pub charset: Option<Charset>,
 }
 
 /// How fast a proxy may send a file to one client.
+/// `limit_rate` of a rule: a number of bytes a second, `65536` or `"64KiB"`; 0 and `"off"` mean no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LimitRate {
     /// `"off"`: as fast as it goes.
@@ -141,6 +154,7 @@ impl NginxRule {
     }
 }
 
+/// 0 and `off` are one thing in the headers of both proxies.
 fn read_limit_rate(table: &mut Table<'_>) -> Option<LimitRate> {
     let bytes = table.get("limit_rate")?.number_or(|text| match text {
         "off" => Ok(0),
@@ -152,6 +166,7 @@ fn read_limit_rate(table: &mut Table<'_>) -> Option<LimitRate> {
     })
 }
 
+/// Which of the three keys says where files come from. A folder is looked at only if the gateway will look at its files.
 fn read_source(table: &mut Table<'_>, storages: &Storages, stat: bool) -> Option<At<Source>> {
     let base = table.source.folder;
     let dir = |text: &str| match stat {
@@ -174,6 +189,7 @@ fn read_source(table: &mut Table<'_>, storages: &Storages, stat: bool) -> Option
     exactly_one(table, found, "says which files it takes", help)
 }
 
+/// Which of the three keys says where files are found; `redirect = false` counts as absent.
 fn read_destination(table: &mut Table<'_>, redirect: bool) -> Option<At<Destination>> {
     let base = table.source.folder;
     let redirect = redirect.then(|| table.again("redirect")).flatten();

@@ -1,4 +1,10 @@
 //! Refuses what a rule asks of a proxy that cannot do it, with the reason and how to fix it.
+//! `RuleConfig` calls [`check`] when it has read all keys of a rule:
+//!
+//! 1. do source and destination fit each other, and the proxy? At most one report;
+//! 2. is there a key that means nothing to this proxy, or to a redirect? A report for each.
+//!
+//! What could not be read has its report already, and is not judged again.
 
 use std::ops::Range;
 
