@@ -2,6 +2,13 @@
 //!
 //! It answers the request as `serve` would, step by step, and prints the trace of the decision: it cannot be of
 //! another opinion. Nothing is sent and no content is read; a local file is looked at as it would be.
+//! 1. the announced proxy that is assumed, if the configuration has any;
+//! 2. the route and its view;
+//! 3. the file that the view finds, with its places, or why there is none;
+//! 4. the decision, rule by rule;
+//! 5. the outcome, and the head of the answer.
+//!
+//! A secret is never printed, nor is the query of a signed URL.
 
 use std::fmt::{self, Write as _};
 
@@ -78,6 +85,7 @@ fn request(uri: &Uri, captured: Captured, proxy: Option<Named<'_>>) -> anyhow::R
     Ok(request)
 }
 
+/// Whom the request seems to come through. Printed only where proxies announce themselves.
 fn from(text: &mut String, config: &Config, proxy: Option<Named<'_>>) -> fmt::Result {
     if let Some((name, proxy)) = proxy {
         let kind = proxy.backend.name();
@@ -209,6 +217,7 @@ fn fetch(
     }
 }
 
+/// What became of the request, and the head that would be sent.
 fn answer(text: &mut String, response: &Response<DownloadBody>) -> fmt::Result {
     match response.extensions().get::<Outcome>() {
         Some(Outcome::Delegated { rule, backend, .. }) => {

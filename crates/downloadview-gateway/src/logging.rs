@@ -1,4 +1,6 @@
 //! Sends the events of the process to stderr: readable on a terminal, JSON elsewhere.
+//! Called once, by `serve`, `explain` and `demo`, before anything else is logged. The time, the level and the fields of
+//! an event form one line; with `"json"`, one object with the fields at its top level.
 
 use std::io::{self, IsTerminal};
 

@@ -1,4 +1,9 @@
 //! `downloadview serve`: the gateway from start to stop.
+//! 1. start the log, raise the limit of open files, make the runtime;
+//! 2. build the application: storages, databases, rules, views;
+//! 3. listen, and serve until a signal;
+//! 4. at SIGHUP read the file anew; `listen`, `[server]` and `[log]` stay as they were, with a warning;
+//! 5. at SIGTERM or SIGINT let running downloads finish, for as long as `shutdown_timeout`.
 
 use std::path::PathBuf;
 
@@ -11,8 +16,8 @@ use crate::config::{Colours, Config, ConfigError, Listen};
 use crate::logging;
 use crate::server::{self, Listener};
 
-/// Serves the views of `config` until SIGTERM or SIGINT, listening on `listen` or where the file says. On SIGHUP the file
-/// is read anew: new requests are answered by what it says then, running downloads go on.
+/// Serves the views of `config` until SIGTERM or SIGINT, listening on `listen` or where the file says. On SIGHUP the
+/// file is read anew: new requests are answered by what it says then, running downloads go on.
 ///
 /// # Errors
 ///

@@ -1,4 +1,6 @@
 //! What was made from a part of the file, and is shared by what is read anew as long as the file describes it.
+//! `after` begins a new set with the old values at hand, `get` takes one over or makes it, `settle` drops what was not
+//! taken.
 
 /// Values by what they were made from. Few, so they are compared one by one.
 #[derive(Debug, Clone)]

@@ -32,6 +32,8 @@ use self::sources::Sources;
 use crate::config::Config;
 
 /// The gateway as a tower service. Cloning shares everything.
+/// A path without a view is answered 404. It never fails and is always ready; it does not check the request's `Host`,
+/// which [`Reloadable`] does for `serve`.
 #[derive(Clone)]
 pub struct App {
     routes: Arc<matchit::Router<Arc<Mounted>>>,
@@ -51,6 +53,11 @@ pub async fn build(config: &Config) -> anyhow::Result<App> {
     build_with(config, Sources::default()).await
 }
 
+/// 1. open all storages, so that one which no view names is checked too;
+/// 2. build the rules of `[optimize]`, which all views share;
+/// 3. connect to the databases and check their schemas;
+/// 4. mount each view under its route;
+/// 5. let go of what an earlier configuration had and this one does not name.
 async fn build_with(config: &Config, mut sources: Sources) -> anyhow::Result<App> {
     sources.open_all(config)?;
     let of_all = optimizer::of_config(config)?;

@@ -1,4 +1,10 @@
 //! One view of the configuration, with the rules for its files, ready to answer.
+//! [`mount`] turns a [`ViewConfig`] into a [`Mounted`] when the application is built. A request then goes through three
+//! steps, which `explain` calls one by one and [`Mounted::respond`] in a row:
+//!
+//! 1. [`Mounted::asked`] remembers what the answer depends on: method, conditions, range, the announcing proxy;
+//! 2. [`Mounted::find`] asks the view for the file;
+//! 3. [`Mounted::answer`] hands it to a proxy, redirects, or streams it; an error becomes its page.
 
 use std::fmt;
 use std::sync::Arc;
@@ -32,6 +38,7 @@ pub struct Mounted {
     find: Find,
 }
 
+/// The view of any kind, as one type. Boxed once for a view, and its future once for a request.
 type Find = Box<dyn Fn(Parts) -> BoxFuture<'static, Result<DownloadResponse>> + Send + Sync>;
 
 impl Mounted {

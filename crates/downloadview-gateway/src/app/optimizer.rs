@@ -1,4 +1,7 @@
 //! The rules of the configuration as optimizers, one for each proxy that may be in front.
+//! Comes in: checked rules, so no fit of source, destination and proxy is judged again. Goes out: a [`Front`] that
+//! `optimize::answer` asks, one optimizer, or one for each announced proxy. What the library itself
+//! refuses when the optimizer is built is an error of the start or of the reload.
 
 use downloadview::backend::{Apache, Buffering, Caddy, Expires, Lighttpd, Nginx};
 use downloadview::optimize::{Announced, Front, OptimizerBuilder, Unmatched};
@@ -40,8 +43,8 @@ fn front(config: &Config, rules: &[RuleConfig], own: OwnRules) -> Result<Front> 
     Ok(announced.into())
 }
 
-/// An optimizer for `rules`. Only where the whole file has no rule for any proxy is there no backend, and a redirect needs
-/// none; elsewhere a file that no rule takes is unmatched, even if its view has no rule.
+/// An optimizer for `rules`. Only where the whole file has no rule for any proxy is there no backend, and a redirect
+/// needs none; elsewhere a file that no rule takes is unmatched, even if its view has no rule.
 fn build<'a>(
     config: &Config,
     rules: impl IntoIterator<Item = &'a RuleConfig>,

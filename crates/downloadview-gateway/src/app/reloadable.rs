@@ -1,4 +1,6 @@
 //! What `serve` serves: an [`App`] that can be replaced while it answers.
+//! The lock is held only to clone or to replace the [`App`], whose clones share everything; never while a request is
+//! answered.
 
 use std::convert::Infallible;
 use std::sync::{Arc, PoisonError, RwLock};

@@ -1,4 +1,8 @@
 //! Where the files of the configuration come from, opened.
+//! `mount` asks for a folder, a storage or a server, and gets the one that is open already if the file describes it in
+//! the same way. After a reload that is also the one of the configuration before, so that connections, limits of
+//! concurrency and the threads of a folder that hangs are not doubled. A folder that cannot be opened, or a server that
+//! cannot be asked so, is an error of the start or of the reload.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -23,8 +27,8 @@ type Asked = (RemoteOrigin, OriginSettings, Vec<OriginHeader>);
 /// What the files of an application come from: folders, other servers, and the storages over them, each opened once.
 #[derive(Default)]
 pub(super) struct Sources {
-    /// By their paths. What is read anew shares those that it still names: what hangs below one then keeps to the same few
-    /// threads, however often that is.
+    /// By their paths. What is read anew shares those that it still names: what hangs below one then keeps to the same
+    /// few threads, however often that is.
     folders: Kept<PathBuf, LocalStorage>,
     /// Other servers by how they are asked, so that their connections and bounds outlive a reload.
     origins: Kept<Asked, Origin>,

@@ -16,8 +16,8 @@ pub struct LogSettings {
     /// `format`: the form of a line. Default: `"auto"`.
     pub format: LogFormat,
     /// `level`: one of `off`, `error`, `warn`, `info`, `debug` and `trace`, or directives in the syntax of `RUST_LOG`
-    /// (`info,downloadview=debug`). If `RUST_LOG` is set, it counts instead. Refused: any other single word, which would
-    /// be taken for the name of a target. Default: `info`.
+    /// (`info,downloadview=debug`). If `RUST_LOG` is set, it counts instead. Refused: any other single word, which
+    /// would be taken for the name of a target. Default: `info`.
     pub level: String,
 }
 

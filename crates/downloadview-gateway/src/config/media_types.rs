@@ -1,6 +1,6 @@
 //! `[media_types]`: the types of files by extension, and the charset of text.
-//! Refused: a `charset` that is not the name of one, `charset = true`, an extension with a dot, a value that is not a media
-//! type. A mistake leaves the types as they were before it. The result goes into
+//! Refused: a `charset` that is not the name of one, `charset = true`, an extension with a dot, a value that is not a
+//! media type. A mistake leaves the types as they were before it. The result goes into
 //! [`Config::media_types`](super::Config::media_types), and from there into the options of every view.
 
 use std::sync::Arc;

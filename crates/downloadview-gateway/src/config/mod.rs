@@ -96,9 +96,9 @@ use self::view::Known;
 /// storage = "media"
 /// ```
 ///
-/// A key that its table does not know is refused, with the nearest known key as help. A duration is written `"500ms"`, `"60s"`,
-/// `"5m"`, `"1h"` or `"7d"`; a size is a number of bytes, `65536`, or `"64KiB"`, `"1MiB"`, `"2GiB"`. A relative path
-/// starts at the folder of the file.
+/// A key that its table does not know is refused, with the nearest known key as help. A duration is written `"500ms"`,
+/// `"60s"`, `"5m"`, `"1h"` or `"7d"`; a size is a number of bytes, `65536`, or `"64KiB"`, `"1MiB"`, `"2GiB"`. A
+/// relative path starts at the folder of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// Where the text came from, for messages.
@@ -115,7 +115,8 @@ pub struct Config {
     /// `[[views]]`: the views, in the order of the file; at least one. Two whose routes overlap are refused, as is one
     /// whose route lies in an internal location of the proxy.
     pub views: Vec<ViewConfig>,
-    /// `[headers]`: headers of every download; where `[views.headers]` names the same header, that counts. Default: none.
+    /// `[headers]`: headers of every download; where `[views.headers]` names the same header, that counts. Default:
+    /// none.
     pub headers: Vec<HeaderConfig>,
     /// `[media_types]`: the types of files by extension, and the charset of text. Default: the library's own types, and
     /// `utf-8`.
@@ -180,8 +181,8 @@ impl Config {
     }
 
     /// Refuses the file for what came to light after it was read: no such column, no such server. Each problem is a
-    /// place in the file, as [`Identifier`] and others keep it, what is wrong there, and how to fix it. The report looks like
-    /// any other, and its excerpts show no secret; nor may the messages.
+    /// place in the file, as [`Identifier`] and others keep it, what is wrong there, and how to fix it. The report
+    /// looks like any other, and its excerpts show no secret; nor may the messages.
     #[must_use]
     pub fn refuse(&self, problems: Vec<(Range<usize>, String, String)>) -> ConfigError {
         let text = self.text.0.clone();

@@ -27,20 +27,20 @@ pub struct ServerSettings {
     pub shutdown_timeout: Duration,
     /// `header_timeout`: how long a client may take to send the head of a request. Default: 10 s.
     pub header_timeout: Duration,
-    /// `idle_timeout`: how long a connection may stay open between two requests. Default: 75 s, more than the 60 s after which
-    /// generated proxy configuration closes it from its side.
+    /// `idle_timeout`: how long a connection may stay open between two requests. Default: 75 s, more than the 60 s
+    /// after which generated proxy configuration closes it from its side.
     pub idle_timeout: Duration,
-    /// `write_timeout`: after how long without progress a client that stopped reading is cut; `None` ("off") waits for ever.
-    /// Default: 60 s.
+    /// `write_timeout`: after how long without progress a client that stopped reading is cut; `None` ("off") waits for
+    /// ever. Default: 60 s.
     pub write_timeout: Option<Duration>,
-    /// `download_timeout`: how long one answer may take in all, however fast the client reads; `None` ("off") lets it take for ever.
-    /// Default: off, because a large file over a slow line is not an attack.
+    /// `download_timeout`: how long one answer may take in all, however fast the client reads; `None` ("off") lets it
+    /// take for ever. Default: off, because a large file over a slow line is not an attack.
     pub download_timeout: Option<Duration>,
-    /// `write_buffer`: bytes of an answer that may wait in the process for one connection, at least 8 KiB; also the limit of a request's head.
-    /// Default: 64 KiB.
+    /// `write_buffer`: bytes of an answer that may wait in the process for one connection, at least 8 KiB; also the
+    /// limit of a request's head. Default: 64 KiB.
     pub write_buffer: usize,
-    /// `notsent_lowat`: unsent bytes that the kernel may hold for one TCP connection (`TCP_NOTSENT_LOWAT`); `None` ("off") leaves it to the
-    /// system, which may hold megabytes. Default: 128 KiB.
+    /// `notsent_lowat`: unsent bytes that the kernel may hold for one TCP connection (`TCP_NOTSENT_LOWAT`); `None`
+    /// ("off") leaves it to the system, which may hold megabytes. Default: 128 KiB.
     pub notsent_lowat: Option<u32>,
     /// `threads`: threads that serve connections. Default: one for each core.
     pub threads: NonZeroUsize,

@@ -1,8 +1,8 @@
 //! What the application itself did with a request, seen from inside.
 //!
-//! A proxy takes the hand-off header away, so a client cannot tell who sent the bytes. It therefore sends a ticket along;
-//! [`Witness::note`] keeps what the application answered to it. A ticket that nobody waits for is ignored, and none
-//! changes an answer.
+//! A proxy takes the hand-off header away, so a client cannot tell who sent the bytes. It therefore sends a ticket
+//! along; [`Witness::note`] keeps what the application answered to it. A ticket that nobody waits for is ignored, and
+//! none changes an answer.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,6 +19,17 @@ pub const TICKET: HeaderName = HeaderName::from_static("x-demo-ticket");
 const HAND_OFF: [&str; 2] = [ACCEL[0], SENDFILE[0]];
 
 /// The answers to tickets that somebody waits for. Cloning shares them.
+/// ```
+/// use downloadview_gateway::probe::{Number, TICKET, Witness};
+/// use http::{HeaderMap, Response};
+///
+/// let witness = Witness::default();
+/// let ticket = witness.issue();
+/// let headers = HeaderMap::from_iter([(TICKET, ticket.value())]);   // of the request
+/// let number = Number::of(&headers).expect("it carries a ticket");   // seen by the application
+/// witness.note(number, &Response::new(String::new()));
+/// assert!(ticket.answer().is_some_and(|seen| seen.is_empty));
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Witness(Arc<Mutex<Book>>);
 

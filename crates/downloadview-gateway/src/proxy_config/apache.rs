@@ -2,6 +2,9 @@
 //!
 //! Everything stands in double quotes. `${NAME}` is replaced even there and has no escape, so a path that holds `${` is
 //! refused. Needs httpd 2.4.34 or later (`responsefieldsize`, `<IfDirective>`) and mod_xsendfile 0.12 or later.
+//! [`print`] writes the site (proxying, announcement, folders that may be sent) and puts it between comments that say
+//! where it goes, or into a complete server. What cannot be quoted, and an address that httpd cannot listen on, is an
+//! error.
 
 use std::path::Path;
 

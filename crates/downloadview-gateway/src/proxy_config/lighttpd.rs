@@ -2,6 +2,9 @@
 //!
 //! A string stands in double quotes; only the quote itself has an escape, so a backslash at the end or before a quote
 //! is refused. Needs lighttpd 1.4.46 or later (`x-sendfile` for mod_proxy, `setenv.set-request-header`).
+//! [`print`] writes the site (proxying, announcement, folders that may be sent) and puts it between comments that say
+//! where it goes, or into a complete server. What cannot be quoted, and an address that lighttpd cannot listen on, is
+//! an error.
 
 use std::path::Path;
 

@@ -30,6 +30,26 @@ use std::path::PathBuf;
 use crate::config::{Config, Listen, Proxy};
 
 /// What to print.
+/// ```
+/// use downloadview_gateway::config::{Config, Proxy};
+/// use downloadview_gateway::proxy_config::{Options, print};
+///
+/// let text = r#"
+///     [optimize]
+///     backend = "nginx"
+///     [[optimize.rules]]
+///     source_dir = "/tmp"
+///     destination_url = "/_internal/"
+///     [[views]]
+///     route = "/report"
+///     kind = "path"
+///     path = "/tmp/report.pdf"
+/// "#;
+/// let config = Config::parse(text, "downloadview.toml".as_ref())?;
+/// let snippet = print(Proxy::Nginx, &config, &Options::default())?;
+/// assert!(snippet.contains("/_internal/"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// Where the gateway listens. Default: the `listen` of the configuration.
@@ -41,8 +61,8 @@ pub struct Options {
     /// What is known of the proxy: how it reads names, for rules that do not state it, and what it was built without.
     /// Default: nothing.
     pub installed: Installed,
-    /// The certificates, in PEM, that sign those of the servers from which the proxy fetches files. Default: those that the
-    /// system trusts.
+    /// The certificates, in PEM, that sign those of the servers from which the proxy fetches files. Default: those that
+    /// the system trusts.
     pub ca_file: Option<PathBuf>,
 }
 

@@ -1,6 +1,9 @@
 //! Finds the servers whose files the proxy fetches itself, each behind an internal location of its own.
 //!
 //! nginx and Caddy can; the gateway tells them the server and what to ask it for in two headers of their own.
+//! Comes in: the rules of the proxy, and the local locations found before. Goes out: one [`Remote`] for each location,
+//! sorted and numbered; the writers name upstreams by that number. Refused: one location that means two servers, or
+//! asks one server in two ways, and one that overlaps a local location.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;

@@ -1,4 +1,6 @@
 //! Binds an address and accepts connections from it, TCP or Unix, whatever the system answers meanwhile.
+//! [`Listener::bind`] runs once at start and may fail; `accept` never does. Of a failing `accept` the log tells at most
+//! once a minute.
 
 use std::fs::{self, Permissions};
 use std::io::{self, IoSlice};

@@ -1,4 +1,8 @@
 //! Gives hyper a tower service, and tells the stream from when to when a request is being answered.
+//! 1. hyper calls [`Connection`] with a request: the answer begins;
+//! 2. [`AnswerFuture`] waits for the service, and puts its own body around that of the response;
+//! 3. [`AnswerBody`] passes frames on; an error among them marks the answer as broken, so that the stream resets;
+//! 4. the body is dropped, complete or not: the answer ends, and the client's idle time begins.
 
 use std::convert::Infallible;
 use std::future::Future;

@@ -1,4 +1,10 @@
 //! Opens a database: a pool that connects when it is needed, and a first connection that shows what is wrong.
+//! [`open`] is called once for each database that a view names:
+//!
+//! 1. make a lazy pool, with the limits of the file and hooks that ask `health` about each connection;
+//! 2. try one connection beside it, to see the true error;
+//! 3. up, or full: done. Down for now: done too, and `health` goes on trying. For good, such as a wrong password: a
+//!    problem of the file.
 
 use std::io;
 use std::str::FromStr as _;
@@ -83,8 +89,8 @@ async fn pool(config: &DatabaseConfig, health: &Arc<Health>) -> Result<DatabaseC
     sea_orm::Database::connect(options).await
 }
 
-/// The server ends queries too: one that waits for a lock would not notice that nobody waits for it any more, and the pool
-/// would open another connection, and another.
+/// The server ends queries too: one that waits for a lock would not notice that nobody waits for it any more, and the
+/// pool would open another connection, and another.
 fn postgres(options: &mut ConnectOptions, config: &DatabaseConfig, health: &Arc<Health>) {
     let patience = config.connect_timeout;
     let limit = format!(
@@ -110,8 +116,8 @@ fn postgres(options: &mut ConnectOptions, config: &DatabaseConfig, health: &Arc<
 }
 
 /// MariaDB and MySQL name the limit differently, and each reads only the comments that are meant for it
-/// (<https://mariadb.com/kb/en/comment-syntax/>): MariaDB those that begin with `/*M!`, and none for versions from 50700 to
-/// 99999.
+/// (<https://mariadb.com/kb/en/comment-syntax/>): MariaDB those that begin with `/*M!`, and none for versions from
+/// 50700 to 99999.
 fn mysql(options: &mut ConnectOptions, config: &DatabaseConfig, health: &Arc<Health>) {
     let patience = config.connect_timeout;
     let limit = config.query_timeout;

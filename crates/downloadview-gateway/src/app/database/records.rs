@@ -1,4 +1,11 @@
 //! The rows of one object view.
+//! For each request of the view:
+//!
+//! 1. a database known to be down: 503 at once;
+//! 2. names that were not checked at start are checked now, by one request for all;
+//! 3. the query, bounded by `query_timeout`;
+//! 4. a table that was altered meanwhile: checked anew, and asked once more;
+//! 5. a failure that may be the database's: `health` examines it.
 
 use std::io;
 use std::pin::pin;
@@ -111,7 +118,8 @@ fn is_misfit(error: &TableError) -> bool {
 impl FindRecord for Records {
     type Record = TableRecord;
 
-    /// The query runs on when its client has gone (the listener keeps half-closed connections), so that its end is known.
+    /// The query runs on when its client has gone (the listener keeps half-closed connections), so that its end is
+    /// known.
     async fn find(&self, request: &Parts) -> Result<Option<TableRecord>> {
         let database = &self.database;
         if database.health.is_down() {

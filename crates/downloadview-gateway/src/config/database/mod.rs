@@ -20,19 +20,20 @@ use crate::config::reader::{Table, Value};
 /// query_timeout = "5s"
 /// ```
 ///
-/// Refused: both `url` and `url_env`, or neither; 0 for a count or a time. Views name the database: `database = "main"`.
+/// Refused: both `url` and `url_env`, or neither; 0 for a count or a time. Views name the database: `database =
+/// "main"`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatabaseConfig {
     /// `url` or `url_env`: where the database is, as a URL or as the name of
     /// the environment variable that holds it.
     pub url: DatabaseUrl,
-    /// `max_connections`: connections open at the same time; who finds none free waits. One more is opened, for a moment, to see whether a
-    /// database that failed is there. Default: 10.
+    /// `max_connections`: connections open at the same time; who finds none free waits. One more is opened, for a
+    /// moment, to see whether a database that failed is there. Default: 10.
     pub max_connections: NonZeroU32,
     /// `connect_timeout`: how long connecting may take, and waiting for a free connection. Default: 3 s.
     pub connect_timeout: Duration,
-    /// `query_timeout`: how long a request may wait for its row, the wait for a connection included; the server ends a query after as
-    /// long. Default: 5 s.
+    /// `query_timeout`: how long a request may wait for its row, the wait for a connection included; the server ends a
+    /// query after as long. Default: 5 s.
     pub query_timeout: Duration,
     /// The place of the URL or of the variable that holds it, for [`Config::refuse`](crate::config::Config::refuse).
     pub span: Range<usize>,

@@ -21,8 +21,8 @@ use crate::config::reader::scalar::{Fault, listing, nearest, of_variable};
 /// | `mysql://user:password@host/app`, `mariadb://…` | `mysql://…` |
 ///
 /// Options may follow after a `?`: for SQLite `mode`, `cache` and `immutable`; for servers those of TLS (`sslmode`,
-/// `ssl-mode` and their certificates) and few others. Refused: other options; databases in memory; a special character in
-/// the password that is not percent-encoded, since a parser would take part of the password for the host.
+/// `ssl-mode` and their certificates) and few others. Refused: other options; databases in memory; a special character
+/// in the password that is not percent-encoded, since a parser would take part of the password for the host.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DatabaseUrl {
     kind: DatabaseKind,

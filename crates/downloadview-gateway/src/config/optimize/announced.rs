@@ -26,22 +26,23 @@ use crate::config::storage::Storages;
 /// destination_url = "/_internal/media/"
 /// ```
 ///
-/// The proxy sends `X-Downloadview-Proxy: edge SECRET` with each request; `proxy-config nginx --proxy edge` prints that. Its
-/// name holds letters, digits, `-`, `.` and `_`.
+/// The proxy sends `X-Downloadview-Proxy: edge SECRET` with each request; `proxy-config nginx --proxy edge` prints
+/// that. Its name holds letters, digits, `-`, `.` and `_`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnnouncedProxy {
     /// `backend`: which proxy it is. Required; `none` and `announced` are refused.
     pub backend: Proxy,
-    /// `secret`, or `secret_env` with the name of the variable that holds it: what proves that a request came through this
-    /// proxy. Exactly one of the two is required.
+    /// `secret`, or `secret_env` with the name of the variable that holds it: what proves that a request came through
+    /// this proxy. Exactly one of the two is required.
     pub secret: Secret,
-    /// `rules`: its own rules, in order; they come before all others. A rule here names no `backend`. Default: none, so that only rules of `[optimize]` and of views for this backend count.
+    /// `rules`: its own rules, in order; they come before all others. A rule here names no `backend`. Default: none, so
+    /// that only rules of `[optimize]` and of views for this backend count.
     pub rules: Vec<RuleConfig>,
 }
 
 /// A secret of at least 16 visible ASCII characters. `Debug` does not show it.
-/// Refused: fewer characters, and others such as spaces, which could not stand in the header. `openssl rand -hex 32` makes a
-/// good one.
+/// Refused: fewer characters, and others such as spaces, which could not stand in the header. `openssl rand -hex 32`
+/// makes a good one.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 

@@ -5,7 +5,8 @@ use http::HeaderValue;
 use crate::config::reader::scalar::Fault;
 
 /// The name of a character set, as a header says it.
-/// Letters, digits and `-_.:+`, as in `charset = "utf-8"` of a rule for nginx. Whether such a charset exists is not checked.
+/// Letters, digits and `-_.:+`, as in `charset = "utf-8"` of a rule for nginx. Whether such a charset exists is not
+/// checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Charset(HeaderValue);
 

@@ -42,8 +42,8 @@ pub enum Source {
 }
 
 /// Where the proxy finds the files of a rule.
-/// A rule has exactly one of `destination_url`, `destination_dir` and `redirect = true`. Which of them is right follows from
-/// the proxy and from where the files are:
+/// A rule has exactly one of `destination_url`, `destination_dir` and `redirect = true`. Which of them is right follows
+/// from the proxy and from where the files are:
 ///
 /// | files | nginx, Caddy | Apache, lighttpd | no proxy |
 /// |---|---|---|---|

@@ -1,6 +1,6 @@
 //! What stands between the clients and the gateway.
-//! Made by `OptimizeConfig` from two keys, `backend` and `proxies`, which must agree: only `backend = "announced"` goes with
-//! `[optimize.proxies.NAME]`, and it needs at least one.
+//! Made by `OptimizeConfig` from two keys, `backend` and `proxies`, which must agree: only `backend = "announced"` goes
+//! with `[optimize.proxies.NAME]`, and it needs at least one.
 
 use std::collections::BTreeMap;
 

@@ -39,26 +39,27 @@ use crate::config::storage::Storages;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct OptimizeConfig {
-    /// `backend`, with `proxies` if it is `"announced"`: what stands in front. One proxy carries out the rules that name no
-    /// `backend` of their own. Default: `"none"`, so the gateway streams every file that no rule redirects.
+    /// `backend`, with `proxies` if it is `"announced"`: what stands in front. One proxy carries out the rules that
+    /// name no `backend` of their own. Default: `"none"`, so the gateway streams every file that no rule redirects.
     pub front: Front,
     /// `unmatched`: what happens to a file that no rule takes. Default: `"warn"`.
     pub unmatched: Unmatched,
-    /// `rules`: the rules, in order; the first that matches a file decides. With announced proxies each names its backend, and
-    /// comes after the proxy's own.
+    /// `rules`: the rules, in order; the first that matches a file decides. With announced proxies each names its
+    /// backend, and comes after the proxy's own.
     pub rules: Vec<RuleConfig>,
     /// `keep_headers`: response headers that generated proxy configuration carries over, beside those it always names.
-    /// In the spelling of the file; letters, digits, `-` and `_` only. Refused: headers that the proxy states itself, or
-    /// keeps anyway, and hand-off headers. Default: none.
+    /// In the spelling of the file; letters, digits, `-` and `_` only. Refused: headers that the proxy states itself,
+    /// or keeps anyway, and hand-off headers. Default: none.
     pub keep_headers: Vec<String>,
-    /// `add_headers`: response headers with a fixed value that nginx's generated configuration adds to delegated files, where the
-    /// site's own `add_header` lines do not reach. Names as in `keep_headers`; a `$` in a value is refused. Default: none.
+    /// `add_headers`: response headers with a fixed value that nginx's generated configuration adds to delegated files,
+    /// where the site's own `add_header` lines do not reach. Names as in `keep_headers`; a `$` in a value is refused.
+    /// Default: none.
     pub add_headers: Vec<(String, String)>,
 }
 
 /// What happens to a file that no rule takes.
-/// In a configuration without any rule, every file is streamed and nothing is logged, whatever stands here; where all rules
-/// redirect, `"warn"` is the same as `"stream"`.
+/// In a configuration without any rule, every file is streamed and nothing is logged, whatever stands here; where all
+/// rules redirect, `"warn"` is the same as `"stream"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Unmatched {
     /// `"stream"`: streamed, and nothing is logged.

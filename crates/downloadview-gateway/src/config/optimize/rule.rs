@@ -35,8 +35,8 @@ pub struct RuleConfig {
     pub source: Source,
     /// `destination_url`, `destination_dir` or `redirect`: where the proxy finds them.
     pub destination: Destination,
-    /// `backend`: the proxy that understands the destination: the one that the rule names, or else the one that `[optimize]` has
-    /// in front. `None` where there is none: nobody carries the rule out. A redirect needs none.
+    /// `backend`: the proxy that understands the destination: the one that the rule names, or else the one that
+    /// `[optimize]` has in front. `None` where there is none: nobody carries the rule out. A redirect needs none.
     pub backend: Option<Proxy>,
     /// `stat`: whether the gateway looks at the file before handing it off. Default: true; false is for files that
     /// only the proxy can see.
@@ -44,7 +44,8 @@ pub struct RuleConfig {
     /// `limit_rate`, for nginx and lighttpd: how fast a file may go to one client. Default: the proxy's own setting.
     pub limit_rate: Option<LimitRate>,
     /// `escaping`, for Apache and Caddy: how they read the names of this rule's files, which depends on their version.
-    /// `"raw"`: mod_xsendfile 0.12, Caddy before 2.7; `"strict"`: later versions. Default: not stated, and names that the versions read differently are streamed. `None` for the other proxies.
+    /// `"raw"`: mod_xsendfile 0.12, Caddy before 2.7; `"strict"`: later versions. Default: not stated, and names that
+    /// the versions read differently are streamed. `None` for the other proxies.
     pub escaping: Option<Escaping>,
     /// `buffering`, `expires` and `charset`: what nginx is told beside the file's name. Refused for other proxies.
     pub nginx: NginxRule,
@@ -57,7 +58,8 @@ pub struct RuleConfig {
 pub struct NginxRule {
     /// `buffering`, true or false: sent as `X-Accel-Buffering`.
     pub buffering: Option<bool>,
-    /// `expires`, a duration or `"off"`: sent as `X-Accel-Expires`, in seconds; zero (written "off") means that nginx's cache does not keep the answer.
+    /// `expires`, a duration or `"off"`: sent as `X-Accel-Expires`, in seconds; zero (written "off") means that nginx's
+    /// cache does not keep the answer.
     pub expires: Option<Duration>,
     /// `charset`: sent as `X-Accel-Charset`, for nginx to add to the type of text.
     pub charset: Option<Charset>,
@@ -166,7 +168,8 @@ fn read_limit_rate(table: &mut Table<'_>) -> Option<LimitRate> {
     })
 }
 
-/// Which of the three keys says where files come from. A folder is looked at only if the gateway will look at its files.
+/// Which of the three keys says where files come from. A folder is looked at only if the gateway will look at its
+/// files.
 fn read_source(table: &mut Table<'_>, storages: &Storages, stat: bool) -> Option<At<Source>> {
     let base = table.source.folder;
     let dir = |text: &str| match stat {

@@ -1,7 +1,7 @@
 //! Whose a rule is, and so which proxy carries it out.
 //! | rule of | nothing in front | one proxy | announced proxies |
 //! |---|---|---|---|
-//! | `[[optimize.rules]]`, `[[views.rules]]` | `backend`, if the rule has it | `backend`, else that proxy | `backend`, required |
+//! | `[[optimize.rules]]`, `[[views.rules]]` | `backend`, if the rule has it | `backend`, else it | `backend`, required |
 //! | `[[optimize.proxies.NAME.rules]]` | | | the proxy `NAME`; `backend` is refused |
 
 use super::proxy::Proxy;

@@ -1,4 +1,6 @@
 //! Says what is wrong in the configuration file, where, and how to fix it.
+//! [`ConfigError`] is the only error of [`Config`](crate::config::Config). Its text is the file's with secrets masked,
+//! so that it may be printed and logged.
 
 use std::fmt;
 use std::io;
@@ -10,6 +12,15 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 /// The configuration cannot be used: the file is unreadable, or it holds at least one mistake.
 ///
 /// `Display` prints every problem with its file, line, column, excerpt and help, without colours.
+/// ```
+/// use downloadview_gateway::config::Config;
+///
+/// let text = "listen = 8000\n[[views]]\nroute = '/a'\nkind = 'path'\npath = '/srv/a.pdf'";
+/// let error = Config::parse(text, "gateway.toml".as_ref()).unwrap_err();
+/// let problem = &error.problems()[0];
+/// assert_eq!((problem.line(), problem.column()), (1, 10));
+/// assert!(problem.help().is_some());
+/// ```
 #[derive(Debug)]
 pub struct ConfigError {
     file: PathBuf,

@@ -2,6 +2,8 @@
 //!
 //! A reader asks a [`Table`] for each key it knows; [`Table::finish`] then reports the keys nobody
 //! asked for. The known keys are thus written down once, where they are read.
+//! Nothing here stops at a mistake. A reader gets `None`, the report is made already, and it goes on with the next key;
+//! the caller throws the half-read result away if there is any problem in the end.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -126,6 +128,7 @@ impl<'a> Table<'a> {
         Some(self.value(entry))
     }
 
+    /// Whether the key is there, understood or not: what is absent and what is wrong need different reports.
     pub(crate) fn has(&self, key: &str) -> bool {
         self.entries.iter().any(|entry| entry.key == key)
     }
@@ -197,6 +200,7 @@ impl<'a> Table<'a> {
         }
     }
 
+    /// A key that is not one of `known`, at the place of the key and not of its value.
     fn report_unknown(&self, entry: &Entry<'a>, known: &[&str]) {
         let help = match nearest(entry.key, known) {
             Some(near) => format!("did you mean `{near}`?"),
@@ -294,6 +298,7 @@ impl<'a> Value<'a> {
         result.map_err(|fault| self.refuse(fault)).ok()
     }
 
+    /// Reports a fault at the place of this value, under the name of its key.
     pub(crate) fn refuse(&self, fault: Fault) {
         let message = format!("`{}`: {}", self.name, fault.message);
         let problem = Problem::new(self.span.clone(), message).with_help(fault.help);
@@ -327,6 +332,7 @@ impl<'a> Value<'a> {
         i64::from_str_radix(digits.as_str(), digits.radix()).ok()
     }
 
+    /// The value in the wanted type; else the report of what was expected and what was found.
     fn typed<T>(&self, value: Option<T>, expected: &str) -> Option<T> {
         if value.is_none() {
             let help = match self.value {

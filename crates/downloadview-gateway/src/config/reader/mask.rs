@@ -1,4 +1,7 @@
 //! Blots out secrets in the text that an error report quotes. Offsets stay as they are.
+//! Two ways in. A file that is valid TOML: readers [`hide`](super::Value::hide) values, whose places are then masked
+//! together with everything that looks like a URL with a password or a query. A file that is not: [`lines`] guesses
+//! line by line by the names of keys, and masks too much rather than too little.
 
 use std::cell::Cell;
 use std::ops::Range;

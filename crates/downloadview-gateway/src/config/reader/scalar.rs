@@ -1,4 +1,6 @@
 //! Understands single values: sizes, durations, names, header values; refuses with how to fix it.
+//! Each function takes the text of one value and returns a type, or a [`Fault`]: what is wrong and what to write. They
+//! know neither key nor place; `Value` adds both. A function that reads secrets leaves the text out of its messages.
 
 use std::env;
 use std::time::Duration;

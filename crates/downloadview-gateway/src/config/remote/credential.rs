@@ -5,6 +5,8 @@ use std::fmt;
 use crate::config::reader::scalar::{Fault, of_variable};
 
 /// A part of what proves to another server who we are. `Debug` does not show it.
+/// One or more visible ASCII characters; spaces are refused. Most keys have a twin that ends in `_env` and names the
+/// environment variable which holds the text.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credential(String);
 

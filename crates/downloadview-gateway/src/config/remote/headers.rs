@@ -7,6 +7,16 @@ use crate::config::reader::scalar::{Fault, header_value, nearest, of_variable};
 use crate::config::reader::{Table, Value};
 
 /// A header that goes along with each request to a server. Its value is a secret, which `Debug` does not show.
+/// ```toml
+/// [storages.mirror.headers_env]         # name = the variable that holds the value
+/// Authorization = "ORIGIN_TOKEN"
+///
+/// [storages.mirror.headers]             # name = the value
+/// X-Client = "downloadview"
+/// ```
+///
+/// Refused: a header that each request has of its own (`Host`, `Range`, `If-…`), and one that is there twice. Files of
+/// such a server are always streamed: a proxy or a client would ask without the header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OriginHeader {
     /// Its name.
@@ -30,8 +40,8 @@ const OF_THE_REQUEST: [&str; 11] = [
     "upgrade",
 ];
 
-/// No report may show a header's value, nor one whose table is misspelt: every table is hidden but those `shown`, and what
-/// else stands where the table `written` should. Call it before anything can be wrong.
+/// No report may show a header's value, nor one whose table is misspelt: every table is hidden but those `shown`, and
+/// what else stands where the table `written` should. Call it before anything can be wrong.
 pub(in crate::config) fn hide(table: &Table<'_>, written: &str, shown: &[&str]) {
     let is_secret = |key: &str, value: &Value<'_>| {
         let is_meant = value.is_table() || nearest(key, &[written]).is_some();
@@ -60,6 +70,7 @@ pub(in crate::config) fn read_all(
     read
 }
 
+/// Adds the headers of one table to `read`; a mistake in one leaves the others.
 fn read_table(
     table: &mut Table<'_>,
     key: &'static str,

@@ -16,8 +16,8 @@ pub enum Scheme {
     Https,
 }
 
-/// One server: `https://files.example:8443`. `Display` spells it in the one way that the header `X-Download-Origin` has:
-/// lower case, the default port left out.
+/// One server: `https://files.example:8443`. `Display` spells it in the one way that the header `X-Download-Origin`
+/// has: lower case, the default port left out.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RemoteOrigin {
     /// How it is spoken to.
@@ -29,6 +29,8 @@ pub struct RemoteOrigin {
 }
 
 /// The URLs of a server that begin alike: `https://files.example/media/`. `Display` shows it so.
+/// Refused: a scheme other than `http` and `https`, a user or a password, a query, a path that does not end in a slash
+/// or has `.`, `..` or an empty segment in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemoteUrl {
     /// The server.
@@ -75,7 +77,8 @@ impl RemoteOrigin {
         split(text)
     }
 
-    /// Whether the host is spelled as an address of this machine or of a private network, or as this machine's own name.
+    /// Whether the host is spelled as an address of this machine or of a private network, or as this machine's own
+    /// name.
     pub(in crate::config) fn is_private(&self) -> bool {
         let host = self.host.trim_start_matches('[').trim_end_matches(']');
         match host.parse::<IpAddr>() {
@@ -145,6 +148,9 @@ impl fmt::Display for RemoteUrl {
     }
 }
 
+/// Scheme, host and port, and what follows them as it stands there. The host is parsed by `url`, so that other
+/// spellings of an address (`127.1`) come out as the address that is connected to; what `url` would only guess at is
+/// refused before.
 fn split(text: &str) -> Result<(RemoteOrigin, &str), Fault> {
     let example = "write \"https://origin.example/\"";
     let Some((scheme, rest)) = text.split_once("://") else {

@@ -9,9 +9,28 @@ use crate::config::reader::scalar::{Fault, positive_duration, size};
 use crate::config::reader::{Problem, Table, Value};
 
 /// How one server is asked. What is `None` is left to the library, whose defaults are named here.
+///
+/// These keys stand beside those of a storage on another server, or of a view of `kind = "http"`:
+///
+/// ```toml
+/// [storages.mirror]
+/// kind = "http"
+/// url = "https://origin.example/files/"
+/// connect_timeout = "5s"
+/// first_byte_timeout = "15s"
+/// idle_timeout = "30s"
+/// redirects = 2
+/// concurrency = 64
+/// max_size = "2GiB"
+/// forbidden = 404
+/// ```
+///
+/// `"0s"` is refused for a time-out.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct OriginSettings {
-    /// `allow_private`: whether it may have an address of this machine or of a private network. Default: false.
+    /// `allow_private`: whether it may have an address of this machine or of a private network. Where the
+    /// URL itself spells such an address, the file is refused without it; what a name leads to is checked at each
+    /// connection. Default: false.
     pub allow_private: bool,
     /// `connect_timeout`: how long a connection may take, name and TLS included. Default: 5 s.
     pub connect_timeout: Option<Duration>,

@@ -7,6 +7,16 @@ use crate::config::reader::scalar::{Fault, header_value};
 use crate::config::reader::{Table, Value};
 
 /// A header that the file sets, or leaves out.
+///
+/// ```toml
+/// [headers]                                   # or [views.headers]
+/// X-Robots-Tag = "noindex"                    # one value
+/// Link = ["</a>; rel=prev", "</b>; rel=next"] # several
+/// X-Content-Type-Options = false              # none, though there is a default
+/// ```
+///
+/// Refused: a name twice in different spellings; headers that follow from the file and the request (`ETag`,
+/// `Content-Length`); those with a key of their own (`Content-Type`); hand-off headers (`X-Accel-Redirect`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeaderConfig {
     /// Its name.

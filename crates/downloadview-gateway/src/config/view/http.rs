@@ -10,13 +10,23 @@ use crate::config::remote::{
 };
 
 /// Which file of which server a request means.
+///
+/// ```toml
+/// [[views]]
+/// route = "/tiles/{set}/{*path}"
+/// kind = "http"
+/// url = "https://tiles.example/{set}/{path}"
+/// request_headers_env = { Authorization = "TILES_TOKEN" }   # or request_headers = { … }
+/// ```
+///
+/// The URL names each parameter of the route, and no other. `headers` of such a view are those of its answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpViewConfig {
-    /// `url`: where the file is.
+    /// `url`: where the file is. Required; parameters stand in the path only.
     pub url: UrlTemplate,
     /// `request_headers` and `request_headers_env`: what goes along with each request. Default: nothing.
     pub headers: Vec<OriginHeader>,
-    /// How the server is asked.
+    /// How the server is asked: the keys of [`OriginSettings`], in the view's own table.
     pub settings: OriginSettings,
 }
 
@@ -101,6 +111,8 @@ impl UrlTemplate {
     }
 }
 
+/// The path cut at its `{parameters}`. The whole is checked as a path with an `x` in place of each parameter, so that
+/// what stands around one cannot become `.` or `..`.
 fn path_pieces(path: &str) -> Result<Vec<Piece>, Fault> {
     let mut pieces = Vec::new();
     let mut plain = String::new();

@@ -26,50 +26,85 @@ use crate::config::reader::{At, Table};
 use crate::config::storage::SharedStorage;
 
 /// One view: a route and what is downloaded there.
+/// ```toml
+/// [[views]]
+/// route = "/files/{*path}"
+/// kind = "storage"                        # or "path", "object", "http", "virtual": see ViewKind
+/// storage = "media"
+/// disposition = "inline"
+/// cache_control = "private, max-age=600"
+/// optimize = true
+///
+/// [views.headers]
+/// X-Robots-Tag = "noindex"
+///
+/// [[views.rules]]
+/// storage = "media"
+/// destination_url = "/_internal/media/"
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ViewConfig {
-    /// The paths that the view answers.
+    /// `route`: the paths that the view answers. Required.
     pub route: Route,
-    /// Where its files come from.
+    /// `kind`, and the keys of that kind: where its files come from. Required.
     pub kind: ViewKind,
-    /// Whether browsers save or show the file. Default: attachment.
+    /// `disposition`: whether browsers save or show the file. Default: `"attachment"`.
     pub disposition: Disposition,
-    /// The name that clients save the file under. Default: none, so the file's own.
+    /// `basename`: the name that clients save the file under. Slashes, backslashes and control characters are refused.
+    /// Required for `kind = "virtual"`. Default: none, so the file's own.
     pub basename: Option<String>,
-    /// The `Content-Type`. Default: none, so that of the file.
+    /// `content_type`: the `Content-Type`, as `"text/plain; charset=utf-8"`. Default: none, so that of the file.
     pub content_type: Option<HeaderValue>,
-    /// The `Content-Encoding`. Default: none, so that of the file.
+    /// `content_encoding`: the `Content-Encoding`, one word such as `"gzip"`. Default: none, so that of the file.
     pub content_encoding: Option<HeaderValue>,
-    /// The `Cache-Control`. Default: none.
+    /// `cache_control`: the `Cache-Control`. Default: none.
     pub cache_control: Option<HeaderValue>,
-    /// Further headers; they count more than those of all views. Default: none.
+    /// `[views.headers]`: further headers; they count more than those of all views. Default: none.
     pub headers: Vec<HeaderConfig>,
-    /// Whether a proxy may deliver this view's files. Default: true.
+    /// `optimize`: whether a proxy may deliver this view's files. False is refused in a view with rules. Default: true.
     pub optimize: bool,
-    /// Rules of this view alone. They come first; a file that none of them takes is left to those of `[optimize]`.
-    /// With announced proxies each names its backend, and counts for the proxies of that backend.
+    /// `[[views.rules]]`: rules of this view alone. They come first; a file that none of them takes is left to those of
+    /// `[optimize]`. With announced proxies each names its backend, and counts for the proxies of that backend.
     pub rules: Vec<RuleConfig>,
     /// The line of the file where the view starts, counted from 1.
     pub line: usize,
 }
 
 /// Where a view's files come from.
+/// ```toml
+/// [[views]]
+/// route = "/terms"
+/// kind = "path"
+/// path = "/srv/terms.pdf"
+///
+/// [[views]]
+/// route = "/reports/{*path}"
+/// kind = "path"
+/// root = "/srv/reports"
+///
+/// [[views]]
+/// route = "/hello"
+/// kind = "virtual"
+/// text = "Hello, world!"
+/// basename = "hello.txt"
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ViewKind {
-    /// `kind = "path"` with `path`: always this file, an absolute path.
+    /// `kind = "path"` with `path`: always this file, an absolute path. It need not exist yet; a folder is refused.
     PathFile {
         /// The file.
         path: PathBuf,
     },
-    /// `kind = "path"` with `root`: the files of a folder, and nothing outside it.
+    /// `kind = "path"` with `root`: the files of a folder, and nothing outside it. The route needs exactly one
+    /// parameter.
     PathRoot {
         /// The folder, absolute; it existed when the configuration was read.
         root: PathBuf,
         /// The route parameter that names the file below the folder.
         parameter: String,
     },
-    /// `kind = "storage"`: the files of a storage.
+    /// `kind = "storage"`: the files of a storage. Without `name`, the route needs exactly one parameter.
     Storage {
         /// The storage.
         storage: SharedStorage,
@@ -170,6 +205,7 @@ impl ViewConfig {
 /// Reads the keys of one kind. The route is absent when it could not be read itself.
 type Reader = fn(&mut Table<'_>, Option<&At<Route>>, Known<'_>) -> Option<ViewKind>;
 
+/// The keys that every kind of view has. They have a type so that the reader of a view stays short.
 struct Options {
     basename: Option<String>,
     content_type: Option<HeaderValue>,

@@ -11,17 +11,32 @@ use crate::config::reader::{At, Table};
 use crate::config::storage::SharedStorage;
 
 /// Which row a request means, and what its columns say of the file. Whether table and columns exist is not known yet.
+///
+/// ```toml
+/// [[views]]
+/// route = "/documents/{slug}"
+/// kind = "object"
+/// database = "main"
+/// table = "document"
+/// lookup = "slug"
+/// storage = "media"
+/// file_field = "file"
+/// basename_field = "title"
+/// size_field = "size"
+/// ```
+///
+/// A column that is not named costs nothing and states nothing: the storage then says type, size and date.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectConfig {
-    /// The name of the database.
+    /// `database`: the NAME of `[databases.NAME]`. Required.
     pub database: String,
-    /// The table.
+    /// `table`: the table, or a view of SQL; `"schema.table"` for one of another schema. Required.
     pub table: TableName,
-    /// The column that holds the value of the route's only parameter, which has the same name.
+    /// `lookup`: the column that holds the value of the route's only parameter, which has the same name. Required.
     pub lookup: Identifier,
-    /// The storage that keeps the files.
+    /// `storage`: the storage that keeps the files. Required.
     pub storage: SharedStorage,
-    /// `file_field`: the column with the file's name in the storage.
+    /// `file_field`: the column with the file's name in the storage. Required.
     pub file: Identifier,
     /// `basename_field`: the column with the name that clients save the file under. Default: none.
     pub basename: Option<Identifier>,

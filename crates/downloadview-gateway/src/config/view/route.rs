@@ -5,6 +5,16 @@ use std::fmt;
 use crate::config::reader::scalar::Fault;
 
 /// The paths that a view answers: `/files/{*path}`. In the syntax of `matchit` 0.8, which is axum 0.8's.
+///
+/// | written | matches |
+/// |---|---|
+/// | `/terms` | this path alone |
+/// | `/files/{name}` | one segment |
+/// | `/files/{*path}` | the rest of the path, one segment or more; only at the end |
+/// | `{{`, `}}` | the brace itself |
+///
+/// Refused: a route that does not begin with a slash, a segment that begins with `:` or `*`, characters that a URL
+/// holds only percent-encoded, and two parameters of one name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
     pattern: String,
@@ -64,6 +74,7 @@ impl fmt::Display for Route {
     }
 }
 
+/// Refuses what `matchit` would take literally, so that the route would match no request.
 fn check_characters(text: &str) -> Result<(), Fault> {
     if !text.starts_with('/') {
         return Err(Fault::new(
@@ -93,6 +104,7 @@ fn check_characters(text: &str) -> Result<(), Fault> {
     Ok(())
 }
 
+/// How to fix a route that `matchit` refuses.
 fn help(error: &matchit::InsertError) -> &'static str {
     match error {
         matchit::InsertError::InvalidParamSegment => {
@@ -105,6 +117,7 @@ fn help(error: &matchit::InsertError) -> &'static str {
     }
 }
 
+/// The names between single braces. `matchit` has accepted the route before, so each brace is closed.
 fn parameters(text: &str) -> Vec<String> {
     let literal = text.replace("{{", "").replace("}}", "");
     let inside = literal.split('{').skip(1);
