@@ -4,15 +4,17 @@
 
 use std::fs::{self, Permissions};
 use std::io::{self, IoSlice};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use rustix::net::RecvFlags;
 use socket2::{Domain, SockAddr, Type};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::time::{Instant, sleep};
 
@@ -202,6 +204,30 @@ impl Socket {
         }
     }
 
+    /// Ready once the client has closed its side; fails if it reset the connection. Takes no byte: where some wait, nothing
+    /// behind them can be seen.
+    pub(super) fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            let looked = match self {
+                Self::Tcp(stream) => {
+                    ready!(stream.poll_read_ready(cx))?;
+                    stream.try_io(Interest::READABLE, || look(stream))
+                }
+                Self::Unix(stream) => {
+                    ready!(stream.poll_read_ready(cx))?;
+                    stream.try_io(Interest::READABLE, || look(stream))
+                }
+            };
+            match looked {
+                Ok(0) => return Poll::Ready(Ok(())),
+                Ok(_) => return Poll::Pending,
+                // Now its task is woken by what comes.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
     pub(super) fn tune(&self, settings: &ServerSettings) {
         let Self::Tcp(stream) = self else { return };
         let mut tuned = stream.set_nodelay(true);
@@ -238,6 +264,13 @@ macro_rules! on_socket {
             }
         }
     };
+}
+
+/// How many bytes wait, no more than one; 0 at the end of what the other side says.
+fn look(socket: &impl AsFd) -> io::Result<usize> {
+    let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+    let (_, length) = rustix::net::recv(socket, &mut [0_u8; 1], flags)?;
+    Ok(length)
 }
 
 impl AsyncRead for Socket {

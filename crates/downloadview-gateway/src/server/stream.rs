@@ -7,6 +7,7 @@
 //! | the next request | the end of the answer before | `idle_timeout` |
 //! | room to write | the last byte taken | `write_timeout` |
 //! | the end of an answer | its first byte | `download_timeout` |
+//! | an answer's next byte, once the client has closed its side | then, or the last byte taken | 5 s |
 //!
 //! While a request is being answered nothing is asked of the client but to read. A connection that never waits never
 //! touches a timer: one is made at the first wait, and moved only when it fires too early.
@@ -68,6 +69,8 @@ pub(super) struct Stream {
     silent: Option<(Phase, Instant)>,
     /// Since when the client has taken nothing.
     stalled: Option<Instant>,
+    /// Since when the client has closed its side, and taken nothing.
+    closed: Option<Instant>,
     /// Which answer is being written, and since when.
     answer: Option<(u64, Instant)>,
     /// The last bytes that came in. Unless they end a head, the next one has begun, though nobody asked for it yet.
@@ -149,6 +152,7 @@ impl Stream {
             activity,
             silent: None,
             stalled: None,
+            closed: None,
             answer: None,
             tail: *b"\r\n\r\n",
             lingering: None,
@@ -234,10 +238,31 @@ impl Stream {
             return self.poll_stalled(cx).map(Err);
         }
         self.stalled = None;
+        self.closed = None;
         self.silent = None;
         result
     }
+
+    /// A client that leaves is noticed while its answer has nothing to write, and what the answer waits for (a file of
+    /// another server, perhaps) goes too: at once if the connection was reset; else after a while, for a client that
+    /// has merely said all it wants to say closes its side too, and still wants the answer.
+    fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        if self.activity.phase() != Phase::Answering {
+            self.closed = None;
+            return Poll::Pending;
+        }
+        match ready!(self.socket.poll_closed(cx)) {
+            Err(reset) => Poll::Ready(reset),
+            Ok(()) => {
+                let since = *self.closed.get_or_insert_with(Instant::now);
+                self.read_timer.poll(cx, since + FAREWELL)
+            }
+        }
+    }
 }
+
+/// How long an answer may have nothing to write for a client that has closed its side.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 impl Timer {
     /// Ready once `deadline` has passed; else the task is woken then, or earlier for no reason.
@@ -305,8 +330,14 @@ impl AsyncWrite for Stream {
 
     // Neither kind of socket has a buffer of its own, so these two never wait.
 
+    /// hyper calls this at every turn, also when an answer has nothing to write, and reads nothing meanwhile.
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().socket).poll_flush(cx)
+        let this = self.get_mut();
+        ready!(Pin::new(&mut this.socket).poll_flush(cx))?;
+        match this.poll_left(cx) {
+            Poll::Ready(error) => Poll::Ready(Err(error)),
+            Poll::Pending => Poll::Ready(Ok(())),
+        }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -409,6 +440,47 @@ mod tests {
 
     async fn poll_write(stream: &mut Stream) -> Poll<io::Result<usize>> {
         poll_fn(|cx| Poll::Ready(Pin::new(&mut *stream).poll_write(cx, &[0; 4096]))).await
+    }
+
+    async fn poll_flush(stream: &mut Stream) -> Poll<io::Result<()>> {
+        poll_fn(|cx| Poll::Ready(Pin::new(&mut *stream).poll_flush(cx))).await
+    }
+
+    /// Polls until the stream has seen what its peer did.
+    async fn flushed_after_close(stream: &mut Stream) {
+        while stream.closed.is_none() {
+            assert!(matches!(poll_flush(stream).await, Poll::Ready(Ok(()))));
+            yield_now().await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_leaves_is_noticed_while_its_answer_has_nothing_to_write() {
+        let (mut stream, peer, activity) = pair();
+        activity.answer_begins(false);
+        assert!(matches!(poll_flush(&mut stream).await, Poll::Ready(Ok(()))));
+        drop(peer);
+        flushed_after_close(&mut stream).await;
+        advance(4 * SECOND).await;
+        assert!(matches!(poll_flush(&mut stream).await, Poll::Ready(Ok(()))));
+        advance(2 * SECOND).await;
+        assert!(timed_out(poll_flush(&mut stream).await));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_closed_its_side_and_goes_on_taking_bytes_is_served() {
+        let (mut stream, peer, activity) = pair();
+        activity.answer_begins(false);
+        peer.shutdown(std::net::Shutdown::Write).unwrap();
+        for _ in 0..10 {
+            flushed_after_close(&mut stream).await;
+            advance(4 * SECOND).await;
+            assert!(matches!(poll_write(&mut stream).await, Poll::Ready(Ok(_))));
+        }
+        // Between answers it is hyper that sees the end.
+        activity.answer_ends();
+        advance(20 * SECOND).await;
+        assert!(matches!(poll_flush(&mut stream).await, Poll::Ready(Ok(()))));
     }
 
     fn timed_out<T>(result: Poll<io::Result<T>>) -> bool {

@@ -309,6 +309,26 @@ async fn ends_an_idle_connection_after_a_client_that_read_late() {
     assert!(received.len() > LARGE, "{} bytes only", received.len());
 }
 
+/// The body is let go while nothing comes that could be written.
+#[tokio::test]
+async fn a_client_that_resets_its_connection_ends_an_answer_that_waits() {
+    let server = Server::start(ServerSettings::default()).await;
+    let mut client = server.connect().await;
+    client
+        .write_all(b"GET /fed HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await
+        .unwrap();
+    server.feed("begun");
+    let mut came = Vec::new();
+    while !came.ends_with(b"begun\r\n") {
+        assert_ne!(client.read_buf(&mut came).await.unwrap(), 0);
+    }
+    let socket = socket2::SockRef::from(&client);
+    socket.set_linger(Some(Duration::ZERO)).unwrap();
+    drop(client);
+    timeout(DEADLINE, server.feed.closed()).await.unwrap();
+}
+
 #[tokio::test]
 async fn answers_a_client_that_closes_its_own_side() {
     let server = Server::start(ServerSettings::default()).await;
