@@ -194,7 +194,6 @@ impl Drop for SocketFile {
 }
 
 impl Socket {
-    /// Sets what a download server wants of TCP; a socket that refuses works all the same.
     /// Makes the close that follows a reset. A Unix socket knows none, and closes as ever.
     pub(super) fn reset_on_close(&self) {
         if let Self::Tcp(stream) = self
@@ -228,6 +227,7 @@ impl Socket {
         }
     }
 
+    /// Sets what a download server wants of TCP; a socket that refuses works all the same.
     pub(super) fn tune(&self, settings: &ServerSettings) {
         let Self::Tcp(stream) = self else { return };
         let mut tuned = stream.set_nodelay(true);

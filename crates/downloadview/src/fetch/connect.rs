@@ -35,9 +35,11 @@ use super::resolve::Resolve;
 use crate::content::BoxFuture;
 use crate::error::UpstreamFault;
 
-/// How much hyper reads at a time, and keeps for a client that does not read: 200 slow clients cost
-/// 200 of these, and as much again in frames on their way.
-const READ_BUFFER: usize = 48 * 1024;
+/// How much hyper reads at a time, and how long the head of an answer may be.
+///
+/// A client that does not read keeps one of these at the origin's connection, one on its way, and as
+/// many as fill the server's own write buffer, each of them whole, however few bytes are in it.
+const READ_BUFFER: usize = 12 * 1024;
 /// How many connections are kept for further requests.
 const IDLE: usize = 64;
 /// How long a connection is kept without a request.
