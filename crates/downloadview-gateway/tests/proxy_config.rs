@@ -84,6 +84,7 @@ fn prints_a_whole_server() {
         access_log off;
         server_tokens off;
         default_type application/octet-stream;
+        variables_hash_max_size 2048;
 
         # Relative to FOLDER; nginx makes these folders itself.
         client_body_temp_path client_body_temp;

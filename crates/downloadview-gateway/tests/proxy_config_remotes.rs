@@ -95,6 +95,23 @@ fn prints_upstreams_and_maps_for_nginx() {
         "~^ ." 1;
         default "";
     }
+    # What nginx keeps of the gateway's answer it forgets, from 1.29 on, where the server answers 103 before: then once more.
+    map $sent_http_content_type $downloadview_type_again {
+        "" $downloadview_type;
+        default "";
+    }
+    map $sent_http_content_disposition $downloadview_disposition_again {
+        "" $downloadview_disposition;
+        default "";
+    }
+    map $sent_http_cache_control $downloadview_cache_control_again {
+        "" $downloadview_cache_control;
+        default "";
+    }
+    map $sent_http_expires $downloadview_expires_again {
+        "" $downloadview_expires;
+        default "";
+    }
     # The coding that the gateway states, or that of an object that was stored compressed.
     map $downloadview_content_encoding $downloadview_encoding {
         "" $upstream_http_content_encoding;
@@ -120,6 +137,9 @@ fn prints_the_locations_of_a_remote_for_nginx() {
                 # Before the request to the server, whose headers would stand in their place.
                 set $downloadview_target $upstream_http_x_download_target;
                 set $downloadview_type $upstream_http_content_type;
+                set $downloadview_disposition $upstream_http_content_disposition;
+                set $downloadview_cache_control $upstream_http_cache_control;
+                set $downloadview_expires $upstream_http_expires;
                 set $downloadview_content_security_policy $upstream_http_content_security_policy;
                 set $downloadview_x_content_type_options $upstream_http_x_content_type_options;
                 set $downloadview_x_frame_options $upstream_http_x_frame_options;
@@ -177,7 +197,11 @@ fn prints_the_locations_of_a_remote_for_nginx() {
                 proxy_ignore_headers X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset;
                 proxy_headers_hash_max_size 2048;
                 proxy_headers_hash_bucket_size 128;
-                # Headers of the gateway's answer, carried over to the file.
+                # Headers of the gateway's answer, carried over to the file; the first of them only where nginx lost its own.
+                add_header Content-Type $downloadview_type_again;
+                add_header Content-Disposition $downloadview_disposition_again;
+                add_header Cache-Control $downloadview_cache_control_again;
+                add_header Expires $downloadview_expires_again;
                 add_header Content-Security-Policy $downloadview_content_security_policy always;
                 add_header X-Content-Type-Options $downloadview_x_content_type_options always;
                 add_header X-Frame-Options $downloadview_x_frame_options always;
@@ -203,8 +227,6 @@ fn prints_the_locations_of_a_remote_for_nginx() {
                     add_header Cache-Control no-store always;
                     return 412;
                 }
-                # Gone with the answer before.
-                add_header Content-Type $downloadview_type;
                 error_page 412 = @downloadview_failed;
                 proxy_pass https://downloadview_remote_1$downloadview_target;
                 proxy_http_version 1.1;
@@ -247,7 +269,11 @@ fn prints_the_locations_of_a_remote_for_nginx() {
                 proxy_ignore_headers X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset;
                 proxy_headers_hash_max_size 2048;
                 proxy_headers_hash_bucket_size 128;
-                # Headers of the gateway's answer, carried over to the file.
+                # Headers of the gateway's answer, carried over to the file; the first of them only where nginx lost its own.
+                add_header Content-Type $downloadview_type_again;
+                add_header Content-Disposition $downloadview_disposition_again;
+                add_header Cache-Control $downloadview_cache_control_again;
+                add_header Expires $downloadview_expires_again;
                 add_header Content-Security-Policy $downloadview_content_security_policy always;
                 add_header X-Content-Type-Options $downloadview_x_content_type_options always;
                 add_header X-Frame-Options $downloadview_x_frame_options always;
@@ -394,6 +420,81 @@ fn prints_a_remote_for_caddy() {
     		# Nothing of the gateway's answer is kept unless it is named.
     		copy_response_headers {
     			include Content-Type Content-Disposition Content-Encoding Set-Cookie Cache-Control Expires Content-Security-Policy X-Content-Type-Options X-Frame-Options Vary Link Content-Language X-Case
+    		}
+    		# And once more with the final head: a server that answers 1xx before it makes Caddy forget them, and guess the type.
+    		vars {
+    			downloadview_kept_0 {rp.header.Content-Type}
+    			downloadview_kept_1 {rp.header.Content-Disposition}
+    			downloadview_kept_2 {rp.header.Content-Encoding}
+    			downloadview_kept_3 {rp.header.Cache-Control}
+    			downloadview_kept_4 {rp.header.Expires}
+    			downloadview_kept_5 {rp.header.Content-Security-Policy}
+    			downloadview_kept_6 {rp.header.X-Content-Type-Options}
+    			downloadview_kept_7 {rp.header.X-Frame-Options}
+    			downloadview_kept_8 {rp.header.Vary}
+    			downloadview_kept_9 {rp.header.Link}
+    			downloadview_kept_10 {rp.header.Content-Language}
+    			downloadview_kept_11 {rp.header.X-Case}
+    		}
+    		@downloadview_kept_0 not vars {vars.downloadview_kept_0} ""
+    		header @downloadview_kept_0 {
+    			Content-Type {vars.downloadview_kept_0}
+    			defer
+    		}
+    		@downloadview_kept_1 not vars {vars.downloadview_kept_1} ""
+    		header @downloadview_kept_1 {
+    			Content-Disposition {vars.downloadview_kept_1}
+    			defer
+    		}
+    		@downloadview_kept_2 not vars {vars.downloadview_kept_2} ""
+    		header @downloadview_kept_2 {
+    			Content-Encoding {vars.downloadview_kept_2}
+    			defer
+    		}
+    		@downloadview_kept_3 not vars {vars.downloadview_kept_3} ""
+    		header @downloadview_kept_3 {
+    			Cache-Control {vars.downloadview_kept_3}
+    			defer
+    		}
+    		@downloadview_kept_4 not vars {vars.downloadview_kept_4} ""
+    		header @downloadview_kept_4 {
+    			Expires {vars.downloadview_kept_4}
+    			defer
+    		}
+    		@downloadview_kept_5 not vars {vars.downloadview_kept_5} ""
+    		header @downloadview_kept_5 {
+    			Content-Security-Policy {vars.downloadview_kept_5}
+    			defer
+    		}
+    		@downloadview_kept_6 not vars {vars.downloadview_kept_6} ""
+    		header @downloadview_kept_6 {
+    			X-Content-Type-Options {vars.downloadview_kept_6}
+    			defer
+    		}
+    		@downloadview_kept_7 not vars {vars.downloadview_kept_7} ""
+    		header @downloadview_kept_7 {
+    			X-Frame-Options {vars.downloadview_kept_7}
+    			defer
+    		}
+    		@downloadview_kept_8 not vars {vars.downloadview_kept_8} ""
+    		header @downloadview_kept_8 {
+    			Vary {vars.downloadview_kept_8}
+    			defer
+    		}
+    		@downloadview_kept_9 not vars {vars.downloadview_kept_9} ""
+    		header @downloadview_kept_9 {
+    			Link {vars.downloadview_kept_9}
+    			defer
+    		}
+    		@downloadview_kept_10 not vars {vars.downloadview_kept_10} ""
+    		header @downloadview_kept_10 {
+    			Content-Language {vars.downloadview_kept_10}
+    			defer
+    		}
+    		@downloadview_kept_11 not vars {vars.downloadview_kept_11} ""
+    		header @downloadview_kept_11 {
+    			X-Case {vars.downloadview_kept_11}
+    			defer
     		}
     		reverse_proxy https://files.example {
     			# The request reads no body, and says nothing of this proxy.

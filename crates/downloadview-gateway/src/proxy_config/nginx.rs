@@ -103,6 +103,7 @@ http {{
     access_log off;
     server_tokens off;
     default_type application/octet-stream;
+    variables_hash_max_size 2048;
 
     # Relative to FOLDER; nginx makes these folders itself.
 {temporary}
