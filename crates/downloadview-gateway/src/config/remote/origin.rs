@@ -174,7 +174,9 @@ fn split(text: &str) -> Result<(RemoteOrigin, &str), Fault> {
             "take it out; a header may go along with each request: Authorization",
         ));
     }
-    let no_host = || Fault::new(format!("`{text}` names no host"), example);
+    // A query may hold a secret.
+    let shown = text.split(['?', '#']).next().unwrap_or_default();
+    let no_host = || Fault::new(format!("`{shown}` names no host"), example);
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
     let plain = !authority.is_empty() && authority.bytes().all(plain);
     let url = Url::parse(&format!("{}://{authority}/", scheme.name())).ok();
@@ -192,6 +194,14 @@ fn split(text: &str) -> Result<(RemoteOrigin, &str), Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_names_no_host_is_shown_without_its_query() {
+        for text in ["https:///a?sig=s3cret", "https://a b/?sig=s3cret"] {
+            let fault = split(text).map(drop).unwrap_err();
+            assert!(!format!("{fault:?}").contains("s3cret"), "{fault:?}");
+        }
+    }
 
     #[test]
     fn an_origin_has_one_spelling() {
