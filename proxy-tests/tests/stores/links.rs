@@ -103,6 +103,10 @@ fn a_link_ends_with_its_lifetime_and_the_storage_goes_on() {
     let builder = bucket(store.address()).link_lifetime(Duration::from_secs(1));
     let storage = builder.build().expect("valid");
     let url = link(&storage, "a", &Method::GET, None);
+    // The same link, but for its lifetime, is good.
+    let lasting = bucket(store.address()).build().expect("valid");
+    let lasting = link(&lasting, "a", &Method::GET, None);
+    assert_eq!(follow(&store, &lasting, Request::get).status, 200);
     let deadline = Instant::now() + Duration::from_secs(30);
     while follow(&store, &url, Request::get).status != 403 {
         assert!(Instant::now() < deadline, "the link lives on");
