@@ -1,6 +1,6 @@
 //! Looks at the proxy that is installed on this machine: how it reads names depends on its version, what it can be told
 //! on how it was built.
-//! `main` calls [`look`] before it prints. A proxy that is not found is no error, since it may run on another machine:
+//! `main` calls [`look`] before it prints. A proxy that is not found is not an error, since it may run on another machine:
 //! what is printed is then right for every version, or says in a comment what it depends on.
 
 use std::path::{Path, PathBuf};

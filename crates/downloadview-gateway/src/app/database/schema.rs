@@ -1,6 +1,7 @@
 //! Checks the names of an object view against the database's schema.
 //! Called at start and at each reload, for one view after the other. What does not fit becomes a problem at the place
-//! of the key that names it. A database that is down, or did not answer, is no problem: the first request checks then.
+//! of the key that names it. A database that is down, or did not answer, does not stop the start: the first
+//! request checks then.
 
 use std::ops::Range;
 use std::sync::Arc;
