@@ -25,19 +25,31 @@ pub(crate) enum Mode {
 
 /// Starts the gateway.
 pub(crate) fn start(lab: &Lab, binary: &Path, mode: Mode) -> Result<Server> {
+    launch(lab, "gateway", binary, mode)
+}
+
+/// Starts the earlier build of the gateway, if the run has one.
+pub(crate) fn start_before(lab: &Lab, mode: Mode) -> Result<Option<Server>> {
+    let binary = lab.binaries.before.as_deref();
+    binary
+        .map(|binary| launch(lab, "gateway-before", binary, mode))
+        .transpose()
+}
+
+fn launch(lab: &Lab, name: &str, binary: &Path, mode: Mode) -> Result<Server> {
     let address = free_address()?;
-    let config = lab.path("downloadview.toml");
+    let config = lab.path(&format!("{name}.toml"));
     lab::write(
         &config,
         configuration(&address.to_string(), &lab.files(), mode),
     )?;
     Server::start(Launch {
-        name: "gateway".to_owned(),
+        name: name.to_owned(),
         program: binary.to_owned(),
         arguments: vec!["serve".into(), "--config".into(), config.into()],
         address,
         core: lab.cores.server,
-        log: lab.path("gateway.log"),
+        log: lab.path(&format!("{name}.log")),
     })
 }
 

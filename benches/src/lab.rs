@@ -29,12 +29,20 @@ const GLANCE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct Lab {
     folder: TempDir,
-    /// The gateway's binary; `None` compares the peers alone.
-    pub(crate) gateway: Option<PathBuf>,
+    pub(crate) binaries: Binaries,
     /// This program, which is most of the peers.
     pub(crate) harness: PathBuf,
     pub(crate) cores: Cores,
     pub(crate) plan: Plan,
+}
+
+/// The builds of the gateway that are measured.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Binaries {
+    /// The one that is judged; `None` compares the peers alone.
+    pub(crate) gateway: Option<PathBuf>,
+    /// An earlier one, as a peer of the first.
+    pub(crate) before: Option<PathBuf>,
 }
 
 /// Which core runs what.
@@ -116,8 +124,9 @@ impl Lab {
     /// # Errors
     /// When the gateway is missing, the folder lies on tmpfs or has a name that configurations cannot hold, or there
     /// is but one core.
-    pub(crate) fn open(parent: &Path, gateway: Option<PathBuf>, plan: Plan) -> Result<Self> {
-        if let Some(path) = gateway.as_deref().filter(|path| !path.is_file()) {
+    pub(crate) fn open(parent: &Path, binaries: Binaries, plan: Plan) -> Result<Self> {
+        let given = binaries.gateway.iter().chain(&binaries.before);
+        if let Some(path) = given.into_iter().find(|path| !path.is_file()) {
             bail!(
                 "{} does not exist; run cargo build --release -p downloadview-gateway, or pass --only-peers",
                 path.display()
@@ -133,7 +142,7 @@ impl Lab {
         remove_when_stopped(folder.path().to_owned())?;
         let lab = Self {
             folder,
-            gateway,
+            binaries,
             harness: std::env::current_exe().context("cannot find this program's own file")?,
             cores,
             plan,
@@ -283,11 +292,15 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_gateway_is_named_with_its_mend() {
-        let missing = Some(PathBuf::from("/nonexistent/downloadview"));
-        let error = Lab::open(Path::new("/var/tmp"), missing, Plan::quick()).unwrap_err();
-        let text = error.to_string();
-        assert!(text.contains("/nonexistent/downloadview"), "{text}");
-        assert!(text.contains("--only-peers"), "{text}");
+    fn a_missing_gateway_is_named_with_how_to_build_it() {
+        let missing = || Some(PathBuf::from("/nonexistent/downloadview"));
+        let here = || std::env::current_exe().ok();
+        for (gateway, before) in [(missing(), None), (here(), missing())] {
+            let binaries = Binaries { gateway, before };
+            let error = Lab::open(Path::new("/var/tmp"), binaries, Plan::quick()).unwrap_err();
+            let text = error.to_string();
+            assert!(text.contains("/nonexistent/downloadview"), "{text}");
+            assert!(text.contains("--only-peers"), "{text}");
+        }
     }
 }

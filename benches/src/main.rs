@@ -63,6 +63,9 @@ struct RunArgs {
     /// The gateway to measure.
     #[arg(long, value_name = "FILE", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/release/downloadview"))]
     gateway: PathBuf,
+    /// An earlier build of the gateway, measured in the same turns: it shows what a change gained or cost.
+    #[arg(long, value_name = "FILE", conflicts_with = "only_peers")]
+    before: Option<PathBuf>,
     /// Folder for the 1.2 GiB of test files, on a disk (not tmpfs); emptied afterwards.
     #[arg(long, value_name = "FOLDER", default_value = "/var/tmp")]
     dir: PathBuf,
@@ -120,7 +123,8 @@ fn run(args: &RunArgs) -> Result<ExitCode> {
         Plan::full()
     };
     let gateway = (!args.only_peers).then(|| args.gateway.clone());
-    let lab = Lab::open(&args.dir, gateway, plan)?;
+    let before = args.before.clone();
+    let lab = Lab::open(&args.dir, lab::Binaries { gateway, before }, plan)?;
 
     let mut report = Report::new(environment::describe(&lab)?);
     if args.wants(Part::HandOff) {

@@ -55,7 +55,7 @@ type Start<'a> = Box<dyn Fn() -> Result<Server> + 'a>;
 /// Measures the gateway, which has bounds to keep, and the peers, which have none.
 pub(crate) fn measure(lab: &Lab) -> Result<Vec<Amount>> {
     let mut rows = Vec::new();
-    if let Some(binary) = &lab.gateway {
+    if let Some(binary) = &lab.binaries.gateway {
         let start: Start<'_> = Box::new(|| gateway::start(lab, binary, Mode::Stream));
         rows.extend(measure_server(&start)?);
         rows.extend(remote(lab, binary)?);

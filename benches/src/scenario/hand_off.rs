@@ -39,7 +39,8 @@ fn contest(lab: &Lab, scenario: &str, mode: Mode, target: f64) -> Result<Contest
                 server: bare_hyper(lab, file, &head)?,
                 target: Some(target),
             };
-            (gateway, vec![opponent])
+            let before = Opponent::before(lab, mode)?;
+            (gateway, std::iter::once(opponent).chain(before).collect())
         }
         None => (
             bare_hyper(lab, file, &peers::sample_head(file))?,

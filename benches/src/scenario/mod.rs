@@ -52,6 +52,17 @@ struct Opponent {
     target: Option<f64>,
 }
 
+impl Opponent {
+    /// The earlier build of the gateway, if the run has one. It must not be cheaper by more than noise.
+    fn before(lab: &Lab, mode: Mode) -> Result<Option<Self>> {
+        let server = gateway::start_before(lab, mode)?;
+        Ok(server.map(|server| Self {
+            server,
+            target: Some(0.97),
+        }))
+    }
+}
+
 /// Lets the servers of one scenario take turns, and returns a row for each peer.
 fn compete(lab: &Lab, set_up: impl Fn() -> Result<Contest>) -> Result<Vec<Ratio>> {
     Ok(hold(lab, set_up)?.ratios())
@@ -132,7 +143,7 @@ fn hand_off_application(
     file: TestFile,
     mode: Mode,
 ) -> Result<Option<(Server, Vec<u8>)>> {
-    let Some(binary) = &lab.gateway else {
+    let Some(binary) = &lab.binaries.gateway else {
         return Ok(None);
     };
     let gateway = gateway::start(lab, binary, mode)?;

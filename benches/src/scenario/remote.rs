@@ -15,7 +15,7 @@ const TARGET: f64 = 0.5;
 /// Measures both ways; nothing without the gateway.
 pub(crate) fn remote(lab: &Lab) -> Result<Vec<Ratio>> {
     let mut rows = Vec::new();
-    let Some(binary) = &lab.gateway else {
+    let Some(binary) = &lab.binaries.gateway else {
         return Ok(rows);
     };
     for file in [FILE_1_KIB, FILE_1_MIB, FILE_100_MIB] {

@@ -66,7 +66,8 @@ fn contest(lab: &Lab, download: &Download) -> Result<Contest> {
             target: None,
         },
     ];
-    let subject = match &lab.gateway {
+    opponents.extend(Opponent::before(lab, Mode::Stream)?);
+    let subject = match &lab.binaries.gateway {
         Some(binary) => gateway::start(lab, binary, Mode::Stream)?,
         None => {
             // The promises are the gateway's, not those of the peer that stands in for it.
