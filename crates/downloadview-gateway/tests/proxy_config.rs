@@ -142,6 +142,34 @@ fn prints_a_whole_server() {
                 proxy_hide_header X-Download-Origin;
                 proxy_hide_header X-Download-Target;
 
+                # Who the client is and what it asked, for whoever permits downloads: never in the client's own words.
+                proxy_set_header X-Forwarded-For $remote_addr;
+                proxy_set_header X-Forwarded-Host $http_host;
+                proxy_set_header X-Forwarded-Proto $scheme;
+                proxy_set_header Forwarded "";
+                proxy_set_header X-Forwarded-Method "";
+                proxy_set_header X-Forwarded-Port "";
+                proxy_set_header X-Forwarded-Prefix "";
+                proxy_set_header X-Forwarded-Uri "";
+                proxy_set_header X-Real-IP "";
+                proxy_set_header X_Forwarded_For "";
+                proxy_set_header X_Forwarded-For "";
+                proxy_set_header X-Forwarded_For "";
+                proxy_set_header X_Forwarded_Host "";
+                proxy_set_header X_Forwarded-Host "";
+                proxy_set_header X-Forwarded_Host "";
+                proxy_set_header X_Forwarded_Proto "";
+                proxy_set_header X_Forwarded-Proto "";
+                proxy_set_header X-Forwarded_Proto "";
+                proxy_set_header X_Forwarded_Method "";
+                proxy_set_header X_Forwarded-Method "";
+                proxy_set_header X-Forwarded_Method "";
+                proxy_set_header X_Forwarded_Uri "";
+                proxy_set_header X_Forwarded-Uri "";
+                proxy_set_header X-Forwarded_Uri "";
+                # More headers than nginx expects in a location.
+                proxy_headers_hash_max_size 1024;
+
                 # Room for long file names: headers larger than this together are a 502.
                 proxy_buffer_size 16k;
                 proxy_buffers 8 16k;
@@ -259,6 +287,34 @@ fn prints_a_snippet_with_the_charset_and_headers_of_the_file() {
         proxy_hide_header X-LiteSpeed-Location;
         proxy_hide_header X-Download-Origin;
         proxy_hide_header X-Download-Target;
+
+        # Who the client is and what it asked, for whoever permits downloads: never in the client's own words.
+        proxy_set_header X-Forwarded-For $remote_addr;
+        proxy_set_header X-Forwarded-Host $http_host;
+        proxy_set_header X-Forwarded-Proto $scheme;
+        proxy_set_header Forwarded "";
+        proxy_set_header X-Forwarded-Method "";
+        proxy_set_header X-Forwarded-Port "";
+        proxy_set_header X-Forwarded-Prefix "";
+        proxy_set_header X-Forwarded-Uri "";
+        proxy_set_header X-Real-IP "";
+        proxy_set_header X_Forwarded_For "";
+        proxy_set_header X_Forwarded-For "";
+        proxy_set_header X-Forwarded_For "";
+        proxy_set_header X_Forwarded_Host "";
+        proxy_set_header X_Forwarded-Host "";
+        proxy_set_header X-Forwarded_Host "";
+        proxy_set_header X_Forwarded_Proto "";
+        proxy_set_header X_Forwarded-Proto "";
+        proxy_set_header X-Forwarded_Proto "";
+        proxy_set_header X_Forwarded_Method "";
+        proxy_set_header X_Forwarded-Method "";
+        proxy_set_header X-Forwarded_Method "";
+        proxy_set_header X_Forwarded_Uri "";
+        proxy_set_header X_Forwarded-Uri "";
+        proxy_set_header X-Forwarded_Uri "";
+        # More headers than nginx expects in a location.
+        proxy_headers_hash_max_size 1024;
 
         # Room for long file names: headers larger than this together are a 502.
         proxy_buffer_size 16k;
@@ -574,7 +630,7 @@ fn prints_apache() {
         # What proxies and applications say to each other is not for clients to say. (A name in Connection would take the
         # header off the request again.)
         RequestHeader unset X-Downloadview-Proxy
-        RequestHeader edit* Connection (?i)x-downloadview-[a-z]* _
+        RequestHeader edit* Connection (?i)x-(downloadview|forwarded)-[a-z]* _
         RequestHeader unset X-Accel-Mapping
         RequestHeader unset X-Accel-Redirect
         RequestHeader unset X-Sendfile
@@ -582,6 +638,34 @@ fn prints_apache() {
         RequestHeader unset X-Sendfile2
         RequestHeader unset X-LIGHTTPD-send-file
         RequestHeader unset X-Reproxy-URL
+
+        # Who the client is and what it asked, for whoever permits downloads: never in the client's own words.
+        ProxyAddHeaders Off
+        RequestHeader set X-Forwarded-For "expr=%{REMOTE_ADDR}"
+        RequestHeader set X-Forwarded-Host "expr=%{HTTP_HOST}"
+        RequestHeader set X-Forwarded-Proto "expr=%{REQUEST_SCHEME}"
+        RequestHeader unset X-Forwarded-Server
+        RequestHeader unset Forwarded
+        RequestHeader unset X-Forwarded-Method
+        RequestHeader unset X-Forwarded-Port
+        RequestHeader unset X-Forwarded-Prefix
+        RequestHeader unset X-Forwarded-Uri
+        RequestHeader unset X-Real-IP
+        RequestHeader unset X_Forwarded_For
+        RequestHeader unset X_Forwarded-For
+        RequestHeader unset X-Forwarded_For
+        RequestHeader unset X_Forwarded_Host
+        RequestHeader unset X_Forwarded-Host
+        RequestHeader unset X-Forwarded_Host
+        RequestHeader unset X_Forwarded_Proto
+        RequestHeader unset X_Forwarded-Proto
+        RequestHeader unset X-Forwarded_Proto
+        RequestHeader unset X_Forwarded_Method
+        RequestHeader unset X_Forwarded-Method
+        RequestHeader unset X-Forwarded_Method
+        RequestHeader unset X_Forwarded_Uri
+        RequestHeader unset X_Forwarded-Uri
+        RequestHeader unset X-Forwarded_Uri
 
         # Files of these folders, sent where the gateway says X-Sendfile: none of them has a URL. XSendFilePath counts for the
         # whole server, wherever it stands; other applications of this host cannot use it, for them XSendFile is off. Symbolic
@@ -670,7 +754,7 @@ fn prints_an_apache_snippet() {
         # What proxies and applications say to each other is not for clients to say. (A name in Connection would take the
         # header off the request again.)
         RequestHeader unset X-Downloadview-Proxy
-        RequestHeader edit* Connection (?i)x-downloadview-[a-z]* _
+        RequestHeader edit* Connection (?i)x-(downloadview|forwarded)-[a-z]* _
         RequestHeader unset X-Accel-Mapping
         RequestHeader unset X-Accel-Redirect
         RequestHeader unset X-Sendfile
@@ -678,6 +762,34 @@ fn prints_an_apache_snippet() {
         RequestHeader unset X-Sendfile2
         RequestHeader unset X-LIGHTTPD-send-file
         RequestHeader unset X-Reproxy-URL
+
+        # Who the client is and what it asked, for whoever permits downloads: never in the client's own words.
+        ProxyAddHeaders Off
+        RequestHeader set X-Forwarded-For "expr=%{REMOTE_ADDR}"
+        RequestHeader set X-Forwarded-Host "expr=%{HTTP_HOST}"
+        RequestHeader set X-Forwarded-Proto "expr=%{REQUEST_SCHEME}"
+        RequestHeader unset X-Forwarded-Server
+        RequestHeader unset Forwarded
+        RequestHeader unset X-Forwarded-Method
+        RequestHeader unset X-Forwarded-Port
+        RequestHeader unset X-Forwarded-Prefix
+        RequestHeader unset X-Forwarded-Uri
+        RequestHeader unset X-Real-IP
+        RequestHeader unset X_Forwarded_For
+        RequestHeader unset X_Forwarded-For
+        RequestHeader unset X-Forwarded_For
+        RequestHeader unset X_Forwarded_Host
+        RequestHeader unset X_Forwarded-Host
+        RequestHeader unset X-Forwarded_Host
+        RequestHeader unset X_Forwarded_Proto
+        RequestHeader unset X_Forwarded-Proto
+        RequestHeader unset X-Forwarded_Proto
+        RequestHeader unset X_Forwarded_Method
+        RequestHeader unset X_Forwarded-Method
+        RequestHeader unset X-Forwarded_Method
+        RequestHeader unset X_Forwarded_Uri
+        RequestHeader unset X_Forwarded-Uri
+        RequestHeader unset X-Forwarded_Uri
 
         # Files of these folders, sent where the gateway says X-Sendfile: none of them has a URL. XSendFilePath counts for the
         # whole server, wherever it stands; other applications of this host cannot use it, for them XSendFile is off. Symbolic
@@ -781,6 +893,32 @@ fn prints_lighttpd() {
         "X-LIGHTTPD-send-file" => "",
         "X-Reproxy-URL" => "",
         "Accept-Encoding" => "",
+        # Who the client is and what it asked, for whoever permits downloads: never in the client's own words.
+        # (lighttpd adds For, Host and Proto after this.)
+        "X-Forwarded-For" => "",
+        "X-Forwarded-Host" => "",
+        "X-Forwarded-Proto" => "",
+        "Forwarded" => "",
+        "X-Forwarded-Method" => "",
+        "X-Forwarded-Port" => "",
+        "X-Forwarded-Prefix" => "",
+        "X-Forwarded-Uri" => "",
+        "X-Real-IP" => "",
+        "X_Forwarded_For" => "",
+        "X_Forwarded-For" => "",
+        "X-Forwarded_For" => "",
+        "X_Forwarded_Host" => "",
+        "X_Forwarded-Host" => "",
+        "X-Forwarded_Host" => "",
+        "X_Forwarded_Proto" => "",
+        "X_Forwarded-Proto" => "",
+        "X-Forwarded_Proto" => "",
+        "X_Forwarded_Method" => "",
+        "X_Forwarded-Method" => "",
+        "X-Forwarded_Method" => "",
+        "X_Forwarded_Uri" => "",
+        "X_Forwarded-Uri" => "",
+        "X-Forwarded_Uri" => "",
     )
     setenv.set-response-header += (
         "X-Sendfile2" => "",
@@ -852,6 +990,32 @@ fn prints_a_lighttpd_snippet() {
             "X-LIGHTTPD-send-file" => "",
             "X-Reproxy-URL" => "",
             "Accept-Encoding" => "",
+            # Who the client is and what it asked, for whoever permits downloads: never in the client's own words.
+            # (lighttpd adds For, Host and Proto after this.)
+            "X-Forwarded-For" => "",
+            "X-Forwarded-Host" => "",
+            "X-Forwarded-Proto" => "",
+            "Forwarded" => "",
+            "X-Forwarded-Method" => "",
+            "X-Forwarded-Port" => "",
+            "X-Forwarded-Prefix" => "",
+            "X-Forwarded-Uri" => "",
+            "X-Real-IP" => "",
+            "X_Forwarded_For" => "",
+            "X_Forwarded-For" => "",
+            "X-Forwarded_For" => "",
+            "X_Forwarded_Host" => "",
+            "X_Forwarded-Host" => "",
+            "X-Forwarded_Host" => "",
+            "X_Forwarded_Proto" => "",
+            "X_Forwarded-Proto" => "",
+            "X-Forwarded_Proto" => "",
+            "X_Forwarded_Method" => "",
+            "X_Forwarded-Method" => "",
+            "X-Forwarded_Method" => "",
+            "X_Forwarded_Uri" => "",
+            "X_Forwarded-Uri" => "",
+            "X-Forwarded_Uri" => "",
         )
         setenv.set-response-header += (
             "X-Sendfile2" => "",
@@ -940,6 +1104,30 @@ fn prints_caddy() {
     		header_down -X-Download-Origin
     		header_down -X-Download-Target
 
+    		# Who the client is and what it asked, for whoever permits downloads: never in the client's own words.
+    		# (Caddy sets For, Host and Proto itself.)
+    		header_up -Forwarded
+    		header_up -X-Forwarded-Method
+    		header_up -X-Forwarded-Port
+    		header_up -X-Forwarded-Prefix
+    		header_up -X-Forwarded-Uri
+    		header_up -X-Real-IP
+    		header_up -X_Forwarded_For
+    		header_up -X_Forwarded-For
+    		header_up -X-Forwarded_For
+    		header_up -X_Forwarded_Host
+    		header_up -X_Forwarded-Host
+    		header_up -X-Forwarded_Host
+    		header_up -X_Forwarded_Proto
+    		header_up -X_Forwarded-Proto
+    		header_up -X-Forwarded_Proto
+    		header_up -X_Forwarded_Method
+    		header_up -X_Forwarded-Method
+    		header_up -X-Forwarded_Method
+    		header_up -X_Forwarded_Uri
+    		header_up -X_Forwarded-Uri
+    		header_up -X-Forwarded_Uri
+
     		# Files of the rule in line 8. On 200 only, so that a 404 of the gateway stays one.
     		@downloadview_1 {
     			status 200
@@ -1002,7 +1190,7 @@ fn prints_a_caddy_snippet() {
         app: Some(Listen::Unix("/run/down load.sock".into())),
         ..Options::default()
     };
-    insta::assert_snapshot!(printed_for(Proxy::Caddy, &["media"], &tables, &options), @"
+    insta::assert_snapshot!(printed_for(Proxy::Caddy, &["media"], &tables, &options), @r#"
     # Caddy in front of downloadview, printed by `downloadview proxy-config caddy`. Into the site block that clients
     # reach. If the site has other things too, narrow the first line to the routes of the gateway. `templates`,
     # `try_files`, `rewrite` and `header` of the site count for these routes too, unless a matcher keeps them away.
@@ -1046,6 +1234,30 @@ fn prints_a_caddy_snippet() {
     		header_down -X-LiteSpeed-Location
     		header_down -X-Download-Origin
     		header_down -X-Download-Target
+
+    		# Who the client is and what it asked, for whoever permits downloads: never in the client's own words.
+    		# (Caddy sets For, Host and Proto itself.)
+    		header_up -Forwarded
+    		header_up -X-Forwarded-Method
+    		header_up -X-Forwarded-Port
+    		header_up -X-Forwarded-Prefix
+    		header_up -X-Forwarded-Uri
+    		header_up -X-Real-IP
+    		header_up -X_Forwarded_For
+    		header_up -X_Forwarded-For
+    		header_up -X-Forwarded_For
+    		header_up -X_Forwarded_Host
+    		header_up -X_Forwarded-Host
+    		header_up -X-Forwarded_Host
+    		header_up -X_Forwarded_Proto
+    		header_up -X_Forwarded-Proto
+    		header_up -X-Forwarded_Proto
+    		header_up -X_Forwarded_Method
+    		header_up -X_Forwarded-Method
+    		header_up -X-Forwarded_Method
+    		header_up -X_Forwarded_Uri
+    		header_up -X_Forwarded-Uri
+    		header_up -X-Forwarded_Uri
 
     		# Files of the rule in line 9. On 200 only, so that a 404 of the gateway stays one.
     		@downloadview_1 {
@@ -1096,7 +1308,7 @@ fn prints_a_caddy_snippet() {
     		-Link
     	}
     }
-    ");
+    "#);
 }
 
 #[test]

@@ -55,6 +55,63 @@ pub(crate) fn hand_off_headers_of_a_client_do_not_reach_the_app(proxy: Proxy) {
     }
 }
 
+/// Names and spellings by which a client could say where it comes from and what it asked. WSGI and CGI take `_` for `-`.
+const OF_ITSELF: &[&str] = &[
+    "Forwarded",
+    "X-Real-IP",
+    "X-Forwarded-Port",
+    "X-Forwarded-Prefix",
+    "X-Forwarded-Method",
+    "X-Forwarded-Uri",
+    "X_Forwarded_Uri",
+    "X_Forwarded-Uri",
+    "X-Forwarded_Uri",
+    "X_Forwarded_Method",
+    "X_Forwarded-Method",
+    "X-Forwarded_Method",
+    "X_Forwarded_For",
+    "X_Forwarded-For",
+    "X-Forwarded_For",
+    "X_Forwarded_Host",
+    "X_Forwarded-Host",
+    "X-Forwarded_Host",
+    "X_Forwarded_Proto",
+    "X_Forwarded-Proto",
+    "X-Forwarded_Proto",
+];
+
+pub(crate) fn what_a_client_says_of_itself_does_not_reach_the_app(proxy: Proxy) {
+    let site = Site::new(&configuration(proxy));
+    let app = site.start_scripted_app("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+    let front = site.start_proxy(proxy);
+    let plain = Request::get("/files/a");
+    let spoofed = ["X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"];
+    let names = OF_ITSELF.iter().chain(&spoofed);
+    let spoofing = names.fold(plain.clone(), |request, name| {
+        request.header(name, "203.0.113.9").header(name, "second")
+    });
+    let dropping = plain.clone().header(
+        "Connection",
+        "X-Forwarded-For, x-forwarded-host, X-Forwarded-Proto",
+    );
+    for request in [plain, spoofing, dropping] {
+        assert_eq!(front.send(&request).status, 204);
+        let head = app.requests().pop().expect("it was asked");
+        let said = |wanted: &str| -> Vec<String> {
+            let lines = head.lines().filter_map(|line| line.split_once(": "));
+            let of_name = lines.filter(|(name, _)| name.eq_ignore_ascii_case(wanted));
+            of_name.map(|(_, value)| value.to_owned()).collect()
+        };
+        let address = front.address().to_string();
+        assert_eq!(said("X-Forwarded-For"), ["127.0.0.1"], "{head}");
+        assert_eq!(said("X-Forwarded-Host"), [address], "{head}");
+        assert_eq!(said("X-Forwarded-Proto"), ["http"], "{head}");
+        for name in OF_ITSELF {
+            assert!(said(name).is_empty(), "{name}: {head}");
+        }
+    }
+}
+
 /// The gateway states no hand-off beside another status; another application behind the same proxy might.
 pub(crate) fn a_hand_off_with_another_status_reaches_no_client(proxy: Proxy) {
     for status in [

@@ -76,6 +76,7 @@ macro_rules! suite {
             forgery {
                 hand_off_headers_of_a_client_change_nothing,
                 hand_off_headers_of_a_client_do_not_reach_the_app,
+                what_a_client_says_of_itself_does_not_reach_the_app,
                 a_hand_off_with_another_status_reaches_no_client,
             }
             strangers {

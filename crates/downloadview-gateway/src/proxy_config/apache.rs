@@ -12,7 +12,9 @@ use downloadview::backend::Escaping;
 
 use super::docroots::docroots;
 use super::front::{Front, Upstream};
-use super::headers::{ACCEL, ANNOUNCEMENT, ELSEWHERE, HAND_OFF_REQUEST, REMOTE, SENDFILE};
+use super::headers::{
+    ACCEL, ANNOUNCEMENT, ELSEWHERE, HAND_OFF_REQUEST, REMOTE, SENDFILE, WHO_IT_IS, forwarded_away,
+};
 use super::words::{escaped, indented, lines};
 use super::{Form, ProxyConfigError};
 use crate::config::{Listen, Proxy, RuleConfig};
@@ -101,6 +103,7 @@ DocumentRoot .
         let (upstream, folders) = (self.upstream()?, self.folders()?);
         let announcement = self.announcement()?;
         let asked = lines("", "RequestHeader unset ", HAND_OFF_REQUEST, "");
+        let away = lines("", "RequestHeader unset ", forwarded_away(), "");
         let leaks = match self.front.rules.as_slice() {
             [] => "unset X-Sendfile",
             _ => "unset X-Sendfile \"expr=%{REQUEST_STATUS} != 200\"",
@@ -115,8 +118,15 @@ DocumentRoot .
             "\
 # What proxies and applications say to each other is not for clients to say. (A name in Connection would take the
 # header off the request again.)
-{announcement}RequestHeader edit* Connection (?i)x-downloadview-[a-z]* _
+{announcement}RequestHeader edit* Connection (?i)x-(downloadview|forwarded)-[a-z]* _
 {asked}
+# {WHO_IT_IS}
+ProxyAddHeaders Off
+RequestHeader set X-Forwarded-For \"expr=%{{REMOTE_ADDR}}\"
+RequestHeader set X-Forwarded-Host \"expr=%{{HTTP_HOST}}\"
+RequestHeader set X-Forwarded-Proto \"expr=%{{REQUEST_SCHEME}}\"
+RequestHeader unset X-Forwarded-Server
+{away}
 {folders}EnableSendfile On
 # A file that is cut while it is sent must not take the process with it.
 EnableMMAP Off

@@ -11,7 +11,8 @@ use downloadview::backend::Escaping;
 
 use super::front::{Front, Upstream};
 use super::headers::{
-    ACCEL, ALWAYS_KEPT, ANNOUNCEMENT, ELSEWHERE, HAND_OFF_REQUEST, REMOTE, SENDFILE, also_kept,
+    ACCEL, ALWAYS_KEPT, ANNOUNCEMENT, ELSEWHERE, HAND_OFF_REQUEST, REMOTE, SENDFILE, WHO_IT_IS,
+    also_kept, forwarded_away,
 };
 use super::locations::{Location, locations};
 use super::remotes::remotes;
@@ -120,6 +121,7 @@ handle @downloadview {{
     fn gateway(&self) -> Result<String, ProxyConfigError> {
         let (upstream, announcement) = (self.upstream()?, self.announcement()?);
         let asked = lines("\t", "header_up -", HAND_OFF_REQUEST, "");
+        let away = lines("\t", "header_up -", forwarded_away(), "");
         let leaks = ACCEL
             .into_iter()
             .chain(SENDFILE)
@@ -150,7 +152,10 @@ reverse_proxy {upstream} {{
 \t}}
 
 \t# What proxies and applications say to each other is not for clients to say, nor to hear.
-{announcement}{asked}{answered}{handlers}
+{announcement}{asked}{answered}
+\t# {WHO_IT_IS}
+\t# (Caddy sets For, Host and Proto itself.)
+{away}{handlers}
 \t# A file of no rule: nothing is sent.
 \t@downloadview_elsewhere {{
 \t\tstatus 200

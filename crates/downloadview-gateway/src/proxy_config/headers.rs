@@ -17,6 +17,45 @@ pub(super) const HAND_OFF_REQUEST: [&str; 7] = [
     "X-Reproxy-URL",
 ];
 
+/// Request headers that say what was asked of a proxy further out. Nobody sets them here; an application behind the
+/// gateway might believe a client's.
+pub(super) const FORWARDED_ELSEWHERE: [&str; 6] = [
+    "Forwarded",
+    "X-Forwarded-Method",
+    "X-Forwarded-Port",
+    "X-Forwarded-Prefix",
+    "X-Forwarded-Uri",
+    "X-Real-IP",
+];
+
+/// The same and the three that proxies set, as WSGI and CGI take them for the same: with `_` in the place of each `-`, or
+/// of one of the two.
+pub(super) const FORWARDED_MISSPELT: [&str; 15] = [
+    "X_Forwarded_For",
+    "X_Forwarded-For",
+    "X-Forwarded_For",
+    "X_Forwarded_Host",
+    "X_Forwarded-Host",
+    "X-Forwarded_Host",
+    "X_Forwarded_Proto",
+    "X_Forwarded-Proto",
+    "X-Forwarded_Proto",
+    "X_Forwarded_Method",
+    "X_Forwarded-Method",
+    "X-Forwarded_Method",
+    "X_Forwarded_Uri",
+    "X_Forwarded-Uri",
+    "X-Forwarded_Uri",
+];
+
+/// What a client must not say of itself.
+pub(super) fn forwarded_away() -> impl Iterator<Item = &'static str> {
+    FORWARDED_ELSEWHERE.into_iter().chain(FORWARDED_MISSPELT)
+}
+
+/// What the printed lines about these are for.
+pub(super) const WHO_IT_IS: &str = "Who the client is and what it asked, for whoever permits downloads: never in the client's own words.";
+
 /// The request header by which a proxy announces itself.
 pub(super) const ANNOUNCEMENT: &str = "X-Downloadview-Proxy";
 

@@ -10,7 +10,9 @@ use std::path::Path;
 
 use super::docroots::docroots;
 use super::front::{Front, Upstream};
-use super::headers::{ACCEL, ANNOUNCEMENT, ELSEWHERE, HAND_OFF_REQUEST, REMOTE};
+use super::headers::{
+    ACCEL, ANNOUNCEMENT, ELSEWHERE, HAND_OFF_REQUEST, REMOTE, WHO_IT_IS, forwarded_away,
+};
 use super::words::{escaped, indented, lines};
 use super::{Form, ProxyConfigError};
 use crate::config::Listen;
@@ -93,6 +95,9 @@ server.stat-cache-engine = \"disable\"
         let (upstream, folders) = (self.upstream()?, self.folders()?);
         let announcement = self.announcement()?;
         let asked = lines("    \"", "", HAND_OFF_REQUEST, "\" => \"\",");
+        let added = ["X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"];
+        let away = added.into_iter().chain(forwarded_away());
+        let away = lines("    \"", "", away, "\" => \"\",");
         let leaks = ["X-Sendfile2"].into_iter().chain(ACCEL);
         let leaks = leaks.chain(ELSEWHERE).chain(REMOTE);
         let answered = lines("    \"", "", leaks, "\" => \"\",");
@@ -104,7 +109,9 @@ server.stat-cache-engine = \"disable\"
 # Nor is anything compressed on the way: that would change the ETag, and the ranges with it.
 setenv.set-request-header += (
 {announcement}{asked}    \"Accept-Encoding\" => \"\",
-)
+    # {WHO_IT_IS}
+    # (lighttpd adds For, Host and Proto after this.)
+{away})
 setenv.set-response-header += (
 {answered})
 

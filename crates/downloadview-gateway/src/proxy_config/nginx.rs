@@ -12,7 +12,8 @@ use std::path::Path;
 
 use super::front::{Front, Upstream};
 use super::headers::{
-    ALWAYS_KEPT, ANNOUNCEMENT, ELSEWHERE, HAND_OFF_REQUEST, REMOTE, SENDFILE, also_kept,
+    ALWAYS_KEPT, ANNOUNCEMENT, ELSEWHERE, HAND_OFF_REQUEST, REMOTE, SENDFILE, WHO_IT_IS, also_kept,
+    forwarded_away,
 };
 use super::locations::{Location, locations};
 use super::modules::left_out;
@@ -144,6 +145,7 @@ upstream downloadview {{
     fn app_location(&self) -> Result<String, ProxyConfigError> {
         let announcement = self.announcement()?;
         let asked = lines("    ", "proxy_set_header ", HAND_OFF_REQUEST, " \"\";");
+        let away = lines("    ", "proxy_set_header ", forwarded_away(), " \"\";");
         let foreign = SENDFILE.into_iter().chain(ELSEWHERE).chain(REMOTE);
         let answered = lines("    ", "proxy_hide_header ", foreign, ";");
         Ok(format!(
@@ -168,6 +170,13 @@ location / {{
 
     # What proxies and applications say to each other is not for clients to say.
 {announcement}{asked}{answered}
+    # {WHO_IT_IS}
+    proxy_set_header X-Forwarded-For $remote_addr;
+    proxy_set_header X-Forwarded-Host $http_host;
+    proxy_set_header X-Forwarded-Proto $scheme;
+{away}    # More headers than nginx expects in a location.
+    proxy_headers_hash_max_size 1024;
+
     # Room for long file names: headers larger than this together are a 502.
     proxy_buffer_size 16k;
     proxy_buffers 8 16k;
