@@ -40,9 +40,16 @@ pub async fn explain(config: &Config, uri: &Uri, proxy: Option<&str>) -> anyhow:
             view(&mut text, config, mounted)?;
             let mut request = request(uri, captured, proxy)?;
             let asked = mounted.asked(&mut request).traced();
-            let found = mounted.find(request.into_parts().0).await;
-            file(&mut text, &found)?;
-            let response = mounted.answer(&asked, found).await;
+            let request = request.into_parts().0;
+            let response = match mounted.permit(asked, &request).await {
+                Ok(asked) => {
+                    permitted(&mut text, mounted)?;
+                    let found = mounted.find(request).await;
+                    file(&mut text, &found)?;
+                    mounted.answer(&asked, found).await
+                }
+                Err(refusal) => *refusal,
+            };
             if let Some(trace) = response.extensions().get::<Trace>() {
                 decision(&mut text, trace)?;
             }
@@ -140,6 +147,14 @@ fn view(text: &mut String, config: &Config, mounted: &Mounted) -> fmt::Result {
     }
 }
 
+/// Which steps let the request pass.
+fn permitted(text: &mut String, mounted: &Mounted) -> fmt::Result {
+    for step in mounted.steps() {
+        writeln!(text, "permit    {step}: may pass")?;
+    }
+    Ok(())
+}
+
 /// What the view found: a file, or an error.
 fn file(text: &mut String, found: &Result<DownloadResponse, Error>) -> fmt::Result {
     let response = match found {
@@ -191,6 +206,7 @@ fn decision(text: &mut String, trace: &Trace) -> fmt::Result {
                 let carried = backend.map_or("a redirect".to_owned(), |name| format!("for {name}"));
                 writeln!(text, "  rule {name}, {carried}: {verdict}")?;
             }
+            Step::Denied { denial, .. } => writeln!(text, "  refused: {denial}")?,
             Step::Fetch {
                 backend,
                 method,
@@ -230,6 +246,7 @@ fn answer(text: &mut String, response: &Response<DownloadBody>) -> fmt::Result {
         Some(Outcome::Streamed { reason, .. }) => {
             writeln!(text, "outcome   streamed by the gateway: {reason}")?;
         }
+        Some(Outcome::Denied { denial, .. }) => writeln!(text, "outcome   denied: {denial}")?,
         Some(outcome) => match outcome.reason() {
             Some(reason) => writeln!(text, "outcome   {}: {reason}", outcome.kind())?,
             None => writeln!(text, "outcome   {}", outcome.kind())?,

@@ -7,12 +7,17 @@
 //! | [`ParseError`] | a text is not a tag, a media type or a coding |
 //! | [`NameError`] | why a text is not a file name |
 //! | [`UpstreamFault`] | what another server did wrong |
+//! | [`Denial`] | why somebody may not have a file |
+
+mod denial;
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
+
+pub use self::denial::{Denial, SignatureFault};
 
 /// [`std::result::Result`] with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -53,6 +58,10 @@ pub enum Error {
     /// The file is there, but the process or the caller may not read it. 403.
     #[error("reading this file is not permitted")]
     Forbidden,
+    /// A permission was refused: a signature, for instance, is not that of the link. 403. The client
+    /// is told no reason, but that a link has expired.
+    #[error("permission denied: {0}")]
+    Denied(Denial),
     /// Downloads answer GET and HEAD only. 405, with `Allow`.
     #[error("downloads answer GET and HEAD only")]
     MethodNotAllowed,
@@ -302,7 +311,7 @@ impl Error {
             } => StatusCode::NOT_FOUND,
             Self::InvalidName { .. } | Self::BadRequest { .. } => StatusCode::BAD_REQUEST,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::Forbidden | Self::Denied(_) => StatusCode::FORBIDDEN,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Upstream { fault, .. } => fault.status(),
             _ => StatusCode::INTERNAL_SERVER_ERROR,
@@ -374,6 +383,12 @@ impl Error {
             retry_after: Duration::from_secs(5),
             already_logged: true,
         }
+    }
+}
+
+impl From<Denial> for Error {
+    fn from(denial: Denial) -> Self {
+        Self::Denied(denial)
     }
 }
 

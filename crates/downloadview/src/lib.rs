@@ -100,6 +100,7 @@ pub mod file;
 pub mod storage;
 
 pub mod delivery;
+pub mod permission;
 pub mod response;
 pub mod view;
 

@@ -99,8 +99,8 @@ const ROWS: &[Row] = &[
         "5",
         5,
         5,
-        &["response", "delivery"],
-        "it uses floors 0 to 4; `delivery` may use `response`, never the other way",
+        &["response", "permission", "delivery"],
+        "it uses floors 0 to 4 and what stands before it in response, permission, delivery",
     ),
     row(
         "6a",
@@ -116,11 +116,17 @@ const ROWS: &[Row] = &[
         &["rule", "backend", "spool", "optimize"],
         "it uses floors 0 to 5 and what stands before it in rule, backend, spool, optimize, never `view`",
     ),
-    row("6c", 6, 4, &["signature"], "signatures use floors 0 to 3"),
     row(
         "7",
         7,
         7,
+        &["signature", "authorize"],
+        "it uses every floor below, and no room beside it but `signature`",
+    ),
+    row(
+        "8",
+        8,
+        8,
         &["sendfile", "testing"],
         "it uses every floor below",
     ),
@@ -370,8 +376,15 @@ mod tests {
         assert_eq!(messages(&["rule"], "use crate::backend::Backend;").len(), 1);
         assert!(messages(&["delivery"], "use crate::response::A;").is_empty());
         assert_eq!(messages(&["response"], "use crate::delivery::A;").len(), 1);
-        assert_eq!(messages(&["signature"], "use crate::file::File;").len(), 1);
-        assert!(messages(&["signature"], "use crate::storage::Storage;").is_empty());
+        assert_eq!(
+            messages(&["response"], "use crate::permission::A;").len(),
+            1
+        );
+        assert!(messages(&["signature"], "use crate::optimize::Asked;").is_empty());
+        assert_eq!(
+            messages(&["view"], "use crate::signature::Signer;").len(),
+            1
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Turns a checked configuration into the service that answers requests.
 //!
 //! ```text
-//! request ─▶ router ─▶ view ─▶ optimize::answer with the view's rules, then those of [optimize]
+//! request ─▶ router ─▶ who may ─▶ view ─▶ optimize::answer with the view's rules, then those of [optimize]
 //! ```
 //!
 //! With announced proxies, the view's rules and those of `[optimize]` each know every proxy and its secret.
@@ -12,6 +12,7 @@ mod host;
 mod kept;
 mod mount;
 mod optimizer;
+mod permit;
 mod reloadable;
 mod remote;
 mod sources;

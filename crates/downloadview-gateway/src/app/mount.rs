@@ -1,17 +1,18 @@
 //! One view of the configuration, with the rules for its files, ready to answer.
-//! [`mount`] turns a [`ViewConfig`] into a [`Mounted`] when the application is built. A request then goes through three
+//! [`mount`] turns a [`ViewConfig`] into a [`Mounted`] when the application is built. A request then goes through four
 //! steps, which `explain` calls one by one and [`Mounted::respond`] in a row:
 //!
 //! 1. [`Mounted::asked`] remembers what the answer depends on: method, conditions, range, the announcing proxy;
-//! 2. [`Mounted::find`] asks the view for the file;
-//! 3. [`Mounted::answer`] hands it to a proxy, redirects, or streams it; an error becomes its page.
+//! 2. [`Mounted::permit`] asks whether the request may have an answer of the view, where the configuration says so;
+//! 3. [`Mounted::find`] asks the view for the file;
+//! 4. [`Mounted::answer`] hands it to a proxy, redirects, or streams it; an error becomes its page.
 
 use std::fmt;
 use std::sync::Arc;
 
 use downloadview::content::BoxFuture;
 use downloadview::file::VirtualFile;
-use downloadview::optimize::{Asked, Front, answer, answer_error};
+use downloadview::optimize::{Asked, Front, answer, answer_denied, answer_error};
 use downloadview::storage::StorageName;
 use downloadview::view::{HttpView, ObjectView, PathView, StorageView, VirtualView};
 use downloadview::{
@@ -24,6 +25,7 @@ use http::{Request, Response};
 use super::captured::Captured;
 use super::database::Records;
 use super::optimizer;
+use super::permit::{Permit, Refused, Step, Stopped};
 use super::remote;
 use super::sources::Sources;
 use crate::config::{self, Config, HttpViewConfig, StorageFileName, ViewConfig, ViewKind};
@@ -35,6 +37,8 @@ pub struct Mounted {
     fronts: Vec<Front>,
     route: Arc<str>,
     parameters: Vec<String>,
+    /// Who may; `None` for a view that everybody may ask.
+    permit: Option<Permit>,
     find: Find,
 }
 
@@ -57,8 +61,55 @@ impl Mounted {
     /// Answers a request that carries [`Captured`].
     pub fn respond(self: Arc<Self>, mut request: Request<()>) -> DownloadFuture {
         let asked = self.asked(&mut request);
-        let found = self.find(request.into_parts().0);
+        let request = request.into_parts().0;
+        if self.permit.is_some() {
+            return self.respond_if_permitted(asked, request);
+        }
+        let found = self.find(request);
         DownloadFuture::new(async move { self.answer(&asked, found.await).await })
+    }
+
+    /// As [`respond`](Self::respond), for a view that is not for everybody.
+    fn respond_if_permitted(self: Arc<Self>, asked: Asked, request: Parts) -> DownloadFuture {
+        DownloadFuture::new(async move {
+            match self.permit(asked, &request).await {
+                Ok(asked) => {
+                    let found = self.find(request).await;
+                    self.answer(&asked, found).await
+                }
+                Err(refusal) => *refusal,
+            }
+        })
+    }
+
+    /// Whether the request may have an answer of the view: what it asked, with what the permission states about the
+    /// answer; or the answer that it gets in place of that.
+    ///
+    /// # Errors
+    ///
+    /// The refusal: 405, 400 or 404 for what is wrong with the request itself, else that of the step that refused.
+    pub async fn permit(
+        &self,
+        asked: Asked,
+        request: &Parts,
+    ) -> Result<Asked, Box<Response<DownloadBody>>> {
+        let Some(permit) = &self.permit else {
+            return Ok(asked);
+        };
+        match permit.check(request).await {
+            Ok(grant) => Ok(asked.granted(grant)),
+            Err(Stopped::Error(error)) => Err(Box::new(answer_error(&asked, error))),
+            Err(Stopped::Refused(Refused { denial, answer })) => Err(Box::new(answer_denied(
+                &asked,
+                denial,
+                answer.map(|it| *it),
+            ))),
+        }
+    }
+
+    /// The keys of the configuration that say who may ask this view, in the order in which they are obeyed.
+    pub fn steps(&self) -> impl Iterator<Item = &'static str> {
+        self.permit.iter().flat_map(Permit::names)
     }
 
     /// What must be remembered of a request.
@@ -176,12 +227,30 @@ pub(super) fn mount(
         rules => Some(optimizer::of_view(config, rules)?),
     };
     Ok(Mounted {
+        permit: Permit::new(check_path(&view.kind), steps(view)),
         view: view.clone(),
         fronts: of_view.into_iter().chain([of_all.clone()]).collect(),
         route: view.route.pattern().into(),
         parameters: parameters(&view.kind),
         find,
     })
+}
+
+/// Who may, in the order in which they are asked.
+fn steps(_view: &ViewConfig) -> Vec<Box<dyn Step>> {
+    Vec::new()
+}
+
+/// What can be wrong with a path of this kind of view, before anybody is asked about it.
+fn check_path(kind: &ViewKind) -> fn(&Parts) -> Result<()> {
+    match kind {
+        ViewKind::PathRoot { .. }
+        | ViewKind::Storage {
+            name: StorageFileName::Parameter(_),
+            ..
+        } => |request| captured_name(request).map(drop),
+        _ => |_| Ok(()),
+    }
 }
 
 fn parameters(kind: &ViewKind) -> Vec<String> {

@@ -19,6 +19,7 @@ use http::{
 use crate::content::{ByteRange, Content, ETag, Exact, Metadata, Settled};
 use crate::error::{Error, Result};
 use crate::headers::{ConditionalRequest, PreconditionResult, Ranges};
+use crate::permission::{self, Grant};
 use crate::response::head::{self, Facts, Kind};
 use crate::response::{Download, DownloadBody, DownloadResponse, refusal};
 
@@ -44,8 +45,22 @@ pub async fn deliver(
     request: &ConditionalRequest,
     response: DownloadResponse,
 ) -> Response<DownloadBody> {
+    deliver_granted(request, response, None).await
+}
+
+/// As [`deliver`], with what a permission states.
+pub(crate) async fn deliver_granted(
+    request: &ConditionalRequest,
+    response: DownloadResponse,
+    grant: Option<&Grant>,
+) -> Response<DownloadBody> {
     match response.into_parts() {
-        Ok((head, download)) => deliver_parts(request, head, &download, |_| None).await.0,
+        Ok((mut head, mut download)) => {
+            if let Some(grant) = grant {
+                download = permission::apply(grant, &mut head, download);
+            }
+            deliver_parts(request, head, &download, |_| None).await.0
+        }
         Err(error) => error.into_response(),
     }
 }

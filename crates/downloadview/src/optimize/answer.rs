@@ -1,5 +1,6 @@
 //! From a download to its response: the one way, whatever brought the request here.
 //!
+//! 0. Write what a permission states over what the view states ([`permission`](crate::permission)).
 //! 1. Remove hand-off headers of foreign backends, and say in `Vary` if the answer depends on the
 //!    proxy.
 //! 2. Decide which rule of which front hands the file over (`decide`).
@@ -11,11 +12,14 @@
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header, response};
 
 use super::decide::{Decision, decide, own_etag};
+use super::denied;
 use super::plan::{Candidate, Plan};
 use super::{Asked, Front, Optimizer, Outcome, PROXY_HEADER, Reason, Trace};
 use crate::content::Metadata;
 use crate::delivery::deliver_parts;
-use crate::error::Error;
+use crate::error::{Denial, Error};
+use crate::headers::hand_off;
+use crate::permission::{self, Grant};
 use crate::response::head::refused;
 use crate::response::{Download, DownloadBody, DownloadResponse, refusal};
 
@@ -63,14 +67,54 @@ pub async fn answer(
 #[must_use]
 pub fn answer_error(asked: &Asked, error: Error) -> Response<DownloadBody> {
     let mut response = error.into_response();
-    let outcome = without_file(asked, response.status());
+    let denial = response.extensions().get::<Denial>().cloned();
+    let outcome = without_file(asked, response.status(), denial);
     response.extensions_mut().insert(outcome);
     response
 }
 
-/// The outcome of a request for which a view found no file.
-pub(super) fn without_file(asked: &Asked, status: StatusCode) -> Outcome {
-    let outcome = Outcome::without_file(status);
+/// Answers a request whose permission was refused: by `response`, the answer of whoever refused, or
+/// else by the page of the denial. Either is made `no-store`, loses any hand-off header, and has its
+/// [`Outcome`] in the extensions.
+///
+/// ```
+/// use downloadview::error::{Denial, SignatureFault};
+/// use downloadview::optimize::{Asked, Outcome, answer_denied};
+/// use http::Request;
+///
+/// let asked = Asked::of(&mut Request::get("/a.txt").body(()).unwrap());
+/// let denial = Denial::Signature(SignatureFault::Missing);
+/// let response = answer_denied(&asked, denial, None);
+/// assert_eq!(response.status(), 403);
+/// assert_eq!(response.headers()["cache-control"], "no-store");
+/// assert!(matches!(response.extensions().get(), Some(Outcome::Denied { .. })));
+/// ```
+#[must_use]
+pub fn answer_denied(
+    asked: &Asked,
+    denial: Denial,
+    response: Option<Response<DownloadBody>>,
+) -> Response<DownloadBody> {
+    let mut response = response.unwrap_or_else(|| Error::Denied(denial.clone()).into_response());
+    hand_off::strip(response.headers_mut());
+    let no_store = HeaderValue::from_static("no-store");
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, no_store);
+    let outcome = without_file(asked, response.status(), Some(denial));
+    if asked.traced {
+        response.extensions_mut().insert(Trace::of_denial(&outcome));
+    }
+    response.extensions_mut().insert(outcome);
+    response
+}
+
+/// The outcome of a request for which a view found no file, or whose permission was refused.
+pub(super) fn without_file(asked: &Asked, status: StatusCode, denial: Option<Denial>) -> Outcome {
+    let outcome = match denial {
+        Some(denial) => Outcome::Denied { denial },
+        None => Outcome::without_file(status),
+    };
     log(asked, None, &outcome);
     outcome
 }
@@ -80,8 +124,13 @@ pub(super) async fn answer_parts(
     asked: &Asked,
     fronts: &[Front],
     mut head: response::Parts,
-    download: Download,
+    mut download: Download,
 ) -> Response<DownloadBody> {
+    // That of a middleware further in contains the one that came with the request.
+    let passed_on = head.extensions.remove::<Grant>();
+    if let Some(grant) = passed_on.as_ref().or(asked.grant.as_deref()) {
+        download = permission::apply(grant, &mut head, download);
+    }
     for front in fronts {
         front.strip(&mut head.headers);
     }
@@ -164,6 +213,7 @@ fn log(asked: &Asked, optimizer: Option<&Optimizer>, outcome: &Outcome) {
     let is_news =
         |reason: &Reason| optimizer.is_some_and(|optimizer| optimizer.warns(reason, route));
     match (outcome, reason) {
+        (Outcome::Denied { denial }, _) => denied::log(denial, path, route),
         (Outcome::Delegated { rule, backend, .. }, _) => {
             let backend = backend.name();
             tracing::debug!(outcome = kind, %rule, backend, path, route, "download");

@@ -7,9 +7,10 @@ use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 
 use super::PROXY_HEADER;
 use crate::headers::ConditionalRequest;
+use crate::permission::Grant;
 
 /// What must be remembered of a request until its download is answered: method, conditions and
-/// range, the proxy that it announces, and, for the log, path and route.
+/// range, the proxy that it announces, what a permission states, and, for the log, path and route.
 ///
 /// Needed with [`answer()`](super::answer()), for servers without a layer.
 ///
@@ -28,6 +29,7 @@ pub struct Asked {
     pub(super) uri: Uri,
     pub(super) route: Option<Arc<str>>,
     pub(super) traced: bool,
+    pub(super) grant: Option<Box<Grant>>,
 }
 
 impl Asked {
@@ -42,6 +44,7 @@ impl Asked {
             uri: request.uri().clone(),
             route: None,
             traced: false,
+            grant: Grant::of(request.extensions()).cloned().map(Box::new),
         }
     }
 
@@ -58,6 +61,14 @@ impl Asked {
     #[must_use]
     pub fn traced(mut self) -> Self {
         self.traced = true;
+        self
+    }
+
+    /// What a permission states about the answer, in place of a [`Grant`] in the request's
+    /// extensions. Default: that one.
+    #[must_use]
+    pub fn granted(mut self, grant: Grant) -> Self {
+        self.grant = Some(Box::new(grant));
         self
     }
 

@@ -24,6 +24,7 @@ use super::pages::ErrorPages;
 use super::settings::Told;
 use super::{Asked, Front, Outcome, ResponseBody};
 use crate::content::BoxFuture;
+use crate::error::Denial;
 use crate::headers::hand_off;
 use crate::response::{Download, DownloadBody, Refusal, carries};
 
@@ -132,7 +133,9 @@ fn note_refusal(head: &mut response::Parts, asked: &Asked) {
     let refusal = head.extensions.get::<Refusal>();
     let is_of_view = refusal.is_some_and(|refusal| refusal.status() == head.status);
     if is_of_view && head.extensions.get::<Outcome>().is_none() {
-        head.extensions.insert(without_file(asked, head.status));
+        let denial = head.extensions.get::<Denial>().cloned();
+        let outcome = without_file(asked, head.status, denial);
+        head.extensions.insert(outcome);
     }
 }
 

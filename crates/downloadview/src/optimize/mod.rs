@@ -18,6 +18,7 @@ mod answer;
 mod asked;
 mod body;
 mod decide;
+mod denied;
 mod front;
 mod future;
 mod layer;
@@ -34,7 +35,7 @@ pub(crate) mod tests;
 mod trace;
 
 pub use self::announced::{Announced, MIN_SECRET_LEN, PROXY_HEADER};
-pub use self::answer::{answer, answer_error};
+pub use self::answer::{answer, answer_denied, answer_error};
 pub use self::asked::Asked;
 pub use self::body::ResponseBody;
 pub use self::front::Front;

@@ -8,6 +8,7 @@ use http::StatusCode;
 
 use crate::backend::Backend;
 use crate::delivery::Delivery;
+use crate::error::Denial;
 use crate::file::SignedUrl;
 use crate::rule::Target;
 
@@ -86,6 +87,12 @@ pub enum Outcome {
         /// Why no proxy does.
         reason: Reason,
     },
+    /// A permission was refused, and nothing was looked at: 403, or the answer of whoever refused.
+    #[non_exhaustive]
+    Denied {
+        /// Why.
+        denial: Denial,
+    },
     /// There is no such file: 404.
     NotFound,
     /// The file could not be opened or read, or the view returned an error.
@@ -119,7 +126,7 @@ pub enum Extent {
 
 impl Outcome {
     /// Why no proxy was asked to send the file. `None` if one was, if the client was sent to the
-    /// file, and if there is no file.
+    /// file, if there is no file, and if a permission was refused.
     #[must_use]
     pub fn reason(&self) -> Option<&Reason> {
         match self {
@@ -130,9 +137,25 @@ impl Outcome {
             | Self::Refused { reason } => Some(reason),
             Self::Delegated { .. }
             | Self::Redirected { .. }
+            | Self::Denied { .. }
             | Self::NotFound
             | Self::Failed { .. } => None,
         }
+    }
+
+    /// Why the permission was refused, if it was.
+    #[must_use]
+    pub fn denial(&self) -> Option<&Denial> {
+        match self {
+            Self::Denied { denial } => Some(denial),
+            _ => None,
+        }
+    }
+
+    /// The outcome of a refused permission, for an answer that somebody else made.
+    #[must_use]
+    pub fn denied(denial: Denial) -> Self {
+        Self::Denied { denial }
     }
 
     /// The word for it in logs, such as `delegated`, `streamed` or `not modified`.
@@ -146,6 +169,7 @@ impl Outcome {
             Self::PreconditionFailed { .. } => "precondition failed",
             Self::RangeNotSatisfiable { .. } => "range not satisfiable",
             Self::Refused { .. } => "refused",
+            Self::Denied { .. } => "denied",
             Self::NotFound => "not found",
             Self::Failed { .. } => "failed",
         }

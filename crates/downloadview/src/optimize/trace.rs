@@ -12,7 +12,8 @@ use http::{Method, StatusCode};
 
 use super::decide::Decision;
 use super::plan::Candidate;
-use super::{Asked, Front, Reason};
+use super::{Asked, Front, Outcome, Reason};
+use crate::error::Denial;
 use crate::file::{Places, SignedUrl};
 use crate::rule::{Mismatch, Rule};
 
@@ -86,6 +87,12 @@ pub enum Step {
         /// What is asked for, shown without the query; or why there is no such URL now.
         url: Result<SignedUrl, String>,
     },
+    /// A permission was refused; there are no further steps.
+    #[non_exhaustive]
+    Denied {
+        /// Why.
+        denial: Denial,
+    },
     /// The file was looked at.
     #[non_exhaustive]
     Look {
@@ -120,6 +127,15 @@ impl Trace {
     #[must_use]
     pub fn steps(&self) -> &[Step] {
         &self.steps
+    }
+
+    /// The step of a refused permission.
+    pub(super) fn of_denial(outcome: &Outcome) -> Self {
+        let denial = outcome.denial().cloned();
+        let steps = denial.map(|denial| Step::Denied { denial });
+        Self {
+            steps: steps.into_iter().collect(),
+        }
     }
 
     /// The steps of `decision` on a download, and what the further rules would have made of it.

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use http::{HeaderValue, Response, StatusCode, header};
 
 use super::DownloadBody;
-use crate::error::Error;
+use crate::error::{Denial, Error};
 
 impl Error {
     /// A short answer in plain text: the status and, for a mistake of the client, what the mistake
@@ -46,6 +46,7 @@ impl Error {
             Self::InvalidName { .. } | Self::BadRequest { .. } => {
                 plain_text(status, self.to_string())
             }
+            Self::Denied(denial) => denied(status, denial),
             _ => refusal(status),
         };
         response.headers_mut().extend(further);
@@ -120,6 +121,16 @@ impl Refusal {
 /// A status as a page of one line: its reason phrase.
 pub(crate) fn refusal(status: StatusCode) -> Response<DownloadBody> {
     plain_text(status, status.canonical_reason().unwrap_or("error"))
+}
+
+/// The page of a refused permission. The reason goes along for layers and logs, not into the text.
+fn denied(status: StatusCode, denial: Denial) -> Response<DownloadBody> {
+    let mut response = match denial.for_clients() {
+        Some(reason) => plain_text(status, reason),
+        None => refusal(status),
+    };
+    response.extensions_mut().insert(denial);
+    response
 }
 
 /// A page of one line of text, with headers that keep a browser from taking it for anything else.

@@ -389,7 +389,11 @@ pub(super) fn initial(file: &dyn File, options: &DownloadOptions) -> (HeaderMap,
 
 /// The type that the file states, else that of the client's name, else that of the file's own
 /// names.
-fn type_of(file: &dyn File, name: &str, table: Option<&MediaTypes>) -> Option<HeaderValue> {
+pub(super) fn type_of(
+    file: &dyn File,
+    name: &str,
+    table: Option<&MediaTypes>,
+) -> Option<HeaderValue> {
     let by_name = |name: &str| match table {
         Some(table) => table.guess(name),
         None => guess(name),

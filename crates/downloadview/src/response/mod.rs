@@ -22,7 +22,7 @@ mod options;
 use std::fmt;
 use std::sync::Arc;
 
-use http::{HeaderName, HeaderValue, Response, header, response};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, header, response};
 
 pub use self::body::DownloadBody;
 pub(crate) use self::body::carries;
@@ -34,6 +34,7 @@ pub use self::options::DownloadOptions;
 pub(crate) use self::options::option_setters;
 use crate::error::Result;
 use crate::file::{File, Restated};
+use crate::headers::{ContentDisposition, Disposition, MediaTypes};
 
 /// A file to download, and how to present it to the client.
 ///
@@ -120,6 +121,11 @@ impl DownloadResponse {
             type_is,
             stated: Stated::by(&self.options, &head),
             file: Restated::around(self.file, self.options.etag, self.options.modified),
+            shown: Shown {
+                name: self.options.basename,
+                disposition: self.options.disposition.unwrap_or_default(),
+                media_types: self.options.media_types,
+            },
         }));
         Ok((head, download))
     }
@@ -190,10 +196,19 @@ struct Riding {
     optimize: bool,
     type_is: TypeIs,
     stated: Stated,
+    shown: Shown,
+}
+
+/// How the options present the file, for a permission that states a part of it in another way.
+#[derive(Clone)]
+struct Shown {
+    name: Option<String>,
+    disposition: Disposition,
+    media_types: Option<Arc<MediaTypes>>,
 }
 
 /// Which headers the options stated, so that nothing the file says takes their place.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Stated {
     names: Vec<HeaderName>,
     content_encoding: Option<HeaderValue>,
@@ -235,6 +250,43 @@ impl Download {
     #[must_use]
     pub fn optimize(&self) -> bool {
         self.0.optimize
+    }
+
+    /// The same file, with a name, a disposition or a type that take the place of those that the
+    /// options state. They are written into `headers`, which is the head so far. A type that is
+    /// given counts more than that of the content.
+    pub(crate) fn presented_as(
+        &self,
+        headers: &mut HeaderMap,
+        name: Option<&str>,
+        disposition: Option<Disposition>,
+        content_type: Option<&HeaderValue>,
+    ) -> Self {
+        let Riding { file, shown, .. } = &*self.0;
+        if name.is_some() || disposition.is_some() {
+            let name = name.or(shown.name.as_deref()).unwrap_or(file.name());
+            let disposition = disposition.unwrap_or(shown.disposition);
+            let value = ContentDisposition::new(disposition, name).into_header_value();
+            headers.insert(header::CONTENT_DISPOSITION, value);
+        }
+        let (mut type_is, mut stated) = (self.0.type_is, self.0.stated.clone());
+        if let Some(stated_type) = content_type {
+            headers.insert(header::CONTENT_TYPE, stated_type.clone());
+            stated.names.push(header::CONTENT_TYPE);
+        } else if let Some(name) = name
+            && !self.states(&header::CONTENT_TYPE)
+            && let Some(by_name) = head::type_of(&**file, name, shown.media_types.as_deref())
+        {
+            headers.insert(header::CONTENT_TYPE, by_name);
+            type_is = TypeIs::Known;
+        }
+        Self(Arc::new(Riding {
+            file: Arc::clone(file),
+            optimize: self.0.optimize,
+            type_is,
+            stated,
+            shown: shown.clone(),
+        }))
     }
 
     /// Where it lies in memory. This tells the download from every other one that is alive.

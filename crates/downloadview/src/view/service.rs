@@ -4,7 +4,7 @@
 //! 2. The view finds the file, then the options (`try_call`).
 //! 3. If a layer around it announced (`Deferred`) that it will deliver, the plain response goes
 //!    out, with the download in its extensions.
-//! 4. Else the download is streamed here (`delivery`).
+//! 4. Else what a permission states is applied, and the download is streamed here (`delivery`).
 //!
 //! Errors of any step become responses; the service itself never fails.
 
@@ -19,9 +19,10 @@ use tower_service::Service;
 
 use super::DownloadView;
 use crate::content::BoxFuture;
-use crate::delivery::deliver;
+use crate::delivery::deliver_granted;
 use crate::error::{Error, Result};
 use crate::headers::ConditionalRequest;
+use crate::permission::Grant;
 use crate::response::{Deferred, DownloadBody, DownloadFuture, DownloadResponse};
 
 /// The tower service of a [`DownloadView`]. It answers GET and HEAD, and 405 to everything else. It
@@ -77,8 +78,9 @@ impl<V: DownloadView> DownloadService<V> {
             if request.extensions.get::<Deferred>().is_some() {
                 return response.into_http();
             }
+            let grant = Grant::of(&request.extensions);
             let request = ConditionalRequest::of(&request.method, &request.headers);
-            Box::pin(deliver(&request, response)).await
+            Box::pin(deliver_granted(&request, response, grant)).await
         })
     }
 }

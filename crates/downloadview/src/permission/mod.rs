@@ -1,0 +1,22 @@
+//! What a permission states about an answer, and why one was refused.
+//!
+//! Whoever decides who may have a file (a signature, the application's word) stands between route
+//! and view. It gives a [`Grant`] along with the request, or answers with a [`Denial`].
+//!
+//! | type | what it is |
+//! |---|---|
+//! | [`Grant`] | name, type, caching and further headers that the permission states; never a file |
+//! | [`Denial`] | why somebody may not have the file; see [`Error::Denied`](crate::Error::Denied) |
+//!
+//! The way of a grant: [`Grant::extend`] puts it into the extensions of the request. The view's
+//! service applies it, or the [`OptimizeLayer`](crate::OptimizeLayer) around the view. A middleware
+//! inside of that layer, which the layer's own request does not reach, passes it on by
+//! [`Grant::pass_on`] in the response. It is applied once.
+
+mod apply;
+mod caching;
+mod grant;
+
+pub(crate) use self::apply::apply;
+pub use self::grant::Grant;
+pub use crate::error::Denial;
