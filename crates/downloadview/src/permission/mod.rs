@@ -6,6 +6,7 @@
 //! | type | what it is |
 //! |---|---|
 //! | [`Grant`] | name, type, caching and further headers that the permission states; never a file |
+//! | [`Caller`] | who asks: address, scheme and host of the client |
 //! | [`Denial`] | why somebody may not have the file; see [`Error::Denied`](crate::Error::Denied) |
 //!
 //! The way of a grant: [`Grant::extend`] puts it into the extensions of the request. The view's
@@ -15,8 +16,10 @@
 
 mod apply;
 mod caching;
+mod caller;
 mod grant;
 
 pub(crate) use self::apply::apply;
+pub use self::caller::Caller;
 pub use self::grant::Grant;
 pub use crate::error::Denial;
