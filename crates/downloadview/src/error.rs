@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-pub use self::denial::{Denial, SignatureFault};
+pub use self::denial::{AuthorizerFault, Denial, SignatureFault};
 
 /// [`std::result::Result`] with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -75,6 +75,7 @@
 //! |---|---|---|
 //! | `fs` | yes | local files: `PathFile`, `LocalStorage`, `PathView` |
 //! | `remote` | no | files of other servers: `fetch::Client`, `HttpStorage`, `HttpFile`, `HttpView` |
+//! | `authorize` | no | another program's word on who may have what: `Authorizer`, `Authorize`; with `remote` |
 //! | `gcs` | no | buckets of Google Cloud Storage: `GcsStorage`; with `remote` |
 //! | `s3` | no | buckets of Amazon S3 and of stores that speak like it: `S3Storage`; with `remote` |
 //! | `testing` | no | the conformance suite |
@@ -107,6 +108,9 @@ pub mod view;
 pub mod backend;
 pub mod optimize;
 pub mod rule;
+
+#[cfg(feature = "authorize")]
+pub mod authorize;
 
 #[cfg(feature = "testing")]
 pub mod testing;

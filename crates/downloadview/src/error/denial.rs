@@ -2,6 +2,8 @@
 //!
 //! The client is told none of it, but that a link has expired.
 
+use http::StatusCode;
+
 /// Why a permission was refused. The answer is 403 and `no-store`, unless whoever refused made an
 /// answer of its own.
 ///
@@ -23,6 +25,10 @@ pub enum Denial {
     /// The link has no signature, or one that does not permit this request.
     #[error("signature: {0}")]
     Signature(SignatureFault),
+    /// The authorizer did not let it pass. The answer is the authorizer's own refusal, or 502 or
+    /// 503.
+    #[error("authorizer: {0}")]
+    Authorizer(AuthorizerFault),
 }
 
 impl Denial {
@@ -32,7 +38,7 @@ impl Denial {
     pub fn for_clients(&self) -> Option<&'static str> {
         match self {
             Self::Signature(SignatureFault::Expired) => Some("this link has expired"),
-            Self::Signature(_) => None,
+            Self::Signature(_) | Self::Authorizer(_) => None,
         }
     }
 }
@@ -41,6 +47,39 @@ impl From<SignatureFault> for Denial {
     fn from(fault: SignatureFault) -> Self {
         Self::Signature(fault)
     }
+}
+
+impl From<AuthorizerFault> for Denial {
+    fn from(fault: AuthorizerFault) -> Self {
+        Self::Authorizer(fault)
+    }
+}
+
+/// Why an authorizer did not let a request pass. [`Display`](std::fmt::Display) gives the reason
+/// for logs.
+///
+/// ```
+/// use downloadview::error::AuthorizerFault;
+/// use http::StatusCode;
+///
+/// let refused = AuthorizerFault::Refused(StatusCode::UNAUTHORIZED);
+/// assert_eq!(refused.to_string(), "it answers 401 Unauthorized");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuthorizerFault {
+    /// It refused, with this status.
+    #[error("it answers {0}")]
+    Refused(StatusCode),
+    /// It failed, or did not answer in time. 503.
+    #[error("it does not answer")]
+    Unavailable,
+    /// Its answer means neither yes nor no. 502.
+    #[error("its answer means neither yes nor no")]
+    Nonsense,
+    /// It was not asked, because the request itself is wrong. The status of the answer.
+    #[error("it is not asked about such a request ({0})")]
+    NotAsked(StatusCode),
 }
 
 /// What is wrong with a signed link. [`Display`](std::fmt::Display) gives the reason for logs.

@@ -9,7 +9,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 
-use super::connect::{self, Connector, Transport};
+use super::connect::{self, Connector, Transport, Way};
 use super::guard::Guard;
 use super::resolve::{Resolve, System};
 use crate::error::BuildError;
@@ -55,17 +55,29 @@ impl Client {
 
     /// Connections to whatever `guard` allows. Each origin has connections of its own.
     pub(crate) fn transport(&self, guard: Guard, connect_timeout: Duration) -> Transport {
-        connect::transport(self.connector(guard, connect_timeout))
+        connect::transport(self.connector(Way::Guarded(guard), connect_timeout))
     }
 
-    fn connector(&self, guard: Guard, connect_timeout: Duration) -> Connector {
+    /// Connections to a server that the operator names, whose answers have heads of at most so many
+    /// bytes.
+    #[cfg(feature = "authorize")]
+    pub(crate) fn transport_by(
+        &self,
+        way: Way,
+        connect_timeout: Duration,
+        longest_head: usize,
+    ) -> Transport {
+        connect::transport_of_heads(self.connector(way, connect_timeout), longest_head)
+    }
+
+    fn connector(&self, way: Way, connect_timeout: Duration) -> Connector {
         let Shared { tls, resolver, .. } = &*self.0;
         let (tls, resolver) = (Arc::clone(tls), Arc::clone(resolver));
-        Connector::new(tls, resolver, guard, connect_timeout)
+        Connector::new(tls, resolver, way, connect_timeout)
     }
 
     /// Whether any certificate is trusted.
-    pub(super) fn trusts(&self) -> bool {
+    pub(crate) fn trusts(&self) -> bool {
         self.0.trusts
     }
 }
@@ -199,7 +211,7 @@ mod tests {
         let resolver = Changing(Arc::clone(&asked), names);
         let client = Client::builder().resolver(resolver).build().unwrap();
         let guard = Guard::default().with_addresses([IpAddr::V4(ALLOWED)]);
-        let mut connector = client.connector(guard, Duration::from_secs(5));
+        let mut connector = client.connector(Way::Guarded(guard), Duration::from_secs(5));
         let mut all = Vec::new();
         for _ in answers {
             let uri = Uri::builder()

@@ -1,7 +1,9 @@
-//! A connection to a server: name, addresses, guard, TCP, TLS, all within one time-out.
+//! A connection to a server: name, addresses, guard, TCP, TLS, all within one time-out. Or to a
+//! Unix socket, which has no name and no address.
 //!
 //! 1. `addresses`: the name is resolved; an address in the URL is taken as it is.
-//! 2. The guard refuses the name if it refuses one of its addresses.
+//! 2. The guard refuses the name if it refuses one of its addresses. A server that the operator
+//!    names as their own has no guard.
 //! 3. `first_that_answers`: TCP to the addresses in order, one second for each but the last.
 //! 4. TLS, if the URL is `https`.
 //!
@@ -11,6 +13,8 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+#[cfg(all(unix, feature = "authorize"))]
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,6 +31,8 @@ use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ClientConfig;
 use tokio::net::TcpStream;
+#[cfg(all(unix, feature = "authorize"))]
+use tokio::net::UnixStream;
 use tokio::time::{Instant, timeout, timeout_at};
 use tower_service::Service;
 
@@ -49,13 +55,38 @@ const IDLE_FOR: Duration = Duration::from_secs(30);
 pub(crate) type Transport = legacy::Client<Connector, Full<Bytes>>;
 
 pub(super) fn transport(connector: Connector) -> Transport {
-    legacy::Client::builder(TokioExecutor::new())
+    builder()
+        .http1_read_buf_exact_size(READ_BUFFER)
+        .build(connector)
+}
+
+/// As [`transport`], for answers whose heads may be this long and whose bodies are short.
+#[cfg(feature = "authorize")]
+pub(super) fn transport_of_heads(connector: Connector, longest_head: usize) -> Transport {
+    builder().http1_max_buf_size(longest_head).build(connector)
+}
+
+fn builder() -> legacy::Builder {
+    let mut builder = legacy::Client::builder(TokioExecutor::new());
+    builder
         .timer(TokioTimer::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE_FOR)
-        .pool_max_idle_per_host(IDLE)
-        .http1_read_buf_exact_size(READ_BUFFER)
-        .build(connector)
+        .pool_max_idle_per_host(IDLE);
+    builder
+}
+
+/// Where connections lead.
+#[derive(Debug, Clone)]
+pub(crate) enum Way {
+    /// To the host of the URL, if the guard allows all of its addresses.
+    Guarded(Guard),
+    /// To the host of the URL, whatever its addresses: for servers that the operator names.
+    #[cfg(feature = "authorize")]
+    Anywhere,
+    /// To this socket, whatever the host of the URL.
+    #[cfg(all(unix, feature = "authorize"))]
+    Socket(Arc<Path>),
 }
 
 /// Why there is no connection: the fault for the client, the reason for the log.
@@ -93,10 +124,10 @@ impl Connector {
     pub(super) fn new(
         tls: Arc<ClientConfig>,
         resolver: Arc<dyn Resolve>,
-        guard: Guard,
+        way: Way,
         timeout: Duration,
     ) -> Self {
-        let plain = Plain { guard, resolver };
+        let plain = Plain { way, resolver };
         Self {
             secured: HttpsConnector::from((plain, tls)),
             timeout,
@@ -132,7 +163,7 @@ impl Service<Uri> for Connector {
 /// that a name which resolves to another address meanwhile (DNS rebinding) changes nothing.
 #[derive(Debug, Clone)]
 pub(super) struct Plain {
-    guard: Guard,
+    way: Way,
     resolver: Arc<dyn Resolve>,
 }
 
@@ -146,14 +177,31 @@ impl Service<Uri> for Plain {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let Self { guard, resolver } = self.clone();
+        let Self { way, resolver } = self.clone();
         Box::pin(async move {
-            let addresses = addresses(&uri, &*resolver).await?;
-            if !guard.allows_all(&addresses) {
-                let reason = "refused before connecting";
-                return Err(NoConnection::new(UpstreamFault::PrivateAddress, reason));
+            match way {
+                #[cfg(all(unix, feature = "authorize"))]
+                Way::Socket(path) => {
+                    let stream = UnixStream::connect(path).await;
+                    let refused = |error: io::Error| {
+                        NoConnection::new(UpstreamFault::Connect, error.to_string())
+                    };
+                    stream.map(Line::unix).map_err(refused)
+                }
+                #[cfg(feature = "authorize")]
+                Way::Anywhere => {
+                    let addresses = addresses(&uri, &*resolver).await?;
+                    first_that_answers(&addresses).await
+                }
+                Way::Guarded(guard) => {
+                    let addresses = addresses(&uri, &*resolver).await?;
+                    if !guard.allows_all(&addresses) {
+                        let reason = "refused before connecting";
+                        return Err(NoConnection::new(UpstreamFault::PrivateAddress, reason));
+                    }
+                    first_that_answers(&addresses).await
+                }
             }
-            first_that_answers(&addresses).await
         })
     }
 }
@@ -207,8 +255,15 @@ async fn first_that_answers(addresses: &[SocketAddr]) -> Result<Line, NoConnecti
 /// A connection that knows whether it carried a request before.
 #[derive(Debug)]
 pub(crate) struct Line {
-    io: TokioIo<TcpStream>,
+    io: Wire,
     used: Used,
+}
+
+#[derive(Debug)]
+enum Wire {
+    Tcp(TokioIo<TcpStream>),
+    #[cfg(all(unix, feature = "authorize"))]
+    Unix(TokioIo<UnixStream>),
 }
 
 /// Whether a connection carried a request before. Then the server may have closed it just now.
@@ -225,54 +280,88 @@ impl Used {
 impl Line {
     fn new(stream: TcpStream) -> Self {
         Self {
-            io: TokioIo::new(stream),
+            io: Wire::Tcp(TokioIo::new(stream)),
+            used: Used::default(),
+        }
+    }
+
+    #[cfg(all(unix, feature = "authorize"))]
+    fn unix(stream: UnixStream) -> Self {
+        Self {
+            io: Wire::Unix(TokioIo::new(stream)),
             used: Used::default(),
         }
     }
 }
 
+/// Runs a poll function on whichever stream it is.
+macro_rules! on_wire {
+    ($self:expr, $stream:ident => $call:expr) => {
+        match &mut $self.get_mut().io {
+            Wire::Tcp(stream) => {
+                let $stream = Pin::new(stream);
+                $call
+            }
+            #[cfg(all(unix, feature = "authorize"))]
+            Wire::Unix(stream) => {
+                let $stream = Pin::new(stream);
+                $call
+            }
+        }
+    };
+}
+
 impl Connection for Line {
     fn connected(&self) -> Connected {
-        self.io.inner().connected().extra(self.used.clone())
+        let connected = match &self.io {
+            Wire::Tcp(stream) => stream.inner().connected(),
+            #[cfg(all(unix, feature = "authorize"))]
+            Wire::Unix(_) => Connected::new(),
+        };
+        connected.extra(self.used.clone())
     }
 }
 
 impl Read for Line {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_read(cx, buffer)
+        on_wire!(self, stream => stream.poll_read(cx, buffer))
     }
 }
 
 impl Write for Line {
     fn poll_write(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, bytes)
+        on_wire!(self, stream => stream.poll_write(cx, bytes))
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        on_wire!(self, stream => stream.poll_flush(cx))
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        on_wire!(self, stream => stream.poll_shutdown(cx))
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
+        match &self.io {
+            Wire::Tcp(stream) => stream.is_write_vectored(),
+            #[cfg(all(unix, feature = "authorize"))]
+            Wire::Unix(stream) => stream.is_write_vectored(),
+        }
     }
 
     fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, slices)
+        on_wire!(self, stream => stream.poll_write_vectored(cx, slices))
     }
 }

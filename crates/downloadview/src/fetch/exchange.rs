@@ -8,6 +8,7 @@
 
 use std::error::Error as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Uri, header};
@@ -19,7 +20,7 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::answer::{Answer, check, is_same_state};
-use super::connect::{NoConnection, Used};
+use super::connect::{NoConnection, Transport, Used};
 use super::origin::Origin;
 use super::request::Ask;
 use super::target::RequestTarget;
@@ -127,9 +128,7 @@ impl Remote {
         }
     }
 
-    /// Sends one request. It is sent a second time only if the first went over a connection that
-    /// had been kept and that the server closed just then: servers may do that at any time (RFC
-    /// 9112, 9.3.1).
+    /// Sends one request.
     async fn send(
         &self,
         url: &str,
@@ -139,35 +138,65 @@ impl Remote {
         let uri = Uri::try_from(url)
             .map_err(|_| self.failed(UpstreamFault::Answer("a URL that is not valid")))?;
         let shared = self.origin.shared();
-        let mut is_second = false;
-        loop {
+        let request = || {
             let mut request = Request::new(Full::<Bytes>::default());
             *request.method_mut() = method.clone();
             *request.uri_mut() = uri.clone();
             *request.headers_mut() = headers.clone();
-            let sending = shared.transport.request(request);
-            let sent = timeout(shared.settings.first_byte_timeout, sending).await;
-            match sent {
-                Ok(Ok(response)) => {
-                    if let Some(used) = response.extensions().get::<Used>() {
-                        used.mark();
-                    }
-                    return Ok(response);
-                }
-                Ok(Err(error)) if !is_second && was_kept(&error) => is_second = true,
-                Ok(Err(error)) => return Err(self.unsent(&error)),
-                Err(_) => return Err(self.failed(UpstreamFault::FirstByteTimeout)),
-            }
-        }
+            request
+        };
+        let limit = shared.settings.first_byte_timeout;
+        let sent = send(&shared.transport, limit, request).await;
+        sent.map_err(|unsent| self.unsent(unsent))
     }
 
     /// The error for a request that got no answer.
-    fn unsent(&self, error: &legacy::Error) -> Error {
-        let (fault, reason) = fault_of(error);
+    fn unsent(&self, Unsent { fault, reason }: Unsent) -> Error {
         Error::Upstream {
             origin: Arc::clone(&self.origin.shared().name),
             fault,
-            source: Some(reason.into()),
+            source: reason.map(Into::into),
+        }
+    }
+}
+
+/// Why a request got no answer: the fault, and the reason for the log.
+#[derive(Debug)]
+pub(crate) struct Unsent {
+    pub(crate) fault: UpstreamFault,
+    pub(crate) reason: Option<String>,
+}
+
+/// Sends one request, and returns its answer if that begins within `limit`. It is sent a second
+/// time only if the first went over a connection that had been kept and that the server closed just
+/// then: servers may do that at any time (RFC 9112, 9.3.1).
+pub(crate) async fn send(
+    transport: &Transport,
+    limit: Duration,
+    request: impl Fn() -> Request<Full<Bytes>>,
+) -> Result<Response<Incoming>, Unsent> {
+    let mut is_second = false;
+    loop {
+        match timeout(limit, transport.request(request())).await {
+            Ok(Ok(response)) => {
+                if let Some(used) = response.extensions().get::<Used>() {
+                    used.mark();
+                }
+                return Ok(response);
+            }
+            Ok(Err(error)) if !is_second && was_kept(&error) => is_second = true,
+            Ok(Err(error)) => {
+                let (fault, reason) = fault_of(&error);
+                let reason = Some(reason);
+                return Err(Unsent { fault, reason });
+            }
+            Err(_) => {
+                let fault = UpstreamFault::FirstByteTimeout;
+                return Err(Unsent {
+                    fault,
+                    reason: None,
+                });
+            }
         }
     }
 }

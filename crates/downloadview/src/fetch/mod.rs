@@ -49,8 +49,12 @@ use http::Method;
 
 pub use self::builder::OriginBuilder;
 pub use self::client::{Client, ClientBuilder};
-#[cfg(any(feature = "s3", feature = "gcs"))]
+#[cfg(any(feature = "s3", feature = "gcs", feature = "authorize"))]
 pub(crate) use self::connect::Transport;
+#[cfg(feature = "authorize")]
+pub(crate) use self::connect::Way;
+#[cfg(feature = "authorize")]
+pub(crate) use self::exchange::{Unsent, send};
 #[cfg(any(feature = "s3", feature = "gcs"))]
 pub(crate) use self::guard::Guard;
 pub use self::origin::Origin;

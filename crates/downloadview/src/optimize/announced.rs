@@ -118,6 +118,11 @@ impl Announced {
         proven.map_or(&self.direct, |proxy| &proxy.optimizer)
     }
 
+    /// The name of the proxy that an announcement proves.
+    pub(super) fn name_of(&self, announcement: &HeaderValue) -> Option<&str> {
+        Some(&self.proven(announcement)?.name)
+    }
+
     /// The proxy whose name and secret an announcement holds.
     fn proven(&self, announcement: &HeaderValue) -> Option<&Proxy> {
         let value = announcement.as_bytes();

@@ -35,12 +35,12 @@ pin_project_lite::pin_project! {
 }
 
 impl<B> ResponseBody<B> {
-    pub(super) fn inner(body: B) -> Self {
+    pub(crate) fn inner(body: B) -> Self {
         let kind = Kind::Inner { body };
         Self { kind }
     }
 
-    pub(super) fn download(body: DownloadBody) -> Self {
+    pub(crate) fn download(body: DownloadBody) -> Self {
         let kind = Kind::Download { body };
         Self { kind }
     }

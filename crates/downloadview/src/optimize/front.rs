@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderValue};
 
 use super::plan::Candidate;
-use super::{Announced, Optimizer};
+use super::{Announced, Asked, Optimizer};
 use crate::content::{ETag, Metadata};
 
 /// Which optimizer a request gets: always the same one, or the one of the proxy that the request
@@ -39,6 +39,28 @@ impl Front {
         match self {
             Self::Fixed(optimizer) => optimizer,
             Self::Announced(announced) => announced.optimizer(announcement),
+        }
+    }
+
+    /// The name of the announced proxy that a request proved, if it did.
+    ///
+    /// ```
+    /// use downloadview::Optimizer;
+    /// use downloadview::optimize::{Announced, Asked, Front};
+    /// use http::Request;
+    ///
+    /// let announced = Announced::new().proxy("edge", "0123456789abcdef", Optimizer::none())?;
+    /// let front = Front::from(announced);
+    /// let request = Request::get("/").header("x-downloadview-proxy", "edge 0123456789abcdef");
+    /// let asked = Asked::of(&mut request.body(()).unwrap());
+    /// assert_eq!(front.proven(&asked), Some("edge"));
+    /// # Ok::<(), downloadview::BuildError>(())
+    /// ```
+    #[must_use]
+    pub fn proven(&self, asked: &Asked) -> Option<&str> {
+        match self {
+            Self::Fixed(_) => None,
+            Self::Announced(announced) => announced.name_of(asked.announcement.as_ref()?),
         }
     }
 

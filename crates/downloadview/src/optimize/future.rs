@@ -132,8 +132,8 @@ fn passed_on<B>(head: response::Parts, body: B, pages: &ErrorPages) -> Response<
 fn note_refusal(head: &mut response::Parts, asked: &Asked) {
     let refusal = head.extensions.get::<Refusal>();
     let is_of_view = refusal.is_some_and(|refusal| refusal.status() == head.status);
-    if is_of_view && head.extensions.get::<Outcome>().is_none() {
-        let denial = head.extensions.get::<Denial>().cloned();
+    let denial = head.extensions.get::<Denial>().cloned();
+    if (is_of_view || denial.is_some()) && head.extensions.get::<Outcome>().is_none() {
         let outcome = without_file(asked, head.status, denial);
         head.extensions.insert(outcome);
     }

@@ -31,6 +31,12 @@ impl RouteParameters {
         request.extensions.get()
     }
 
+    /// Names and values, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        let pairs = self.0.iter();
+        pairs.map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The value of the parameter `name`.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
