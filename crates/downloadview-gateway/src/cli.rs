@@ -1,10 +1,11 @@
 //! The command line: what may be asked of the gateway, and the help that says so.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::builder::PossibleValue;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use http::Uri;
+use http::{HeaderName, HeaderValue, Uri};
 
 use crate::config::{Listen, Proxy};
 
@@ -101,6 +102,12 @@ pub struct ExplainArgs {
     /// As if the announced proxy of this name had asked [default: nobody in between]
     #[arg(long, value_name = "NAME")]
     pub proxy: Option<String>,
+    /// As if the client had sent this header: 'Cookie: sessionid=…'; may be repeated
+    #[arg(long = "header", value_name = "LINE", value_parser = header_line)]
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// As if the client had this address
+    #[arg(long, value_name = "IP")]
+    pub client: Option<IpAddr>,
 }
 
 /// Arguments of `proxy-config`.
@@ -187,6 +194,16 @@ fn proxies(text: &str) -> Result<Proxies, String> {
             proxies.collect::<Result<_, _>>().map(Proxies::Named)
         }
     }
+}
+
+/// `Name: value`.
+fn header_line(text: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let (name, value) = text
+        .split_once(':')
+        .ok_or("a header has a colon: 'Cookie: sessionid=…'")?;
+    let name = HeaderName::try_from(name.trim()).map_err(|error| error.to_string())?;
+    let value = HeaderValue::try_from(value.trim()).map_err(|error| error.to_string())?;
+    Ok((name, value))
 }
 
 fn request_uri(text: &str) -> Result<Uri, String> {

@@ -1,7 +1,8 @@
 //! `downloadview explain`: which view, file, rule, backend and header a request would get, and why not the others.
 //!
 //! It answers the request as `serve` would, step by step, and prints the trace of the decision: it cannot be of
-//! another opinion. Nothing is sent and no content is read; a local file is looked at as it would be.
+//! another opinion. Nothing is sent and no content is read; a local file is looked at as it would be, and an authorizer is
+//! asked.
 //! 1. the announced proxy that is assumed, if the configuration has any;
 //! 2. the route and its view;
 //! 3. the file that the view finds, with its places, or why there is none;
@@ -11,24 +12,65 @@
 //! A secret is never printed, nor is the query of a signed URL.
 
 use std::fmt::{self, Write as _};
+use std::net::IpAddr;
 
 use anyhow::bail;
 use downloadview::optimize::{Outcome, PROXY_HEADER, Step, Trace};
 use downloadview::storage::SignedUrl;
 use downloadview::{DownloadBody, DownloadResponse, Error};
-use http::{HeaderMap, Method, Request, Response, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
 
-use crate::app::{self, Captured, Mounted};
+use crate::app::{self, Captured, Mounted, Peer};
 use crate::config::{AnnouncedProxy, Config, Front, ViewKind};
 
-/// Explains a GET of `uri`, whose query no view looks at: as if the announced proxy `proxy` had asked, or else nobody
-/// in between.
+/// Who is assumed to ask, and with what.
+///
+/// ```
+/// use downloadview_gateway::explain::Assumed;
+/// let alice = Assumed {
+///     headers: vec![("cookie".parse()?, "session=abc".parse()?)],
+///     client: Some([192, 0, 2, 7].into()),
+///     ..Assumed::default()
+/// };
+/// # let _ = alice;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Assumed<'a> {
+    /// The announced proxy that the request comes through. Default: nobody in between.
+    pub proxy: Option<&'a str>,
+    /// The client's headers. Default: none.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// The client's address. Default: unknown.
+    pub client: Option<IpAddr>,
+}
+
+/// Explains a GET of `uri`: as if the announced proxy `proxy` had asked, or else nobody in between.
 ///
 /// # Errors
 ///
 /// The configuration cannot be built, or announces no such proxy. A path that leads nowhere is explained, not an error.
 pub async fn explain(config: &Config, uri: &Uri, proxy: Option<&str>) -> anyhow::Result<String> {
-    let proxy = proxy.map(|name| announced(config, name)).transpose()?;
+    let assumed = Assumed {
+        proxy,
+        ..Assumed::default()
+    };
+    // Boxed, or whoever awaits it holds all of it.
+    Box::pin(explain_to(config, uri, &assumed)).await
+}
+
+/// As [`explain`], for whom it is assumed.
+///
+/// # Errors
+///
+/// As there.
+pub async fn explain_to(
+    config: &Config,
+    uri: &Uri,
+    assumed: &Assumed<'_>,
+) -> anyhow::Result<String> {
+    let proxy = assumed.proxy.map(|name| announced(config, name));
+    let proxy = proxy.transpose()?;
     let app = app::build(config).await?;
     let mut text = format!("GET {uri}\n");
     if let Front::Announced(_) = config.optimize.front {
@@ -39,8 +81,17 @@ pub async fn explain(config: &Config, uri: &Uri, proxy: Option<&str>) -> anyhow:
         Some((mounted, captured)) => {
             view(&mut text, config, mounted)?;
             let mut request = request(uri, captured, proxy)?;
+            request
+                .headers_mut()
+                .extend(assumed.headers.iter().cloned());
             let asked = mounted.asked(&mut request).traced();
-            let request = request.into_parts().0;
+            let mut request = request.into_parts().0;
+            let mut caller = mounted.caller(&asked, &request, Peer::Unknown);
+            if let Some(address) = assumed.client {
+                caller = caller.address(address);
+                writeln!(text, "client    {address}")?;
+            }
+            request.extensions.insert(caller);
             let response = match mounted.permit(asked, &request).await {
                 Ok(asked) => {
                     permitted(&mut text, mounted)?;
@@ -144,6 +195,10 @@ fn view(text: &mut String, config: &Config, mounted: &Mounted) -> fmt::Result {
         ViewKind::Virtual { .. } => {
             writeln!(text, "view      virtual: a text of the configuration")
         }
+    }?;
+    match &view.authorize {
+        Some(authorize) => writeln!(text, "authorize {}", authorize.url),
+        None => Ok(()),
     }
 }
 
@@ -271,8 +326,6 @@ fn headers(text: &mut String, headers: &HeaderMap) -> fmt::Result {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderName, HeaderValue};
-
     use super::*;
 
     #[test]

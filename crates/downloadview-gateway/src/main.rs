@@ -9,7 +9,7 @@ use downloadview_gateway::cli::{Cli, Command, ExplainArgs, ProxyConfigArgs};
 use downloadview_gateway::config::{Colours, Config, ConfigError, Listen, Proxy};
 #[cfg(feature = "demo")]
 use downloadview_gateway::demo;
-use downloadview_gateway::explain::explain;
+use downloadview_gateway::explain::{Assumed, explain_to};
 use downloadview_gateway::logging;
 use downloadview_gateway::proxy_config::{self, Form};
 use downloadview_gateway::serve::serve;
@@ -43,7 +43,12 @@ fn print_explanation(args: &ExplainArgs) -> anyhow::Result<()> {
     // What an answer does not tell stands in the log.
     logging::init(&config.log)?;
     let runtime = downloadview_gateway::server::runtime(&config.server)?;
-    let text = runtime.block_on(explain(&config, &args.uri, args.proxy.as_deref()))?;
+    let assumed = Assumed {
+        proxy: args.proxy.as_deref(),
+        headers: args.headers.clone(),
+        client: args.client,
+    };
+    let text = runtime.block_on(explain_to(&config, &args.uri, &assumed))?;
     print(&text)
 }
 

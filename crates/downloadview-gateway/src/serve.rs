@@ -36,7 +36,9 @@ pub fn serve(config: &Config, listen: Option<Listen>) -> anyhow::Result<()> {
         tracing::info!(%listen, views = config.views.len(), "listening");
         let mut current = config.clone();
         let reload = async || reload(&mut current, &app).await;
-        let ended = server::serve_until_signal(listener, app.clone(), &settings, reload).await?;
+        let served = app.clone();
+        let connected = move |peer| served.of_peer(peer);
+        let ended = server::serve_until_signal(listener, connected, &settings, reload).await?;
         match ended {
             Some(ended) => tracing::info!(
                 accepted = ended.accepted,

@@ -191,9 +191,93 @@ fn each_with(after: &str, lines: &[&str]) -> String {
 }
 
 #[test]
+fn an_authorizer_that_cannot_be_asked_is_refused_with_what_to_write() {
+    let views = [
+        "authorize = \"http://127.0.0.1:9000/may\"",
+        "[views.authorize]",
+        "[views.authorize]\nurl = \"127.0.0.1:9000\"",
+        "[views.authorize]\nurl = \"ftp://a/\"",
+        "[views.authorize]\nurl = \"http://u:p@a/\"",
+        "[views.authorize]\nurl = \"http://a/may#b\"",
+        "[views.authorize]\nurl = \"http://a/m y\"",
+        "[views.authorize]\nurl = \"unix:\"",
+        "[views.authorize]\nurl = \"http://a/\"\nhost = \"both\"\nlogin = \"login\"\ncache = \"1h\"\ntimeout = \"0s\"\n\
+         concurrency = 0\nca_file = \"none.pem\"\nrequire_header = \"X User\"\nforward_header = []",
+        "[views.authorize]\nurl = \"http://a/\"\nforward_headers = [\"Range\", \"X_User\", \"X-Forwarded-For\", \"Host\", \"Cookie\"]",
+    ];
+    let texts = views.map(|keys| format!("{VIEW}{keys}\n"));
+    insta::assert_snapshot!(tables(texts.iter().map(String::as_str)), @r#"
+    6:13 `authorize`: the URL stands in a table
+        -> write [views.authorize] and url = "http://127.0.0.1:9000/may" below it
+    6:1 missing key `url` in [views.authorize]
+        -> add it: url = "http://127.0.0.1:9000/may"
+    7:7 `url`: the URL names no server
+        -> write "http://127.0.0.1:9000/may", "https://…" or "unix:/run/app.sock:/may"
+    7:7 `url`: `ftp://` is not HTTP
+        -> start with `/`, `http://` or `https://`
+    7:7 `url`: the URL holds a user or a password
+        -> take it out; a header may go along with each request: Authorization
+    7:7 `url`: the URL holds a `#`, which no server is sent
+        -> take it out
+    7:7 `url`: what follows the server is not the path of a URL
+        -> write "http://127.0.0.1:9000/may", "https://…" or "unix:/run/app.sock:/may"
+    7:7 `url`: "" is not a path
+        -> write a path: "/srv/media"
+    8:8 `host`: `both` is not whose host is told
+        -> use "own" or "client"
+    9:9 `login`: "login" is not a place to log in
+        -> write a path or a URL, with {uri} or {url} for the page: "/login?next={uri}"
+    10:9 `cache`: whoever logs out would keep access for longer than 5 minutes
+        -> write "5m" or less
+    11:11 `timeout`: with no time at all nothing could ever succeed
+        -> write at least "1ms"
+    12:15 `concurrency`: 0 is not a number of requests at once
+        -> write a number from 1 to 1048576
+    13:11 `ca_file`: cannot read /nowhere/none.pem: No such file or directory (os error 2)
+        -> name a file in PEM that the user who runs the gateway may read
+    14:18 `require_header`: "X User" is not a header name
+        -> use letters, digits and `-`: "X-Api-Key"
+    15:1 unknown key `forward_header` in [views.authorize]
+        -> did you mean `forward_headers`?
+    8:20 `forward_headers`: Range cannot go along: it belongs to the connection, or to the file that is asked for
+        -> take it out of the list
+    8:29 `forward_headers`: X_User cannot go along: many programs take `_` for `-`, so it could be taken for another
+        -> take it out of the list
+    8:39 `forward_headers`: X-Forwarded-For cannot go along: it is ours to say
+        -> take it out of the list
+    8:58 `forward_headers`: Host cannot go along: it belongs to the connection, or to the file that is asked for
+        -> take it out of the list
+    "#);
+}
+
+#[test]
+fn a_trusted_proxy_is_an_address_or_a_network() {
+    let lists = [
+        "\"127.0.0.1\"",
+        "[\"localhost\", \"10.0.0.1/8\", \"::1/129\", 7, \"Unix\"]",
+    ];
+    let texts = lists.map(|list| format!("trusted_proxies = {list}\n{VIEW}"));
+    insta::assert_snapshot!(tables(texts.iter().map(String::as_str)), @r#"
+    1:19 `trusted_proxies`: expected a list, found a string
+        -> give `trusted_proxies` a list
+    1:20 `trusted_proxies`: `localhost` is neither an address nor a network
+        -> write "127.0.0.1", "10.0.0.0/8", "fd00::/8" or "unix"
+    1:33 `trusted_proxies`: `10.0.0.1/8` has bits beyond the first 8
+        -> write the network's own address, or "10.0.0.1" for that one alone
+    1:47 `trusted_proxies`: `::1/129` is neither an address nor a network
+        -> write "127.0.0.1", "10.0.0.0/8", "fd00::/8" or "unix"
+    1:58 `trusted_proxies`: expected a string, found an integer
+        -> write it in quotes, a duration with its unit: "60s"
+    1:61 `trusted_proxies`: `Unix` is neither an address nor a network
+        -> write "127.0.0.1", "10.0.0.0/8", "fd00::/8" or "unix"
+    "#);
+}
+
+#[test]
 fn takes_every_key() {
     let config = Config::parse(EVERY_KEY, Path::new(FILE)).unwrap();
     let mut lines = vec![format!("{:?}", config.listen)];
+    lines.push(config.trusted_proxies.to_string());
     lines.extend(
         config
             .storages
@@ -227,30 +311,31 @@ fn takes_every_key() {
     lines.push(format!("{:?}", config.log));
     insta::assert_snapshot!(lines.join("\n"), @r#"
     Tcp(127.0.0.1:8000)
+    127.0.0.1, 10.0.0.0/8, fd00::/8, unix
     StorageConfig { name: "media", base_url: Some("/media/"), kind: Local(LocalStorageConfig { root: "/", symlinks: Within, unreadable: Forbidden }) }
     StorageConfig { name: "mirror", base_url: None, kind: Http(HttpConfig { url: RemoteUrl { origin: RemoteOrigin { scheme: Https, host: "origin.example", port: 443 }, path: "/files/" }, headers: [OriginHeader { name: "x-reader", value: Sensitive }, OriginHeader { name: "authorization", value: Sensitive }], settings: OriginSettings { allow_private: false, connect_timeout: Some(1s), first_byte_timeout: Some(2s), idle_timeout: Some(3s), redirects: 2, concurrency: Some(64), max_size: Some(1073741824), forbidden: Forbidden } }) }
     StorageConfig { name: "notes", base_url: Some("/notes/"), kind: Memory { files: {"a.txt": "text", "sub/b.txt": "more text"} } }
     StorageConfig { name: "public", base_url: None, kind: S3(S3Config { bucket: "public", endpoint: None, region: "us-west-2", virtual_hosted: false, credentials: Anonymous, allow_http: false, prefix: "", link_lifetime: 60s, settings: OriginSettings { allow_private: false, connect_timeout: None, first_byte_timeout: None, idle_timeout: None, redirects: 0, concurrency: None, max_size: None, forbidden: NotFound } }) }
     StorageConfig { name: "vault", base_url: None, kind: S3(S3Config { bucket: "vault", endpoint: Some(RemoteOrigin { scheme: Http, host: "127.0.0.1", port: 9000 }), region: "eu-central-1", virtual_hosted: false, credentials: Keys { id: Credential(..), secret: Credential(..), session_token: Some(Credential(..)) }, allow_http: true, prefix: "media/2026", link_lifetime: 90s, settings: OriginSettings { allow_private: true, connect_timeout: None, first_byte_timeout: None, idle_timeout: None, redirects: 0, concurrency: None, max_size: None, forbidden: NotFound } }) }
-    ("main", DatabaseConfig { url: DatabaseUrl(postgres://db.example:5433/app), max_connections: 4, connect_timeout: 1s, query_timeout: 2.5s, span: 1054..1114, line: 50 })
-    ("other", DatabaseConfig { url: DatabaseUrl(mysql://db.example/app), max_connections: 10, connect_timeout: 3s, query_timeout: 5s, span: 1208..1234, line: 56 })
-    RuleConfig { source: Storage { name: "media", root: "/" }, destination: Dir("/srv/media"), backend: Some(Apache), stat: true, limit_rate: None, escaping: Some(Percent), nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 101 }
-    RuleConfig { source: Url("/media/"), destination: Url("/_internal/media/"), backend: Some(Nginx), stat: true, limit_rate: Some(BytesPerSecond(1048576)), escaping: None, nginx: NginxRule { buffering: Some(true), expires: Some(3600s), charset: Some(Charset("utf-8")) }, line: 64 }
-    RuleConfig { source: Dir("/nowhere/seen/by/the/proxy/only"), destination: Dir("/srv/dir"), backend: Some(Lighttpd), stat: false, limit_rate: Some(Unlimited), escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 73 }
-    RuleConfig { source: Remote { url: RemoteUrl { origin: RemoteOrigin { scheme: Http, host: "127.0.0.1", port: 9000 }, path: "/vault/media/2026/" }, storage: Some("vault") }, destination: Url("/_internal/vault/"), backend: Some(Nginx), stat: true, limit_rate: None, escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 80 }
-    RuleConfig { source: Remote { url: RemoteUrl { origin: RemoteOrigin { scheme: Https, host: "cdn.example", port: 443 }, path: "/" }, storage: None }, destination: Redirect, backend: None, stat: true, limit_rate: None, escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 85 }
-    RuleConfig { source: Storage { name: "media", root: "/" }, destination: Url("/_internal/view/"), backend: Some(Nginx), stat: true, limit_rate: None, escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 117 }
+    ("main", DatabaseConfig { url: DatabaseUrl(postgres://db.example:5433/app), max_connections: 4, connect_timeout: 1s, query_timeout: 2.5s, span: 1120..1180, line: 51 })
+    ("other", DatabaseConfig { url: DatabaseUrl(mysql://db.example/app), max_connections: 10, connect_timeout: 3s, query_timeout: 5s, span: 1274..1300, line: 57 })
+    RuleConfig { source: Storage { name: "media", root: "/" }, destination: Dir("/srv/media"), backend: Some(Apache), stat: true, limit_rate: None, escaping: Some(Percent), nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 102 }
+    RuleConfig { source: Url("/media/"), destination: Url("/_internal/media/"), backend: Some(Nginx), stat: true, limit_rate: Some(BytesPerSecond(1048576)), escaping: None, nginx: NginxRule { buffering: Some(true), expires: Some(3600s), charset: Some(Charset("utf-8")) }, line: 65 }
+    RuleConfig { source: Dir("/nowhere/seen/by/the/proxy/only"), destination: Dir("/srv/dir"), backend: Some(Lighttpd), stat: false, limit_rate: Some(Unlimited), escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 74 }
+    RuleConfig { source: Remote { url: RemoteUrl { origin: RemoteOrigin { scheme: Http, host: "127.0.0.1", port: 9000 }, path: "/vault/media/2026/" }, storage: Some("vault") }, destination: Url("/_internal/vault/"), backend: Some(Nginx), stat: true, limit_rate: None, escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 81 }
+    RuleConfig { source: Remote { url: RemoteUrl { origin: RemoteOrigin { scheme: Https, host: "cdn.example", port: 443 }, path: "/" }, storage: None }, destination: Redirect, backend: None, stat: true, limit_rate: None, escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 86 }
+    RuleConfig { source: Storage { name: "media", root: "/" }, destination: Url("/_internal/view/"), backend: Some(Nginx), stat: true, limit_rate: None, escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 118 }
     front: Nginx, Secret(..) of 16
     light: Lighttpd, Secret(..) of 44
     side: Apache, Secret(..) of 16
-    ViewConfig { route: Route { pattern: "/files/{*path}", parameters: ["path"] }, kind: Storage { storage: "media", name: Parameter("path") }, disposition: Inline, basename: Some("report.pdf"), content_type: Some("application/pdf"), content_encoding: Some("gzip"), cache_control: Some("private, max-age=60"), headers: [], optimize: true, rules: [], line: 106 }
-    ViewConfig { route: Route { pattern: "/always", parameters: [] }, kind: Storage { storage: "notes", name: Fixed("a.txt") }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, rules: [], line: 122 }
-    ViewConfig { route: Route { pattern: "/one", parameters: [] }, kind: PathFile { path: "/nowhere/one.pdf" }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, rules: [], line: 128 }
-    ViewConfig { route: Route { pattern: "/many/{name}", parameters: ["name"] }, kind: PathRoot { root: "/", parameter: "name" }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, rules: [], line: 133 }
-    ViewConfig { route: Route { pattern: "/documents/{slug}", parameters: ["slug"] }, kind: Object(ObjectConfig { database: "main", table: TableName { schema: Some("library"), name: "document", span: 2723..2741 }, lookup: Identifier { name: "slug", span: 2751..2757 }, storage: "media", file: Identifier { name: "file", span: 2789..2795 }, basename: Some(Identifier { name: "title", span: 2813..2820 }), content_type: Some(Identifier { name: "media_type", span: 2842..2854 }), content_encoding: Some(Identifier { name: "coding", span: 2880..2888 }), size: Some(Identifier { name: "bytes", span: 2902..2909 }), modified: Some(Identifier { name: "changed", span: 2927..2936 }), etag: Some(Identifier { name: "checksum", span: 2950..2960 }) }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, rules: [], line: 138 }
-    ViewConfig { route: Route { pattern: "/records/{*key}", parameters: ["key"] }, kind: Object(ObjectConfig { database: "other", table: TableName { schema: None, name: "record", span: 3041..3049 }, lookup: Identifier { name: "key", span: 3059..3064 }, storage: "notes", file: Identifier { name: "key", span: 3096..3101 }, basename: None, content_type: None, content_encoding: None, size: None, modified: None, etag: None }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, rules: [], line: 153 }
-    ViewConfig { route: Route { pattern: "/hello", parameters: [] }, kind: Virtual { text: "Hello, world!" }, disposition: Attachment, basename: Some("hello.txt"), content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, rules: [], line: 162 }
-    ViewConfig { route: Route { pattern: "/remote/{tenant}/{*rest}", parameters: ["tenant", "rest"] }, kind: Http(HttpViewConfig { url: UrlTemplate { origin: RemoteOrigin { scheme: Https, host: "cdn.example", port: 443 }, path: [Text("/of/"), Parameter("tenant"), Text("/"), Parameter("rest")], query: Some(Credential(..)) }, headers: [OriginHeader { name: "x-reader", value: Sensitive }], settings: OriginSettings { allow_private: false, connect_timeout: None, first_byte_timeout: None, idle_timeout: Some(3s), redirects: 0, concurrency: None, max_size: None, forbidden: NotFound } }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: false, rules: [], line: 183 }
+    ViewConfig { route: Route { pattern: "/files/{*path}", parameters: ["path"] }, kind: Storage { storage: "media", name: Parameter("path") }, disposition: Inline, basename: Some("report.pdf"), content_type: Some("application/pdf"), content_encoding: Some("gzip"), cache_control: Some("private, max-age=60"), headers: [], optimize: true, rules: [], authorize: None, line: 107 }
+    ViewConfig { route: Route { pattern: "/always", parameters: [] }, kind: Storage { storage: "notes", name: Fixed("a.txt") }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, rules: [], authorize: None, line: 123 }
+    ViewConfig { route: Route { pattern: "/one", parameters: [] }, kind: PathFile { path: "/nowhere/one.pdf" }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, rules: [], authorize: None, line: 129 }
+    ViewConfig { route: Route { pattern: "/many/{name}", parameters: ["name"] }, kind: PathRoot { root: "/", parameter: "name" }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, rules: [], authorize: None, line: 134 }
+    ViewConfig { route: Route { pattern: "/documents/{slug}", parameters: ["slug"] }, kind: Object(ObjectConfig { database: "main", table: TableName { schema: Some("library"), name: "document", span: 2789..2807 }, lookup: Identifier { name: "slug", span: 2817..2823 }, storage: "media", file: Identifier { name: "file", span: 2855..2861 }, basename: Some(Identifier { name: "title", span: 2879..2886 }), content_type: Some(Identifier { name: "media_type", span: 2908..2920 }), content_encoding: Some(Identifier { name: "coding", span: 2946..2954 }), size: Some(Identifier { name: "bytes", span: 2968..2975 }), modified: Some(Identifier { name: "changed", span: 2993..3002 }), etag: Some(Identifier { name: "checksum", span: 3016..3026 }) }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, rules: [], authorize: None, line: 139 }
+    ViewConfig { route: Route { pattern: "/records/{*key}", parameters: ["key"] }, kind: Object(ObjectConfig { database: "other", table: TableName { schema: None, name: "record", span: 3107..3115 }, lookup: Identifier { name: "key", span: 3125..3130 }, storage: "notes", file: Identifier { name: "key", span: 3162..3167 }, basename: None, content_type: None, content_encoding: None, size: None, modified: None, etag: None }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, rules: [], authorize: None, line: 154 }
+    ViewConfig { route: Route { pattern: "/hello", parameters: [] }, kind: Virtual { text: "Hello, world!" }, disposition: Attachment, basename: Some("hello.txt"), content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, rules: [], authorize: None, line: 163 }
+    ViewConfig { route: Route { pattern: "/remote/{tenant}/{*rest}", parameters: ["tenant", "rest"] }, kind: Http(HttpViewConfig { url: UrlTemplate { origin: RemoteOrigin { scheme: Https, host: "cdn.example", port: 443 }, path: [Text("/of/"), Parameter("tenant"), Text("/"), Parameter("rest")], query: Some(Credential(..)) }, headers: [OriginHeader { name: "x-reader", value: Sensitive }], settings: OriginSettings { allow_private: false, connect_timeout: None, first_byte_timeout: None, idle_timeout: Some(3s), redirects: 0, concurrency: None, max_size: None, forbidden: NotFound } }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: false, rules: [], authorize: Some(AuthorizeConfig { url: AuthorizerUrl(http://127.0.0.1:9000/may?…), forward_headers: Some(["cookie", "x-api-key"]), host: Client, login: Some("/login?next={uri}"), require_header: Some("x-user"), connect_timeout: Some(500ms), timeout: Some(2s), concurrency: Some(64), cache: Some(10s), ca_file: None }), line: 184 }
     Refuse ["X-Robots-Tag"]
     ServerSettings { max_connections: 100, shutdown_timeout: 0ns, header_timeout: 500ms, idle_timeout: 120s, write_timeout: None, download_timeout: Some(86400s), write_buffer: 8192, notsent_lowat: None, threads: 1 }
     LogSettings { format: Json, level: "warn,downloadview=debug" }
@@ -289,139 +374,149 @@ fn suggests_the_key_for_one_typo_in_each() {
     }
     insta::assert_snapshot!(report, @r#"
     2:1 unknown key `lxisten` in the file
-    5:1 unknown key `kxind` in [storages.media]
-    6:1 unknown key `rxoot` in [storages.media]
-    7:1 unknown key `bxase_url` in [storages.media]
-    8:1 unknown key `sxymlinks` in [storages.media]
-    9:1 unknown key `uxnreadable` in [storages.media]
-    12:1 unknown key `kxind` in [storages.notes]
-    13:1 unknown key `bxase_url` in [storages.notes]
-    14:1 unknown key `fxiles` in [storages.notes]
-    17:1 unknown key `kxind` in [storages.mirror]
-    18:1 unknown key `uxrl` in [storages.mirror]
-    19:1 unknown key `axllow_private` in [storages.mirror]
-    20:1 unknown key `hxeaders` in [storages.mirror]
-    21:1 unknown key `hxeaders_env` in [storages.mirror]
-    22:1 unknown key `cxonnect_timeout` in [storages.mirror]
-    23:1 unknown key `fxirst_byte_timeout` in [storages.mirror]
-    24:1 unknown key `ixdle_timeout` in [storages.mirror]
-    25:1 unknown key `rxedirects` in [storages.mirror]
-    26:1 unknown key `cxoncurrency` in [storages.mirror]
-    27:1 unknown key `mxax_size` in [storages.mirror]
-    28:1 unknown key `fxorbidden` in [storages.mirror]
-    31:1 unknown key `kxind` in [storages.vault]
-    32:1 unknown key `bxucket` in [storages.vault]
-    33:1 unknown key `exndpoint` in [storages.vault]
-    34:1 unknown key `rxegion` in [storages.vault]
-    35:1 unknown key `vxirtual_hosted` in [storages.vault]
-    36:1 unknown key `axccess_key_id` in [storages.vault]
-    37:1 unknown key `sxecret_access_key` in [storages.vault]
-    38:1 unknown key `sxession_token_env` in [storages.vault]
-    39:1 unknown key `axllow_http` in [storages.vault]
-    40:1 unknown key `axllow_private` in [storages.vault]
-    41:1 unknown key `pxrefix` in [storages.vault]
-    42:1 unknown key `lxink_lifetime` in [storages.vault]
-    45:1 unknown key `kxind` in [storages.public]
-    46:1 unknown key `bxucket` in [storages.public]
-    47:1 unknown key `rxegion` in [storages.public]
-    48:1 unknown key `axnonymous` in [storages.public]
-    51:1 unknown key `uxrl` in [databases.main]
-    52:1 unknown key `mxax_connections` in [databases.main]
-    53:1 unknown key `cxonnect_timeout` in [databases.main]
-    54:1 unknown key `qxuery_timeout` in [databases.main]
-    57:1 unknown key `uxrl` in [databases.other]
-    60:1 unknown key `bxackend` in [optimize]
-    61:1 unknown key `uxnmatched` in [optimize]
-    62:1 unknown key `kxeep_headers` in [optimize]
-    65:1 unknown key `sxource_url` in [[optimize.rules]]
-    66:1 unknown key `dxestination_url` in [[optimize.rules]]
-    67:1 unknown key `bxackend` in [[optimize.rules]]
-    68:1 unknown key `lximit_rate` in [[optimize.rules]]
-    69:1 unknown key `bxuffering` in [[optimize.rules]]
-    70:1 unknown key `exxpires` in [[optimize.rules]]
-    71:1 unknown key `cxharset` in [[optimize.rules]]
-    74:1 unknown key `sxource_dir` in [[optimize.rules]]
-    75:1 unknown key `dxestination_dir` in [[optimize.rules]]
-    76:1 unknown key `bxackend` in [[optimize.rules]]
-    77:1 unknown key `lximit_rate` in [[optimize.rules]]
-    78:1 unknown key `sxtat` in [[optimize.rules]]
-    81:1 unknown key `sxtorage` in [[optimize.rules]]
-    82:1 unknown key `dxestination_url` in [[optimize.rules]]
-    83:1 unknown key `bxackend` in [[optimize.rules]]
-    86:1 unknown key `sxource_url` in [[optimize.rules]]
-    87:1 unknown key `rxedirect` in [[optimize.rules]]
-    90:1 unknown key `bxackend` in [optimize.proxies.front]
-    91:1 unknown key `sxecret` in [optimize.proxies.front]
-    94:1 unknown key `bxackend` in [optimize.proxies.light]
-    95:1 unknown key `sxecret_env` in [optimize.proxies.light]
-    98:1 unknown key `bxackend` in [optimize.proxies.side]
-    99:1 unknown key `sxecret` in [optimize.proxies.side]
-    102:1 unknown key `sxtorage` in [[optimize.proxies.side.rules]]
-    103:1 unknown key `dxestination_dir` in [[optimize.proxies.side.rules]]
-    104:1 unknown key `exscaping` in [[optimize.proxies.side.rules]]
-    107:1 unknown key `rxoute` in [[views]]
-    108:1 unknown key `kxind` in [[views]]
-    109:1 unknown key `sxtorage` in [[views]]
-    110:1 unknown key `dxisposition` in [[views]]
-    111:1 unknown key `bxasename` in [[views]]
-    112:1 unknown key `cxontent_type` in [[views]]
-    113:1 unknown key `cxontent_encoding` in [[views]]
-    114:1 unknown key `cxache_control` in [[views]]
-    115:1 unknown key `oxptimize` in [[views]]
-    118:1 unknown key `sxtorage` in [[views.rules]]
-    119:1 unknown key `dxestination_url` in [[views.rules]]
-    120:1 unknown key `bxackend` in [[views.rules]]
-    123:1 unknown key `rxoute` in [[views]]
-    124:1 unknown key `kxind` in [[views]]
-    125:1 unknown key `sxtorage` in [[views]]
-    126:1 unknown key `nxame` in [[views]]
-    129:1 unknown key `rxoute` in [[views]]
-    130:1 unknown key `kxind` in [[views]]
-    131:1 unknown key `pxath` in [[views]]
-    134:1 unknown key `rxoute` in [[views]]
-    135:1 unknown key `kxind` in [[views]]
-    136:1 unknown key `rxoot` in [[views]]
-    139:1 unknown key `rxoute` in [[views]]
-    140:1 unknown key `kxind` in [[views]]
-    141:1 unknown key `dxatabase` in [[views]]
-    142:1 unknown key `txable` in [[views]]
-    143:1 unknown key `lxookup` in [[views]]
-    144:1 unknown key `sxtorage` in [[views]]
-    145:1 unknown key `fxile_field` in [[views]]
-    146:1 unknown key `bxasename_field` in [[views]]
-    147:1 unknown key `cxontent_type_field` in [[views]]
-    148:1 unknown key `cxontent_encoding_field` in [[views]]
-    149:1 unknown key `sxize_field` in [[views]]
-    150:1 unknown key `mxodified_field` in [[views]]
-    151:1 unknown key `extag_field` in [[views]]
-    154:1 unknown key `rxoute` in [[views]]
-    155:1 unknown key `kxind` in [[views]]
-    156:1 unknown key `dxatabase` in [[views]]
-    157:1 unknown key `txable` in [[views]]
-    158:1 unknown key `lxookup` in [[views]]
-    159:1 unknown key `sxtorage` in [[views]]
-    160:1 unknown key `fxile_field` in [[views]]
-    163:1 unknown key `rxoute` in [[views]]
-    164:1 unknown key `kxind` in [[views]]
-    165:1 unknown key `txext` in [[views]]
-    166:1 unknown key `bxasename` in [[views]]
-    169:1 unknown key `mxax_connections` in [server]
-    170:1 unknown key `sxhutdown_timeout` in [server]
-    171:1 unknown key `hxeader_timeout` in [server]
-    172:1 unknown key `ixdle_timeout` in [server]
-    173:1 unknown key `wxrite_timeout` in [server]
-    174:1 unknown key `dxownload_timeout` in [server]
-    175:1 unknown key `wxrite_buffer` in [server]
-    176:1 unknown key `nxotsent_lowat` in [server]
-    177:1 unknown key `txhreads` in [server]
-    180:1 unknown key `fxormat` in [log]
-    181:1 unknown key `lxevel` in [log]
-    184:1 unknown key `rxoute` in [[views]]
-    185:1 unknown key `kxind` in [[views]]
-    186:1 unknown key `uxrl` in [[views]]
-    187:1 unknown key `rxequest_headers_env` in [[views]]
-    188:1 unknown key `ixdle_timeout` in [[views]]
-    189:1 unknown key `oxptimize` in [[views]]
+    3:1 unknown key `txrusted_proxies` in the file
+    6:1 unknown key `kxind` in [storages.media]
+    7:1 unknown key `rxoot` in [storages.media]
+    8:1 unknown key `bxase_url` in [storages.media]
+    9:1 unknown key `sxymlinks` in [storages.media]
+    10:1 unknown key `uxnreadable` in [storages.media]
+    13:1 unknown key `kxind` in [storages.notes]
+    14:1 unknown key `bxase_url` in [storages.notes]
+    15:1 unknown key `fxiles` in [storages.notes]
+    18:1 unknown key `kxind` in [storages.mirror]
+    19:1 unknown key `uxrl` in [storages.mirror]
+    20:1 unknown key `axllow_private` in [storages.mirror]
+    21:1 unknown key `hxeaders` in [storages.mirror]
+    22:1 unknown key `hxeaders_env` in [storages.mirror]
+    23:1 unknown key `cxonnect_timeout` in [storages.mirror]
+    24:1 unknown key `fxirst_byte_timeout` in [storages.mirror]
+    25:1 unknown key `ixdle_timeout` in [storages.mirror]
+    26:1 unknown key `rxedirects` in [storages.mirror]
+    27:1 unknown key `cxoncurrency` in [storages.mirror]
+    28:1 unknown key `mxax_size` in [storages.mirror]
+    29:1 unknown key `fxorbidden` in [storages.mirror]
+    32:1 unknown key `kxind` in [storages.vault]
+    33:1 unknown key `bxucket` in [storages.vault]
+    34:1 unknown key `exndpoint` in [storages.vault]
+    35:1 unknown key `rxegion` in [storages.vault]
+    36:1 unknown key `vxirtual_hosted` in [storages.vault]
+    37:1 unknown key `axccess_key_id` in [storages.vault]
+    38:1 unknown key `sxecret_access_key` in [storages.vault]
+    39:1 unknown key `sxession_token_env` in [storages.vault]
+    40:1 unknown key `axllow_http` in [storages.vault]
+    41:1 unknown key `axllow_private` in [storages.vault]
+    42:1 unknown key `pxrefix` in [storages.vault]
+    43:1 unknown key `lxink_lifetime` in [storages.vault]
+    46:1 unknown key `kxind` in [storages.public]
+    47:1 unknown key `bxucket` in [storages.public]
+    48:1 unknown key `rxegion` in [storages.public]
+    49:1 unknown key `axnonymous` in [storages.public]
+    52:1 unknown key `uxrl` in [databases.main]
+    53:1 unknown key `mxax_connections` in [databases.main]
+    54:1 unknown key `cxonnect_timeout` in [databases.main]
+    55:1 unknown key `qxuery_timeout` in [databases.main]
+    58:1 unknown key `uxrl` in [databases.other]
+    61:1 unknown key `bxackend` in [optimize]
+    62:1 unknown key `uxnmatched` in [optimize]
+    63:1 unknown key `kxeep_headers` in [optimize]
+    66:1 unknown key `sxource_url` in [[optimize.rules]]
+    67:1 unknown key `dxestination_url` in [[optimize.rules]]
+    68:1 unknown key `bxackend` in [[optimize.rules]]
+    69:1 unknown key `lximit_rate` in [[optimize.rules]]
+    70:1 unknown key `bxuffering` in [[optimize.rules]]
+    71:1 unknown key `exxpires` in [[optimize.rules]]
+    72:1 unknown key `cxharset` in [[optimize.rules]]
+    75:1 unknown key `sxource_dir` in [[optimize.rules]]
+    76:1 unknown key `dxestination_dir` in [[optimize.rules]]
+    77:1 unknown key `bxackend` in [[optimize.rules]]
+    78:1 unknown key `lximit_rate` in [[optimize.rules]]
+    79:1 unknown key `sxtat` in [[optimize.rules]]
+    82:1 unknown key `sxtorage` in [[optimize.rules]]
+    83:1 unknown key `dxestination_url` in [[optimize.rules]]
+    84:1 unknown key `bxackend` in [[optimize.rules]]
+    87:1 unknown key `sxource_url` in [[optimize.rules]]
+    88:1 unknown key `rxedirect` in [[optimize.rules]]
+    91:1 unknown key `bxackend` in [optimize.proxies.front]
+    92:1 unknown key `sxecret` in [optimize.proxies.front]
+    95:1 unknown key `bxackend` in [optimize.proxies.light]
+    96:1 unknown key `sxecret_env` in [optimize.proxies.light]
+    99:1 unknown key `bxackend` in [optimize.proxies.side]
+    100:1 unknown key `sxecret` in [optimize.proxies.side]
+    103:1 unknown key `sxtorage` in [[optimize.proxies.side.rules]]
+    104:1 unknown key `dxestination_dir` in [[optimize.proxies.side.rules]]
+    105:1 unknown key `exscaping` in [[optimize.proxies.side.rules]]
+    108:1 unknown key `rxoute` in [[views]]
+    109:1 unknown key `kxind` in [[views]]
+    110:1 unknown key `sxtorage` in [[views]]
+    111:1 unknown key `dxisposition` in [[views]]
+    112:1 unknown key `bxasename` in [[views]]
+    113:1 unknown key `cxontent_type` in [[views]]
+    114:1 unknown key `cxontent_encoding` in [[views]]
+    115:1 unknown key `cxache_control` in [[views]]
+    116:1 unknown key `oxptimize` in [[views]]
+    119:1 unknown key `sxtorage` in [[views.rules]]
+    120:1 unknown key `dxestination_url` in [[views.rules]]
+    121:1 unknown key `bxackend` in [[views.rules]]
+    124:1 unknown key `rxoute` in [[views]]
+    125:1 unknown key `kxind` in [[views]]
+    126:1 unknown key `sxtorage` in [[views]]
+    127:1 unknown key `nxame` in [[views]]
+    130:1 unknown key `rxoute` in [[views]]
+    131:1 unknown key `kxind` in [[views]]
+    132:1 unknown key `pxath` in [[views]]
+    135:1 unknown key `rxoute` in [[views]]
+    136:1 unknown key `kxind` in [[views]]
+    137:1 unknown key `rxoot` in [[views]]
+    140:1 unknown key `rxoute` in [[views]]
+    141:1 unknown key `kxind` in [[views]]
+    142:1 unknown key `dxatabase` in [[views]]
+    143:1 unknown key `txable` in [[views]]
+    144:1 unknown key `lxookup` in [[views]]
+    145:1 unknown key `sxtorage` in [[views]]
+    146:1 unknown key `fxile_field` in [[views]]
+    147:1 unknown key `bxasename_field` in [[views]]
+    148:1 unknown key `cxontent_type_field` in [[views]]
+    149:1 unknown key `cxontent_encoding_field` in [[views]]
+    150:1 unknown key `sxize_field` in [[views]]
+    151:1 unknown key `mxodified_field` in [[views]]
+    152:1 unknown key `extag_field` in [[views]]
+    155:1 unknown key `rxoute` in [[views]]
+    156:1 unknown key `kxind` in [[views]]
+    157:1 unknown key `dxatabase` in [[views]]
+    158:1 unknown key `txable` in [[views]]
+    159:1 unknown key `lxookup` in [[views]]
+    160:1 unknown key `sxtorage` in [[views]]
+    161:1 unknown key `fxile_field` in [[views]]
+    164:1 unknown key `rxoute` in [[views]]
+    165:1 unknown key `kxind` in [[views]]
+    166:1 unknown key `txext` in [[views]]
+    167:1 unknown key `bxasename` in [[views]]
+    170:1 unknown key `mxax_connections` in [server]
+    171:1 unknown key `sxhutdown_timeout` in [server]
+    172:1 unknown key `hxeader_timeout` in [server]
+    173:1 unknown key `ixdle_timeout` in [server]
+    174:1 unknown key `wxrite_timeout` in [server]
+    175:1 unknown key `dxownload_timeout` in [server]
+    176:1 unknown key `wxrite_buffer` in [server]
+    177:1 unknown key `nxotsent_lowat` in [server]
+    178:1 unknown key `txhreads` in [server]
+    181:1 unknown key `fxormat` in [log]
+    182:1 unknown key `lxevel` in [log]
+    185:1 unknown key `rxoute` in [[views]]
+    186:1 unknown key `kxind` in [[views]]
+    187:1 unknown key `uxrl` in [[views]]
+    188:1 unknown key `rxequest_headers_env` in [[views]]
+    189:1 unknown key `ixdle_timeout` in [[views]]
+    190:1 unknown key `oxptimize` in [[views]]
+    193:1 unknown key `uxrl` in [views.authorize]
+    194:1 unknown key `fxorward_headers` in [views.authorize]
+    195:1 unknown key `hxost` in [views.authorize]
+    196:1 unknown key `lxogin` in [views.authorize]
+    197:1 unknown key `rxequire_header` in [views.authorize]
+    198:1 unknown key `cxonnect_timeout` in [views.authorize]
+    199:1 unknown key `tximeout` in [views.authorize]
+    200:1 unknown key `cxoncurrency` in [views.authorize]
+    201:1 unknown key `cxache` in [views.authorize]
     "#);
 }
 
@@ -673,287 +768,287 @@ fn reports_single_values() {
         -> write an IP address and a port, "127.0.0.1:8000", or "unix:/run/downloadview.sock"
     2:10 `listen`: "" is not a path
         -> write a path: "/srv/media"
-    5:8 `kind`: unknown value `lokal`
+    6:8 `kind`: unknown value `lokal`
         -> did you mean "local"?
-    5:8 `kind`: `gcs` is not available in this version
+    6:8 `kind`: `gcs` is not available in this version
         -> use `local`, `memory`, `http` or `s3`
-    6:8 `root`: there is no folder /nowhere/missing
+    7:8 `root`: there is no folder /nowhere/missing
         -> create it (mkdir -p /nowhere/missing) or correct the path
-    6:8 `root`: /dev/null is not a folder
+    7:8 `root`: /dev/null is not a folder
         -> name the folder that holds the files
-    6:8 `root`: "" is not a path
+    7:8 `root`: "" is not a path
         -> write a path: "/srv/media"
-    7:12 `base_url`: `media/` does not start with `/`
+    8:12 `base_url`: `media/` does not start with `/`
         -> write "/media/"
-    7:12 `base_url`: `/media` does not end on a segment boundary
+    8:12 `base_url`: `/media` does not end on a segment boundary
         -> write "/media/", so that no neighbour with a longer name is meant
-    7:12 `base_url`: `/a/../b/` holds the segment `..`
+    8:12 `base_url`: `/a/../b/` holds the segment `..`
         -> write it without `.`, `..`, empty segments, encoded slashes and control bytes
-    7:12 `base_url`: `/a/%2e%2e/b/` holds the segment `%2e%2e`
+    8:12 `base_url`: `/a/%2e%2e/b/` holds the segment `%2e%2e`
         -> write it without `.`, `..`, empty segments, encoded slashes and control bytes
-    7:12 `base_url`: `/a/%2Fb/` holds the segment `%2Fb`
+    8:12 `base_url`: `/a/%2Fb/` holds the segment `%2Fb`
         -> write it without `.`, `..`, empty segments, encoded slashes and control bytes
-    7:12 `base_url`: `/a//b/` holds the segment ``
+    8:12 `base_url`: `/a//b/` holds the segment ``
         -> write it without `.`, `..`, empty segments, encoded slashes and control bytes
-    7:12 `base_url`: `/a?b/` holds `?`, which ends the path of a URL
+    8:12 `base_url`: `/a?b/` holds `?`, which ends the path of a URL
         -> write only the path, and `%3F` or `%23` for the character itself
-    7:12 `base_url`: `/a#b/` holds `#`, which ends the path of a URL
+    8:12 `base_url`: `/a#b/` holds `#`, which ends the path of a URL
         -> write only the path, and `%3F` or `%23` for the character itself
-    7:12 `base_url`: "/a b/" holds a character that no URL holds bare
+    8:12 `base_url`: "/a b/" holds a character that no URL holds bare
         -> percent-encode it: `%20` for a space
-    7:12 `base_url`: "/a\u{1}b/" holds a character that no URL holds bare
+    8:12 `base_url`: "/a\u{1}b/" holds a character that no URL holds bare
         -> percent-encode it: `%20` for a space
-    7:12 `base_url`: `https://cdn.example/media/` names a server
+    8:12 `base_url`: `https://cdn.example/media/` names a server
         -> write only the path, from the slash after the host on
-    8:12 `symlinks`: unknown value `follow`
+    9:12 `symlinks`: unknown value `follow`
         -> use `refuse` or `within`
-    9:14 `unreadable`: 500 is not an answer to an unreadable file
+    10:14 `unreadable`: 500 is not an answer to an unreadable file
         -> use 404, as if it did not exist, or 403
-    14:24 `../a.txt`: "../a.txt" is not a name in a storage
+    15:24 `../a.txt`: "../a.txt" is not a name in a storage
         -> write it relative to the storage, without `..` and empty segments: "reports/may.pdf"
-    14:42 `b.txt`: expected a string, found an integer
+    15:42 `b.txt`: expected a string, found an integer
         -> write it in quotes, a duration with its unit: "60s"
-    60:11 `backend`: unknown value `ngnix`
+    61:11 `backend`: unknown value `ngnix`
         -> did you mean "nginx"?
-    89:11 `proxies`: announced proxies need `backend = "announced"` in [optimize]
+    90:11 `proxies`: announced proxies need `backend = "announced"` in [optimize]
         -> write that, or take these tables out
-    61:13 `unmatched`: unknown value `ignore`
+    62:13 `unmatched`: unknown value `ignore`
         -> use `stream`, `warn` or `refuse`
-    62:17 `keep_headers`: "X Robots" is not a header name that a proxy can carry over
+    63:17 `keep_headers`: "X Robots" is not a header name that a proxy can carry over
         -> use letters, digits, `-` and `_`: "X-Robots-Tag"
-    62:29 `keep_headers`: the proxy keeps Content-Type by itself
+    63:29 `keep_headers`: the proxy keeps Content-Type by itself
         -> take it out of the list
-    62:45 `keep_headers`: the proxy says etag itself, of the file it sends
+    63:45 `keep_headers`: the proxy says etag itself, of the file it sends
         -> take it out of the list
-    62:53 `keep_headers`: X-Accel-Redirect is between the gateway and the proxy, no client may see it
+    63:53 `keep_headers`: X-Accel-Redirect is between the gateway and the proxy, no client may see it
         -> take it out of the list
-    62:73 `keep_headers`: expected a string, found an integer
+    63:73 `keep_headers`: expected a string, found an integer
         -> write it in quotes, a duration with its unit: "60s"
-    65:14 `source_url`: `ftp://` is not HTTP
+    66:14 `source_url`: `ftp://` is not HTTP
         -> start with `/`, `http://` or `https://`
-    65:14 `source_url`: `https://` names no host
+    66:14 `source_url`: `https://` names no host
         -> write "https://origin.example/"
-    65:14 `source_url`: `https://host` does not end on a segment boundary
+    66:14 `source_url`: `https://host` does not end on a segment boundary
         -> write "https://host/"
-    65:14 `source_url`: `/a` does not end on a segment boundary
+    66:14 `source_url`: `/a` does not end on a segment boundary
         -> write "https://host/a/", so that no neighbour with a longer name is meant
-    66:19 `destination_url`: `/_internal` does not end on a segment boundary
+    67:19 `destination_url`: `/_internal` does not end on a segment boundary
         -> write "/_internal/", so that no neighbour with a longer name is meant
-    66:19 `destination_url`: `/` would hide the whole site from clients
+    67:19 `destination_url`: `/` would hide the whole site from clients
         -> name a folder of URLs that nothing else uses: "/_internal/"
-    66:19 `destination_url`: `/_internal/m%C3%A9dia/` holds a character that proxies spell in several ways
+    67:19 `destination_url`: `/_internal/m%C3%A9dia/` holds a character that proxies spell in several ways
         -> use letters, digits, `-`, `.`, `_` and `~`: no client ever sees this path
-    67:11 `backend`: without a proxy there is nothing to hand off
+    68:11 `backend`: without a proxy there is nothing to hand off
         -> name the proxy: "nginx", "apache", "lighttpd" or "caddy"
-    67:11 `backend`: `announced` stands for several proxies
+    68:11 `backend`: `announced` stands for several proxies
         -> name one of them: "nginx", "apache", "lighttpd" or "caddy"
-    67:11 `backend`: no announced proxy is caddy, so nothing would use this rule
+    68:11 `backend`: no announced proxy is caddy, so nothing would use this rule
         -> add a table [optimize.proxies.NAME] with backend = "caddy"
-    68:14 `limit_rate`: `1MB` is not a size
+    69:14 `limit_rate`: `1MB` is not a size
         -> write a number of bytes, or a whole number of KiB, MiB or GiB: "64KiB"
-    68:14 `limit_rate`: `-1` is negative
+    69:14 `limit_rate`: `-1` is negative
         -> write a number from 0 upwards
-    68:14 `limit_rate`: `99999999999GiB` is not a size
+    69:14 `limit_rate`: `99999999999GiB` is not a size
         -> write a number of bytes, or a whole number of KiB, MiB or GiB: "64KiB"
-    70:11 `expires`: `1 hour` is not a duration
+    71:11 `expires`: `1 hour` is not a duration
         -> write a whole number with its unit, ms, s, m, h or d: "60s"
-    70:11 `expires`: expected a string, found an integer
+    71:11 `expires`: expected a string, found an integer
         -> write it in quotes, a duration with its unit: "60s"
-    71:11 `charset`: "" is not a charset
+    72:11 `charset`: "" is not a charset
         -> write its name: "utf-8"
-    75:19 `destination_dir`: the proxy may send every file below this folder, and this is every file
+    76:19 `destination_dir`: the proxy may send every file below this folder, and this is every file
         -> name the folder that holds the files: "/srv/media"
-    90:11 `backend`: without a proxy there is nothing to hand off
+    91:11 `backend`: without a proxy there is nothing to hand off
         -> name the proxy: "nginx", "apache", "lighttpd" or "caddy"
-    90:11 `backend`: `announced` stands for several proxies
+    91:11 `backend`: `announced` stands for several proxies
         -> name one of them: "nginx", "apache", "lighttpd" or "caddy"
-    91:10 `secret`: a secret of 15 bytes can be guessed
+    92:10 `secret`: a secret of 15 bytes can be guessed
         -> write at least 16: openssl rand -hex 32
-    91:10 `secret`: the secret holds something other than visible ASCII characters
+    92:10 `secret`: the secret holds something other than visible ASCII characters
         -> use letters and digits: openssl rand -hex 32
-    91:10 `secret`: expected a string, found an integer
+    92:10 `secret`: expected a string, found an integer
         -> write it in quotes, a duration with its unit: "60s"
-    95:14 `secret_env`: the environment variable `DOWNLOADVIEW_TEST_UNSET` is not set
+    96:14 `secret_env`: the environment variable `DOWNLOADVIEW_TEST_UNSET` is not set
         -> set it, to the same value wherever this file is used
-    95:14 `secret_env`: in the environment variable `CARGO_PKG_VERSION`: a secret of 5 bytes can be guessed
+    96:14 `secret_env`: in the environment variable `CARGO_PKG_VERSION`: a secret of 5 bytes can be guessed
         -> write at least 16: openssl rand -hex 32
-    95:14 `secret_env`: in the environment variable `CARGO_PKG_DESCRIPTION`: the secret holds something other than visible ASCII characters
+    96:14 `secret_env`: in the environment variable `CARGO_PKG_DESCRIPTION`: the secret holds something other than visible ASCII characters
         -> use letters and digits: openssl rand -hex 32
-    104:12 `escaping`: unknown value `loose`
+    105:12 `escaping`: unknown value `loose`
         -> use `raw` or `strict`
-    109:11 `storage`: there is no storage `meida`
+    110:11 `storage`: there is no storage `meida`
         -> did you mean "media"?
-    110:15 `disposition`: unknown value `attachement`
+    111:15 `disposition`: unknown value `attachement`
         -> did you mean "attachment"?
-    111:12 `basename`: "../report.pdf" is not a file name
+    112:12 `basename`: "../report.pdf" is not a file name
         -> write a name without slashes and control characters: "report.pdf"
-    112:16 `content_type`: "pdf" is not a media type
+    113:16 `content_type`: "pdf" is not a media type
         -> write type/subtype: "application/pdf", "text/plain; charset=utf-8"
-    112:16 `content_type`: "text/plain; a=\u{7}" is not a media type
+    113:16 `content_type`: "text/plain; a=\u{7}" is not a media type
         -> write type/subtype: "application/pdf", "text/plain; charset=utf-8"
-    113:20 `content_encoding`: "gzip, br" is not a content coding
+    114:20 `content_encoding`: "gzip, br" is not a content coding
         -> write one word: "gzip", "br", "zstd"
-    114:17 `cache_control`: "private\r\nX-Evil: 1" is not a header value
+    115:17 `cache_control`: "private\r\nX-Evil: 1" is not a header value
         -> use one or more visible ASCII characters, without spaces at the ends
-    125:11 `storage`: there is no storage `archive`
+    126:11 `storage`: there is no storage `archive`
         -> add a table [storages.archive], or use `media`, `mirror`, `notes`, `public` or `vault`
-    126:8 `name`: "/a.txt" is not a name in a storage
+    127:8 `name`: "/a.txt" is not a name in a storage
         -> write it relative to the storage, without `..` and empty segments: "reports/may.pdf"
-    131:8 `path`: / is a folder
+    132:8 `path`: / is a folder
         -> name one file, or use `root` with a route parameter to serve a folder
-    52:19 `max_connections`: 0 is not a number of connections
+    53:19 `max_connections`: 0 is not a number of connections
         -> write a number from 1 upwards: 10
-    52:19 `max_connections`: -1 is not a number of connections
+    53:19 `max_connections`: -1 is not a number of connections
         -> write a number from 1 upwards: 10
-    52:19 `max_connections`: expected an integer, found a string
+    53:19 `max_connections`: expected an integer, found a string
         -> give `max_connections` an integer
-    53:19 `connect_timeout`: with no time at all nothing could ever succeed
+    54:19 `connect_timeout`: with no time at all nothing could ever succeed
         -> write at least "1ms"
-    53:19 `connect_timeout`: expected a string, found an integer
+    54:19 `connect_timeout`: expected a string, found an integer
         -> write it in quotes, a duration with its unit: "60s"
-    54:17 `query_timeout`: with no time at all nothing could ever succeed
+    55:17 `query_timeout`: with no time at all nothing could ever succeed
         -> write at least "1ms"
-    54:17 `query_timeout`: `off` is not a duration
+    55:17 `query_timeout`: `off` is not a duration
         -> write a whole number with its unit, ms, s, m, h or d: "60s"
-    141:12 `database`: there is no database `mian`
+    142:12 `database`: there is no database `mian`
         -> did you mean "main"?
-    141:12 `database`: there is no database `archive`
+    142:12 `database`: there is no database `archive`
         -> add a table [databases.archive], or use `main` or `other`
-    141:12 `database`: a URL stands where the name of a database belongs
+    142:12 `database`: a URL stands where the name of a database belongs
         -> write database = "main", and the URL into a table [databases.main]
-    142:9 `table`: "a.b.document" holds more than one dot
+    143:9 `table`: "a.b.document" holds more than one dot
         -> write "table" or "schema.table"; `url` names the database
-    142:9 `table`: "" is not a name of a schema
+    143:9 `table`: "" is not a name of a schema
         -> write the name as it is, without quotes, backslashes and control characters
-    142:9 `table`: "my\"table" is not a name of a table
+    143:9 `table`: "my\"table" is not a name of a table
         -> write the name as it is, without quotes, backslashes and control characters
-    142:9 `table`: expected a string, found a list
+    143:9 `table`: expected a string, found a list
         -> give `table` a string
-    143:10 `lookup`: "sl'ug" is not a name of a column
+    144:10 `lookup`: "sl'ug" is not a name of a column
         -> write the name as it is, without quotes, backslashes and control characters
-    143:10 `lookup`: "document.slug" holds a dot, which no column's name may
+    144:10 `lookup`: "document.slug" holds a dot, which no column's name may
         -> write the column alone, without its table: "slug"
-    144:11 `storage`: there is no storage `archive`
+    145:11 `storage`: there is no storage `archive`
         -> add a table [storages.archive], or use `media`, `mirror`, `notes`, `public` or `vault`
-    145:14 `file_field`: "" is not a name of a column
+    146:14 `file_field`: "" is not a name of a column
         -> write the name as it is, without quotes, backslashes and control characters
-    145:14 `file_field`: expected a string, found an integer
+    146:14 `file_field`: expected a string, found an integer
         -> write it in quotes, a duration with its unit: "60s"
-    146:18 `basename_field`: "a`b" is not a name of a column
+    147:18 `basename_field`: "a`b" is not a name of a column
         -> write the name as it is, without quotes, backslashes and control characters
-    147:22 `content_type_field`: "a\\b" is not a name of a column
+    148:22 `content_type_field`: "a\\b" is not a name of a column
         -> write the name as it is, without quotes, backslashes and control characters
-    149:14 `size_field`: "a\0b" is not a name of a column
+    150:14 `size_field`: "a\0b" is not a name of a column
         -> write the name as it is, without quotes, backslashes and control characters
-    151:14 `etag_field`: a name of 129 characters is longer than that of any column
+    152:14 `etag_field`: a name of 129 characters is longer than that of any column
         -> write at most 128 characters
-    169:19 `max_connections`: 0 is too few
+    170:19 `max_connections`: 0 is too few
         -> write a number from 1 upwards
-    170:20 `shutdown_timeout`: `30` is not a duration
+    171:20 `shutdown_timeout`: `30` is not a duration
         -> write a whole number with its unit, ms, s, m, h or d: "60s"
-    171:18 `header_timeout`: with no time at all nothing could ever succeed
+    172:18 `header_timeout`: with no time at all nothing could ever succeed
         -> write at least "1ms"
-    172:16 `idle_timeout`: `off` is not a duration
+    173:16 `idle_timeout`: `off` is not a duration
         -> write a whole number with its unit, ms, s, m, h or d: "60s"
-    173:17 `write_timeout`: `none` is not a duration
+    174:17 `write_timeout`: `none` is not a duration
         -> write a whole number with its unit, ms, s, m, h or d: "60s"
-    174:20 `download_timeout`: with no time at all nothing could ever succeed
+    175:20 `download_timeout`: with no time at all nothing could ever succeed
         -> write at least "1ms"
-    175:16 `write_buffer`: 4096 bytes are too few
+    176:16 `write_buffer`: 4096 bytes are too few
         -> write "8KiB" or more
-    176:17 `notsent_lowat`: a limit of unsent bytes lies between 1 byte and 4 GiB
+    177:17 `notsent_lowat`: a limit of unsent bytes lies between 1 byte and 4 GiB
         -> write "128KiB", or "off" for no limit
-    177:11 `threads`: 0 is too few
+    178:11 `threads`: 0 is too few
         -> write a number from 1 upwards
-    18:7 `url`: it names no server
+    19:7 `url`: it names no server
         -> write "https://origin.example/"
-    18:7 `url`: `ftp://` is not HTTP
+    19:7 `url`: `ftp://` is not HTTP
         -> start with `/`, `http://` or `https://`
-    18:7 `url`: the URL holds a user or a password
+    19:7 `url`: the URL holds a user or a password
         -> take it out; a header may go along with each request: Authorization
-    18:7 `url`: `/files` does not end on a segment boundary
+    19:7 `url`: `/files` does not end on a segment boundary
         -> write "https://origin.example/files/", so that no neighbour with a longer name is meant
-    18:7 `url`: `/a/../b/` holds the segment `..`
+    19:7 `url`: `/a/../b/` holds the segment `..`
         -> write it without `.`, `..`, empty segments, encoded slashes and control bytes
-    18:7 `url`: the URL holds a query, and files lie below a path
+    19:7 `url`: the URL holds a query, and files lie below a path
         -> write only the path, and `%3F` for the character itself
-    18:7 `127.0.0.1` is this machine, or lies in a private network
+    19:7 `127.0.0.1` is this machine, or lies in a private network
         -> write allow_private = true beside it, if that is meant
-    20:20 `Host`: each request has its own Host
+    21:20 `Host`: each request has its own Host
         -> take it out
-    20:26 `X Reader`: "X Reader" is not a header name
+    21:26 `X Reader`: "X Reader" is not a header name
         -> use letters, digits and `-`: Authorization = "…"
-    21:33 `Authorization`: this header is there twice
+    22:33 `Authorization`: this header is there twice
         -> keep one of the two
-    20:24 `X-Reader`: this is not a header value
+    21:24 `X-Reader`: this is not a header value
         -> use one or more visible ASCII characters, without spaces at the ends
-    20:11 `headers`: expected a table, found a string
+    21:11 `headers`: expected a table, found a string
         -> give `headers` a table
-    21:27 `X-Other`: the environment variable `DOWNLOADVIEW_TEST_UNSET` is not set
+    22:27 `X-Other`: the environment variable `DOWNLOADVIEW_TEST_UNSET` is not set
         -> set it, to the same value wherever this file is used
-    21:27 `X-Other`: in the environment variable `CARGO_PKG_README`: this is not a header value
+    22:27 `X-Other`: in the environment variable `CARGO_PKG_README`: this is not a header value
         -> use one or more visible ASCII characters, without spaces at the ends
-    22:19 `connect_timeout`: with no time at all nothing could ever succeed
+    23:19 `connect_timeout`: with no time at all nothing could ever succeed
         -> write at least "1ms"
-    23:22 `first_byte_timeout`: expected a string, found an integer
+    24:22 `first_byte_timeout`: expected a string, found an integer
         -> write it in quotes, a duration with its unit: "60s"
-    24:16 `idle_timeout`: `off` is not a duration
+    25:16 `idle_timeout`: `off` is not a duration
         -> write a whole number with its unit, ms, s, m, h or d: "60s"
-    25:13 `redirects`: 6 is not a number of redirects to follow
+    26:13 `redirects`: 6 is not a number of redirects to follow
         -> write a number from 0 to 5
-    26:15 `concurrency`: 0 is not a number of requests at once
+    27:15 `concurrency`: 0 is not a number of requests at once
         -> write a number from 1 to 1048576
-    27:12 `max_size`: `1GB` is not a size
+    28:12 `max_size`: `1GB` is not a size
         -> write a number of bytes, or a whole number of KiB, MiB or GiB: "64KiB"
-    28:13 `forbidden`: 401 is not an answer to a forbidden file
+    29:13 `forbidden`: 401 is not an answer to a forbidden file
         -> use 404, as if it did not exist, or 403
-    32:10 `bucket`: "a b" is not a bucket's name
+    33:10 `bucket`: "a b" is not a bucket's name
         -> write 3 or more letters, digits, hyphens and dots: "archive"
-    33:12 `endpoint`: more than a scheme, a host and a port stands there
+    34:12 `endpoint`: more than a scheme, a host and a port stands there
         -> write "http://127.0.0.1:9000"
-    33:12 `endpoint`: the URL holds a user or a password
+    34:12 `endpoint`: the URL holds a user or a password
         -> take it out; a header may go along with each request: Authorization
-    34:10 `region`: "" is not a region
+    35:10 `region`: "" is not a region
         -> write its name: "eu-central-1"
-    36:17 `access_key_id`: it is empty, or holds something other than visible ASCII characters
+    37:17 `access_key_id`: it is empty, or holds something other than visible ASCII characters
         -> write it as the server's operator gave it to you, without spaces
-    37:21 `secret_access_key`: it is empty, or holds something other than visible ASCII characters
+    38:21 `secret_access_key`: it is empty, or holds something other than visible ASCII characters
         -> write it as the server's operator gave it to you, without spaces
-    37:21 `secret_access_key`: expected a string, found an integer
+    38:21 `secret_access_key`: expected a string, found an integer
         -> write it in quotes, a duration with its unit: "60s"
-    38:21 `session_token_env`: the environment variable `DOWNLOADVIEW_TEST_UNSET` is not set
+    39:21 `session_token_env`: the environment variable `DOWNLOADVIEW_TEST_UNSET` is not set
         -> set it, to the same value wherever this file is used
-    33:12 the endpoint speaks in the clear: who listens can read every file and use each link
+    34:12 the endpoint speaks in the clear: who listens can read every file and use each link
         -> write "https://…", or allow_http = true beside it
-    33:12 `127.0.0.1` is this machine, or lies in a private network
+    34:12 `127.0.0.1` is this machine, or lies in a private network
         -> write allow_private = true beside it, if that is meant
-    41:10 `prefix`: "/media/" is not a prefix of keys
+    42:10 `prefix`: "/media/" is not a prefix of keys
         -> write segments of letters, digits, `-`, `.`, `_` and `~`, without slashes at the ends: "media/2026"
-    42:17 `link_lifetime`: a link lives for whole seconds, and at most for 7 days
+    43:17 `link_lifetime`: a link lives for whole seconds, and at most for 7 days
         -> write "60s"
-    42:17 `link_lifetime`: a link lives for whole seconds, and at most for 7 days
+    43:17 `link_lifetime`: a link lives for whole seconds, and at most for 7 days
         -> write "60s"
-    186:7 `url`: `https://{tenant}.example/{rest}` names no host
+    187:7 `url`: `https://{tenant}.example/{rest}` names no host
         -> write "https://origin.example/"
-    186:7 `url`: the URL has no path
+    187:7 `url`: the URL has no path
         -> write a slash after the host, and what follows
-    186:7 `url`: a brace is not closed
+    187:7 `url`: a brace is not closed
         -> write a parameter of the route as `{path}`, and `%7B` for the brace itself
-    186:7 the route `/remote/{tenant}/{*rest}` has no parameter `path`
+    187:7 the route `/remote/{tenant}/{*rest}` has no parameter `path`
         -> use `tenant` or `rest`
-    186:7 the parameter `rest` of the route is not in the URL
+    187:7 the parameter `rest` of the route is not in the URL
         -> write it into the path: "https://cdn.example/{rest}"
-    186:7 the parameter `tenant` of the route is not in the URL
+    187:7 the parameter `tenant` of the route is not in the URL
         -> write it into the path: "https://cdn.example/{tenant}"
-    186:7 `url`: a query with braces or `#`: parameters go into the path only
+    187:7 `url`: a query with braces or `#`: parameters go into the path only
         -> write the query as it is, and `%7B` for a brace
-    186:7 `url`: `/x/x#top` holds `#`, which ends the path of a URL
+    187:7 `url`: `/x/x#top` holds `#`, which ends the path of a URL
         -> write only the path, and `%3F` or `%23` for the character itself
-    186:7 `url`: `/x/../x` holds the segment `..`
+    187:7 `url`: `/x/../x` holds the segment `..`
         -> write it without `.`, `..`, empty segments, encoded slashes and control bytes
-    180:10 `format`: unknown value `text`
+    181:10 `format`: unknown value `text`
         -> use `auto`, `human` or `json`
-    181:9 `level`: `loud` is not a log level
+    182:9 `level`: `loud` is not a log level
         -> write off, error, warn, info, debug or trace, or directives such as "info,downloadview=debug"
     "#);
 }
@@ -1429,34 +1524,34 @@ fn a_mistake_found_later_is_reported_like_any_other() {
     ]);
     insta::assert_snapshot!(error, @r#"
     error: postgres://db.example:5433/app is down
-      --> /nowhere/downloadview.toml:51:7
+      --> /nowhere/downloadview.toml:52:7
        |
-    51 | url = ************************************************************
+    52 | url = ************************************************************
        |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
        |
        = help: correct it
 
     error: there is no column `slug`
-       --> /nowhere/downloadview.toml:143:10
+       --> /nowhere/downloadview.toml:144:10
         |
-    143 | lookup = "slug"
+    144 | lookup = "slug"
         |          ^^^^^^
         |
         = help: correct it
 
     error: there is no table `record`
-       --> /nowhere/downloadview.toml:157:9
+       --> /nowhere/downloadview.toml:158:9
         |
-    157 | table = "record"
+    158 | table = "record"
         |         ^^^^^^^^
         |
         = help: correct it
 
     error: past the end
-       --> /nowhere/downloadview.toml:189:18
+       --> /nowhere/downloadview.toml:201:15
         |
-    189 | optimize = false
-        |                 ^
+    201 | cache = *****
+        |              ^
         |
         = help: correct it
     "#);

@@ -6,6 +6,8 @@
 //!
 //! With announced proxies, the view's rules and those of `[optimize]` each know every proxy and its secret.
 
+mod authorize;
+mod caller;
 mod captured;
 mod database;
 mod host;
@@ -26,6 +28,7 @@ use downloadview::{DownloadBody, DownloadFuture, Error, Result};
 use http::{Request, Response};
 use tower_service::Service;
 
+pub use self::caller::Peer;
 pub use self::captured::Captured;
 pub use self::mount::Mounted;
 pub use self::reloadable::Reloadable;
@@ -39,6 +42,7 @@ use crate::config::Config;
 pub struct App {
     routes: Arc<matchit::Router<Arc<Mounted>>>,
     sources: Arc<Sources>,
+    peer: Peer,
 }
 
 /// Builds storages, databases, optimizers and views.
@@ -71,6 +75,7 @@ async fn build_with(config: &Config, mut sources: Sources) -> anyhow::Result<App
     Ok(App {
         routes: Arc::new(routes),
         sources: Arc::new(sources.settled()),
+        peer: Peer::Unknown,
     })
 }
 
@@ -82,6 +87,13 @@ impl App {
     /// As there.
     pub async fn rebuild(&self, config: &Config) -> anyhow::Result<Self> {
         build_with(config, Sources::after(&self.sources)).await
+    }
+
+    /// For requests of this other side, whose word may count. Default: unknown, so that nobody's does.
+    #[must_use]
+    pub fn of_peer(mut self, peer: Peer) -> Self {
+        self.peer = peer;
+        self
     }
 
     /// The view that a path leads to, and the values of the route's parameters that it needs.
@@ -109,7 +121,7 @@ impl<B> Service<Request<B>> for App {
             return Error::NotFound.into_response().into();
         };
         request.extensions_mut().insert(captured);
-        Arc::clone(mounted).respond(request)
+        Arc::clone(mounted).respond(request, self.peer)
     }
 }
 

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use downloadview::content::BoxFuture;
 use downloadview::file::VirtualFile;
 use downloadview::optimize::{Asked, Front, answer, answer_denied, answer_error};
+use downloadview::permission::Caller;
 use downloadview::storage::StorageName;
 use downloadview::view::{HttpView, ObjectView, PathView, StorageView, VirtualView};
 use downloadview::{
@@ -22,13 +23,17 @@ use downloadview::{
 use http::request::Parts;
 use http::{Request, Response};
 
+use super::authorize::Ask;
+use super::caller::{self, Peer};
 use super::captured::Captured;
 use super::database::Records;
 use super::optimizer;
 use super::permit::{Permit, Refused, Step, Stopped};
 use super::remote;
 use super::sources::Sources;
-use crate::config::{self, Config, HttpViewConfig, StorageFileName, ViewConfig, ViewKind};
+use crate::config::{
+    self, Config, HttpViewConfig, StorageFileName, TrustedProxies, ViewConfig, ViewKind,
+};
 
 /// A view, and the rules of the proxies that may send its files.
 pub struct Mounted {
@@ -39,6 +44,8 @@ pub struct Mounted {
     parameters: Vec<String>,
     /// Who may; `None` for a view that everybody may ask.
     permit: Option<Permit>,
+    /// Whose word on the client counts.
+    trusted: TrustedProxies,
     find: Find,
 }
 
@@ -58,15 +65,27 @@ impl Mounted {
         &self.parameters
     }
 
-    /// Answers a request that carries [`Captured`].
-    pub fn respond(self: Arc<Self>, mut request: Request<()>) -> DownloadFuture {
+    /// Answers a request that carries [`Captured`], and came from `peer`.
+    pub fn respond(self: Arc<Self>, mut request: Request<()>, peer: Peer) -> DownloadFuture {
         let asked = self.asked(&mut request);
-        let request = request.into_parts().0;
+        let mut request = request.into_parts().0;
         if self.permit.is_some() {
+            let caller = self.caller(&asked, &request, peer);
+            request.extensions.insert(caller);
             return self.respond_if_permitted(asked, request);
         }
         let found = self.find(request);
         DownloadFuture::new(async move { self.answer(&asked, found.await).await })
+    }
+
+    /// Who asks, as the steps are told.
+    #[must_use]
+    pub fn caller(&self, asked: &Asked, request: &Parts, peer: Peer) -> Caller {
+        let proven = self
+            .fronts
+            .iter()
+            .any(|front| front.proven(asked).is_some());
+        caller::caller(peer, proven, &self.trusted, &request.headers)
     }
 
     /// As [`respond`](Self::respond), for a view that is not for everybody.
@@ -227,7 +246,8 @@ pub(super) fn mount(
         rules => Some(optimizer::of_view(config, rules)?),
     };
     Ok(Mounted {
-        permit: Permit::new(check_path(&view.kind), steps(view)),
+        permit: Permit::new(check_path(&view.kind), steps(view, sources)?),
+        trusted: config.trusted_proxies.clone(),
         view: view.clone(),
         fronts: of_view.into_iter().chain([of_all.clone()]).collect(),
         route: view.route.pattern().into(),
@@ -237,8 +257,15 @@ pub(super) fn mount(
 }
 
 /// Who may, in the order in which they are asked.
-fn steps(_view: &ViewConfig) -> Vec<Box<dyn Step>> {
-    Vec::new()
+fn steps(view: &ViewConfig, sources: &mut Sources) -> Result<Vec<Box<dyn Step>>> {
+    let mut steps: Vec<Box<dyn Step>> = Vec::new();
+    if let Some(authorize) = &view.authorize {
+        steps.push(Box::new(Ask::new(
+            sources.authorizer(authorize)?,
+            &view.route,
+        )?));
+    }
+    Ok(steps)
 }
 
 /// What can be wrong with a path of this kind of view, before anybody is asked about it.

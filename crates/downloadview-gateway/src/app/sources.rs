@@ -9,16 +9,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use downloadview::Result;
+use downloadview::authorize::Authorizer;
 use downloadview::fetch::{Client, Origin};
 use downloadview::storage::{
     HttpStorage, LocalStorage, MemoryStorage, Storage, StorageName, Symlinks, Unreadable,
 };
 
+use super::authorize;
 use super::kept::Kept;
 use super::remote;
 use crate::config::{
-    self, Config, HttpConfig, LocalStorageConfig, OriginHeader, OriginSettings, RemoteOrigin,
-    S3Config, SharedStorage, StorageConfig, StorageKind,
+    self, AuthorizeConfig, Config, HttpConfig, LocalStorageConfig, OriginHeader, OriginSettings,
+    RemoteOrigin, S3Config, SharedStorage, StorageConfig, StorageKind,
 };
 
 /// Which server, and how it is asked.
@@ -34,6 +36,8 @@ pub(super) struct Sources {
     origins: Kept<Asked, Origin>,
     /// Likewise, with who signs.
     buckets: Kept<S3Config, Arc<dyn Storage>>,
+    /// Who is asked for permission, likewise: a pass that was given a moment ago counts on.
+    authorizers: Kept<AuthorizeConfig, Authorizer>,
     /// One for the process, made when the first file of another server is configured.
     client: Option<Client>,
     storages: BTreeMap<String, Arc<dyn Storage>>,
@@ -46,6 +50,7 @@ impl Sources {
             folders: Kept::after(&other.folders),
             origins: Kept::after(&other.origins),
             buckets: Kept::after(&other.buckets),
+            authorizers: Kept::after(&other.authorizers),
             client: other.client.clone(),
             storages: BTreeMap::new(),
         }
@@ -56,6 +61,7 @@ impl Sources {
         self.folders.settle();
         self.origins.settle();
         self.buckets.settle();
+        self.authorizers.settle();
         self
     }
 
@@ -82,6 +88,17 @@ impl Sources {
         let asked = (origin.clone(), settings.clone(), headers.to_vec());
         let made = || remote::origin(&client, origin, settings, headers);
         Ok(self.origins.get(&asked, made)?)
+    }
+
+    /// Another program that says who may.
+    pub(super) fn authorizer(&mut self, config: &AuthorizeConfig) -> Result<Authorizer> {
+        let client = self.client()?.clone();
+        let made = || authorize::authorizer(&client, config);
+        // The certificates may be others by now.
+        match config.ca_file {
+            Some(_) => made(),
+            None => self.authorizers.get(config, made),
+        }
     }
 
     pub(super) fn storage(&mut self, config: &SharedStorage) -> Result<Arc<dyn Storage>> {

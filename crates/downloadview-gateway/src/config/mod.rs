@@ -33,6 +33,7 @@ mod reader;
 mod remote;
 mod server;
 mod storage;
+mod trusted;
 mod view;
 
 use std::collections::BTreeMap;
@@ -62,9 +63,11 @@ pub use self::storage::{
     HttpConfig, LocalStorageConfig, S3Config, S3Credentials, SharedStorage, StorageConfig,
     StorageKind, Symlinks, Unreadable,
 };
+pub use self::trusted::TrustedProxies;
 pub use self::view::{
-    Disposition, HeaderConfig, HttpViewConfig, Identifier, ObjectConfig, Piece, Route,
-    StorageFileName, TableName, UrlTemplate, ViewConfig, ViewKind,
+    AuthorizeConfig, AuthorizeHost, AuthorizerUrl, Disposition, HeaderConfig, HttpViewConfig,
+    Identifier, ObjectConfig, Piece, Route, StorageFileName, TableName, UrlTemplate, ViewConfig,
+    ViewKind,
 };
 
 use self::database::Databases;
@@ -106,6 +109,9 @@ pub struct Config {
     /// `listen`: where the gateway listens. Default: `127.0.0.1:8000`. `serve --listen` and `DOWNLOADVIEW_LISTEN` count
     /// more. A change of it takes a restart.
     pub listen: Listen,
+    /// `trusted_proxies`: proxies whose word on the client counts. Default: those that announce themselves, and no
+    /// others.
+    pub trusted_proxies: TrustedProxies,
     /// `[storages.NAME]`: the storages by name. Default: none.
     pub storages: BTreeMap<String, SharedStorage>,
     /// `[databases.NAME]`: the databases by name. Default: none.
@@ -198,6 +204,7 @@ impl Config {
     fn read(mut table: Table<'_>, file: &Path) -> Self {
         let source = table.source;
         let listen = table.parsed("listen", |text| Listen::read(text, source.folder));
+        let trusted_proxies = TrustedProxies::read(&mut table);
         let storages = Storages::read(&mut table);
         let databases = Databases::read(&mut table);
         let optimize = OptimizeConfig::read(&mut table, &storages);
@@ -221,6 +228,7 @@ impl Config {
         Self {
             file: file.to_owned(),
             listen: listen.unwrap_or_default(),
+            trusted_proxies,
             storages: storages.read,
             databases: databases.read,
             optimize,

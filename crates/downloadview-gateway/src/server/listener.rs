@@ -4,6 +4,7 @@
 
 use std::fs::{self, Permissions};
 use std::io::{self, IoSlice};
+use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net;
@@ -94,21 +95,22 @@ impl Listener {
         }
     }
 
-    /// The next connection. What keeps the system from giving one is logged and waited out.
-    pub(super) async fn accept(&mut self) -> Socket {
+    /// The next connection, and the address of its other side; over a Unix socket there is none. What keeps the system
+    /// from giving one is logged and waited out.
+    pub(super) async fn accept(&mut self) -> (Socket, Option<IpAddr>) {
         loop {
             let accepted = match &self.kind {
                 Kind::Tcp(listener) => listener
                     .accept()
                     .await
-                    .map(|(stream, _)| Socket::Tcp(stream)),
+                    .map(|(stream, peer)| (Socket::Tcp(stream), Some(peer.ip()))),
                 Kind::Unix(listener, _) => listener
                     .accept()
                     .await
-                    .map(|(stream, _)| Socket::Unix(stream)),
+                    .map(|(stream, _)| (Socket::Unix(stream), None)),
             };
             match accepted {
-                Ok(socket) => return socket,
+                Ok(accepted) => return accepted,
                 Err(error) if is_of_the_client(&error) => {}
                 Err(error) => {
                     self.complain(&error);

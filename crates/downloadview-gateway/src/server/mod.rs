@@ -21,6 +21,7 @@ use std::convert::Infallible;
 use std::error::Error as StdError;
 use std::future::{Future, poll_fn};
 use std::io;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -72,14 +73,14 @@ pub fn runtime(settings: &ServerSettings) -> io::Result<runtime::Runtime> {
 
 /// Serves until SIGTERM or SIGINT, then stops as [`serve`] does; a second signal cuts everything at once, and
 /// nothing is known of the end then. Whatever hangs, the process ends soon after `shutdown_timeout`, or after the second
-/// signal. On SIGHUP `reload` is called.
+/// signal. On SIGHUP `reload` is called. `connected` makes the service of a connection, as for [`serve_each`].
 ///
 /// # Errors
 ///
 /// The signals cannot be listened to.
 pub async fn serve_until_signal<S, B>(
     listener: Listener,
-    service: S,
+    connected: impl FnMut(Option<IpAddr>) -> S,
     settings: &ServerSettings,
     reload: impl AsyncFnMut(),
 ) -> io::Result<Option<Summary>>
@@ -113,7 +114,7 @@ where
         }
     };
     tokio::select! {
-        summary = serve(listener, service, settings, first) => summary.map(Some),
+        summary = serve_each(listener, connected, settings, first) => summary.map(Some),
         () = second => {
             tracing::warn!("second signal: every connection is cut");
             Ok(None)
@@ -138,8 +139,30 @@ async fn reload_when(wanted: &Notify, mut reload: impl AsyncFnMut()) -> Infallib
 ///
 /// None at present: what goes wrong with one connection ends that connection only, and a failing `accept` is tried again.
 pub async fn serve<S, B>(
-    mut listener: Listener,
+    listener: Listener,
     service: S,
+    settings: &ServerSettings,
+    shutdown: impl Future,
+) -> io::Result<Summary>
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+    S: Clone + Send + 'static,
+    S::Future: Send,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    serve_each(listener, |_| service.clone(), settings, shutdown).await
+}
+
+/// As [`serve`], with a service for each connection. `connected` is told the address of the other side; a Unix socket has
+/// none.
+///
+/// # Errors
+///
+/// As there.
+pub async fn serve_each<S, B>(
+    mut listener: Listener,
+    mut connected: impl FnMut(Option<IpAddr>) -> S,
     settings: &ServerSettings,
     shutdown: impl Future,
 ) -> io::Result<Summary>
@@ -161,12 +184,13 @@ where
         tokio::select! {
             _ = shutdown.as_mut() => break,
             Some(ended) = connections.join_next(), if !connections.is_empty() => log_panic(ended),
-            socket = listener.accept(), if connections.len() < settings.max_connections => {
+            (socket, peer) = listener.accept(), if connections.len() < settings.max_connections => {
                 summary.accepted += 1;
                 socket.tune(settings);
+                let service = connected(peer);
                 let activity = Arc::new(Activity::default());
                 let stream = Stream::new(socket, Arc::clone(&limits), Arc::clone(&activity));
-                let connection = Connection::new(service.clone(), activity);
+                let connection = Connection::new(service, activity);
                 let connection = http.serve_connection(TokioIo::new(stream), connection);
                 connections.spawn(drive(connection, stopped.clone()));
             }

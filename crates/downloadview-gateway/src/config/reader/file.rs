@@ -309,6 +309,10 @@ impl<'a> Value<'a> {
         self.value.is_table()
     }
 
+    pub(crate) fn is_string(&self) -> bool {
+        self.value.is_str()
+    }
+
     pub(crate) fn is_list(&self) -> bool {
         self.value.is_array()
     }

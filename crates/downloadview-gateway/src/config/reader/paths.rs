@@ -67,6 +67,26 @@ pub(crate) fn database(text: &str, base: &Path) -> Result<PathBuf, Fault> {
     }
 }
 
+/// As [`absolute`], for a file of certificates, which must be readable.
+pub(crate) fn certificates(text: &str, base: &Path) -> Result<PathBuf, Fault> {
+    let path = absolute(text, base)?;
+    let shown = path.display();
+    let read = fs::read(&path).map_err(|error| {
+        Fault::new(
+            format!("cannot read {shown}: {error}"),
+            "name a file in PEM that the user who runs the gateway may read",
+        )
+    })?;
+    let start = b"-----BEGIN CERTIFICATE-----";
+    match read.windows(start.len()).any(|window| window == start) {
+        true => Ok(path),
+        false => Err(Fault::new(
+            format!("{shown} holds no certificate"),
+            "name a file in PEM: it has lines that say -----BEGIN CERTIFICATE-----",
+        )),
+    }
+}
+
 /// As [`absolute`], for a file that may appear later but is never a folder.
 pub(crate) fn file(text: &str, base: &Path) -> Result<PathBuf, Fault> {
     let path = absolute(text, base)?;

@@ -113,7 +113,8 @@ fn read_redirects(value: &Value<'_>) -> Option<u8> {
     }))
 }
 
-fn read_concurrency(value: &Value<'_>) -> Option<NonZeroUsize> {
+/// A number of requests that may be under way at once.
+pub(in crate::config) fn read_concurrency(value: &Value<'_>) -> Option<NonZeroUsize> {
     let number = value.integer()?;
     let count = (1..=MOST_AT_ONCE).contains(&number).then_some(number);
     let count = count.and_then(|number| usize::try_from(number).ok());

@@ -1,5 +1,6 @@
 //! `[[views]]`: what is downloaded at which path.
 
+mod authorize;
 mod headers;
 mod http;
 mod known;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use ::http::HeaderValue;
 use downloadview::storage::StorageName;
 
+pub use self::authorize::{AuthorizeConfig, AuthorizeHost, AuthorizerUrl};
 pub use self::headers::HeaderConfig;
 pub use self::http::{HttpViewConfig, Piece, UrlTemplate};
 pub(super) use self::known::Known;
@@ -66,6 +68,8 @@ pub struct ViewConfig {
     /// `[[views.rules]]`: rules of this view alone. They come first; a file that none of them takes is left to those of
     /// `[optimize]`. With announced proxies each names its backend, and counts for the proxies of that backend.
     pub rules: Vec<RuleConfig>,
+    /// `[views.authorize]`: who is asked before a file is looked at. Default: nobody.
+    pub authorize: Option<Box<AuthorizeConfig>>,
     /// The line of the file where the view starts, counted from 1.
     pub line: usize,
 }
@@ -177,6 +181,7 @@ impl ViewConfig {
         let disposition = table.parsed("disposition", |text| one_of(text, &DISPOSITIONS, &[]));
         let options = Options::read(&mut table);
         let headers = HeaderConfig::read_all(&mut table, "[views.headers]");
+        let authorize = AuthorizeConfig::read(&mut table).map(Box::new);
         let optimize = table.boolean("optimize").unwrap_or(true);
         let owner = config.front.owner();
         let rules = RuleConfig::read_all(&mut table, "[[views.rules]]", known.storages, &owner);
@@ -196,6 +201,7 @@ impl ViewConfig {
             headers,
             optimize,
             rules,
+            authorize,
             line,
         };
         Some(At { span, value })
