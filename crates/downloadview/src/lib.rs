@@ -57,6 +57,12 @@
 //! [`delivery`] does preconditions, single and multiple ranges, HEAD and exact lengths. [`headers`]
 //! has the parts: names in `Content-Disposition`, types, ranges, conditions.
 //!
+//! # Permission
+//!
+//! A [`Grant`](permission::Grant) is what a permission states about the answer, and a
+//! [`Denial`](permission::Denial) is why there is none. `signature` (feature `signature`) makes and
+//! checks links that are the permission themselves.
+//!
 //! # Optimizations
 //!
 //! [`OptimizeLayer`] hands downloads to the proxy in front by [`Rule`]s: files of this machine, and
@@ -78,6 +84,7 @@
 //! | `authorize` | no | another program's word on who may have what: `Authorizer`, `Authorize`; with `remote` |
 //! | `gcs` | no | buckets of Google Cloud Storage: `GcsStorage`; with `remote` |
 //! | `s3` | no | buckets of Amazon S3 and of stores that speak like it: `S3Storage`; with `remote` |
+//! | `signature` | no | signed links: `Signer`, `Verifier`, `RequireSignature`, `SignedStorage` |
 //! | `testing` | no | the conformance suite |
 //!
 //! # Deliberately absent
@@ -111,6 +118,9 @@ pub mod rule;
 
 #[cfg(feature = "authorize")]
 pub mod authorize;
+
+#[cfg(feature = "signature")]
+pub mod signature;
 
 #[cfg(feature = "testing")]
 pub mod testing;

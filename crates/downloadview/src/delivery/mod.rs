@@ -17,7 +17,7 @@ use http::{
 };
 
 use crate::content::{ByteRange, Content, ETag, Exact, Metadata, Settled};
-use crate::error::{Error, Result};
+use crate::error::{Denial, Error, Result, SignatureFault};
 use crate::headers::{ConditionalRequest, PreconditionResult, Ranges};
 use crate::permission::{self, Grant};
 use crate::response::head::{self, Facts, Kind};
@@ -59,7 +59,12 @@ pub(crate) async fn deliver_granted(
             if let Some(grant) = grant {
                 download = permission::apply(grant, &mut head, download);
             }
-            deliver_parts(request, head, &download, |_| None).await.0
+            let (response, delivery) = deliver_parts(request, head, &download, |_| None).await;
+            let has_ended = grant.is_some_and(Grant::is_resuming_only);
+            match has_ended && !delivery.is_partial() {
+                true => Error::from(Denial::from(SignatureFault::Expired)).into_response(),
+                false => response,
+            }
         }
         Err(error) => error.into_response(),
     }
@@ -105,6 +110,13 @@ pub(crate) enum Delivery {
     PreconditionFailed,
     RangeNotSatisfiable,
     Failed(StatusCode),
+}
+
+impl Delivery {
+    /// Whether it is a part of the file, in one range or several.
+    pub(crate) fn is_partial(self) -> bool {
+        matches!(self, Self::Part | Self::Parts)
+    }
 }
 
 /// As [`deliver`], for a head that has passed through middleware. `own_etag` is the tag that a

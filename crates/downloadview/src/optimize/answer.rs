@@ -17,7 +17,7 @@ use super::plan::{Candidate, Plan};
 use super::{Asked, Front, Optimizer, Outcome, PROXY_HEADER, Reason, Trace};
 use crate::content::Metadata;
 use crate::delivery::deliver_parts;
-use crate::error::{Denial, Error};
+use crate::error::{Denial, Error, SignatureFault};
 use crate::headers::hand_off;
 use crate::permission::{self, Grant};
 use crate::response::head::refused;
@@ -130,6 +130,9 @@ pub(super) async fn answer_parts(
     let passed_on = head.extensions.remove::<Grant>();
     if let Some(grant) = passed_on.as_ref().or(asked.grant.as_deref()) {
         download = permission::apply(grant, &mut head, download);
+        if grant.is_resuming_only() {
+            return Box::pin(resumed(asked, fronts, head, download)).await;
+        }
     }
     for front in fronts {
         front.strip(&mut head.headers);
@@ -181,6 +184,31 @@ pub(super) async fn answer_parts(
         }
     };
     log(asked, decision.optimizer, &outcome);
+    response.extensions_mut().insert(outcome);
+    response
+}
+
+/// As [`answer_parts`], for a permission that has ended, and is good only for a range of the state
+/// that the client has a part of. A proxy would send the whole file where the state changed.
+async fn resumed(
+    asked: &Asked,
+    fronts: &[Front],
+    mut head: response::Parts,
+    download: Download,
+) -> Response<DownloadBody> {
+    for front in fronts {
+        front.strip(&mut head.headers);
+    }
+    vary(fronts, &mut head.headers);
+    let candidate = Candidate::new(&download);
+    let own_etag = |metadata: &Metadata| own_etag(fronts, &candidate, metadata);
+    let (mut response, delivery) =
+        deliver_parts(&asked.conditional, head, &download, own_etag).await;
+    if !delivery.is_partial() {
+        return answer_denied(asked, SignatureFault::Expired.into(), None);
+    }
+    let outcome = Outcome::of(delivery, Reason::ResumesOnly);
+    log(asked, None, &outcome);
     response.extensions_mut().insert(outcome);
     response
 }

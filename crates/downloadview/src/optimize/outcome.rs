@@ -224,6 +224,9 @@ pub enum Reason {
     /// The view asked for it by
     /// [`DownloadOptions::without_optimization`](crate::DownloadOptions::without_optimization).
     NotOptimized,
+    /// The permission has ended, and is good only to resume: see
+    /// [`Grant::resuming_only`](crate::permission::Grant::resuming_only).
+    ResumesOnly,
     /// The status is not 200. A proxy would change it, or show the header to the client.
     Status,
     /// A symbolic link led to a file that the rule cannot express.
@@ -245,7 +248,7 @@ impl Reason {
             Self::NoBackend => 0,
             Self::NotAnnounced => 1,
             Self::NoPathAndNoUrl | Self::NoRuleMatched => 2,
-            Self::NotOptimized | Self::Status => 3,
+            Self::NotOptimized | Self::ResumesOnly | Self::Status => 3,
             Self::SymbolicLink
             | Self::CannotFetchHead
             | Self::OnlyGetAndHead
@@ -262,6 +265,7 @@ impl fmt::Display for Reason {
             Self::NoRuleMatched => "no rule takes this file's path or URL",
             Self::NoPathAndNoUrl => "the file has neither a path nor a URL",
             Self::NotOptimized => "the view asked to stream",
+            Self::ResumesOnly => "the permission has ended, and is good only to resume",
             Self::Status => "the status is not 200",
             Self::SymbolicLink => "a symbolic link led to a file that the rule cannot express",
             Self::CannotFetchHead => {

@@ -42,6 +42,7 @@ pub struct Grant {
     pub(super) cache_control: Option<HeaderValue>,
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
     pub(super) private_for: Option<Duration>,
+    resuming_only: bool,
 }
 
 impl Grant {
@@ -132,6 +133,20 @@ impl Grant {
         self
     }
 
+    /// The permission has ended, and is good only for a range of the state that the client has a
+    /// part of already (RFC 9110, 13.1.5): anything else is refused as
+    /// [expired](crate::error::SignatureFault::Expired), and no proxy is asked. Default: no limit.
+    #[must_use]
+    pub fn resuming_only(mut self) -> Self {
+        self.resuming_only = true;
+        self
+    }
+
+    /// Whether it is good only for a range of a state that the client has a part of.
+    pub(crate) fn is_resuming_only(&self) -> bool {
+        self.resuming_only
+    }
+
     /// Both permissions together, this one given first: where both state something, `later` counts;
     /// the shorter time limits, and every cookie is set.
     #[must_use]
@@ -143,6 +158,7 @@ impl Grant {
         for (name, value) in later.headers {
             self.push(name, value);
         }
+        self.resuming_only |= later.resuming_only;
         self.private_for = match (self.private_for, later.private_for) {
             (Some(first), Some(second)) => Some(first.min(second)),
             (first, second) => first.or(second),
