@@ -417,6 +417,80 @@ fn without_a_proxy_the_grid_has_one_column_and_says_why() {
 }
 
 #[test]
+fn a_large_file_costs_the_application_no_byte_behind_a_proxy() {
+    let demo = Demo::start(ALL);
+    let page = get(demo.direct, "/").body;
+    let (_, rows) = page.split_once("class=\"cost\"").expect("the table");
+    let (rows, _) = rows.split_once("</table>").expect("its end");
+    let sent = |proxy: &str| {
+        let (_, row) = rows.split_once(&format!("large.bin, {proxy}<"))?;
+        let cells = row.split("<strong>").skip(1);
+        let mut cells = cells.filter_map(|cell| Some(cell.split_once('<')?.0.to_owned()));
+        cells.nth(1)
+    };
+    assert_eq!(sent("no proxy").as_deref(), Some("67108864"), "{rows}");
+    for (proxy, _) in PROXIES {
+        assert_eq!(sent(proxy).as_deref(), Some("0"), "{proxy} {rows}");
+    }
+    demo.stop();
+}
+
+#[test]
+fn a_download_is_told_step_by_step_without_the_secret_of_its_proxy() {
+    let demo = Demo::start("nginx");
+    let page = get(demo.direct, "/").body.replace("&#x2f;", "/");
+    for step in [
+        "x-downloadview-proxy: nginx ••••••••",
+        "as X-Accel-Redirect: /_internal/media/1.txt",
+        "x-accel-redirect: /_internal/media/1.txt",
+        "sent by nginx",
+    ] {
+        assert!(page.contains(step), "{step} in {page}");
+    }
+    let configuration = fs::read_to_string(demo.folder().join("nginx/front.conf")).expect("ours");
+    let (_, announced) = configuration
+        .split_once("X-Downloadview-Proxy \"nginx ")
+        .expect("it announces itself");
+    let secret = announced.split('"').next().expect("a secret");
+    assert!(secret.len() >= 32, "{secret}");
+    assert!(!page.contains(secret));
+    demo.stop();
+}
+
+/// The header for each proxy, and the name that a client saves, of whatever somebody types.
+#[test]
+fn the_form_shows_what_becomes_of_any_file_name() {
+    let demo = Demo::start("none");
+    let shown = |typed: &str| {
+        let page = get(demo.direct, &format!("/?name={typed}"));
+        assert_eq!(page.status, 200, "{typed}");
+        page.body.replace("&#x2f;", "/").replace("&#x27;", "'")
+    };
+    let page = shown("caf%C3%A9+%231.pdf");
+    for expected in [
+        "x-accel-redirect: /_internal/media/caf%C3%A9%20%231.pdf",
+        "x-sendfile: /srv/media/café #1.pdf",
+        "filename*=UTF-8''caf%C3%A9%20%231.pdf",
+        "<strong>café #1.pdf</strong>",
+    ] {
+        assert!(page.contains(expected), "{expected} in {page}");
+    }
+    for (bad, why) in [
+        ("..%2Fa.txt", "This is not the name of a file"),
+        ("a%00b", "This is not the name of a file"),
+        ("", "This is not the name of a file"),
+        (&"a".repeat(2000), "longer than 1024 bytes"),
+    ] {
+        let page = shown(bad);
+        assert!(page.contains(why), "{bad}: {page}");
+    }
+    let page = shown("%3Cscript%3Ealert(1)%3C/script%3E.txt");
+    assert!(!page.contains("<script>"), "{page}");
+    assert!(page.contains("&lt;script&gt;"), "{page}");
+    demo.stop();
+}
+
+#[test]
 fn a_client_on_another_machine_gets_links_that_it_can_follow() {
     let demo = Demo::start("caddy,nginx");
     let page = get_as(demo.direct, "/", "192.0.2.7:1");

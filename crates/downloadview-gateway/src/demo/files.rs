@@ -18,6 +18,9 @@ pub(super) const HELLO: &str = "Hello world!\n";
 /// What the other file of a document says, so that nobody takes the one for the other.
 pub(super) const GOODBYE: &str = "Goodbye world!\n";
 
+/// The size of the large file in bytes. It is all zeros and takes no room on disk.
+pub(super) const LARGE: u64 = 64 * 1024 * 1024;
+
 /// Debian's `nobody` and `nogroup`, which own no file.
 pub(super) const NOBODY: u32 = 65_534;
 
@@ -26,6 +29,7 @@ pub(super) const NOBODY: u32 = 65_534;
 /// ```text
 /// files/hello-world.txt             the path views: any file on disk
 /// media/1.txt, hello-world.txt      the storage, known as /media/
+/// media/large.bin                   in it, what shows that delegating pays
 /// media/object/, object-other/      in it, the files that documents name
 /// documents.sqlite                  the documents
 /// nginx/, apache/, ...              the configuration, log and temporary files of each proxy
@@ -78,6 +82,12 @@ impl Files {
         ] {
             write_readable(&self.path(name), text)?;
         }
+        write_readable(&self.path("media/large.bin"), "")?;
+        let large = OpenOptions::new()
+            .write(true)
+            .open(self.path("media/large.bin"))?;
+        large.set_len(LARGE)?;
+        large.set_modified(hour_ago())?;
         for proxy in Proxy::ALL {
             let folder = self.path(proxy.name());
             fs::create_dir(&folder)?;
@@ -104,9 +114,12 @@ pub(super) fn write_for_proxy(path: &Path, text: &str) -> io::Result<()> {
 fn write_readable(path: &Path, text: &str) -> io::Result<()> {
     fs::write(path, text)?;
     fs::set_permissions(path, Permissions::from_mode(0o644))?;
-    // Old enough to state their date from the first request on.
-    let hour_ago = SystemTime::now() - Duration::from_secs(60 * 60);
-    fs::File::open(path)?.set_modified(hour_ago)
+    fs::File::open(path)?.set_modified(hour_ago())
+}
+
+/// Old enough for files to state their date from the first request on.
+fn hour_ago() -> SystemTime {
+    SystemTime::now() - Duration::from_secs(60 * 60)
 }
 
 /// Gives a path to the user that the proxies run as: `nobody` when we are root, else ourselves.

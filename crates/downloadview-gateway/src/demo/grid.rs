@@ -19,19 +19,24 @@ use serde::Serialize;
 use super::views::{Ranges, VIEWS, View};
 use crate::probe::{self, Seen, TICKET, Witness};
 
-/// The name of the way without a proxy.
-pub(super) const DIRECT: &str = "none";
-
 /// A way to the application.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Hop {
-    /// The proxy's name; [`DIRECT`] without one.
+    /// The proxy's name; [`DIRECT`](Self::DIRECT) without one.
     pub(super) proxy: &'static str,
     /// Where it listens.
     pub(super) listen: SocketAddr,
 }
 
 impl Hop {
+    /// The name of the way without a proxy.
+    pub(super) const DIRECT: &str = "none";
+
+    /// Whether there is no proxy on it.
+    pub(super) fn is_direct(&self) -> bool {
+        self.proxy == Self::DIRECT
+    }
+
     /// Where it answers on this machine, also if it listens on every address.
     pub(super) fn address(&self) -> SocketAddr {
         let mut address = self.listen;
@@ -199,7 +204,7 @@ fn judge(
             reason: Reason::NotAnnounced,
             ..
         }) => {
-            ensure!(hop.proxy == DIRECT, "{} did not prove itself", hop.proxy);
+            ensure!(hop.is_direct(), "{} did not prove itself", hop.proxy);
             "no proxy in front".to_owned()
         }
         Some(Outcome::Streamed { reason, .. }) => reason.to_string(),
@@ -210,7 +215,7 @@ fn judge(
 
 /// Whether the application answered with the whole and the proxy with a part.
 fn cut_on_the_way(hop: &Hop, part: &Fetched) -> bool {
-    hop.proxy != DIRECT
+    !hop.is_direct()
         && part.seen.status == StatusCode::OK
         && part.answer.status() == StatusCode::PARTIAL_CONTENT
 }

@@ -41,7 +41,7 @@ use tokio::sync::oneshot;
 
 use self::elsewhere::Elsewhere;
 use self::files::Files;
-use self::grid::{DIRECT, Grid, Hop};
+use self::grid::{Grid, Hop};
 use self::page::Page;
 use self::programs::{Choice, Program};
 use self::proxies::{Running, Surroundings};
@@ -91,7 +91,7 @@ async fn run_until_stopped(
     };
     let fronts = fronts(choice.programs, listen)?;
     let secrets = Secrets::draw().context("cannot draw random bytes from the kernel")?;
-    let page = Arc::new(page(listen, &fronts, choice.absent));
+    let page = Arc::new(page(listen, &fronts, choice.absent, files)?);
     let db = documents::create(files).await?;
     let elsewhere = Elsewhere::start(files)
         .await
@@ -184,19 +184,22 @@ fn asked_to_stop() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-fn page(listen: SocketAddr, fronts: &[Front], absent: Vec<String>) -> Page {
+fn page(
+    listen: SocketAddr,
+    fronts: &[Front],
+    absent: Vec<String>,
+    files: &Files,
+) -> downloadview::Result<Page> {
     let direct = Hop {
-        proxy: DIRECT,
+        proxy: Hop::DIRECT,
         listen,
     };
     let through = fronts.iter().map(|front| front.hop);
-    Page {
-        grid: Grid {
-            hops: std::iter::once(direct).chain(through).collect(),
-            witness: Witness::default(),
-        },
-        absent,
-    }
+    let grid = Grid {
+        hops: std::iter::once(direct).chain(through).collect(),
+        witness: Witness::default(),
+    };
+    Page::new(grid, absent, files)
 }
 
 fn with_page(app: Router, page: &Arc<Page>) -> Router {
@@ -218,7 +221,7 @@ fn greeting(page: &Page) -> String {
         let mut line = |what: &str, path| {
             lines.push(format!("  {what:<20}{}", hop.url(&host, path)));
         };
-        if hop.proxy != DIRECT {
+        if !hop.is_direct() {
             line(&format!("Through {}:", hop.proxy), EXAMPLE);
             continue;
         }

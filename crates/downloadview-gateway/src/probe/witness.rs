@@ -27,7 +27,7 @@ const HAND_OFF: [&str; 2] = [ACCEL[0], SENDFILE[0]];
 /// let ticket = witness.issue();
 /// let headers = HeaderMap::from_iter([(TICKET, ticket.value())]);   // of the request
 /// let number = Number::of(&headers).expect("it carries a ticket");   // seen by the application
-/// witness.note(number, &Response::new(String::new()));
+/// witness.note(number, headers, &Response::new(String::new()));
 /// assert!(ticket.answer().is_some_and(|seen| seen.is_empty));
 /// ```
 #[derive(Debug, Clone, Default)]
@@ -61,6 +61,12 @@ pub struct Seen {
     pub hand_off: Option<String>,
     /// Whether the application itself sends no byte.
     pub is_empty: bool,
+    /// How many bytes the application itself sends, if that is known at the start.
+    pub length: Option<u64>,
+    /// The headers of the request as they reached the application. One of them may prove the proxy.
+    pub request: HeaderMap,
+    /// The headers of its answer, before a proxy saw them.
+    pub response: HeaderMap,
 }
 
 impl Witness {
@@ -77,10 +83,15 @@ impl Witness {
         }
     }
 
-    /// Notes the answer to a request that carried a ticket.
-    pub fn note<B: Body>(&self, Number(ticket): Number, response: &Response<B>) {
+    /// Notes the answer to a request that carried a ticket, and had these headers.
+    pub fn note<B: Body>(
+        &self,
+        Number(ticket): Number,
+        request: HeaderMap,
+        response: &Response<B>,
+    ) {
         if let Some(waiting) = self.book().answers.get_mut(&ticket) {
-            *waiting = Some(Seen::of(response));
+            *waiting = Some(Seen::of(request, response));
         }
     }
 
@@ -119,7 +130,7 @@ impl Number {
 }
 
 impl Seen {
-    fn of<B: Body>(response: &Response<B>) -> Self {
+    fn of<B: Body>(request: HeaderMap, response: &Response<B>) -> Self {
         let hand_off = HAND_OFF.iter().find_map(|name| {
             let value = response.headers().get(*name)?.to_str().ok()?;
             Some(format!("{name}: {value}"))
@@ -129,6 +140,9 @@ impl Seen {
             status: response.status(),
             hand_off,
             is_empty: response.body().size_hint().exact() == Some(0),
+            length: response.body().size_hint().exact(),
+            request,
+            response: response.headers().clone(),
         }
     }
 }
