@@ -3,8 +3,8 @@
 mod command;
 mod newest;
 mod packages;
+mod python;
 mod steps;
-mod stores;
 mod tidy;
 mod wheels;
 
@@ -19,7 +19,7 @@ cargo xtask <command>
 
   test [--only STEP]   everything: packages, format, lints, house rules, docs, features, tests
                        against the real proxies (installs what is missing when root on Debian, and the
-                       newest nginx and Caddy and servers for S3 and Google Cloud Storage below target)
+                       newest nginx and Caddy, servers for S3 and Google Cloud Storage and Django below target)
   tidy                 house rules alone: floors, backend rooms, habits, links
   proxies [NAME...]    the tests against real proxies, then a table of who carries which file name;
                        or the suite of nginx, apache, lighttpd, caddy, newest_nginx, newest_caddy, announced,
@@ -58,7 +58,8 @@ fn dispatch(arguments: &[String]) -> Result<()> {
 fn proxies(names: &[String]) -> Result<()> {
     packages::ensure()?;
     newest::ensure()?;
-    stores::ensure()?;
+    python::ensure_stores()?;
+    python::ensure_django()?;
     let mut arguments = vec!["test", "--package", "proxy-tests", "--no-fail-fast"];
     for name in names {
         arguments.extend(["--test", name]);

@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::command::{cargo, cargo_command, run as run_command, succeeds};
-use crate::{newest, packages, stores, tidy};
+use crate::{newest, packages, python, tidy};
 
 struct Step {
     name: &'static str,
@@ -27,7 +27,12 @@ const STEPS: &[Step] = &[
     Step {
         name: "stores",
         what: "servers that stand for S3 and Google Cloud Storage, as Python packages below target",
-        run: stores::ensure,
+        run: python::ensure_stores,
+    },
+    Step {
+        name: "django",
+        what: "Django, an application for the tests, as Python packages below target",
+        run: python::ensure_django,
     },
     Step {
         name: "fmt",
@@ -62,7 +67,7 @@ const STEPS: &[Step] = &[
 ];
 
 /// Features of the library that must build with no other.
-const FEATURES_ALONE: &[&str] = &["fs", "gcs", "remote", "s3", "testing"];
+const FEATURES_ALONE: &[&str] = &["authorize", "fs", "gcs", "remote", "s3", "testing"];
 
 /// The steps, one a line, for the help.
 pub(crate) fn list() -> String {
