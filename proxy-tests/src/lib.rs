@@ -24,6 +24,7 @@ mod origin;
 mod port;
 mod program;
 mod proxy;
+mod python;
 mod relay;
 mod server;
 mod site;

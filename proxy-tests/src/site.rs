@@ -18,7 +18,7 @@ use crate::gateway::ProxyConfig;
 use crate::program::Program;
 use crate::proxy::Proxy;
 use crate::server::{Server, hand_over};
-use crate::{gateway, port};
+use crate::{gateway, port, python};
 
 const CONFIGURATION: &str = "downloadview.toml";
 
@@ -321,6 +321,22 @@ impl Site {
     #[must_use]
     pub fn start_scripted_app(&self, answer: impl Into<Vec<u8>>) -> ScriptedApp {
         ScriptedApp::start(self.app, answer.into())
+    }
+
+    /// Starts a server that is a script of Python, with the address and the port as its arguments. With `package`, what it
+    /// imports beside the standard library: `cargo xtask test` installs that into a folder of this name.
+    ///
+    /// # Panics
+    /// When it does not start; the message holds its output.
+    #[must_use]
+    #[track_caller]
+    pub fn start_python(&self, script: &str, package: Option<&str>) -> Server {
+        self.write("server.py", script);
+        let folder = self.path("python");
+        make_folder(&folder);
+        hand_over(&folder).expect("a folder can be given to the servers' user");
+        let (script, address) = (self.path("server.py"), port::free());
+        must(python::start(&script, package, address, &folder))
     }
 
     /// A program in the folder `client`, which is the home of all that run here. `package` is Debian's that brings it.

@@ -3,10 +3,9 @@
 use std::fs::{self, Permissions};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use tempfile::TempDir;
 
 use super::BUCKET;
@@ -14,7 +13,8 @@ use crate::http::{Request, Response};
 use crate::names::strict;
 use crate::port;
 use crate::program::installed;
-use crate::server::{Server, open_to_all};
+use crate::python::packages;
+use crate::server::Server;
 
 /// A running moto with one empty bucket, in memory.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl Moto {
         let python = python.context("moto is not installed")?;
         let folder = tempfile::tempdir().context("no temporary folder")?;
         fs::set_permissions(&folder, Permissions::from_mode(0o755))?;
-        let packages = packages(&environment, folder.path())?;
+        let packages = packages(&environment, "moto", folder.path())?;
         let address = port::free();
         let mut command = Command::new(python);
         command
@@ -99,27 +99,4 @@ const BELIEVED: &str = "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/2026010
 
 fn target(key: &str) -> String {
     format!("/{BUCKET}/{}", strict(key.as_bytes()))
-}
-
-/// Where the servers' user may read them: in place, or else copied.
-fn packages(environment: &Path, folder: &Path) -> Result<PathBuf> {
-    let versions = fs::read_dir(environment.join("lib")).context("moto is not installed")?;
-    let mut found = versions
-        .flatten()
-        .map(|version| version.path().join("site-packages"));
-    let packages = found.find(|packages| packages.join("moto").is_dir());
-    let packages = packages.context("moto is not installed")?;
-    if open_to_all(&packages) {
-        return Ok(packages);
-    }
-    let copy = folder.join("packages");
-    let mut command = Command::new("cp");
-    command.arg("-r").arg(&packages).arg(&copy);
-    let status = command.status().context("cannot start `cp`")?;
-    ensure!(
-        status.success(),
-        "cannot copy {}: {status}",
-        packages.display()
-    );
-    Ok(copy)
 }
