@@ -486,7 +486,7 @@ impl Backend for Courier {
     fn hand_off(&self, target: &Target, _: &HeaderMap) -> Result<HandOff, CannotCarry> {
         let uri = target.to_uri().expect("checked when built");
         let name = HeaderName::from_static("x-courier-file");
-        Ok(HandOff::new(name, percent_encoded(&uri)))
+        Ok(HandOff::new(name, percent_encoded(uri)))
     }
 }
 

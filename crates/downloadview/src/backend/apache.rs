@@ -90,7 +90,7 @@ impl Backend for Apache {
                  mod_xsendfile 0.12, strict for 1.0",
             )?,
             Escaping::Raw => raw_bytes(path)?,
-            Escaping::Percent => percent_encoded(&path),
+            Escaping::Percent => percent_encoded(path),
         };
         Ok(HandOff::new(X_SENDFILE, value))
     }

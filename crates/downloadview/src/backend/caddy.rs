@@ -153,7 +153,7 @@ impl Backend for Caddy {
                 return Err(CannotCarry::because(why));
             }
             Escaping::Raw => raw_bytes(uri)?,
-            Escaping::Percent => percent_encoded(&uri),
+            Escaping::Percent => percent_encoded(uri),
         };
         Ok(HandOff::new(X_ACCEL_REDIRECT, value))
     }

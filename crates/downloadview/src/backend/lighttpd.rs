@@ -92,7 +92,7 @@ fn escape(target: &Target) -> Result<HeaderValue, &'static str> {
     if std::str::from_utf8(&path).is_err() {
         return Err("lighttpd refuses a name that is not valid UTF-8");
     }
-    Ok(percent_encoded(&path))
+    Ok(percent_encoded(path))
 }
 
 #[cfg(test)]

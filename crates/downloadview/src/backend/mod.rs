@@ -31,7 +31,7 @@ use crate::content::{ETag, Metadata};
 pub use crate::headers::hand_off::HandOff;
 use crate::headers::hand_off::{X_ACCEL_REDIRECT, X_DOWNLOAD_ORIGIN, X_DOWNLOAD_TARGET};
 use crate::rule::{Target, TargetKind};
-use crate::storage::{SignedUrl, strict};
+use crate::storage::{SignedUrl, is_strict, strict};
 
 /// A reverse proxy that sends files when the application tells it to. It is used as `Arc<dyn
 /// Backend>`.
@@ -66,7 +66,7 @@ use crate::storage::{SignedUrl, strict};
 ///     fn hand_off(&self, target: &Target, _: &HeaderMap) -> Result<HandOff, CannotCarry> {
 ///         let why = CannotCarry::because("carrier takes a path");
 ///         let path = target.to_path_bytes().ok_or(why)?;
-///         Ok(HandOff::new(SEND, percent_encoded(&path)))
+///         Ok(HandOff::new(SEND, percent_encoded(path)))
 ///     }
 /// }
 ///
@@ -175,12 +175,13 @@ pub enum Escaping {
 /// assert_eq!(percent_encoded(b"/a b/\xff.txt"), "/a%20b/%FF.txt");
 /// ```
 #[must_use]
-pub fn percent_encoded(path: &[u8]) -> HeaderValue {
-    let value = match strict(path) {
-        Cow::Borrowed(plain) => HeaderValue::from_str(plain),
-        Cow::Owned(encoded) => HeaderValue::from_maybe_shared(Bytes::from(encoded)),
+pub fn percent_encoded(path: impl Into<Vec<u8>>) -> HeaderValue {
+    let path = path.into();
+    let encoded = match is_strict(&path) {
+        true => path,
+        false => strict(&path).into_owned().into_bytes(),
     };
-    value.expect("visible ASCII")
+    HeaderValue::from_maybe_shared(Bytes::from(encoded)).expect("visible ASCII")
 }
 
 /// The hand-off of a file that nginx or Caddy fetches: by which of their locations, from which

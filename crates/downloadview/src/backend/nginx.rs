@@ -177,7 +177,7 @@ impl Backend for Nginx {
             local => {
                 let why = CannotCarry::because("nginx takes a URI, not a path");
                 let uri = local.to_uri().ok_or(why)?;
-                HandOff::new(X_ACCEL_REDIRECT, percent_encoded(&uri))
+                HandOff::new(X_ACCEL_REDIRECT, percent_encoded(uri))
             }
         };
         Ok(self

@@ -1,5 +1,6 @@
 //! A file of a storage, as a download: every question is passed on to the storage, with the name.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::{File, LinkRequest, Places, SignedUrl, TypeHint};
@@ -26,7 +27,8 @@ use crate::storage::{Storage, StorageName};
 pub struct StorageFile {
     storage: Arc<dyn Storage>,
     name: StorageName,
-    basename: String,
+    /// What clients see in place of a name that is not valid UTF-8.
+    replacement: Option<String>,
 }
 
 impl StorageFile {
@@ -38,11 +40,14 @@ impl StorageFile {
     }
 
     pub(crate) fn of(storage: Arc<dyn Storage>, name: StorageName) -> Self {
-        let basename = name.basename().into_owned();
+        let replacement = match name.basename() {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(replacement) => Some(replacement),
+        };
         Self {
             storage,
             name,
-            basename,
+            replacement,
         }
     }
 
@@ -56,11 +61,14 @@ impl StorageFile {
 #[deny(clippy::missing_trait_methods)]
 impl File for StorageFile {
     fn name(&self) -> &str {
-        &self.basename
+        match (&self.replacement, self.name.basename()) {
+            (None, Cow::Borrowed(name)) => name,
+            (replacement, _) => replacement.as_deref().unwrap_or_default(),
+        }
     }
 
     fn type_hint(&self) -> TypeHint<'_> {
-        TypeHint::ByName(&self.basename)
+        TypeHint::ByName(self.name())
     }
 
     fn places(&self) -> Places {

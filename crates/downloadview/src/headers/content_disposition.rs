@@ -189,6 +189,11 @@ fn is_invisible(c: char) -> bool {
 
 /// `CON`, `nul.txt`, `Com1 .log`: Windows opens a device whatever follows the first dot.
 fn is_device(name: &str) -> bool {
+    // They begin with one of these, and most names do not.
+    const FIRST: [char; 10] = ['a', 'A', 'c', 'C', 'l', 'L', 'n', 'N', 'p', 'P'];
+    if !name.starts_with(FIRST) {
+        return false;
+    }
     let stem = name.split('.').next().unwrap_or(name).trim_end();
     let is = |device: &str| stem.eq_ignore_ascii_case(device);
     if is("con") || is("prn") || is("aux") || is("nul") || is("conin$") || is("conout$") {

@@ -198,6 +198,7 @@ fn write(headers: &mut HeaderMap, rows: &[Row], kind: Kind, facts: &Facts<'_>) {
                 headers.remove(name);
             }
             Written => match value(headers) {
+                Some(value) if is_alone(headers, name, &value) => {}
                 Some(value) => drop(headers.insert(name, value)),
                 None => drop(headers.remove(name)),
             },
@@ -208,6 +209,12 @@ fn write(headers: &mut HeaderMap, rows: &[Row], kind: Kind, facts: &Facts<'_>) {
             }
         }
     }
+}
+
+/// Whether a header has this value and no other. To see that is cheaper than to write it again.
+fn is_alone(headers: &HeaderMap, name: &HeaderName, value: &HeaderValue) -> bool {
+    let mut stated = headers.get_all(name).iter();
+    stated.next() == Some(value) && stated.next().is_none()
 }
 
 impl<'a> Facts<'a> {
@@ -324,10 +331,14 @@ fn sandbox(_: &Facts<'_>, _: Kind, headers: &HeaderMap) -> Option<HeaderValue> {
 fn runs_in_browsers(headers: &HeaderMap) -> bool {
     let disposition = headers.get(header::CONTENT_DISPOSITION);
     let saved = disposition.is_some_and(|value| {
-        let value = value.as_bytes().trim_ascii_start();
-        value
-            .get(..10)
-            .is_some_and(|kind| kind.eq_ignore_ascii_case(b"attachment"))
+        const SAVED: &[u8] = b"attachment";
+        let value = value.as_bytes();
+        // As this crate writes it, or in any other spelling.
+        value.starts_with(SAVED)
+            || value
+                .trim_ascii_start()
+                .get(..SAVED.len())
+                .is_some_and(|kind| kind.eq_ignore_ascii_case(SAVED))
     });
     !saved
         && headers

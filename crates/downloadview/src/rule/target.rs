@@ -124,11 +124,8 @@ impl Target {
         let Self::Uri { prefix, name } = self else {
             return None;
         };
-        let mut uri = Vec::with_capacity(prefix.len() + 1 + name.as_bytes().len());
-        uri.extend_from_slice(prefix.trim_end_matches('/').as_bytes());
-        uri.push(b'/');
-        uri.extend_from_slice(name.as_bytes());
-        Some(uri)
+        let prefix = prefix.trim_end_matches('/').as_bytes();
+        Some([prefix, b"/", name.as_bytes()].concat())
     }
 
     /// The path; `None` for every other kind.

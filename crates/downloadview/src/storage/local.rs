@@ -191,7 +191,7 @@ impl Storage for LocalStorage {
         let (root, name_below) = (self.root.path(), name.to_path());
         let length = root.as_os_str().len() + 1 + name_below.as_os_str().len();
         let mut path = PathBuf::with_capacity(length);
-        path.push(root);
+        path.as_mut_os_string().push(root);
         path.push(name_below);
         let places = Places::new().with_path(path);
         match &self.base_url {

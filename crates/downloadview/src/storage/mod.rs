@@ -43,7 +43,7 @@ pub use self::http::HttpStorage;
 pub use self::local::{LocalStorage, Unreadable};
 pub use self::memory::MemoryStorage;
 pub use self::name::StorageName;
-pub(crate) use self::name::strict;
+pub(crate) use self::name::{is_strict, strict};
 pub use self::places::Places;
 pub(crate) use self::signed_url::without_query;
 pub use self::signed_url::{LinkRequest, SignedUrl};

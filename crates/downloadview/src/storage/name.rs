@@ -88,11 +88,8 @@ impl StorageName {
     ///
     /// As [`from_url_path`](Self::from_url_path).
     pub fn from_encoded(path: &str) -> Result<Self> {
-        // Most names are written as they are.
-        if !path.as_bytes().contains(&b'%')
-            && let Ok(name) = Self::parse(path)
-        {
-            return Ok(name);
+        if cfg!(unix) && is_plain(path.as_bytes()) {
+            return Ok(Self(path.as_bytes().into()));
         }
         let mut name = Vec::with_capacity(path.len());
         let mut segments = path.split('/').peekable();
@@ -182,7 +179,41 @@ impl StorageName {
 
 /// Bytes as a URI's path: every one but `A-Z a-z 0-9 - . _ ~ /` as `%XX`.
 pub(crate) fn strict(path: &[u8]) -> Cow<'_, str> {
-    percent_encode(path, STRICT).into()
+    // Most paths need no encoding, and to see that is cheaper than to encode them.
+    match std::str::from_utf8(path) {
+        Ok(text) if is_strict(path) => Cow::Borrowed(text),
+        _ => percent_encode(path, STRICT).into(),
+    }
+}
+
+/// Whether [`strict`] leaves the bytes as they are.
+pub(crate) fn is_strict(path: &[u8]) -> bool {
+    path.iter().all(|&byte| PLAIN[usize::from(byte)])
+}
+
+/// Whether a byte stands for itself by [`STRICT`].
+static PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        let own = matches!(byte as u8, b'-' | b'.' | b'_' | b'~' | b'/');
+        plain[byte] = own || (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    plain
+};
+
+/// Whether an encoded path is the name that it states, as most are: nothing is encoded, and no
+/// segment is empty or begins with a dot. What is not plain in this sense may be a name all the
+/// same.
+fn is_plain(path: &[u8]) -> bool {
+    let mut before = b'/';
+    let plain = path.iter().all(|&byte| {
+        let begins = before == b'/';
+        before = byte;
+        PLAIN[usize::from(byte)] && !(begins && matches!(byte, b'/' | b'.'))
+    });
+    plain && before != b'/'
 }
 
 /// Whether a segment keeps the guarantees.
