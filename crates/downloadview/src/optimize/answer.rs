@@ -5,7 +5,7 @@
 //!    proxy.
 //! 2. Decide which rule of which front hands the file over (`decide`).
 //! 3. Hand it over, redirect, refuse, or stream it ([`delivery`](crate::delivery)).
-//! 4. Log the outcome, and put it into the response's extensions.
+//! 4. Log the outcome, and put it into the response's extensions, unless nobody reads it there.
 //!
 //! Errors become responses; nothing here fails.
 
@@ -40,14 +40,18 @@ use crate::response::{Download, DownloadBody, DownloadResponse, refusal};
 ///     answer(&asked, &fronts, DownloadResponse::new(hello)).await
 /// }
 /// ```
-pub async fn answer(
-    asked: &Asked,
-    fronts: &[Front],
+pub fn answer<'a>(
+    asked: &'a Asked,
+    fronts: &'a [Front],
     response: DownloadResponse,
-) -> Response<DownloadBody> {
-    match response.into_parts() {
-        Ok((head, download)) => answer_parts(asked, fronts, head, download).await,
-        Err(error) => answer_error(asked, error),
+) -> impl Future<Output = Response<DownloadBody>> + Send + use<'a> {
+    // At once: the future then need not carry the response.
+    let parts = response.into_parts();
+    async move {
+        match parts {
+            Ok((head, download)) => answer_parts(asked, fronts, head, download).await,
+            Err(error) => answer_error(asked, error),
+        }
     }
 }
 
@@ -69,7 +73,7 @@ pub fn answer_error(asked: &Asked, error: Error) -> Response<DownloadBody> {
     let mut response = error.into_response();
     let denial = response.extensions().get::<Denial>().cloned();
     let outcome = without_file(asked, response.status(), denial);
-    response.extensions_mut().insert(outcome);
+    asked.keep(outcome, &mut response);
     response
 }
 
@@ -184,7 +188,7 @@ pub(super) async fn answer_parts(
         }
     };
     log(asked, decision.optimizer, &outcome);
-    response.extensions_mut().insert(outcome);
+    asked.keep(outcome, &mut response);
     response
 }
 

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use http::header::Entry;
-use http::{HeaderMap, HeaderValue, Method, Request, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 
-use super::PROXY_HEADER;
+use super::{Outcome, PROXY_HEADER};
 use crate::headers::ConditionalRequest;
 use crate::permission::Grant;
 
@@ -30,6 +30,7 @@ pub struct Asked {
     pub(super) route: Option<Arc<str>>,
     pub(super) traced: bool,
     pub(super) grant: Option<Box<Grant>>,
+    pub(super) outcome: bool,
 }
 
 impl Asked {
@@ -45,6 +46,7 @@ impl Asked {
             route: None,
             traced: false,
             grant: Grant::of(request.extensions()).cloned().map(Box::new),
+            outcome: true,
         }
     }
 
@@ -72,10 +74,37 @@ impl Asked {
         self
     }
 
+    /// Leaves the [`Outcome`](super::Outcome) out of the response's extensions, for a server that
+    /// does not read it. Default: it is there. It is logged in either case.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// use downloadview::optimize::{Asked, answer};
+    /// use downloadview::{DownloadResponse, file::VirtualFile};
+    /// use http::Request;
+    ///
+    /// let asked = Asked::of(&mut Request::get("/a.txt").body(()).unwrap()).without_outcome();
+    /// let download = DownloadResponse::new(VirtualFile::from_text("a.txt", "a"));
+    /// assert!(answer(&asked, &[], download).await.extensions().is_empty());
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn without_outcome(mut self) -> Self {
+        self.outcome = false;
+        self
+    }
+
     /// The method of the request.
     #[must_use]
     pub fn method(&self) -> &Method {
         self.conditional.method()
+    }
+
+    /// Puts the outcome into the response's extensions, if somebody reads it there.
+    pub(super) fn keep<B>(&self, outcome: Outcome, response: &mut Response<B>) {
+        if self.outcome {
+            response.extensions_mut().insert(outcome);
+        }
     }
 }
 

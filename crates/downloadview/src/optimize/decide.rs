@@ -137,9 +137,10 @@ impl<'a> Matter<'_, 'a> {
             fetches: &mut decision.fetches,
         };
         match (target, &self.assigned.backend) {
-            (Target::Redirect { url }, _) => remote.redirect(url, self.head).await,
+            // Boxed apart, or every other answer would carry the room that these need.
+            (Target::Redirect { url }, _) => Box::pin(remote.redirect(url, self.head)).await,
             (target @ Target::Remote { .. }, Some(backend)) => {
-                remote.hand_off(backend, target, self.head).await
+                Box::pin(remote.hand_off(backend, target, self.head)).await
             }
             (target, Some(backend)) => {
                 self.look(&mut decision.looked).await?;
