@@ -20,7 +20,7 @@ use downloadview::storage::SignedUrl;
 use downloadview::{DownloadBody, DownloadResponse, Error};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
 
-use crate::app::{self, Captured, Mounted, Peer};
+use crate::app::{self, Mounted, Peer};
 use crate::config::{AnnouncedProxy, Config, Front, ViewKind};
 
 /// Who is assumed to ask, and with what.
@@ -78,9 +78,9 @@ pub async fn explain_to(
     }
     match app.route(uri.path()) {
         None => no_view(&mut text, config)?,
-        Some((mounted, captured)) => {
+        Some(mounted) => {
             view(&mut text, config, mounted)?;
-            let mut request = request(uri, captured, proxy)?;
+            let mut request = request(uri, proxy)?;
             request
                 .headers_mut()
                 .extend(assumed.headers.iter().cloned());
@@ -95,7 +95,7 @@ pub async fn explain_to(
             let response = match mounted.permit(asked, &request).await {
                 Ok(asked) => {
                     permitted(&mut text, mounted)?;
-                    let found = mounted.find(request).await;
+                    let found = mounted.find(&request).await;
                     file(&mut text, &found)?;
                     mounted.answer(&asked, found).await
                 }
@@ -132,9 +132,8 @@ fn announced<'a>(config: &'a Config, name: &str) -> anyhow::Result<Named<'a>> {
 }
 
 /// The request that is explained.
-fn request(uri: &Uri, captured: Captured, proxy: Option<Named<'_>>) -> anyhow::Result<Request<()>> {
+fn request(uri: &Uri, proxy: Option<Named<'_>>) -> anyhow::Result<Request<()>> {
     let mut request = Request::get(uri.clone()).body(())?;
-    request.extensions_mut().insert(captured);
     if let Some((name, proxy)) = proxy {
         let announcement = format!("{name} {}", proxy.secret.expose());
         let headers = request.headers_mut();

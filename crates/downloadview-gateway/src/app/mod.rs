@@ -8,12 +8,12 @@
 
 mod authorize;
 mod caller;
-mod captured;
 mod database;
 mod host;
 mod kept;
 mod mount;
 mod optimizer;
+mod parameters;
 mod permit;
 mod reloadable;
 mod remote;
@@ -29,7 +29,6 @@ use http::{Request, Response};
 use tower_service::Service;
 
 pub use self::caller::Peer;
-pub use self::captured::Captured;
 pub use self::mount::Mounted;
 pub use self::reloadable::Reloadable;
 use self::sources::Sources;
@@ -96,13 +95,10 @@ impl App {
         self
     }
 
-    /// The view that a path leads to, and the values of the route's parameters that it needs.
+    /// The view that a path leads to; `None` if there is none, which is a 404.
     #[must_use]
-    pub fn route(&self, path: &str) -> Option<(&Arc<Mounted>, Captured)> {
-        let found = self.routes.at(path).ok()?;
-        let values = found.value.parameters().iter();
-        let values = values.map(|name| found.params.get(name).unwrap_or_default().to_owned());
-        Some((found.value, Captured(values.collect())))
+    pub fn route(&self, path: &str) -> Option<&Arc<Mounted>> {
+        self.routes.at(path).ok().map(|found| found.value)
     }
 }
 
@@ -116,12 +112,10 @@ impl<B> Service<Request<B>> for App {
     }
 
     fn call(&mut self, request: Request<B>) -> DownloadFuture {
-        let mut request = request.map(drop);
-        let Some((mounted, captured)) = self.route(request.uri().path()) else {
-            return Error::NotFound.into_response().into();
-        };
-        request.extensions_mut().insert(captured);
-        Arc::clone(mounted).respond(request, self.peer)
+        match self.route(request.uri().path()) {
+            Some(mounted) => Arc::clone(mounted).respond(request.map(drop), self.peer),
+            None => Error::NotFound.into_response().into(),
+        }
     }
 }
 

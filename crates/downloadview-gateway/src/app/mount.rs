@@ -14,8 +14,9 @@ use downloadview::content::BoxFuture;
 use downloadview::file::VirtualFile;
 use downloadview::optimize::{Asked, Front, answer, answer_denied, answer_error};
 use downloadview::permission::Caller;
-use downloadview::storage::StorageName;
-use downloadview::view::{HttpView, ObjectView, PathView, StorageView, VirtualView};
+use downloadview::view::{
+    DownloadService, HttpView, ObjectView, PathView, StorageView, VirtualView,
+};
 use downloadview::{
     BuildError, DownloadBody, DownloadFuture, DownloadOptions, DownloadResponse, DownloadView,
     Result,
@@ -25,9 +26,9 @@ use http::{Request, Response};
 
 use super::authorize::Ask;
 use super::caller::{self, Peer};
-use super::captured::Captured;
 use super::database::Records;
 use super::optimizer;
+use super::parameters::Parameters;
 use super::permit::{Permit, Refused, Step, Stopped};
 use super::remote;
 use super::sources::Sources;
@@ -41,16 +42,24 @@ pub struct Mounted {
     /// The view's own rules, if it has any, then those of `[optimize]`.
     fronts: Vec<Front>,
     route: Arc<str>,
-    parameters: Vec<String>,
     /// Who may; `None` for a view that everybody may ask.
     permit: Option<Permit>,
     /// Whose word on the client counts.
     trusted: TrustedProxies,
-    find: Find,
+    find: Box<dyn Find>,
 }
 
-/// The view of any kind, as one type. Boxed once for a view, and its future once for a request.
-type Find = Box<dyn Fn(Parts) -> BoxFuture<'static, Result<DownloadResponse>> + Send + Sync>;
+/// The service of a view of any kind.
+trait Find: Send + Sync {
+    /// Its response before anything is delivered.
+    fn find<'a>(&'a self, request: &'a Parts) -> BoxFuture<'a, Result<DownloadResponse>>;
+}
+
+impl<V: DownloadView> Find for DownloadService<V> {
+    fn find<'a>(&'a self, request: &'a Parts) -> BoxFuture<'a, Result<DownloadResponse>> {
+        Box::pin(self.try_call(request))
+    }
+}
 
 impl Mounted {
     /// What the file says of this view.
@@ -59,23 +68,19 @@ impl Mounted {
         &self.view
     }
 
-    /// The route's parameters that name the file or find its row, in the order in which [`Captured`] has their values.
-    #[must_use]
-    pub fn parameters(&self) -> &[String] {
-        &self.parameters
-    }
-
-    /// Answers a request that carries [`Captured`], and came from `peer`.
+    /// Answers a request whose path led here, and that came from `peer`.
     pub fn respond(self: Arc<Self>, mut request: Request<()>, peer: Peer) -> DownloadFuture {
-        let asked = self.asked(&mut request);
-        let mut request = request.into_parts().0;
+        let asked = self.asked(&mut request).without_outcome();
+        let (mut request, ()) = request.into_parts();
         if self.permit.is_some() {
             let caller = self.caller(&asked, &request, peer);
             request.extensions.insert(caller);
             return self.respond_if_permitted(asked, request);
         }
-        let found = self.find(request);
-        DownloadFuture::new(async move { self.answer(&asked, found.await).await })
+        DownloadFuture::new(async move {
+            let found = self.find(&request).await;
+            self.answer(&asked, found).await
+        })
     }
 
     /// Who asks, as the steps are told.
@@ -93,7 +98,7 @@ impl Mounted {
         DownloadFuture::new(async move {
             match self.permit(asked, &request).await {
                 Ok(asked) => {
-                    let found = self.find(request).await;
+                    let found = self.find(&request).await;
                     self.answer(&asked, found).await
                 }
                 Err(refusal) => *refusal,
@@ -139,8 +144,8 @@ impl Mounted {
 
     /// What the view answers before anything is delegated or delivered.
     #[must_use]
-    pub fn find(&self, request: Parts) -> BoxFuture<'static, Result<DownloadResponse>> {
-        (self.find)(request)
+    pub fn find<'a>(&'a self, request: &'a Parts) -> BoxFuture<'a, Result<DownloadResponse>> {
+        self.find.find(request)
     }
 
     /// The answer with what the view found.
@@ -201,19 +206,22 @@ pub(super) fn mount(
     of_all: &Front,
 ) -> Result<Mounted> {
     let options = options(config, view);
+    let parameters = Parameters::of(view);
+    let named = |parameters: Parameters| move |request: &Parts| parameters.name(request);
+    let named_by = named_by(&view.kind, &parameters);
     let find = match &view.kind {
         ViewKind::PathFile { path } => finding(PathView::new(path).options(options)),
         ViewKind::PathRoot { root, .. } => {
-            let within = PathView::within(sources.folder(root)?, captured_name);
+            let within = PathView::within(sources.folder(root)?, named(parameters));
             finding(within.options(options))
         }
         ViewKind::Storage { storage, name } => {
             let of_storage = StorageView::new(sources.storage(storage)?);
-            let named = match name {
+            let of_storage = match name {
                 StorageFileName::Fixed(name) => of_storage.name(name.clone()),
-                StorageFileName::Parameter(_) => of_storage.name(captured_name),
+                StorageFileName::Parameter(_) => of_storage.name(named(parameters)),
             };
-            finding(named.options(options))
+            finding(of_storage.options(options))
         }
         ViewKind::Object(object) => {
             let storage = sources.storage(&object.storage)?;
@@ -229,7 +237,7 @@ pub(super) fn mount(
             let origin = sources.origin(&url.origin, &http.settings, headers)?;
             let url = url.clone();
             let of_server = HttpView::new(origin, move |request: &Parts| {
-                remote::target(&url, request.extensions.get())
+                remote::target(&url, parameters.values(request.uri.path()))
             });
             finding(of_server.options(options))
         }
@@ -246,12 +254,11 @@ pub(super) fn mount(
         rules => Some(optimizer::of_view(config, rules)?),
     };
     Ok(Mounted {
-        permit: Permit::new(check_path(&view.kind), steps(view, sources)?),
+        permit: Permit::new(named_by, steps(view, sources)?),
         trusted: config.trusted_proxies.clone(),
         view: view.clone(),
         fronts: of_view.into_iter().chain([of_all.clone()]).collect(),
         route: view.route.pattern().into(),
-        parameters: parameters(&view.kind),
         find,
     })
 }
@@ -268,44 +275,18 @@ fn steps(view: &ViewConfig, sources: &mut Sources) -> Result<Vec<Box<dyn Step>>>
     Ok(steps)
 }
 
-/// What can be wrong with a path of this kind of view, before anybody is asked about it.
-fn check_path(kind: &ViewKind) -> fn(&Parts) -> Result<()> {
+/// The parameter that names the file, in a kind of view where one does: it is checked before anybody is asked about it.
+fn named_by(kind: &ViewKind, parameters: &Parameters) -> Option<Parameters> {
     match kind {
         ViewKind::PathRoot { .. }
         | ViewKind::Storage {
             name: StorageFileName::Parameter(_),
             ..
-        } => |request| captured_name(request).map(drop),
-        _ => |_| Ok(()),
+        } => Some(parameters.clone()),
+        _ => None,
     }
 }
 
-fn parameters(kind: &ViewKind) -> Vec<String> {
-    match kind {
-        ViewKind::PathRoot { parameter, .. }
-        | ViewKind::Storage {
-            name: StorageFileName::Parameter(parameter),
-            ..
-        } => vec![parameter.clone()],
-        ViewKind::Object(object) => vec![object.lookup.name.clone()],
-        ViewKind::Http(http) => http.url.parameters().map(str::to_owned).collect(),
-        ViewKind::Storage { .. } | ViewKind::PathFile { .. } | ViewKind::Virtual { .. } => {
-            Vec::new()
-        }
-    }
-}
-
-fn captured_name(request: &Parts) -> Result<StorageName> {
-    let captured = request.extensions.get::<Captured>();
-    // Not as a URL's path, which may begin with a slash: `/files//a` would be another spelling of `/files/a`, past the
-    // eyes of a proxy that guards a folder of URLs.
-    StorageName::from_encoded(captured.map_or("", Captured::first))
-}
-
-fn finding<V: DownloadView>(view: V) -> Find {
-    let service = view.into_service();
-    Box::new(move |request| {
-        let service = service.clone();
-        Box::pin(async move { service.try_call(&request).await })
-    })
+fn finding<V: DownloadView>(view: V) -> Box<dyn Find> {
+    Box::new(view.into_service())
 }

@@ -18,6 +18,8 @@ use downloadview::{DownloadBody, Error, Result};
 use http::request::Parts;
 use http::{Method, Response};
 
+use super::parameters::Parameters;
+
 /// Decides whether a request may go on.
 pub(super) trait Step: fmt::Debug + Send + Sync + 'static {
     /// The key of the configuration that asks for this step, for `explain`.
@@ -45,13 +47,11 @@ impl From<Denial> for Refused {
     }
 }
 
-/// Checks the path of a request before anybody is asked about it.
-type CheckPath = fn(&Parts) -> Result<()>;
-
 /// The steps of one view.
 #[derive(Debug)]
 pub(super) struct Permit {
-    path: CheckPath,
+    /// The parameter that names the file, where one does.
+    path: Option<Parameters>,
     steps: Vec<Box<dyn Step>>,
 }
 
@@ -66,7 +66,7 @@ pub(super) enum Stopped {
 
 impl Permit {
     /// The steps in their order; `None` without any, so that a view for everybody costs nothing.
-    pub(super) fn new(path: CheckPath, steps: Vec<Box<dyn Step>>) -> Option<Self> {
+    pub(super) fn new(path: Option<Parameters>, steps: Vec<Box<dyn Step>>) -> Option<Self> {
         (!steps.is_empty()).then_some(Self { path, steps })
     }
 
@@ -75,7 +75,9 @@ impl Permit {
         if !matches!(request.method, Method::GET | Method::HEAD) {
             return Err(Stopped::Error(Error::MethodNotAllowed));
         }
-        (self.path)(request).map_err(Stopped::Error)?;
+        if let Some(path) = &self.path {
+            path.name(request).map_err(Stopped::Error)?;
+        }
         let mut grant = Grant::new();
         for step in &self.steps {
             let later = step.check(request).await.map_err(Stopped::Refused)?;

@@ -7,7 +7,6 @@ use downloadview::storage::{S3Storage, Storage, StorageName};
 use downloadview::{BuildError, Result};
 use http::StatusCode;
 
-use super::captured::Captured;
 use crate::config::{
     Forbidden, OriginHeader, OriginSettings, Piece, RemoteOrigin, S3Config, S3Credentials,
     UrlTemplate,
@@ -96,14 +95,16 @@ fn configured(builder: OriginBuilder, settings: &OriginSettings) -> OriginBuilde
 
 /// The file that a request means. Each value becomes segments of the path, decoded and encoded again: none climbs, and
 /// none begins a query.
-pub(super) fn target(url: &UrlTemplate, captured: Option<&Captured>) -> Result<RequestTarget> {
-    let mut values = captured.iter().flat_map(|captured| &captured.0);
+pub(super) fn target<'v>(
+    url: &UrlTemplate,
+    mut values: impl Iterator<Item = &'v str>,
+) -> Result<RequestTarget> {
     let mut target = String::new();
     for piece in &url.path {
         match piece {
             Piece::Text(text) => target.push_str(text),
             Piece::Parameter(_) => {
-                let value = values.next().map_or("", String::as_str);
+                let value = values.next().unwrap_or_default();
                 target.push_str(&StorageName::from_encoded(value)?.to_url_path());
             }
         }

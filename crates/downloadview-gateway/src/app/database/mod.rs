@@ -21,6 +21,7 @@ use sea_orm::DatabaseConnection;
 
 use self::health::Health;
 pub(super) use self::records::Records;
+use super::parameters::Parameters;
 use crate::config::{Config, ConfigError, DatabaseUrl, ObjectConfig, ViewConfig, ViewKind};
 
 /// One database, shared by the views over it.
@@ -53,7 +54,9 @@ pub(super) async fn records(config: &Config) -> Result<Vec<Option<Records>>, Con
     for view in &config.views {
         records.push(match object(view) {
             Some((object, database)) => match databases.get(database) {
-                Some(database) => schema::check(object, database, &mut problems).await,
+                Some(database) => {
+                    schema::check(object, Parameters::of(view), database, &mut problems).await
+                }
                 None => None,
             },
             None => None,

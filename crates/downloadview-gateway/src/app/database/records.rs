@@ -19,7 +19,6 @@ use http::request::Parts;
 use percent_encoding::percent_decode_str;
 
 use super::Database;
-use crate::app::Captured;
 
 /// How long a table that does not fit is taken not to fit.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -146,10 +145,8 @@ impl FindRecord for Records {
     }
 }
 
-/// The route's parameter as a text; what is not valid UTF-8 is in no row.
-pub(super) fn lookup(request: &Parts) -> Result<String> {
-    let captured = request.extensions.get::<Captured>();
-    let captured = captured.map_or("", Captured::first);
-    let decoded = percent_decode_str(captured).decode_utf8();
+/// A parameter of the route as a text; what is not valid UTF-8 is in no row.
+pub(super) fn lookup(parameter: &str) -> Result<String> {
+    let decoded = percent_decode_str(parameter).decode_utf8();
     decoded.map(Into::into).map_err(|_| Error::NotFound)
 }

@@ -7,20 +7,23 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use downloadview_sea_orm::{Role, Table, TableError};
+use http::request::Parts;
 
 use super::records::lookup;
 use super::{Database, Problem, Records};
+use crate::app::parameters::Parameters;
 use crate::config::{DatabaseKind, Identifier, ObjectConfig, listing, nearest};
 
 /// The rows of the view; `None` if a name does not fit, with what to say of it in `problems`.
 pub(super) async fn check(
     object: &ObjectConfig,
+    parameters: Parameters,
     database: &Arc<Database>,
     problems: &mut Vec<Problem>,
 ) -> Option<Records> {
     // Longer than `Records` waits, who must be first to know of a query that takes too long.
     let patience = database.query_timeout.saturating_mul(2);
-    let table = table(object).query_timeout(patience);
+    let table = table(object, parameters).query_timeout(patience);
     let mut checked = None;
     // A database that let one check wait lets the others wait too.
     if !database.health.is_down() && !database.health.is_examined() {
@@ -36,9 +39,11 @@ pub(super) async fn check(
     Some(Records::new(database, table, checked))
 }
 
-fn table(object: &ObjectConfig) -> Table {
+fn table(object: &ObjectConfig, parameters: Parameters) -> Table {
     let mut table = Table::new(&object.table.name)
-        .lookup(&object.lookup.name, lookup)
+        .lookup(&object.lookup.name, move |request: &Parts| {
+            lookup(parameters.first(request))
+        })
         .file(&object.file.name);
     if let Some(schema) = &object.table.schema {
         table = table.schema(schema);

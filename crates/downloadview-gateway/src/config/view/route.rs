@@ -38,11 +38,17 @@ impl Route {
         &self.pattern[..end]
     }
 
+    /// A router that knows this route and no other.
+    pub(crate) fn router(&self) -> matchit::Router<()> {
+        let mut router = matchit::Router::new();
+        let inserted = router.insert(self.pattern.as_str(), ());
+        inserted.expect("`read` has tried it");
+        router
+    }
+
     /// Whether no router can hold both routes.
     pub(crate) fn conflicts_with(&self, other: &Self) -> bool {
-        let mut router = matchit::Router::new();
-        let first = router.insert(self.pattern.as_str(), ());
-        first.is_ok() && router.insert(other.pattern.as_str(), ()).is_err()
+        self.router().insert(other.pattern.as_str(), ()).is_err()
     }
 
     pub(super) fn read(text: &str) -> Result<Self, Fault> {
