@@ -283,6 +283,9 @@ pub enum NameError {
     /// It holds a NUL byte.
     #[error("it holds a NUL byte")]
     Nul,
+    /// It holds a control character, which has no place in a request to another server.
+    #[error("it holds a control character")]
+    Control,
     /// It holds a percent-encoded separator, or a backslash on a platform where that is a
     /// separator.
     #[error("a segment holds a path separator")]

@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use http::uri::PathAndQuery;
-use percent_encoding::percent_decode_str;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::error::NameError;
 
@@ -25,6 +25,13 @@ use crate::error::NameError;
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct RequestTarget(PathAndQuery);
+
+/// What stands for itself in a segment of a path: RFC 3986's unreserved characters.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 impl RequestTarget {
     /// Checks `target`. Nothing is decoded or encoded.
@@ -47,6 +54,50 @@ impl RequestTarget {
         match parsed.as_str() == target {
             true => Ok(Self(parsed)),
             false => Err(NameError::NotATarget),
+        }
+    }
+
+    /// The target whose path has these segments, as text that is not percent-encoded: names out of a
+    /// database, [`RouteParameters`](crate::view::RouteParameters). It has no query.
+    ///
+    /// Each segment is percent-encoded, every byte but `A-Z a-z 0-9 - . _ ~`. So a segment stays one
+    /// segment whatever it holds: a `?` begins no query, a `/` ends nothing, and `%3F` is these three
+    /// characters. A text with several segments is split at its slashes before.
+    ///
+    /// ```
+    /// use downloadview::fetch::RequestTarget;
+    /// let target = RequestTarget::from_segments(["reports", "50% of what?.pdf"])?;
+    /// assert_eq!(target.as_str(), "/reports/50%25%20of%20what%3F.pdf");
+    /// let target = RequestTarget::from_segments("2026/q3 (new).pdf".split('/'))?;
+    /// assert_eq!(target.as_str(), "/2026/q3%20%28new%29.pdf");
+    /// assert!(RequestTarget::from_segments(["reports", "..", "keys"]).is_err());
+    /// # Ok::<(), downloadview::error::NameError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`NameError::EmptySegment`] if a segment is empty or there is none,
+    /// [`NameError::DotSegment`] if one is `.` or `..` or could be taken for it,
+    /// [`NameError::Control`] if one holds a control character, and [`NameError::NotATarget`] if the
+    /// whole is longer than 65,534 bytes.
+    pub fn from_segments<S: AsRef<str>>(
+        segments: impl IntoIterator<Item = S>,
+    ) -> Result<Self, NameError> {
+        let mut path = String::new();
+        for segment in segments {
+            let segment = segment.as_ref();
+            if segment.is_empty() {
+                return Err(NameError::EmptySegment);
+            }
+            if segment.contains(char::is_control) {
+                return Err(NameError::Control);
+            }
+            path.push('/');
+            path.extend(utf8_percent_encode(segment, UNRESERVED));
+        }
+        match path.is_empty() {
+            true => Err(NameError::EmptySegment),
+            false => Self::parse(&path),
         }
     }
 
@@ -140,6 +191,54 @@ mod tests {
             let parsed = RequestTarget::parse(target);
             assert_eq!(parsed.as_ref().map(RequestTarget::as_str), Ok(target));
         }
+    }
+
+    #[test]
+    fn a_segment_stays_one_segment_whatever_it_holds() {
+        for (segment, expected) in [
+            ("a?b=c", "/of/a%3Fb%3Dc/end"),
+            ("%3F", "/of/%253F/end"),
+            ("%2e%2e", "/of/%252e%252e/end"),
+            ("a#b", "/of/a%23b/end"),
+            ("a/b", "/of/a%2Fb/end"),
+            ("//evil.example", "/of/%2F%2Fevil.example/end"),
+            ("a\\b", "/of/a%5Cb/end"),
+            ("a b+c", "/of/a%20b%2Bc/end"),
+            ("été", "/of/%C3%A9t%C3%A9/end"),
+            ("{x};\"'", "/of/%7Bx%7D%3B%22%27/end"),
+            ("...", "/of/.../end"),
+        ] {
+            let target = RequestTarget::from_segments(["of", segment, "end"]).unwrap();
+            assert_eq!(target.as_str(), expected, "{segment:?}");
+            assert_eq!((target.path(), target.query()), (expected, None));
+        }
+    }
+
+    #[test]
+    fn segments_that_climb_or_are_not_text_are_refused() {
+        for (segment, expected) in [
+            ("", NameError::EmptySegment),
+            (".", NameError::DotSegment),
+            ("..", NameError::DotSegment),
+            ("../keys", NameError::DotSegment),
+            ("a\\..\\b", NameError::DotSegment),
+            ("..;a=b", NameError::DotSegment),
+            ("a\r\nX-Evil: 1", NameError::Control),
+            ("a\0", NameError::Control),
+            ("a\u{85}b", NameError::Control),
+        ] {
+            let refused = RequestTarget::from_segments(["of", segment]);
+            assert_eq!(refused, Err(expected), "{segment:?}");
+        }
+        assert_eq!(
+            RequestTarget::from_segments([""; 0]),
+            Err(NameError::EmptySegment)
+        );
+        let long = "a".repeat(65_535);
+        assert_eq!(
+            RequestTarget::from_segments([long]),
+            Err(NameError::NotATarget)
+        );
     }
 
     #[test]

@@ -23,9 +23,8 @@ use crate::file::HttpFile;
 /// let origin = Client::new()?.origin("https://files.example").build()?;
 /// let by_number = |request: &Parts| -> Result<RequestTarget> {
 ///     let parameters = RouteParameters::of(request).ok_or(Error::NotFound)?;
-///     let number = parameters.get("number").and_then(|number| number.parse::<u32>().ok());
-///     let number = number.ok_or(Error::NotFound)?;
-///     Ok(RequestTarget::parse(&format!("/invoices/{number}.pdf"))?)
+///     let number = parameters.get("number").ok_or(Error::NotFound)?;
+///     Ok(RequestTarget::from_segments(["invoices", number])?)
 /// };
 /// let view = HttpView::new(origin, by_number);
 /// # let _ = view;
@@ -59,20 +58,24 @@ impl ResolveTarget for RequestTarget {
 ///
 /// The server is fixed when the view is built. A request chooses a target on it, and nothing else.
 ///
-/// The target is written percent-encoded, as `request.uri.path()` is. [`RouteParameters`] are
-/// decoded, so a `?` in one would begin a query there: encode a text that becomes part of the
-/// target by [`StorageName::to_url_path`](crate::storage::StorageName::to_url_path).
+/// [`RouteParameters`] and names out of a database are decoded text, in which a `?` would begin a
+/// query: [`RequestTarget::from_segments`] encodes them. A path that is percent-encoded already, as
+/// `request.uri.path()` is, goes through [`RequestTarget::parse`].
 ///
 /// [`RouteParameters`]: crate::view::RouteParameters
 ///
 /// ```
 /// use downloadview::fetch::{Client, RequestTarget};
-/// use downloadview::{DownloadView, view::HttpView};
+/// use downloadview::view::{HttpView, RouteParameters};
+/// use downloadview::{DownloadView, Error};
 /// use http::request::Parts;
 ///
 /// let origin = Client::new()?.origin("https://files.example").build()?;
+/// // The route is `/mirror/{*path}`.
 /// let mirror = HttpView::new(origin, |request: &Parts| {
-///     Ok(RequestTarget::parse(&format!("/public{}", request.uri.path()))?)
+///     let parameters = RouteParameters::of(request).ok_or(Error::NotFound)?;
+///     let path = parameters.get("path").ok_or(Error::NotFound)?;
+///     Ok(RequestTarget::from_segments(["public"].into_iter().chain(path.split('/')))?)
 /// });
 /// let service = mirror.into_service();
 /// # let _ = service;
