@@ -26,14 +26,18 @@ pub(super) fn origin(
     builder.build()
 }
 
-/// The bucket of a storage. Nothing is connected to.
-pub(super) fn bucket(client: &Client, config: &S3Config) -> Result<Arc<dyn Storage>, BuildError> {
-    let settings = config.settings.clone();
+/// The bucket of the storage `name`. Nothing is connected to.
+pub(super) fn bucket(
+    client: &Client,
+    name: &str,
+    config: &S3Config,
+) -> Result<Arc<dyn Storage>, BuildError> {
+    let (settings, name) = (config.settings.clone(), name.to_owned());
     let mut builder = S3Storage::builder(client, &config.bucket)
         .region(&config.region)
         .prefix(&config.prefix)
         .link_lifetime(config.link_lifetime)
-        .origin(move |builder| configured(builder, &settings));
+        .origin(move |builder| configured(builder, &settings).logged_as(name));
     if let Some(endpoint) = &config.endpoint {
         builder = builder.endpoint(endpoint.to_string());
     }

@@ -34,8 +34,8 @@ pub(super) struct Sources {
     folders: Kept<PathBuf, LocalStorage>,
     /// Other servers by how they are asked, so that their connections and bounds outlive a reload.
     origins: Kept<Asked, Origin>,
-    /// Likewise, with who signs.
-    buckets: Kept<S3Config, Arc<dyn Storage>>,
+    /// Likewise, with who signs, and the name that the log has for them.
+    buckets: Kept<(String, S3Config), Arc<dyn Storage>>,
     /// Who is asked for permission, likewise: a pass that was given a moment ago counts on.
     authorizers: Kept<AuthorizeConfig, Authorizer>,
     /// One for the process, made when the first file of another server is configured.
@@ -129,7 +129,9 @@ impl Sources {
             }
             StorageKind::S3(s3) => {
                 let client = self.client()?.clone();
-                self.buckets.get(s3, || remote::bucket(&client, s3))?
+                let named = (config.name.clone(), S3Config::clone(s3));
+                let made = || remote::bucket(&client, &config.name, s3);
+                self.buckets.get(&named, made)?
             }
         })
     }

@@ -138,6 +138,13 @@ impl OriginBuilder {
         self
     }
 
+    /// What the log calls the files of this server where it speaks of all of them, beside host and
+    /// port: the name of a storage in your configuration. Default: nothing; of a bucket, its URL.
+    pub fn logged_as(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.settings.logged_as = Some(name.into());
+        self
+    }
+
     /// The largest file, in bytes; a larger one is 502. Default: as large as a file can be.
     pub fn max_size(mut self, bytes: u64) -> Self {
         self.settings.max_size = bytes.min(i64::MAX.unsigned_abs());

@@ -24,7 +24,7 @@ use super::connect::{NoConnection, Transport, Used};
 use super::origin::Origin;
 use super::request::Ask;
 use super::target::RequestTarget;
-use super::{Flavour, Locate};
+use super::{Flavour, Locate, missing_bucket};
 use crate::content::{ByteRange, Metadata, unavailable};
 use crate::error::{Error, Result, UpstreamFault};
 
@@ -57,8 +57,17 @@ impl Remote {
         let max_size = self.origin.shared().settings.max_size;
         match check(&head, ask, self.flavour, max_size) {
             Ok(answer) => Ok((answer, body)),
-            // The body of an error is dropped with the connection, but for what was read with the head.
-            Err(UpstreamFault::Status(status)) => Err(self.refused(status)),
+            // The body of an error is dropped with the connection, but for what was read with the head
+            // and what tells that a whole bucket is missing.
+            Err(UpstreamFault::Status(status)) => {
+                if self.flavour == Flavour::Store
+                    && status == StatusCode::NOT_FOUND
+                    && missing_bucket::is_meant(&head.headers, body).await
+                {
+                    self.origin.shared().tell_missing_bucket();
+                }
+                Err(self.refused(status))
+            }
             Err(fault) => Err(self.failed(fault)),
         }
     }
@@ -94,7 +103,7 @@ impl Remote {
         match status {
             StatusCode::NOT_FOUND | StatusCode::GONE => Error::NotFound,
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                self.origin.shared().refusals.tell(status, &self.origin);
+                self.origin.shared().tell_refusal(status);
                 match self.origin.shared().settings.forbidden_as {
                     StatusCode::FORBIDDEN => Error::Forbidden,
                     _ => Error::NotFound,

@@ -26,7 +26,7 @@
 //! 1. `target`: what is asked for. `request`: which of the client's headers go along.
 //! 2. `resolve`, `guard`, `connect`: a connection to an address that is allowed.
 //! 3. `exchange`: the request is sent within its time-outs, and redirects are followed. `answer`:
-//!    whether the answer fits.
+//!    whether the answer fits. `missing_bucket`: what a 404 of a store means.
 //! 4. `open`: a [`Content`](crate::content::Content) of it. `body`: its bytes, counted, and resumed
 //!    if the connection ends.
 
@@ -37,6 +37,7 @@ mod client;
 mod connect;
 mod exchange;
 mod guard;
+mod missing_bucket;
 mod open;
 mod origin;
 mod request;

@@ -48,25 +48,53 @@ pub(super) struct Shared {
     pub(super) settings: Settings,
     pub(super) transport: Transport,
     pub(super) slots: Slots,
-    pub(super) refusals: Refusals,
+    refusals: OnceAMinute,
+    missing_bucket: OnceAMinute,
 }
 
-/// Logs that the origin refuses files, at most once a minute.
+/// What concerns every file of an origin, and is logged at most once a minute.
 #[derive(Debug, Default)]
-pub(super) struct Refusals(Mutex<Option<Instant>>);
+struct OnceAMinute(Mutex<Option<Instant>>);
 
-impl Refusals {
-    pub(super) fn tell(&self, status: StatusCode, origin: &Origin) {
+impl OnceAMinute {
+    fn is_due(&self) -> bool {
         let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if said.is_none_or(|said| said.elapsed() > Duration::from_secs(60)) {
+        let due = said.is_none_or(|said| said.elapsed() > Duration::from_secs(60));
+        if due {
             *said = Some(Instant::now());
-            let (status, origin) = (status.as_u16(), &*origin.0.name);
+        }
+        due
+    }
+}
+
+impl Shared {
+    /// Logs that the origin answers 401 or 403.
+    pub(super) fn tell_refusal(&self, status: StatusCode) {
+        if self.refusals.is_due() {
+            let (origin, storage, status) = (&*self.name, self.storage(), status.as_u16());
             tracing::warn!(
                 origin,
+                storage,
                 status,
                 "an origin refuses a file; said once a minute"
             );
         }
+    }
+
+    /// Logs that none of the files can be there.
+    pub(super) fn tell_missing_bucket(&self) {
+        if self.missing_bucket.is_due() {
+            let (origin, storage) = (&*self.name, self.storage());
+            tracing::warn!(
+                origin,
+                storage,
+                "the bucket does not exist, so each of its files is 404; said once a minute"
+            );
+        }
+    }
+
+    fn storage(&self) -> Option<&str> {
+        self.settings.logged_as.as_deref()
     }
 }
 
@@ -77,6 +105,8 @@ pub(super) struct Settings {
     pub(super) headers: HeaderMap,
     pub(super) headers_with: Option<HeadersWith>,
     pub(super) forbidden_as: StatusCode,
+    /// What the operator calls the files.
+    pub(super) logged_as: Option<Arc<str>>,
     pub(super) max_size: u64,
     pub(super) concurrency: usize,
     pub(super) connect_timeout: Duration,
@@ -92,6 +122,7 @@ impl Settings {
             headers: HeaderMap::new(),
             headers_with: None,
             forbidden_as: StatusCode::NOT_FOUND,
+            logged_as: None,
             max_size: i64::MAX.unsigned_abs(),
             concurrency: 512,
             connect_timeout: Duration::from_secs(5),
@@ -120,7 +151,8 @@ impl Origin {
             url,
             transport: client.transport(settings.guard.clone(), settings.connect_timeout),
             slots: Slots::new(settings.concurrency),
-            refusals: Refusals::default(),
+            refusals: OnceAMinute::default(),
+            missing_bucket: OnceAMinute::default(),
             settings,
         }))
     }

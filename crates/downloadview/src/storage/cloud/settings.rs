@@ -60,7 +60,8 @@ impl Settings {
     ) -> Result<Bucket, BuildError> {
         let parsed = SignedUrl::parse(&url)?;
         let settings = self.origin.into_iter();
-        let origin = settings.fold(self.client.origin(parsed.origin()), |it, set| set(it));
+        let origin = self.client.origin(parsed.origin()).logged_as(&*url);
+        let origin = settings.fold(origin, |it, set| set(it));
         Ok(Bucket {
             origin: origin.build()?,
             prefix: Prefix::parse(&self.prefix)?,
