@@ -21,7 +21,7 @@ use downloadview::{DownloadBody, DownloadResponse, Error};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
 
 use crate::app::{self, Mounted, Peer};
-use crate::config::{AnnouncedProxy, Config, Front, ViewKind};
+use crate::config::{AnnouncedProxy, Config, Front, RuleConfig, ViewKind};
 
 /// Who is assumed to ask, and with what.
 ///
@@ -102,7 +102,8 @@ pub async fn explain_to(
                 Err(refusal) => *refusal,
             };
             if let Some(trace) = response.extensions().get::<Trace>() {
-                decision(&mut text, trace)?;
+                let rules = mounted.view().rules.iter().chain(&config.optimize.rules);
+                decision(&mut text, trace, rules)?;
             }
             answer(&mut text, &response)?;
         }
@@ -232,11 +233,20 @@ fn file(text: &mut String, found: &Result<DownloadResponse, Error>) -> fmt::Resu
     }
 }
 
-/// The decision, as it was made.
-fn decision(text: &mut String, trace: &Trace) -> fmt::Result {
+/// The decision, as it was made, and those of the `rules` that have no part in any.
+fn decision<'a>(
+    text: &mut String,
+    trace: &Trace,
+    rules: impl Iterator<Item = &'a RuleConfig>,
+) -> fmt::Result {
     writeln!(text, "decision")?;
-    if trace.steps().is_empty() {
+    let idle = rules.filter_map(|rule| Some((rule.label(), rule.idle()?)));
+    let idle: Vec<_> = idle.collect();
+    if trace.steps().is_empty() && idle.is_empty() {
         writeln!(text, "  no rules")?;
+    }
+    for (rule, why) in idle {
+        writeln!(text, "  rule {rule}: {why}")?;
     }
     for step in trace.steps() {
         match step {

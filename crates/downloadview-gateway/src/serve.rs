@@ -30,6 +30,7 @@ pub fn serve(config: &Config, listen: Option<Listen>) -> anyhow::Result<()> {
     let runtime = server::runtime(&settings)?;
     let served = runtime.block_on(async {
         let app = Reloadable::new(app::build(config).await?);
+        warn_of_idle_rules(config);
         let listener = Listener::bind(&listen)
             .await
             .with_context(|| format!("cannot listen on {listen}"))?;
@@ -61,6 +62,7 @@ async fn reload(current: &mut Config, app: &Reloadable) {
             for restart in needs_restart(current, &config) {
                 tracing::warn!("{restart} changed in the file: that takes a restart");
             }
+            warn_of_idle_rules(&config);
             app.replace(built);
             tracing::info!(views = config.views.len(), "configuration read anew");
             *current = config;
@@ -84,6 +86,15 @@ async fn read_anew(file: PathBuf, before: App) -> anyhow::Result<(Config, App)> 
         anyhow::Ok((config, built))
     };
     spawn_blocking(read).await?
+}
+
+/// A rule that nobody carries out looks like one that works, until somebody wonders who sends the files.
+fn warn_of_idle_rules(config: &Config) {
+    for rule in config.rules() {
+        if let Some(why) = rule.idle() {
+            tracing::warn!(rule = rule.label(), "the rule {why}");
+        }
+    }
 }
 
 /// What was decided when the process started.

@@ -83,6 +83,19 @@ async fn tells_the_rule_and_the_header_of_a_delegated_file() {
 }
 
 #[tokio::test]
+async fn a_rule_that_no_backend_carries_out_is_told() {
+    let config = CONFIG.replace("backend = \"nginx\"\n", "");
+    let text = explained_of(&config, "/files/a%20b.txt", None).await;
+    let decision = text.split_once("decision\n").expect("a decision").1;
+    let decision: Vec<_> = decision.lines().take(3).map(str::trim).collect();
+    insta::assert_snapshot!(decision.join("\n"), @r#"
+    rule /media/public/ (line 9): never takes a file, because no backend carries it out: write `backend` into [optimize], or take the rule out
+    rule media (line 13): never takes a file, because no backend carries it out: write `backend` into [optimize], or take the rule out
+    no rule is asked: there is no proxy
+    "#);
+}
+
+#[tokio::test]
 async fn a_query_leads_to_the_same_file() {
     let with_query = explained("/files/a%20b.txt?dl=1").await;
     let without = explained("/files/a%20b.txt").await;

@@ -264,6 +264,22 @@ fn hang_up_reads_the_configuration_anew() {
 }
 
 #[test]
+fn a_rule_that_no_backend_carries_out_is_warned_of() {
+    let gateway = Gateway::logging();
+    assert!(!gateway.log().contains("WARN"), "{}", gateway.log());
+    let rule = "[[optimize.rules]]\nsource_url = \"/media/\"\ndestination_url = \"/_internal/\"\n";
+    fs::write(gateway.path("gateway.toml"), config("two", rule)).expect("written");
+    gateway.signal("HUP");
+    wait("the new text", || gateway.text() == "two");
+    let log = gateway.log();
+    assert!(
+        log.contains("the rule never takes a file, because no backend"),
+        "{log}"
+    );
+    assert!(log.contains("/media/ (line 2)"), "{log}");
+}
+
+#[test]
 fn hang_up_ends_no_running_connection() {
     let gateway = Gateway::logging();
     let mut stream = gateway.connect().expect("it answers");

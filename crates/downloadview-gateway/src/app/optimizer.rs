@@ -88,16 +88,10 @@ fn add(builder: OptimizerBuilder, rule: &RuleConfig) -> OptimizerBuilder {
 
 /// One rule, named by its source and its line in the file.
 fn rule(rule: &RuleConfig) -> Rule {
-    let (from, name) = match &rule.source {
-        Source::Url(url) => (Rule::url(url), url.clone()),
-        Source::Dir(folder) => (Rule::dir(folder), folder.display().to_string()),
-        Source::Storage { name, root } => (Rule::dir(root), name.clone()),
-        Source::Remote { url, storage } => {
-            let name = storage
-                .as_ref()
-                .map_or_else(|| url.to_string(), ToString::to_string);
-            (Rule::url(url.to_string()), name)
-        }
+    let from = match &rule.source {
+        Source::Url(url) => Rule::url(url),
+        Source::Dir(folder) | Source::Storage { root: folder, .. } => Rule::dir(folder),
+        Source::Remote { url, .. } => Rule::url(url.to_string()),
     };
     let built = match &rule.destination {
         Destination::Url(url) if rule.remote().is_some() => from.fetched_at(url),
@@ -105,7 +99,7 @@ fn rule(rule: &RuleConfig) -> Rule {
         Destination::Dir(folder) => from.to_path(folder),
         Destination::Redirect => from.redirect(),
     };
-    let built = built.named(format!("{name} (line {})", rule.line));
+    let built = built.named(rule.label());
     match rule.stat {
         true => built,
         false => built.without_stat(),

@@ -100,6 +100,32 @@ impl RuleConfig {
         }
     }
 
+    /// What logs, outcomes and `explain` call the rule: its source, and its line in the file.
+    #[must_use]
+    pub fn label(&self) -> String {
+        let source = match &self.source {
+            Source::Url(url) => url.clone(),
+            Source::Dir(folder) => folder.display().to_string(),
+            Source::Storage { name, .. } => name.clone(),
+            Source::Remote { url, storage } => match storage {
+                Some(storage) => storage.to_string(),
+                None => url.to_string(),
+            },
+        };
+        format!("{source} (line {})", self.line)
+    }
+
+    /// Why the rule never takes a file, and how to fix it; `None` for a rule that may. It is not an error: a file may
+    /// be written before there is a proxy. `serve` warns of it, and `explain` says it where the rule would be asked.
+    #[must_use]
+    pub fn idle(&self) -> Option<&'static str> {
+        let nobody = self.backend.is_none() && !self.redirects();
+        nobody.then_some(
+            "never takes a file, because no backend carries it out: write `backend` into [optimize], or take the rule \
+             out",
+        )
+    }
+
     /// Whether clients are sent to the server that has the files.
     #[must_use]
     pub fn redirects(&self) -> bool {
@@ -112,13 +138,15 @@ impl RuleConfig {
 
         let line = table.source.line(&table.span);
         let stat = table.boolean("stat").unwrap_or(true);
-        let redirect = table.boolean("redirect").unwrap_or_default();
-        let backend = match redirect {
-            true => owner.refuse_backend(&mut table),
-            false => owner.read_backend(&mut table),
+        let redirect = table.boolean("redirect");
+        let backend = match (redirect, table.has("redirect")) {
+            (Some(true), _) => owner.refuse_backend(&mut table),
+            (Some(false), _) | (None, false) => owner.read_backend(&mut table),
+            // It has its report, and nobody knows whether a backend is wanted.
+            (None, true) => table.parsed("backend", Proxy::read),
         };
         let source = read_source(&mut table, storages, stat);
-        let destination = read_destination(&mut table, redirect);
+        let destination = read_destination(&mut table, redirect.unwrap_or_default());
         let limit_rate = read_limit_rate(&mut table);
         let escaping = table.parsed("escaping", |text| one_of(text, &ESCAPINGS, &[]));
         let nginx = NginxRule::read(&mut table);
@@ -269,7 +297,10 @@ fn exactly_one<T, const N: usize>(
 ) -> Option<At<T>> {
     let present: Vec<_> = found
         .iter()
-        .filter(|(key, value)| table.has(key) && (value.is_some() || *key != "redirect"))
+        .filter(|(key, _)| {
+            let value = table.again(key);
+            value.is_some_and(|value| *key != "redirect" || !value.is_false())
+        })
         .map(|(key, _)| *key)
         .collect();
     match present.as_slice() {
