@@ -49,6 +49,16 @@ const PLAIN: &str =
     "source_url = \"http://files.example:8000/\"\ndestination_url = \"/_internal/plain/\"";
 
 #[test]
+fn caddy_is_told_of_escaping_only_where_a_rule_has_files_of_this_machine() {
+    let advice = "The rules do not state `escaping`";
+    let text = printed(Proxy::Caddy, &[REMOTE, PLAIN], &standalone());
+    assert!(!text.contains(advice), "{text}");
+    let local = "source_url = \"/media/\"\ndestination_url = \"/_internal/media/\"";
+    let text = printed(Proxy::Caddy, &[REMOTE, local], &standalone());
+    assert!(text.contains(advice), "{text}");
+}
+
+#[test]
 fn prints_upstreams_and_maps_for_nginx() {
     let text = printed(Proxy::Nginx, &[REMOTE, PLAIN], &standalone());
     let text = between(&text, "# The server of the rule", "    server {");

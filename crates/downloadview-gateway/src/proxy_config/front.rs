@@ -111,7 +111,10 @@ impl<'a> Front<'a> {
 
     /// What to state where the rules leave open how this proxy reads names.
     fn advice(&self) -> String {
-        let unstated = |rule: &&RuleConfig| rule.escaping == Some(Escaping::Unstated);
+        // The target of a file of another server is sent as it is.
+        let unstated = |rule: &&RuleConfig| {
+            rule.escaping == Some(Escaping::Unstated) && rule.remote().is_none()
+        };
         if !self.rules.iter().any(unstated) {
             return String::new();
         }
