@@ -313,7 +313,7 @@ fn takes_every_key() {
     Tcp(127.0.0.1:8000)
     127.0.0.1, 10.0.0.0/8, fd00::/8, unix
     StorageConfig { name: "media", base_url: Some("/media/"), kind: Local(LocalStorageConfig { root: "/", symlinks: Within, unreadable: Forbidden }) }
-    StorageConfig { name: "mirror", base_url: None, kind: Http(HttpConfig { url: RemoteUrl { origin: RemoteOrigin { scheme: Https, host: "origin.example", port: 443 }, path: "/files/" }, headers: [OriginHeader { name: "x-reader", value: Sensitive }, OriginHeader { name: "authorization", value: Sensitive }], settings: OriginSettings { allow_private: false, connect_timeout: Some(1s), first_byte_timeout: Some(2s), idle_timeout: Some(3s), redirects: 2, concurrency: Some(64), max_size: Some(1073741824), forbidden: Forbidden } }) }
+    StorageConfig { name: "mirror", base_url: None, kind: Http(HttpConfig { url: RemoteUrl { origin: RemoteOrigin { scheme: Https, host: "origin.example", port: 443 }, path: "/files/" }, headers: [OriginHeader { name: "x-reader", value: Sensitive }, OriginHeader { name: "authorization", value: Sensitive }], allow_http: false, settings: OriginSettings { allow_private: false, connect_timeout: Some(1s), first_byte_timeout: Some(2s), idle_timeout: Some(3s), redirects: 2, concurrency: Some(64), max_size: Some(1073741824), forbidden: Forbidden } }) }
     StorageConfig { name: "notes", base_url: Some("/notes/"), kind: Memory { files: {"a.txt": "text", "sub/b.txt": "more text"} } }
     StorageConfig { name: "public", base_url: None, kind: S3(S3Config { bucket: "public", endpoint: None, region: "us-west-2", virtual_hosted: false, credentials: Anonymous, allow_http: false, prefix: "", link_lifetime: 60s, settings: OriginSettings { allow_private: false, connect_timeout: None, first_byte_timeout: None, idle_timeout: None, redirects: 0, concurrency: None, max_size: None, forbidden: NotFound } }) }
     StorageConfig { name: "vault", base_url: None, kind: S3(S3Config { bucket: "vault", endpoint: Some(RemoteOrigin { scheme: Http, host: "127.0.0.1", port: 9000 }), region: "eu-central-1", virtual_hosted: false, credentials: Keys { id: Credential(..), secret: Credential(..), session_token: Some(Credential(..)) }, allow_http: true, prefix: "media/2026", link_lifetime: 90s, settings: OriginSettings { allow_private: true, connect_timeout: None, first_byte_timeout: None, idle_timeout: None, redirects: 0, concurrency: None, max_size: None, forbidden: NotFound } }) }
@@ -335,7 +335,7 @@ fn takes_every_key() {
     ViewConfig { route: Route { pattern: "/documents/{slug}", parameters: ["slug"] }, kind: Object(ObjectConfig { database: "main", table: TableName { schema: Some("library"), name: "document", span: 2789..2807 }, lookup: Identifier { name: "slug", span: 2817..2823 }, storage: "media", file: Identifier { name: "file", span: 2855..2861 }, basename: Some(Identifier { name: "title", span: 2879..2886 }), content_type: Some(Identifier { name: "media_type", span: 2908..2920 }), content_encoding: Some(Identifier { name: "coding", span: 2946..2954 }), size: Some(Identifier { name: "bytes", span: 2968..2975 }), modified: Some(Identifier { name: "changed", span: 2993..3002 }), etag: Some(Identifier { name: "checksum", span: 3016..3026 }) }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, rules: [], authorize: None, line: 139 }
     ViewConfig { route: Route { pattern: "/records/{*key}", parameters: ["key"] }, kind: Object(ObjectConfig { database: "other", table: TableName { schema: None, name: "record", span: 3107..3115 }, lookup: Identifier { name: "key", span: 3125..3130 }, storage: "notes", file: Identifier { name: "key", span: 3162..3167 }, basename: None, content_type: None, content_encoding: None, size: None, modified: None, etag: None }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, rules: [], authorize: None, line: 154 }
     ViewConfig { route: Route { pattern: "/hello", parameters: [] }, kind: Virtual { text: "Hello, world!" }, disposition: Attachment, basename: Some("hello.txt"), content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, rules: [], authorize: None, line: 163 }
-    ViewConfig { route: Route { pattern: "/remote/{tenant}/{*rest}", parameters: ["tenant", "rest"] }, kind: Http(HttpViewConfig { url: UrlTemplate { origin: RemoteOrigin { scheme: Https, host: "cdn.example", port: 443 }, path: [Text("/of/"), Parameter("tenant"), Text("/"), Parameter("rest")], query: Some(Credential(..)) }, headers: [OriginHeader { name: "x-reader", value: Sensitive }], settings: OriginSettings { allow_private: false, connect_timeout: None, first_byte_timeout: None, idle_timeout: Some(3s), redirects: 0, concurrency: None, max_size: None, forbidden: NotFound } }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: false, rules: [], authorize: Some(AuthorizeConfig { url: AuthorizerUrl(http://127.0.0.1:9000/may?…), forward_headers: Some(["cookie", "x-api-key"]), host: Client, login: Some("/login?next={uri}"), require_header: Some("x-user"), connect_timeout: Some(500ms), timeout: Some(2s), concurrency: Some(64), cache: Some(10s), ca_file: None }), line: 184 }
+    ViewConfig { route: Route { pattern: "/remote/{tenant}/{*rest}", parameters: ["tenant", "rest"] }, kind: Http(HttpViewConfig { url: UrlTemplate { origin: RemoteOrigin { scheme: Https, host: "cdn.example", port: 443 }, path: [Text("/of/"), Parameter("tenant"), Text("/"), Parameter("rest")], query: Some(Credential(..)) }, headers: [OriginHeader { name: "x-reader", value: Sensitive }], allow_http: false, settings: OriginSettings { allow_private: false, connect_timeout: None, first_byte_timeout: None, idle_timeout: Some(3s), redirects: 0, concurrency: None, max_size: None, forbidden: NotFound } }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: false, rules: [], authorize: Some(AuthorizeConfig { url: AuthorizerUrl(http://127.0.0.1:9000/may?…), forward_headers: Some(["cookie", "x-api-key"]), host: Client, login: Some("/login?next={uri}"), require_header: Some("x-user"), connect_timeout: Some(500ms), timeout: Some(2s), concurrency: Some(64), cache: Some(10s), ca_file: None }), line: 184 }
     Refuse ["X-Robots-Tag"]
     ServerSettings { max_connections: 100, shutdown_timeout: 0ns, header_timeout: 500ms, idle_timeout: 120s, write_timeout: None, download_timeout: Some(86400s), write_buffer: 8192, notsent_lowat: None, threads: 1 }
     LogSettings { format: Json, level: "warn,downloadview=debug" }
@@ -506,17 +506,132 @@ fn suggests_the_key_for_one_typo_in_each() {
     186:1 unknown key `kxind` in [[views]]
     187:1 unknown key `uxrl` in [[views]]
     188:1 unknown key `rxequest_headers_env` in [[views]]
-    189:1 unknown key `ixdle_timeout` in [[views]]
-    190:1 unknown key `oxptimize` in [[views]]
-    193:1 unknown key `uxrl` in [views.authorize]
-    194:1 unknown key `fxorward_headers` in [views.authorize]
-    195:1 unknown key `hxost` in [views.authorize]
-    196:1 unknown key `lxogin` in [views.authorize]
-    197:1 unknown key `rxequire_header` in [views.authorize]
-    198:1 unknown key `cxonnect_timeout` in [views.authorize]
-    199:1 unknown key `tximeout` in [views.authorize]
-    200:1 unknown key `cxoncurrency` in [views.authorize]
-    201:1 unknown key `cxache` in [views.authorize]
+    189:1 unknown key `axllow_http` in [[views]]
+    190:1 unknown key `ixdle_timeout` in [[views]]
+    191:1 unknown key `oxptimize` in [[views]]
+    194:1 unknown key `uxrl` in [views.authorize]
+    195:1 unknown key `fxorward_headers` in [views.authorize]
+    196:1 unknown key `hxost` in [views.authorize]
+    197:1 unknown key `lxogin` in [views.authorize]
+    198:1 unknown key `rxequire_header` in [views.authorize]
+    199:1 unknown key `cxonnect_timeout` in [views.authorize]
+    200:1 unknown key `tximeout` in [views.authorize]
+    201:1 unknown key `cxoncurrency` in [views.authorize]
+    202:1 unknown key `cxache` in [views.authorize]
+    "#);
+}
+
+#[test]
+fn headers_do_not_go_through_the_web_in_the_clear() {
+    let view = |keys: &str| {
+        table(&format!(
+            "[[views]]\nroute = \"/{{path}}\"\nkind = \"http\"\nrequest_headers = {{ Authorization = \"hunter2\" }}\n{keys}"
+        ))
+    };
+    let storage = |keys: &str| {
+        storage(&format!(
+            "kind = \"http\"\nheaders_env = {{ Authorization = \"CARGO_PKG_VERSION\" }}\n{keys}"
+        ))
+    };
+    let report = [
+        storage("url = \"http://origin.example/files/\""),
+        storage("url = \"http://origin.example/files/\"\nallow_http = false"),
+        storage("url = \"http://origin.example/files/\"\nallow_private = true"),
+        storage("url = \"http://8.8.8.8/files/\"\nallow_http = \"true\""),
+        view("url = \"http://origin.example/{path}\""),
+    ];
+    insta::assert_snapshot!(report.concat(), @r#"
+    4:7 headers go along with each request in the clear: who listens on the way can use them too
+        -> write "https://…", or allow_http = true beside it
+    4:7 headers go along with each request in the clear: who listens on the way can use them too
+        -> write "https://…", or allow_http = true beside it
+    4:7 headers go along with each request in the clear: who listens on the way can use them too
+        -> write "https://…", or allow_http = true beside it
+    5:14 `allow_http`: expected true or false, found a string
+        -> write it without the quotes: true
+    5:7 headers go along with each request in the clear: who listens on the way can use them too
+        -> write "https://…", or allow_http = true beside it
+    "#);
+    for taken in [
+        "url = \"https://origin.example/files/\"",
+        "url = \"http://origin.example/files/\"\nallow_http = true",
+        "url = \"http://127.0.0.1:9000/files/\"\nallow_private = true",
+    ] {
+        let headers = "headers = { Authorization = \"hunter2\" }";
+        let text = format!("[storages.it]\nkind = \"http\"\n{headers}\n{taken}\n{VIEW}");
+        assert!(Config::parse(&text, Path::new(FILE)).is_ok(), "{taken}");
+    }
+    let without_headers =
+        format!("[storages.it]\nkind = \"http\"\nurl = \"http://origin.example/\"\n{VIEW}");
+    assert!(Config::parse(&without_headers, Path::new(FILE)).is_ok());
+}
+
+#[test]
+fn a_mistake_has_one_report_that_says_what_to_write() {
+    let http = |keys: &str| {
+        storage(&format!(
+            "kind = \"http\"\nurl = \"https://origin.example/\"\n{keys}"
+        ))
+    };
+    let s3 = |endpoint: &str| {
+        storage(&format!(
+            "kind = \"s3\"\nbucket = \"archive\"\nanonymous = true\nendpoint = \"{endpoint}\""
+        ))
+    };
+    let rule = |backend: &str, keys: &str| {
+        let optimize = format!(
+            "[optimize]\nbackend = \"{backend}\"\n[[optimize.rules]]\nsource_url = \"https://origin.example/\"\n{keys}\n"
+        );
+        let front = match backend {
+            "announced" => {
+                "[optimize.proxies.front]\nbackend = \"nginx\"\nsecret = \"0123456789abcdef\"\n"
+            }
+            _ => "",
+        };
+        table(&format!("{optimize}{front}{VIEW}"))
+    };
+    let report = [
+        s3("minio.example:9000"),
+        s3("minio.example"),
+        s3("me:hunter2@minio.example"),
+        s3("minio.example/?sig=hunter2"),
+        s3("/minio"),
+        http("forbidden = \"404\""),
+        http("forbidden = \"no\""),
+        http("allow_private = \"true\""),
+        http("redirects = true"),
+        rule("nginx", "redirect = \"yes\""),
+        rule("announced", "redirect = \"yes\""),
+        rule("nginx", "redirect = \"true\""),
+        rule("nginx", "redirect = false"),
+    ];
+    insta::assert_snapshot!(report.concat(), @r#"
+    5:12 `endpoint`: `minio.example:9000` does not begin with a scheme
+        -> write "https://minio.example:9000", or "http://minio.example:9000"
+    5:12 `endpoint`: `minio.example` does not begin with a scheme
+        -> write "https://minio.example", or "http://minio.example"
+    5:12 `endpoint`: it names no server
+        -> write "https://origin.example/"
+    5:12 `endpoint`: it names no server
+        -> write "https://origin.example/"
+    5:12 `endpoint`: it names no server
+        -> write "https://origin.example/"
+    4:13 `forbidden`: expected an integer, found a string
+        -> write it without the quotes: 404
+    4:13 `forbidden`: expected an integer, found a string
+        -> give `forbidden` an integer
+    4:17 `allow_private`: expected true or false, found a string
+        -> write it without the quotes: true
+    4:13 `redirects`: this is how many redirects of that server are followed, not whether
+        -> write a number from 0 to 5; clients are sent to that server by a rule with redirect = true
+    5:12 `redirect`: expected true or false, found a string
+        -> give `redirect` true or false
+    5:12 `redirect`: expected true or false, found a string
+        -> give `redirect` true or false
+    5:12 `redirect`: expected true or false, found a string
+        -> write it without the quotes: true
+    3:1 no key of this rule says where the proxy finds them
+        -> write exactly one of `destination_url`, `destination_dir` and `redirect = true`
     "#);
 }
 
@@ -960,8 +1075,8 @@ fn reports_single_values() {
         -> write "128KiB", or "off" for no limit
     178:11 `threads`: 0 is too few
         -> write a number from 1 upwards
-    19:7 `url`: it names no server
-        -> write "https://origin.example/"
+    19:7 `url`: `origin.example/files/` does not begin with a scheme
+        -> write "https://origin.example/files/", or "http://origin.example/files/"
     19:7 `url`: `ftp://` is not HTTP
         -> start with `/`, `http://` or `https://`
     19:7 `url`: the URL holds a user or a password
@@ -1548,9 +1663,9 @@ fn a_mistake_found_later_is_reported_like_any_other() {
         = help: correct it
 
     error: past the end
-       --> /nowhere/downloadview.toml:201:15
+       --> /nowhere/downloadview.toml:202:15
         |
-    201 | cache = *****
+    202 | cache = *****
         |              ^
         |
         = help: correct it

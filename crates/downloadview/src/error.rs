@@ -77,9 +77,10 @@ pub enum Error {
         /// What is wrong with it.
         reason: NameError,
     },
-    /// The server lacks a resource for now (file descriptors, a database). 503 with `Retry-After`.
+    /// The server lacks what it needs for now (file descriptors, a database, credentials of an object
+    /// store). 503 with `Retry-After`.
     /// Made by [`Error::unavailable`].
-    #[error("temporarily out of resources")]
+    #[error("what the download needs is not available for now")]
     #[non_exhaustive]
     Unavailable {
         /// What the operating system said.

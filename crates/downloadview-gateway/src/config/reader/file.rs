@@ -59,6 +59,8 @@ struct Entry<'a> {
 }
 
 const A_STRING: &str = "a string";
+const AN_INTEGER: &str = "an integer";
+const TRUE_OR_FALSE: &str = "true or false";
 
 impl<'a> Source<'a> {
     pub(crate) fn new(text: &'a str, folder: &'a Path) -> Self {
@@ -236,11 +238,11 @@ impl<'a> Value<'a> {
     }
 
     pub(crate) fn boolean(&self) -> Option<bool> {
-        self.typed(self.value.as_bool(), "true or false")
+        self.typed(self.value.as_bool(), TRUE_OR_FALSE)
     }
 
     pub(crate) fn integer(&self) -> Option<i64> {
-        self.typed(self.as_integer(), "an integer")
+        self.typed(self.as_integer(), AN_INTEGER)
     }
 
     /// An integer, or a string that `parse` understands.
@@ -321,6 +323,11 @@ impl<'a> Value<'a> {
         self.value.is_bool()
     }
 
+    /// Whether the value is `false`; of some keys that is the same as their absence.
+    pub(crate) fn is_false(&self) -> bool {
+        self.value.as_bool() == Some(false)
+    }
+
     /// Whether nothing was reported so far.
     pub(crate) fn is_first_problem(&self) -> bool {
         self.source.problems.borrow().is_empty()
@@ -343,6 +350,9 @@ impl<'a> Value<'a> {
                 DeValue::Integer(_) | DeValue::Float(_) if expected == A_STRING => {
                     "write it in quotes, a duration with its unit: \"60s\"".to_owned()
                 }
+                DeValue::String(text) if is_meant(text, expected) => {
+                    format!("write it without the quotes: {text}")
+                }
                 _ => format!("give `{}` {expected}", self.name),
             };
             let found = kind_of(self.value);
@@ -355,12 +365,21 @@ impl<'a> Value<'a> {
     }
 }
 
+/// Whether a string holds what was expected, and only its quotes are too much.
+fn is_meant(text: &str, expected: &str) -> bool {
+    match expected {
+        AN_INTEGER => text.parse::<i64>().is_ok(),
+        TRUE_OR_FALSE => matches!(text, "true" | "false"),
+        _ => false,
+    }
+}
+
 fn kind_of(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => A_STRING,
-        DeValue::Integer(_) => "an integer",
+        DeValue::Integer(_) => AN_INTEGER,
         DeValue::Float(_) => "a number with a fraction",
-        DeValue::Boolean(_) => "true or false",
+        DeValue::Boolean(_) => TRUE_OR_FALSE,
         DeValue::Datetime(_) => "a date",
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a table",

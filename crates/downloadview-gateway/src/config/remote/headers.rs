@@ -1,10 +1,14 @@
 //! What goes along with each request to another server: `headers` and `headers_env` of a storage, `request_headers` and
 //! `request_headers_env` of a view, whose `headers` are those of its answers.
 
+use std::ops::Range;
+
 use http::{HeaderName, HeaderValue};
 
+use super::origin::{RemoteOrigin, Scheme};
+
 use crate::config::reader::scalar::{Fault, header_value, nearest, of_variable};
-use crate::config::reader::{Table, Value};
+use crate::config::reader::{Problem, Table, Value};
 
 /// A header that goes along with each request to a server. Its value is a secret, which `Debug` does not show.
 /// ```toml
@@ -16,7 +20,8 @@ use crate::config::reader::{Table, Value};
 /// ```
 ///
 /// Refused: a header that each request has of its own (`Host`, `Range`, `If-…`), and one that is there twice. Files of
-/// such a server are always streamed: a proxy or a client would ask without the header.
+/// such a server are always streamed: a proxy or a client would ask without the header. Over `http://`, where others can
+/// read it, it takes `allow_http = true`, unless the URL itself spells a private address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OriginHeader {
     /// Its name.
@@ -68,6 +73,32 @@ pub(in crate::config) fn read_all(
     let of_variable = |name: &str| of_variable(name, secret);
     read_table(table, of_variables, of_variable, &mut read);
     read
+}
+
+/// Reads `allow_http`, and reports headers that anybody on the way to a server could read: `origin` and its place are
+/// absent if they could not be read. An address of this machine or of a private network is not such a server; a name
+/// may lead anywhere.
+pub(in crate::config) fn read_allow_http(
+    table: &mut Table<'_>,
+    origin: Option<(&RemoteOrigin, &Range<usize>)>,
+    headers: &[OriginHeader],
+) -> bool {
+    let allowed = table.boolean("allow_http");
+    let judged = allowed.is_some() || !table.has("allow_http");
+    let allowed = allowed.unwrap_or_default();
+    if judged
+        && !allowed
+        && !headers.is_empty()
+        && let Some((origin, span)) = origin
+        && origin.scheme == Scheme::Http
+        && !origin.is_private()
+    {
+        let message = "headers go along with each request in the clear: who listens on the way can use them too";
+        let problem = Problem::new(span.clone(), message);
+        let help = "write \"https://…\", or allow_http = true beside it";
+        table.source.report(problem.with_help(help));
+    }
+    allowed
 }
 
 /// Adds the headers of one table to `read`; a mistake in one leaves the others.

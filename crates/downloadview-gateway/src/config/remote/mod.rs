@@ -7,7 +7,7 @@ mod settings;
 
 pub use self::credential::Credential;
 pub use self::headers::OriginHeader;
-pub(super) use self::headers::{hide as hide_headers, read_all as read_headers};
+pub(super) use self::headers::{hide as hide_headers, read_all as read_headers, read_allow_http};
 pub use self::origin::{RemoteOrigin, RemoteUrl, Scheme};
 pub(super) use self::settings::read_concurrency;
 pub use self::settings::{Forbidden, OriginSettings};

@@ -154,7 +154,7 @@ impl fmt::Display for RemoteUrl {
 fn split(text: &str) -> Result<(RemoteOrigin, &str), Fault> {
     let example = "write \"https://origin.example/\"";
     let Some((scheme, rest)) = text.split_once("://") else {
-        return Err(Fault::new("it names no server", example));
+        return Err(without_scheme(text, example));
     };
     let scheme = match scheme {
         "http" => Scheme::Http,
@@ -191,6 +191,20 @@ fn split(text: &str) -> Result<(RemoteOrigin, &str), Fault> {
     Ok((RemoteOrigin { scheme, host, port }, path))
 }
 
+/// What to say of `minio.example:9000`. Nothing is repeated that could hold a password or a permission.
+fn without_scheme(text: &str, example: &str) -> Fault {
+    let host = text.split(['/', '?', '#']).next().unwrap_or_default();
+    let is_host =
+        Url::parse(&format!("https://{host}/")).is_ok_and(|url| url.username().is_empty());
+    match is_host && !host.contains('@') && !text.contains(['?', '#']) {
+        true => Fault::new(
+            format!("`{text}` does not begin with a scheme"),
+            format!("write \"https://{text}\", or \"http://{text}\""),
+        ),
+        false => Fault::new("it names no server", example),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,6 +236,8 @@ mod tests {
             "https://me:s3cr3t@host/",
             "https://s3cr3t@host",
             "https://a:s3cr3t@",
+            "me:s3cr3t@host/files/",
+            "host/files/?sig=s3cr3t",
         ] {
             let fault = RemoteUrl::read(text).unwrap_err();
             assert!(!format!("{fault:?}").contains("s3cr3t"), "{fault:?}");

@@ -102,6 +102,14 @@ impl OriginSettings {
 }
 
 fn read_redirects(value: &Value<'_>) -> Option<u8> {
+    if value.is_boolean() {
+        return value.understood(Err(Fault::new(
+            "this is how many redirects of that server are followed, not whether",
+            format!(
+                "write a number from 0 to {MOST_REDIRECTS}; clients are sent to that server by a rule with redirect = true"
+            ),
+        )));
+    }
     let number = value.integer()?;
     let count = u8::try_from(number).ok();
     let count = count.filter(|count| *count <= MOST_REDIRECTS);

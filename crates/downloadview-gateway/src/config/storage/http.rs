@@ -1,7 +1,9 @@
 //! `kind = "http"`: files of another server, below a URL.
 
 use crate::config::reader::Table;
-use crate::config::remote::{OriginHeader, OriginSettings, RemoteUrl, hide_headers, read_headers};
+use crate::config::remote::{
+    OriginHeader, OriginSettings, RemoteUrl, hide_headers, read_allow_http, read_headers,
+};
 
 /// Files of another server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,6 +12,9 @@ pub struct HttpConfig {
     pub url: RemoteUrl,
     /// `headers` and `headers_env`: what goes along with each request. Default: nothing.
     pub headers: Vec<OriginHeader>,
+    /// `allow_http`: whether these headers may go to an `http://` server outside this machine and private networks,
+    /// where others on the way can read them. Default: false.
+    pub allow_http: bool,
     /// How the server is asked.
     pub settings: OriginSettings,
 }
@@ -21,10 +26,12 @@ impl HttpConfig {
         let url = table.require("url", "\"https://origin.example/files/\"", url);
         let headers = read_headers(table, "headers", "headers_env");
         let at = url.as_ref().map(|at| (&at.value.origin, &at.span));
+        let allow_http = read_allow_http(table, at, &headers);
         let settings = OriginSettings::read(table, at);
         Some(Self {
             url: url?.value,
             headers,
+            allow_http,
             settings,
         })
     }

@@ -6,7 +6,8 @@ use super::route::Route;
 use crate::config::reader::scalar::{Fault, listing, url_path};
 use crate::config::reader::{At, Problem, Table};
 use crate::config::remote::{
-    Credential, OriginHeader, OriginSettings, RemoteOrigin, RemoteUrl, hide_headers, read_headers,
+    Credential, OriginHeader, OriginSettings, RemoteOrigin, RemoteUrl, hide_headers,
+    read_allow_http, read_headers,
 };
 
 /// Which file of which server a request means.
@@ -26,6 +27,9 @@ pub struct HttpViewConfig {
     pub url: UrlTemplate,
     /// `request_headers` and `request_headers_env`: what goes along with each request. Default: nothing.
     pub headers: Vec<OriginHeader>,
+    /// `allow_http`: whether these headers may go to an `http://` server outside this machine and private networks,
+    /// where others on the way can read them. Default: false.
+    pub allow_http: bool,
     /// How the server is asked: the keys of [`OriginSettings`], in the view's own table.
     pub settings: OriginSettings,
 }
@@ -62,12 +66,14 @@ impl HttpViewConfig {
         let url = table.require("url", "\"https://origin.example/{path}\"", url);
         let headers = read_headers(table, "request_headers", "request_headers_env");
         let at = url.as_ref().map(|at| (&at.value.origin, &at.span));
+        let allow_http = read_allow_http(table, at, &headers);
         let settings = OriginSettings::read(table, at);
         let url = url?;
         check_parameters(table, &url.value, &url.span, &route?.value);
         Some(Self {
             url: url.value,
             headers,
+            allow_http,
             settings,
         })
     }
