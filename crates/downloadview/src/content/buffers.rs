@@ -2,7 +2,7 @@
 //! written it.
 //!
 //! A buffer is filled with zeros once, when it is made; a new one for every frame would cost as
-//! much as copying the page does. Each thread keeps a few of them (2 MiB at most). `local` takes a
+//! much as copying the page does. Each thread keeps a few of them (1 MiB at most). `local` takes a
 //! buffer, reads into it and turns it into `Bytes`; when the last clone of these is dropped, the
 //! buffer goes back to the thread that drops it.
 
@@ -10,25 +10,16 @@ use std::cell::RefCell;
 
 use bytes::Bytes;
 
-/// Size of a frame at first, and for as long as a client takes its bytes slowly.
-pub(super) const SMALL: usize = 64 * 1024;
-/// Size of a frame once a client has shown that it takes its bytes steadily.
-pub(super) const LARGE: usize = 256 * 1024;
-/// Up to this size an exact allocation is cheaper than holding a whole small buffer.
+/// Size of a frame.
+pub(super) const FRAME: usize = 64 * 1024;
+/// Up to this size an exact allocation is cheaper than holding a whole buffer.
 const EXACT: usize = 16 * 1024;
-/// How many small buffers a thread keeps.
-const SMALL_KEPT: usize = 16;
-/// How many large buffers a thread keeps.
-const LARGE_KEPT: usize = 4;
+/// How many buffers a thread keeps.
+const KEPT_AT_MOST: usize = 16;
 
 thread_local! {
-    static KEPT: RefCell<Kept> = const { RefCell::new(Kept { small: Vec::new(), large: Vec::new() }) };
-}
-
-/// The buffers that a thread keeps.
-struct Kept {
-    small: Vec<Vec<u8>>,
-    large: Vec<Vec<u8>>,
+    /// The buffers that a thread keeps.
+    static KEPT: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Initialised memory for one read. It goes back to the thread that drops it.
@@ -42,8 +33,7 @@ impl Buffer {
     /// A buffer for at least `wanted` bytes.
     pub(super) fn with_room_for(wanted: usize) -> Self {
         let memory = match class_of(wanted) {
-            SMALL => KEPT.with_borrow_mut(|kept| kept.small.pop()),
-            LARGE => KEPT.with_borrow_mut(|kept| kept.large.pop()),
+            FRAME => KEPT.with_borrow_mut(Vec::pop),
             _ => None,
         };
         Self {
@@ -61,7 +51,7 @@ impl Buffer {
     /// The first `filled` bytes as a frame. The memory comes back when the last clone of the frame
     /// is dropped.
     pub(super) fn into_frame(mut self, filled: usize) -> Bytes {
-        if self.memory.len() < SMALL {
+        if self.memory.len() < FRAME {
             let mut memory = std::mem::take(&mut self.memory);
             memory.truncate(filled);
             return Bytes::from(memory);
@@ -85,13 +75,8 @@ impl Drop for Buffer {
             let Ok(mut kept) = kept.try_borrow_mut() else {
                 return;
             };
-            let (shelf, limit) = match memory.len() {
-                SMALL => (&mut kept.small, SMALL_KEPT),
-                LARGE => (&mut kept.large, LARGE_KEPT),
-                _ => return,
-            };
-            if shelf.len() < limit {
-                shelf.push(memory);
+            if memory.len() == FRAME && kept.len() < KEPT_AT_MOST {
+                kept.push(memory);
             }
         });
     }
@@ -101,8 +86,7 @@ impl Drop for Buffer {
 fn class_of(wanted: usize) -> usize {
     match wanted {
         0..=EXACT => wanted,
-        size if size <= SMALL => SMALL,
-        size if size <= LARGE => LARGE,
+        size if size <= FRAME => FRAME,
         size => size,
     }
 }
@@ -113,20 +97,20 @@ mod tests {
 
     #[test]
     fn a_written_frame_gives_its_memory_back() {
-        let mut buffer = Buffer::with_room_for(SMALL);
+        let mut buffer = Buffer::with_room_for(FRAME);
         buffer.room(3).copy_from_slice(b"abc");
         let address = buffer.memory.as_ptr();
         let frame = buffer.into_frame(3);
         assert_eq!(frame, "abc");
         drop(frame);
-        assert_eq!(Buffer::with_room_for(SMALL - 1).memory.as_ptr(), address);
+        assert_eq!(Buffer::with_room_for(FRAME - 1).memory.as_ptr(), address);
     }
 
     #[test]
     fn a_thread_keeps_only_a_few_buffers() {
-        let many: Vec<_> = (0..100).map(|_| Buffer::with_room_for(SMALL)).collect();
+        let many: Vec<_> = (0..100).map(|_| Buffer::with_room_for(FRAME)).collect();
         drop(many);
-        KEPT.with_borrow(|kept| assert_eq!(kept.small.len(), SMALL_KEPT));
+        KEPT.with_borrow(|kept| assert_eq!(kept.len(), KEPT_AT_MOST));
     }
 
     #[test]

@@ -6,7 +6,8 @@
 //!    blocking pool. One read is made ahead while the client takes its bytes steadily.
 //! 3. On a file system that may hang, everything is read behind the bulkhead of its storage.
 //!
-//! Frames start at 64 KiB. They grow to 256 KiB (512 KiB from disk) once a client has taken 4 MiB
+//! A frame has 64 KiB: larger ones leave the processor's caches between the copy into them and the
+//! copy out of them, and cost more. Reads from disk grow to 512 KiB once a client has taken 4 MiB
 //! without a pause: more than a kernel buffers for a client that does not read, so that a stalled
 //! download holds only one small frame.
 //!
@@ -24,15 +25,15 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 
-use super::buffers::{Buffer, LARGE, SMALL};
+use super::buffers::{Buffer, FRAME};
 use super::{BoxFuture, Bulkhead, ByteRange, Metadata, Purpose};
 use crate::error::{Error, Result};
 
-/// How many bytes a client must have taken before frames grow: the maximum of Linux's `tcp_wmem`.
+/// How many bytes a client must have taken before reads from disk grow: the maximum of Linux's `tcp_wmem`.
 const GROW_AFTER: u64 = 4 * 1024 * 1024;
 /// A client that leaves this much time between two frames is slow, and gets small frames again.
 const PAUSE: Duration = Duration::from_millis(100);
-/// One read from disk, once frames have grown.
+/// One read from disk, once reads have grown.
 const DISK_READ: usize = 512 * 1024;
 
 /// Metadata of an open file, from its descriptor. Anything but a regular file is `NotFound`. A file
@@ -177,7 +178,7 @@ impl LocalReader {
     /// stamp was taken. (Replacing a file by renaming another over it does not touch this one, and
     /// a file may grow.)
     fn holding_to(mut self, stamp: Stamp) -> Self {
-        let several = self.end - self.position > SMALL as u64;
+        let several = self.end - self.position > FRAME as u64;
         self.stamp = several.then_some(stamp);
         self
     }
@@ -192,7 +193,7 @@ impl LocalReader {
             self.start_waiting();
         }
         if self.waiting.is_none() {
-            match read_cached(&self.file, self.position, self.wanted(LARGE)) {
+            match read_cached(&self.file, self.position, self.at_most(FRAME)) {
                 Ok(Some(frame)) => return Poll::Ready(Some(self.take(frame))),
                 Ok(None) => self.start_waiting(),
                 Err(error) => return Poll::Ready(Some(Err(self.fail(Error::of_file(error))))),
@@ -200,7 +201,7 @@ impl LocalReader {
         }
         let Some(read) = &mut self.waiting else {
             // No runtime to wait on: only a caller outside tokio gets here.
-            let read = read_from_disk(&self.file, self.position, self.wanted(DISK_READ));
+            let read = read_from_disk(&self.file, self.position, self.wanted_from_disk());
             return Poll::Ready(Some(self.take_result(read)));
         };
         let read = ready!(read.poll(cx));
@@ -215,14 +216,18 @@ impl LocalReader {
         Poll::Ready(Some(frame))
     }
 
-    /// Size of the next read: small until the client has shown that it takes its bytes steadily.
-    fn wanted(&self, grown: usize) -> usize {
-        let frame = if self.drained < GROW_AFTER {
-            SMALL
-        } else {
-            grown
-        };
-        usize::try_from(self.end - self.position).map_or(frame, |left| left.min(frame))
+    /// Size of the next read from disk: small until the client has shown that it takes its bytes
+    /// steadily.
+    fn wanted_from_disk(&self) -> usize {
+        match self.drained < GROW_AFTER {
+            true => self.at_most(FRAME),
+            false => self.at_most(DISK_READ),
+        }
+    }
+
+    /// So many bytes, or as many as are left.
+    fn at_most(&self, wanted: usize) -> usize {
+        usize::try_from(self.end - self.position).map_or(wanted, |left| left.min(wanted))
     }
 
     /// Called first after a frame was handed out: was the client slow to come back? Later polls for
@@ -242,7 +247,7 @@ impl LocalReader {
         let (file, position, wanted) = (
             Arc::clone(&self.file),
             self.position,
-            self.wanted(DISK_READ),
+            self.wanted_from_disk(),
         );
         let read = move || read_from_disk(&file, position, wanted);
         self.waiting = Some(match self.bulkhead.clone() {
@@ -385,26 +390,46 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn frames_are_small_until_the_client_has_drained() {
+    async fn frames_of_the_page_cache_stay_small() {
         let bytes = pattern(6 * 1024 * 1024 + 5);
+        let file = file_of(&bytes);
+        let mut read = 0;
+        while let Some(frame) = read_cached(&file, read as u64, FRAME).unwrap() {
+            assert_eq!(frame, bytes[read..bytes.len().min(read + FRAME)]);
+            read += frame.len();
+        }
         let range = ByteRange::new(0, bytes.len() as u64).unwrap();
-        let frames: Vec<_> = frames(LocalReader::new(Arc::new(file_of(&bytes)), range)).await;
+        let frames: Vec<_> = frames(LocalReader::new(Arc::new(file), range)).await;
         let frames: Vec<Bytes> = frames.into_iter().map(Result::unwrap).collect();
-        assert!(frames[..64].iter().all(|frame| frame.len() <= SMALL));
-        assert!(frames.iter().any(|frame| frame.len() > SMALL));
+        // A file system that cannot say what is cached is read as a disk is.
+        let whole = read == bytes.len();
+        assert!(!whole || frames.iter().all(|frame| frame.len() <= FRAME));
         assert_eq!(frames.concat(), bytes);
     }
 
     #[tokio::test]
-    async fn a_pause_makes_frames_small_again() {
+    async fn reads_from_disk_are_small_until_the_client_has_drained() {
+        let bytes = pattern(6 * 1024 * 1024 + 5);
+        let range = ByteRange::new(0, bytes.len() as u64).unwrap();
+        let reader = LocalReader::new(Arc::new(file_of(&bytes)), range);
+        let behind = Manner::Behind(Arc::new(Bulkhead::new()));
+        let frames: Vec<_> = frames(reader.in_manner(&behind)).await;
+        let frames: Vec<Bytes> = frames.into_iter().map(Result::unwrap).collect();
+        assert!(frames[..64].iter().all(|frame| frame.len() <= FRAME));
+        assert!(frames[64..].iter().any(|frame| frame.len() > FRAME));
+        assert_eq!(frames.concat(), bytes);
+    }
+
+    #[tokio::test]
+    async fn a_pause_makes_reads_small_again() {
         let bytes = pattern(8 * 1024 * 1024);
         let range = ByteRange::new(0, bytes.len() as u64).unwrap();
         let mut reader = LocalReader::new(Arc::new(file_of(&bytes)), range);
         reader.drained = GROW_AFTER;
-        assert_eq!(reader.wanted(LARGE), LARGE);
+        assert_eq!(reader.wanted_from_disk(), DISK_READ);
         reader.handed = Instant::now().checked_sub(2 * PAUSE);
         reader.notice_pauses();
-        assert_eq!(reader.wanted(LARGE), SMALL);
+        assert_eq!(reader.wanted_from_disk(), FRAME);
     }
 
     #[tokio::test]
@@ -424,7 +449,7 @@ mod tests {
 
     #[test]
     fn without_a_runtime_it_reads_in_place() {
-        let bytes = pattern(SMALL + 1);
+        let bytes = pattern(FRAME + 1);
         let range = ByteRange::new(0, bytes.len() as u64).unwrap();
         let mut reader = LocalReader::new(Arc::new(file_of(&bytes)), range);
         let mut cx = Context::from_waker(std::task::Waker::noop());
