@@ -11,15 +11,20 @@
 //!
 //! While a request is being answered nothing is asked of the client but to read. A connection that never waits never
 //! touches a timer: one is made at the first wait, and moved only when it fires too early.
+//!
+//! A client that takes everything at once would keep its thread, and every other connection on it waiting: after 512 KiB
+//! the others have a turn, which no limit counts.
 
+use std::future::Future;
 use std::io::{self, IoSlice};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::listener::Socket;
@@ -75,6 +80,8 @@ pub(super) struct Stream {
     answer: Option<(u64, Instant)>,
     /// The last bytes that came in. Unless they end a head, the next one has begun, though nobody asked for it yet.
     tail: [u8; 4],
+    /// Bytes written since the other connections of this thread had their turn.
+    written: usize,
     /// Since when, and how many bytes, what the client still sends is discarded.
     lingering: Option<(Instant, usize)>,
     read_timer: Timer,
@@ -155,6 +162,7 @@ impl Stream {
             closed: None,
             answer: None,
             tail: *b"\r\n\r\n",
+            written: 0,
             lingering: None,
             read_timer: Timer::default(),
             write_timer: Timer::default(),
@@ -226,21 +234,35 @@ impl Stream {
     }
 
     /// Judges the result of a write: progress stops the clock, waiting starts it, and both end with the answer's time.
-    fn written<T>(
+    fn written(
         &mut self,
         cx: &mut Context<'_>,
-        result: Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
+        result: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
         if let Poll::Ready(overdue) = self.poll_overdue(cx) {
             return Poll::Ready(Err(overdue));
         }
-        if result.is_pending() {
+        let Poll::Ready(result) = result else {
+            self.written = 0;
             return self.poll_stalled(cx).map(Err);
-        }
+        };
+        self.written += *result.as_ref().unwrap_or(&0);
         self.stalled = None;
         self.closed = None;
         self.silent = None;
-        result
+        Poll::Ready(result)
+    }
+
+    /// Pending once, and woken at once, when it is the turn of the other connections. tokio's own budget counts writes,
+    /// whatever their length.
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.written < TURN {
+            return Poll::Ready(());
+        }
+        self.written = 0;
+        // Unlike a plain wake it lets the events of the sockets through first.
+        let _ = pin!(yield_now()).poll(cx);
+        Poll::Pending
     }
 
     /// A client that leaves is noticed while its answer has nothing to write, and what the answer waits for (a file of
@@ -260,6 +282,9 @@ impl Stream {
         }
     }
 }
+
+/// How many bytes a connection may write until it is the turn of the others.
+const TURN: usize = 512 << 10;
 
 /// How long an answer may have nothing to write for a client that has closed its side.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -293,6 +318,7 @@ impl AsyncRead for Stream {
         let before = buffer.filled().len();
         let result = Pin::new(&mut this.socket).poll_read(cx, buffer);
         if result.is_pending() {
+            this.written = 0;
             return this.poll_silence(cx).map(Err);
         }
         if buffer.filled().len() > before {
@@ -310,6 +336,7 @@ impl AsyncWrite for Stream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        ready!(this.poll_turn(cx));
         let result = Pin::new(&mut this.socket).poll_write(cx, bytes);
         this.written(cx, result)
     }
@@ -320,6 +347,7 @@ impl AsyncWrite for Stream {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        ready!(this.poll_turn(cx));
         let result = Pin::new(&mut this.socket).poll_write_vectored(cx, slices);
         this.written(cx, result)
     }
@@ -401,7 +429,6 @@ mod tests {
     use std::os::unix::net::UnixStream as Peer;
 
     use tokio::net::UnixStream;
-    use tokio::task::yield_now;
     use tokio::time::advance;
 
     use super::*;
@@ -526,6 +553,26 @@ mod tests {
         assert!(poll_write(&mut stream).await.is_pending());
         advance(21 * SECOND).await;
         assert!(timed_out(poll_write(&mut stream).await));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_everything_gives_the_others_a_turn_that_no_limit_counts() {
+        let (mut stream, mut peer, _) = pair();
+        let (mut taken, mut turns) = (0, 0);
+        while turns < 3 {
+            match poll_write(&mut stream).await {
+                Poll::Ready(written) => taken += written.unwrap(),
+                // The event queue has not told of the room yet.
+                Poll::Pending if taken == 0 => {}
+                Poll::Pending => {
+                    assert_eq!(taken, TURN, "a turn, not a full socket");
+                    (taken, turns) = (0, turns + 1);
+                }
+            }
+            while peer.read(&mut [0; 4096]).is_ok() {}
+            // A new budget: tokio's own must not be what makes it wait.
+            yield_now().await;
+        }
     }
 
     #[tokio::test(start_paused = true)]
