@@ -9,9 +9,11 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 
-use super::connect::{self, Connector, Transport, Way};
+use super::connect::{self, Connector, Hosts, Transport, Way};
 use super::guard::Guard;
-use super::resolve::{Resolve, System};
+use super::resolve::Names;
+#[cfg(test)]
+use super::resolve::Resolve;
 use crate::error::BuildError;
 
 /// Fetches files of other servers. One for the program is enough: clones share everything.
@@ -32,7 +34,7 @@ pub struct Client(Arc<Shared>);
 
 struct Shared {
     tls: Arc<ClientConfig>,
-    resolver: Arc<dyn Resolve>,
+    names: Names,
     /// Whether any certificate is trusted: without, no `https` can work.
     trusts: bool,
 }
@@ -53,9 +55,15 @@ impl Client {
         ClientBuilder::default()
     }
 
-    /// Connections to whatever `guard` allows. Each origin has connections of its own.
-    pub(crate) fn transport(&self, guard: Guard, connect_timeout: Duration) -> Transport {
-        connect::transport(self.connector(Way::Guarded(guard), connect_timeout))
+    /// Connections to whatever `guard` allows. Each origin has connections of its own. `host` is that of
+    /// the origin; without one, all hosts are configured.
+    pub(crate) fn transport(
+        &self,
+        guard: Guard,
+        host: Option<&str>,
+        connect_timeout: Duration,
+    ) -> Transport {
+        connect::transport(self.connector(Way::Guarded(guard), host, connect_timeout))
     }
 
     /// Connections to a server that the operator names, whose answers have heads of at most so many
@@ -67,13 +75,13 @@ impl Client {
         connect_timeout: Duration,
         longest_head: usize,
     ) -> Transport {
-        connect::transport_of_heads(self.connector(way, connect_timeout), longest_head)
+        connect::transport_of_heads(self.connector(way, None, connect_timeout), longest_head)
     }
 
-    fn connector(&self, way: Way, connect_timeout: Duration) -> Connector {
-        let Shared { tls, resolver, .. } = &*self.0;
-        let (tls, resolver) = (Arc::clone(tls), Arc::clone(resolver));
-        Connector::new(tls, resolver, way, connect_timeout)
+    fn connector(&self, way: Way, host: Option<&str>, connect_timeout: Duration) -> Connector {
+        let Shared { tls, names, .. } = &*self.0;
+        let hosts = Hosts::new(names.clone(), host);
+        Connector::new(Arc::clone(tls), hosts, way, connect_timeout)
     }
 
     /// Whether any certificate is trusted.
@@ -99,7 +107,7 @@ impl fmt::Debug for Client {
 #[derive(Debug, Default)]
 pub struct ClientBuilder {
     pem: Vec<Vec<u8>>,
-    resolver: Option<Arc<dyn Resolve>>,
+    names: Option<Names>,
 }
 
 impl ClientBuilder {
@@ -113,7 +121,11 @@ impl ClientBuilder {
 
     #[cfg(test)]
     pub(crate) fn resolver(mut self, resolver: impl Resolve + 'static) -> Self {
-        self.resolver = Some(Arc::new(resolver));
+        let resolver = Arc::new(resolver);
+        self.names = Some(Names {
+            ours: resolver.clone(),
+            strangers: resolver,
+        });
         self
     }
 
@@ -126,17 +138,17 @@ impl ClientBuilder {
         let roots = self.roots()?;
         let trusts = !roots.is_empty();
         let tls = tls(roots)?;
-        let resolver = match self.resolver {
-            Some(resolver) => resolver,
-            None => Arc::new(System::start().map_err(|error| {
+        let names = match self.names {
+            Some(names) => names,
+            None => Names::start().map_err(|error| {
                 BuildError::new(format!(
                     "the threads that resolve names cannot be started: {error}"
                 ))
-            })?),
+            })?,
         };
         Ok(Client(Arc::new(Shared {
             tls: Arc::new(tls),
-            resolver,
+            names,
             trusts,
         })))
     }
@@ -211,7 +223,7 @@ mod tests {
         let resolver = Changing(Arc::clone(&asked), names);
         let client = Client::builder().resolver(resolver).build().unwrap();
         let guard = Guard::default().with_addresses([IpAddr::V4(ALLOWED)]);
-        let mut connector = client.connector(Way::Guarded(guard), Duration::from_secs(5));
+        let mut connector = client.connector(Way::Guarded(guard), None, Duration::from_secs(5));
         let mut all = Vec::new();
         for _ in answers {
             let uri = Uri::builder()
@@ -225,6 +237,51 @@ mod tests {
         }
         assert_eq!(asked.load(Ordering::Relaxed), answers.len());
         all
+    }
+
+    /// A resolver that never answers.
+    #[derive(Debug)]
+    struct Silent;
+
+    impl Resolve for Silent {
+        fn resolve(&self, _: &str, _: u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    /// A server may redirect to ever new names whose name servers do not answer.
+    #[tokio::test]
+    async fn names_of_redirects_keep_no_origin_waiting() {
+        let listener = TcpListener::bind((ALLOWED, 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let ours = Changing(Arc::default(), vec![vec![ALLOWED]; 2]);
+        let mut builder = Client::builder();
+        builder.names = Some(Names {
+            ours: Arc::new(ours.clone()),
+            strangers: Arc::new(Silent),
+        });
+        let client = builder.build().unwrap();
+        let way = Way::Guarded(Guard::default().with_private());
+        let host = Some("files.example");
+        let mut connector = client.connector(way, host, Duration::from_millis(100));
+        for (host, expected) in [
+            ("files.example", Ok(())),
+            ("a.evil.example", Err(UpstreamFault::ConnectTimeout)),
+            (
+                "files.example.evil.example",
+                Err(UpstreamFault::ConnectTimeout),
+            ),
+            ("FILES.example", Ok(())),
+        ] {
+            let uri = format!("http://{host}:{port}/").parse().unwrap();
+            let connected = tower_service::Service::call(&mut connector, uri).await;
+            assert_eq!(
+                connected.map(drop).map_err(|error| error.fault),
+                expected,
+                "{host}"
+            );
+        }
+        assert_eq!(ours.0.load(Ordering::Relaxed), 2);
     }
 
     /// DNS rebinding: what was checked is what is connected to, each time anew.

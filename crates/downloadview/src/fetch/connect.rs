@@ -37,7 +37,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tower_service::Service;
 
 use super::guard::Guard;
-use super::resolve::Resolve;
+use super::resolve::{Names, Resolve};
 use crate::content::BoxFuture;
 use crate::error::UpstreamFault;
 
@@ -121,13 +121,8 @@ pub(crate) struct Connector {
 }
 
 impl Connector {
-    pub(super) fn new(
-        tls: Arc<ClientConfig>,
-        resolver: Arc<dyn Resolve>,
-        way: Way,
-        timeout: Duration,
-    ) -> Self {
-        let plain = Plain { way, resolver };
+    pub(super) fn new(tls: Arc<ClientConfig>, hosts: Hosts, way: Way, timeout: Duration) -> Self {
+        let plain = Plain { way, hosts };
         Self {
             secured: HttpsConnector::from((plain, tls)),
             timeout,
@@ -164,7 +159,7 @@ impl Service<Uri> for Connector {
 #[derive(Debug, Clone)]
 pub(super) struct Plain {
     way: Way,
-    resolver: Arc<dyn Resolve>,
+    hosts: Hosts,
 }
 
 impl Service<Uri> for Plain {
@@ -177,7 +172,7 @@ impl Service<Uri> for Plain {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let Self { way, resolver } = self.clone();
+        let Self { way, hosts } = self.clone();
         Box::pin(async move {
             match way {
                 #[cfg(all(unix, feature = "authorize"))]
@@ -190,11 +185,11 @@ impl Service<Uri> for Plain {
                 }
                 #[cfg(feature = "authorize")]
                 Way::Anywhere => {
-                    let addresses = addresses(&uri, &*resolver).await?;
+                    let addresses = addresses(&uri, hosts.resolver(&uri)).await?;
                     first_that_answers(&addresses).await
                 }
                 Way::Guarded(guard) => {
-                    let addresses = addresses(&uri, &*resolver).await?;
+                    let addresses = addresses(&uri, hosts.resolver(&uri)).await?;
                     if !guard.allows_all(&addresses) {
                         let reason = "refused before connecting";
                         return Err(NoConnection::new(UpstreamFault::PrivateAddress, reason));
@@ -203,6 +198,30 @@ impl Service<Uri> for Plain {
                 }
             }
         })
+    }
+}
+
+/// Which resolver is for which host.
+#[derive(Debug, Clone)]
+pub(super) struct Hosts {
+    names: Names,
+    /// The host of the origin. Without one, all hosts are configured.
+    own: Option<Arc<str>>,
+}
+
+impl Hosts {
+    pub(super) fn new(names: Names, own: Option<&str>) -> Self {
+        let own = own.map(Into::into);
+        Self { names, own }
+    }
+
+    fn resolver(&self, uri: &Uri) -> &dyn Resolve {
+        let host = uri.host().unwrap_or_default();
+        let ours = self.own.as_ref();
+        match ours.is_none_or(|own| own.eq_ignore_ascii_case(host)) {
+            true => &*self.names.ours,
+            false => &*self.names.strangers,
+        }
     }
 }
 

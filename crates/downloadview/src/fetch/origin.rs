@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode, Uri};
 
 use super::client::Client;
 use super::connect::Transport;
@@ -146,10 +146,18 @@ impl Origin {
     /// The server at `url`, which is checked.
     pub(super) fn new(client: &Client, url: String, settings: Settings) -> Self {
         let name = url.split("//").nth(1).unwrap_or_default().into();
+        let parsed = url.parse::<Uri>().ok();
+        let host = parsed.as_ref().and_then(Uri::host);
+        let Settings {
+            guard,
+            connect_timeout,
+            ..
+        } = &settings;
+        let transport = client.transport(guard.clone(), host, *connect_timeout);
         Self(Arc::new(Shared {
             name,
             url,
-            transport: client.transport(settings.guard.clone(), settings.connect_timeout),
+            transport,
             slots: Slots::new(settings.concurrency),
             refusals: OnceAMinute::default(),
             missing_bucket: OnceAMinute::default(),

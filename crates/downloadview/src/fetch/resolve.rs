@@ -1,9 +1,12 @@
 //! Resolves names on threads of its own: `getaddrinfo` may hang for half a minute, and tokio's
 //! blocking pool is needed for reading files.
 //!
-//! Four threads serve a queue of 64 names; if it is full, the answer is an error at once. A name
+//! A few threads serve a queue of 64 names; if it is full, the answer is an error at once. A name
 //! that nobody waits for any more is not looked up. A name is looked up once for all who wait for it:
 //! one whose name server does not answer keeps one thread busy, and other names have the rest.
+//!
+//! A server that redirects can name ever new hosts, none of which answers. [`Names`] has two
+//! resolvers for that: hosts of origins never wait behind hosts of redirects.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -17,8 +20,10 @@ use tokio::sync::oneshot;
 
 use crate::content::BoxFuture;
 
-/// How many threads resolve names.
+/// How many threads resolve the hosts of origins.
 const THREADS: usize = 4;
+/// How many threads resolve hosts that only a redirect names.
+const STRANGERS: usize = 2;
 /// How many names may wait for one of these threads.
 const QUEUE: usize = 64;
 
@@ -28,8 +33,27 @@ pub(crate) trait Resolve: fmt::Debug + Send + Sync {
     fn resolve(&self, host: &str, port: u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>>;
 }
 
+/// Who resolves which names.
+#[derive(Debug, Clone)]
+pub(super) struct Names {
+    /// The hosts of origins, which somebody configured.
+    pub(super) ours: Arc<dyn Resolve>,
+    /// Hosts that the answer of a server names.
+    pub(super) strangers: Arc<dyn Resolve>,
+}
+
+impl Names {
+    /// By the system, on threads for each. They end when the resolvers are dropped.
+    pub(super) fn start() -> io::Result<Self> {
+        Ok(Self {
+            ours: Arc::new(System::start(THREADS)?),
+            strangers: Arc::new(System::start(STRANGERS)?),
+        })
+    }
+}
+
 /// The system's own resolver, with its hosts file and search list.
-pub(super) struct System {
+struct System {
     queue: SyncSender<Name>,
     waiting: Arc<Waiting>,
 }
@@ -40,20 +64,23 @@ type Found = io::Result<Vec<SocketAddr>>;
 type Lookup = dyn Fn(&Name) -> Found + Send + Sync;
 
 impl System {
-    /// Starts the threads. They end when the resolver is dropped.
-    pub(super) fn start() -> io::Result<Self> {
-        Self::with(|(host, port)| {
+    /// Starts the threads.
+    fn start(threads: usize) -> io::Result<Self> {
+        Self::with(threads, |(host, port)| {
             let found = (host.as_str(), *port).to_socket_addrs();
             found.map(Iterator::collect)
         })
     }
 
-    fn with(lookup: impl Fn(&Name) -> Found + Send + Sync + 'static) -> io::Result<Self> {
+    fn with(
+        threads: usize,
+        lookup: impl Fn(&Name) -> Found + Send + Sync + 'static,
+    ) -> io::Result<Self> {
         let lookup: Arc<Lookup> = Arc::new(lookup);
         let (queue, names) = sync_channel(QUEUE);
         let names = Arc::new(Mutex::new(names));
         let waiting = Arc::<Waiting>::default();
-        for _ in 0..THREADS {
+        for _ in 0..threads {
             let (names, waiting, lookup) = (
                 Arc::clone(&names),
                 Arc::clone(&waiting),
@@ -159,7 +186,7 @@ mod tests {
                 *port,
             )])
         };
-        (System::with(lookup).unwrap(), release, looked_up)
+        (System::with(THREADS, lookup).unwrap(), release, looked_up)
     }
 
     #[tokio::test]

@@ -59,7 +59,7 @@ impl Connector {
 impl HttpConnector for Connector {
     fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
         let guard = Guard::default().with_addresses(METADATA);
-        let transport = self.0.transport(guard, CONNECT_PATIENCE);
+        let transport = self.0.transport(guard, None, CONNECT_PATIENCE);
         Ok(HttpClient::new(Service(transport)))
     }
 }
