@@ -1,13 +1,14 @@
 //! `downloadview explain`: which view, file, rule, backend and header a request would get, and why not the others.
 //!
 //! It answers the request as `serve` would, step by step, and prints the trace of the decision: it cannot be of
-//! another opinion. Nothing is sent and no content is read; a local file is looked at as it would be, and an authorizer is
-//! asked.
+//! another opinion. No client is answered and no content is read; a local file is looked at, and an authorizer or another
+//! server is asked, as they would be.
 //! 1. the announced proxy that is assumed, if the configuration has any;
 //! 2. the route and its view;
 //! 3. the file that the view finds, with its places, or why there is none;
 //! 4. the decision, rule by rule;
-//! 5. the outcome, and the head of the answer.
+//! 5. what another server answered, if the file is there and would be streamed; else it is not asked;
+//! 6. the outcome, and the head of the answer.
 //!
 //! A secret is never printed, nor is the query of a signed URL.
 
@@ -18,6 +19,7 @@ use anyhow::bail;
 use downloadview::optimize::{Outcome, PROXY_HEADER, Step, Trace};
 use downloadview::storage::SignedUrl;
 use downloadview::{DownloadBody, DownloadResponse, Error};
+use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
 
 use crate::app::{self, Mounted, Peer};
@@ -104,6 +106,9 @@ pub async fn explain_to(
             if let Some(trace) = response.extensions().get::<Trace>() {
                 let rules = mounted.view().rules.iter().chain(&config.optimize.rules);
                 decision(&mut text, trace, rules)?;
+            }
+            if is_of_another_server(mounted) {
+                origin(&mut text, &response)?;
             }
             answer(&mut text, &response)?;
         }
@@ -294,6 +299,42 @@ fn fetch(
         (Some(_), Ok(url)) => writeln!(text, "    upstream request {method} {url}"),
         (None, Ok(url)) => writeln!(text, "    the client is sent to {url}"),
         (_, Err(why)) => writeln!(text, "    there is no URL for {method}: {why}"),
+    }
+}
+
+fn is_of_another_server(mounted: &Mounted) -> bool {
+    match &mounted.view().kind {
+        ViewKind::Http(_) => true,
+        ViewKind::Storage { storage, .. } => storage.kind.remote().is_some(),
+        ViewKind::Object(object) => object.storage.kind.remote().is_some(),
+        _ => false,
+    }
+}
+
+/// What the server that has the file said, where the gateway asked it: only what is streamed is looked at.
+fn origin(text: &mut String, response: &Response<DownloadBody>) -> fmt::Result {
+    match response.extensions().get::<Outcome>() {
+        Some(Outcome::Delegated { .. } | Outcome::Redirected { .. }) => writeln!(
+            text,
+            "origin    was not asked: whoever fetches the file finds out whether it is there"
+        ),
+        Some(Outcome::Streamed { .. }) => {
+            let length = response.headers().get(CONTENT_LENGTH);
+            let length = length.and_then(|length| length.to_str().ok());
+            let length = length.map_or("of unknown size".to_owned(), |it| format!("{it} bytes"));
+            writeln!(text, "origin    was asked and has the file: {length}")
+        }
+        Some(Outcome::NotFound) => writeln!(
+            text,
+            "origin    was asked and has no such file, or does not show it"
+        ),
+        Some(Outcome::Failed { .. }) => {
+            writeln!(
+                text,
+                "origin    gave no answer that can be used; the log says why"
+            )
+        }
+        _ => Ok(()),
     }
 }
 
