@@ -280,6 +280,53 @@ fn a_rule_that_no_backend_carries_out_is_warned_of() {
 }
 
 #[test]
+fn a_secret_that_changes_ends_no_download_and_the_old_one_proves_nothing() {
+    let gateway = Gateway::logging();
+    let bytes = vec![b'x'; 32 << 20];
+    fs::write(gateway.path("big.txt"), &bytes).expect("written");
+    fs::write(gateway.path("small.txt"), "small").expect("written");
+    let secrets = ["an-old-secret-of-edge", "a-new-secret-of-edge!"];
+    let change = |secret: &str| {
+        let more = format!(
+            "[storages.media]\nkind = \"local\"\nroot = \".\"\n[optimize]\nbackend = \"announced\"\n\
+             [optimize.proxies.edge]\nbackend = \"nginx\"\nsecret = \"{secret}\"\n\
+             [[optimize.proxies.edge.rules]]\nstorage = \"media\"\ndestination_url = \"/_internal/media/\"\n\
+             [[views]]\nroute = \"/files/{{name}}\"\nkind = \"storage\"\nstorage = \"media\"\n"
+        );
+        fs::write(gateway.path("gateway.toml"), config("one", &more)).expect("written");
+        gateway.signal("HUP");
+    };
+    let delegated = |secret: &str| {
+        let answer = gateway.send(&format!(
+            "GET /files/small.txt HTTP/1.1\r\nHost: a\r\nX-Downloadview-Proxy: edge {secret}\r\n\
+             Connection: close\r\n\r\n"
+        ));
+        assert!(!answer.contains("edge"), "{answer}");
+        let is_delegated = answer.contains("x-accel-redirect: /_internal/media/small.txt");
+        assert_eq!(answer.ends_with("\r\n\r\nsmall"), !is_delegated, "{answer}");
+        is_delegated
+    };
+
+    change(secrets[0]);
+    wait("the old secret", || delegated(secrets[0]));
+    let mut running = gateway.connect().expect("it answers");
+    let request = b"GET /files/big.txt HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    running.write_all(request).expect("sent");
+    let mut got = vec![0; 1000];
+    running.read_exact(&mut got).expect("it begins");
+
+    change(secrets[1]);
+    wait("the new secret", || delegated(secrets[1]));
+    assert!(!delegated(secrets[0]));
+    running.read_to_end(&mut got).expect("it goes on");
+    let body = got.windows(4).position(|part| part == b"\r\n\r\n");
+    let body = &got[body.expect("a head") + 4..];
+    assert!(body == bytes, "{} bytes", body.len());
+    let log = gateway.log();
+    assert!(secrets.iter().all(|secret| !log.contains(secret)), "{log}");
+}
+
+#[test]
 fn hang_up_ends_no_running_connection() {
     let gateway = Gateway::logging();
     let mut stream = gateway.connect().expect("it answers");

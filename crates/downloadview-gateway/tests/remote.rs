@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use downloadview_gateway::app::{self, App};
-use downloadview_gateway::config::Config;
+use downloadview_gateway::config::{Config, Proxy};
 use downloadview_gateway::explain::explain;
+use downloadview_gateway::proxy_config::{Options, print};
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -283,6 +284,127 @@ async fn a_proxy_that_fetches_is_told_server_and_target_and_the_gateway_asks_not
         (StatusCode::OK, "")
     );
     assert!(origin.heads().is_empty());
+}
+
+/// Two announced proxies, each with a server of its own.
+const TWO: &str = "
+[optimize]
+backend = \"announced\"
+
+[optimize.proxies.edge]
+backend = \"nginx\"
+secret = \"the-secret-of-the-edge\"
+[[optimize.proxies.edge.rules]]
+storage = \"first\"
+destination_url = \"/_internal/first/\"
+
+[optimize.proxies.side]
+backend = \"caddy\"
+secret = \"the-secret-of-the-side\"
+[[optimize.proxies.side.rules]]
+storage = \"second\"
+destination_url = \"/_internal/second/\"
+
+[storages.first]
+kind = \"http\"
+url = \"ORIGIN/files/\"
+allow_private = true
+
+[storages.second]
+kind = \"http\"
+url = \"OTHER/files/\"
+allow_private = true
+
+[[views]]
+route = \"/first/{*path}\"
+kind = \"storage\"
+storage = \"first\"
+
+[[views]]
+route = \"/second/{*path}\"
+kind = \"storage\"
+storage = \"second\"
+";
+
+#[tokio::test]
+async fn an_announced_proxy_is_told_of_its_own_servers_only() {
+    let (first, second) = (Origin::start().await, Origin::start().await);
+    let tables = TWO.replace("OTHER", &format!("http://{}", second.address));
+    let app = built(&tables, &first).await;
+    let edge = ("edge", "the-secret-of-the-edge");
+    let side = ("side", "the-secret-of-the-side");
+    for (name, secret, path, told) in [
+        (edge.0, edge.1, "/first/a.txt", Some(&first)),
+        (edge.0, edge.1, "/second/a.txt", None),
+        (side.0, side.1, "/second/a.txt", Some(&second)),
+        (side.0, side.1, "/first/a.txt", None),
+        // One that says it is the other, or knows the other's secret only.
+        (edge.0, side.1, "/first/a.txt", None),
+        (side.0, edge.1, "/second/a.txt", None),
+    ] {
+        let announced = format!("{name} {secret}");
+        let headers = [("x-downloadview-proxy", announced.as_str())];
+        let response = ask(&app, "GET", path, &headers).await;
+        let server = told.map(|origin| format!("http://{}", origin.address));
+        assert_eq!(
+            header(&response, "x-download-origin"),
+            server.unwrap_or_default(),
+            "{name} {path}"
+        );
+        // What it may not fetch the gateway streams, without a word of where it is.
+        let streamed = if told.is_some() { "" } else { FILE };
+        assert_eq!(response.body(), streamed, "{name} {path}");
+        let hand_offs = ["x-accel-redirect", "x-download-target"];
+        assert!(
+            hand_offs.map(|it| header(&response, it).is_empty()) == [told.is_none(); 2],
+            "{response:?}"
+        );
+    }
+    let config = config(&tables, &first);
+    for (proxy, name, own, other) in [
+        (Proxy::Nginx, edge.0, &first, &second),
+        (Proxy::Caddy, side.0, &second, &first),
+    ] {
+        let options = Options {
+            proxy: Some(name.to_owned()),
+            ..Options::default()
+        };
+        let text = print(proxy, &config, &options).expect("printed");
+        assert!(text.contains(&own.address.to_string()), "{text}");
+        assert!(!text.contains(&other.address.to_string()), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn explain_tells_whether_the_server_was_asked_and_what_it_answered() {
+    let origin = Origin::start().await;
+    let told = async |tables: &str, path: &str| {
+        let uri = path.parse().expect("a path");
+        let text = explain(&config(tables, &origin), &uri, None).await;
+        let text = text.expect("explained");
+        let line = text.lines().find(|line| line.starts_with("origin"));
+        line.unwrap_or("nothing").to_owned()
+    };
+    let streamed = told(WITH_KEY, "/mirror/a.txt").await;
+    assert_eq!(streamed, "origin    was asked and has the file: 22 bytes");
+    assert_eq!(origin.heads().len(), 1);
+    let missing = told(&WITH_KEY.replace("/files/", "/none/"), "/mirror/a.txt").await;
+    assert_eq!(
+        missing,
+        "origin    was asked and has no such file, or does not show it"
+    );
+    assert_eq!(origin.heads().len(), 1);
+    let rule = "[optimize]\nbackend = \"nginx\"\n[[optimize.rules]]\nstorage = \"mirror\"\n\
+                destination_url = \"/_internal/mirror/\"\n";
+    let delegated = told(&format!("{rule}{MIRROR}"), "/mirror/a.txt").await;
+    assert_eq!(
+        delegated,
+        "origin    was not asked: whoever fetches the file finds out whether it is there"
+    );
+    assert!(origin.heads().is_empty());
+    let here =
+        "[[views]]\nroute = \"/a\"\nkind = \"virtual\"\ntext = \"a\"\nbasename = \"a.txt\"\n";
+    assert_eq!(told(here, "/a").await, "nothing");
 }
 
 #[tokio::test]
