@@ -234,6 +234,17 @@ impl Metadata {
         }
     }
 
+    /// What a file states of a content that its source describes so: `stated` takes the place of what
+    /// was found, but for the size. If no tag is stated, the tag is that of the source, whatever
+    /// date is stated.
+    pub(crate) fn restated_by(self, stated: &Self) -> Self {
+        let (size, etag) = (self.size(), self.etag());
+        let mut described = self.overridden_by(stated);
+        described.size = size;
+        described.etag = stated.etag.clone().or(etag);
+        described
+    }
+
     /// States the size in bytes. Default: unknown.
     ///
     /// A stated size is a promise. If the bytes turn out to be fewer or more, the connection is

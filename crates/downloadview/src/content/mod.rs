@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`Content`] | an opened file: its metadata, and its bytes on demand |
 //! | [`Metadata`] | size, dates, entity tag, media type |
+//! | [`CacheKey`] | what names a content, for copies of it |
 //! | [`ETag`] | an entity tag, strong or weak |
 //! | [`ByteRange`] | a part of a content, as offsets |
 //! | [`ByteStream`] | bytes, frame by frame |
@@ -21,6 +22,7 @@
 mod buffers;
 #[cfg(feature = "fs")]
 mod bulkhead;
+mod cache_key;
 mod etag;
 mod exact;
 #[cfg(feature = "fs")]
@@ -45,6 +47,7 @@ use bytes::Bytes;
 
 #[cfg(feature = "fs")]
 pub(crate) use self::bulkhead::Bulkhead;
+pub use self::cache_key::CacheKey;
 pub use self::etag::ETag;
 pub(crate) use self::exact::Exact;
 #[cfg(feature = "fs")]

@@ -83,6 +83,12 @@ impl ByteStream {
         Self(Inner::Local(reader))
     }
 
+    /// The bytes of a part of an open local file.
+    #[cfg(all(feature = "fs", unix))]
+    pub(crate) fn of_part(file: &std::sync::Arc<std::fs::File>, part: super::ByteRange) -> Self {
+        Self::from_local(LocalReader::new(std::sync::Arc::clone(file), part))
+    }
+
     /// Whether the stream yields at most the bytes that it was made for. A stream from outside may
     /// yield more, so it is asked for its end.
     pub(crate) fn ends_by_itself(&self) -> bool {

@@ -87,6 +87,7 @@ pub struct Want<'a> {
     head: bool,
     headers: Option<&'a HeaderMap>,
     unconditional: bool,
+    as_source: bool,
 }
 
 impl<'a> Want<'a> {
@@ -125,6 +126,21 @@ impl<'a> Want<'a> {
             unconditional: true,
             ..self
         }
+    }
+
+    /// The same for a copy: the file is to be described as its source describes it, and not as a
+    /// record or a view does. The conditions are meant by the tag and the date of the source.
+    #[cfg(all(feature = "fs", unix))]
+    pub(crate) fn as_source(self) -> Self {
+        Self {
+            as_source: true,
+            ..self
+        }
+    }
+
+    /// Whether the file is to be described as its source describes it.
+    pub(crate) fn is_as_source(&self) -> bool {
+        self.as_source
     }
 
     /// The same without its range and its conditions.

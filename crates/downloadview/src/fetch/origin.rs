@@ -11,7 +11,7 @@ use super::client::Client;
 use super::connect::Transport;
 use super::guard::Guard;
 use super::target::RequestTarget;
-use crate::content::Slots;
+use crate::content::{CacheKey, Slots};
 use crate::error::Result;
 
 /// Makes the headers that go along with each request, for tokens that expire.
@@ -187,6 +187,19 @@ impl Origin {
     /// there.
     pub(crate) fn public_url(&self, target: &str) -> Option<String> {
         (!self.sends_headers()).then(|| format!("{}{target}", self.url()))
+    }
+
+    /// What names the file at a target: its URL, with the headers that go along. Headers that are
+    /// made for each request are not part of it, so a file that they choose has no key.
+    pub(crate) fn cache_key(&self, target: &str) -> Option<CacheKey> {
+        let settings = &self.0.settings;
+        if settings.headers_with.is_some() {
+            return None;
+        }
+        let url = [self.url().as_bytes(), target.as_bytes()];
+        let headers = settings.headers.iter();
+        let headers = headers.flat_map(|(name, value)| [name.as_ref(), value.as_bytes()]);
+        Some(CacheKey::of_place(url.into_iter().chain(headers)))
     }
 
     pub(super) fn shared(&self) -> &Shared {

@@ -3,7 +3,7 @@
 use percent_encoding::percent_decode_str;
 
 use super::{File, Places};
-use crate::content::{BoxFuture, Content, Metadata, Want};
+use crate::content::{BoxFuture, CacheKey, Content, Metadata, Want};
 use crate::error::Result;
 use crate::fetch::{Flavour, Origin, RequestTarget, always};
 
@@ -65,6 +65,10 @@ impl File for HttpFile {
             Some(url) => Places::new().with_url(url),
             None => Places::new(),
         }
+    }
+
+    fn cache_key(&self) -> Option<CacheKey> {
+        self.origin.cache_key(self.target.as_str())
     }
 
     fn look(&self) -> BoxFuture<'_, Result<Metadata>> {

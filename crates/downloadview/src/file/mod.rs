@@ -34,7 +34,7 @@ pub use self::path::PathFile;
 pub(crate) use self::restated::Restated;
 pub use self::storage::StorageFile;
 pub use self::virt::VirtualFile;
-use crate::content::{BoxFuture, Content, Metadata, Want};
+use crate::content::{BoxFuture, CacheKey, Content, Metadata, Want};
 use crate::error::Result;
 pub use crate::storage::{LinkRequest, Places, SignedUrl};
 
@@ -107,6 +107,14 @@ pub trait File: fmt::Debug + Send + Sync + 'static {
         Box::pin(std::future::ready(Ok(None)))
     }
 
+    /// What names its content, so that a local copy of it can be kept and handed to a proxy
+    /// ([`spool`](crate::spool)). This must not wait for anything.
+    ///
+    /// Default: `None`. No copy is kept then, unless the view asks for one for each request.
+    fn cache_key(&self) -> Option<CacheKey> {
+        None
+    }
+
     /// Its metadata, without opening it for reading. It must agree with what [`open`](Self::open)
     /// states.
     ///
@@ -162,6 +170,10 @@ impl<F: File + ?Sized> File for Arc<F> {
 
     fn link<'a>(&'a self, ask: LinkRequest<'a>) -> BoxFuture<'a, Result<Option<SignedUrl>>> {
         (**self).link(ask)
+    }
+
+    fn cache_key(&self) -> Option<CacheKey> {
+        (**self).cache_key()
     }
 
     fn look(&self) -> BoxFuture<'_, Result<Metadata>> {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{File, LinkRequest, Places, SignedUrl, StorageFile, TypeHint};
-use crate::content::{BoxFuture, Content, Metadata, Want};
+use crate::content::{BoxFuture, CacheKey, Content, Metadata, Want};
 use crate::error::Result;
 use crate::storage::{Storage, StorageName};
 
@@ -67,17 +67,6 @@ impl ObjectFile {
     pub fn storage_name(&self) -> &StorageName {
         self.file.storage_name()
     }
-
-    /// What the storage found, with what the record states put in its place, but for the size. If
-    /// the record states no tag, the tag is that of the storage's file, whatever date the record
-    /// states.
-    fn described(&self, found: Metadata) -> Metadata {
-        let (size, etag) = (found.size(), found.etag());
-        let mut described = found.overridden_by(&self.stated);
-        described.size = size;
-        described.etag = self.stated.etag.clone().or(etag);
-        described
-    }
 }
 
 #[deny(clippy::missing_trait_methods)]
@@ -102,12 +91,19 @@ impl File for ObjectFile {
         self.file.link(ask)
     }
 
+    fn cache_key(&self) -> Option<CacheKey> {
+        Some(self.file.cache_key()?.stating(self.stated.clone()))
+    }
+
     fn look(&self) -> BoxFuture<'_, Result<Metadata>> {
-        Box::pin(async move { Ok(self.described(self.file.look().await?)) })
+        Box::pin(async move { Ok(self.file.look().await?.restated_by(&self.stated)) })
     }
 
     fn open<'a>(&'a self, want: Want<'a>) -> BoxFuture<'a, Result<Content>> {
         Box::pin(async move {
+            if want.is_as_source() {
+                return self.file.open(want).await;
+            }
             let want = match (&self.stated.etag, self.stated.modified) {
                 (None, None) => want,
                 // By the storage's own tag and date the conditions are not meant.
@@ -115,7 +111,7 @@ impl File for ObjectFile {
             };
             let mut content = self.file.open(want).await?;
             let opened = content.metadata_mut();
-            *opened = self.described(std::mem::take(opened));
+            *opened = std::mem::take(opened).restated_by(&self.stated);
             Ok(content)
         })
     }

@@ -8,15 +8,15 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::{File, LinkRequest, Places, SignedUrl, TypeHint};
-use crate::content::{BoxFuture, Content, ETag, Metadata, Want};
+use crate::content::{BoxFuture, CacheKey, Content, ETag, Metadata, Want};
 use crate::error::Result;
 
 /// A file with another tag or another date than its own.
 #[derive(Debug)]
 pub(crate) struct Restated {
     file: Arc<dyn File>,
-    etag: Option<ETag>,
-    modified: Option<SystemTime>,
+    /// The tag and the date, and nothing else.
+    stated: Metadata,
 }
 
 impl Restated {
@@ -28,19 +28,13 @@ impl Restated {
     ) -> Arc<dyn File> {
         match (&etag, modified) {
             (None, None) => file,
-            _ => Arc::new(Self {
-                file,
-                etag,
-                modified,
-            }),
+            _ => {
+                let mut stated = Metadata::new();
+                stated.etag = etag;
+                stated.modified = modified;
+                Arc::new(Self { file, stated })
+            }
         }
-    }
-
-    /// Puts the stated validators in place. If no tag is stated, the content keeps its own,
-    /// whatever date is stated.
-    fn restate(&self, metadata: &mut Metadata) {
-        metadata.etag = self.etag.clone().or_else(|| metadata.etag());
-        metadata.modified = self.modified.or(metadata.modified);
     }
 }
 
@@ -62,19 +56,27 @@ impl File for Restated {
         self.file.link(ask)
     }
 
+    fn cache_key(&self) -> Option<CacheKey> {
+        let key = self.file.cache_key()?;
+        Some(key.stating(self.stated.clone()))
+    }
+
     fn look(&self) -> BoxFuture<'_, Result<Metadata>> {
         Box::pin(async move {
-            let mut metadata = self.file.look().await?;
-            self.restate(&mut metadata);
-            Ok(metadata)
+            let found = self.file.look().await?;
+            Ok(found.restated_by(&self.stated))
         })
     }
 
     fn open<'a>(&'a self, want: Want<'a>) -> BoxFuture<'a, Result<Content>> {
         Box::pin(async move {
+            if want.is_as_source() {
+                return self.file.open(want).await;
+            }
             // By its own tag and date the conditions are not meant.
             let mut content = self.file.open(want.without_conditions()).await?;
-            self.restate(content.metadata_mut());
+            let opened = content.metadata_mut();
+            *opened = std::mem::take(opened).restated_by(&self.stated);
             Ok(content)
         })
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::{File, LinkRequest, Places, SignedUrl, TypeHint};
-use crate::content::{BoxFuture, Content, Metadata, Want};
+use crate::content::{BoxFuture, CacheKey, Content, Metadata, Want};
 use crate::error::Result;
 use crate::storage::{Storage, StorageName};
 
@@ -77,6 +77,10 @@ impl File for StorageFile {
 
     fn link<'a>(&'a self, ask: LinkRequest<'a>) -> BoxFuture<'a, Result<Option<SignedUrl>>> {
         self.storage.link(&self.name, ask)
+    }
+
+    fn cache_key(&self) -> Option<CacheKey> {
+        self.storage.cache_key(&self.name)
     }
 
     fn look(&self) -> BoxFuture<'_, Result<Metadata>> {

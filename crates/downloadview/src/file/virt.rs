@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 use tokio_util::io::ReaderStream;
 
 use super::{File, TypeHint};
-use crate::content::{BoxFuture, ByteStream, Content, ETag, Metadata, Want};
+use crate::content::{BoxFuture, ByteStream, CacheKey, Content, ETag, Metadata, Want};
 use crate::error::{Error, Result};
 
 /// How many bytes of a reader or an iterator go into one frame.
@@ -58,6 +58,7 @@ pub struct VirtualFile {
     name: String,
     metadata: Metadata,
     source: Source,
+    key: Option<CacheKey>,
 }
 
 /// Bytes that can be read again, or a stream that is taken by whoever opens the file first.
@@ -74,6 +75,7 @@ impl VirtualFile {
             name: name.into(),
             metadata: Metadata::new().with_size(bytes.len() as u64).with_ranges(),
             source: Source::Bytes(bytes),
+            key: None,
         }
     }
 
@@ -141,6 +143,7 @@ impl VirtualFile {
             name: name.into(),
             metadata: Metadata::new(),
             source: Source::Once(Mutex::new(Some(ByteStream::from_stream(stream)))),
+            key: None,
         }
     }
 
@@ -182,6 +185,30 @@ impl VirtualFile {
         self
     }
 
+    /// States what names the content, so that a [spool](crate::spool) keeps a copy of it, which any
+    /// proxy can send. Default: none.
+    ///
+    /// The key must be [of content](CacheKey::of_content) that never changes, and the source should
+    /// do its work only when it is read: where there is a copy, it is not. Unless a tag is stated,
+    /// the key becomes the tag, so that a client can resume, and is told when its copy is still
+    /// good. A key [of a place](CacheKey::of_place) counts only with a stated tag or date.
+    ///
+    /// ```
+    /// use downloadview::content::CacheKey;
+    /// use downloadview::file::VirtualFile;
+    ///
+    /// let (year, revision) = (2026, 12);
+    /// let rows = (0..3).map(move |row| format!("{year};{row}\n")); // made when it is read
+    /// let key = CacheKey::of_content(["report", &year.to_string(), &revision.to_string()]);
+    /// let report = VirtualFile::from_chunks("report.csv", rows).cache_key(key);
+    /// # let _ = report;
+    /// ```
+    #[must_use]
+    pub fn cache_key(mut self, key: CacheKey) -> Self {
+        self.key = Some(key);
+        self
+    }
+
     /// A source that is called on the blocking pool for each frame.
     fn from_blocking(
         name: impl Into<String>,
@@ -193,6 +220,9 @@ impl VirtualFile {
     /// The metadata, with a digest as the tag of bytes that have no other.
     fn described(&self) -> Metadata {
         let mut metadata = self.metadata.clone();
+        if metadata.etag.is_none() {
+            metadata.etag = self.key.as_ref().and_then(CacheKey::etag);
+        }
         if let (Source::Bytes(bytes), None, None) =
             (&self.source, metadata.etag.as_ref(), metadata.modified)
         {
@@ -214,7 +244,7 @@ impl VirtualFile {
             Source::Once(stream) => {
                 let taken = stream.lock().unwrap_or_else(PoisonError::into_inner).take();
                 let stream = taken.ok_or(Error::Consumed)?;
-                Ok(Content::from_stream(self.metadata.clone(), stream))
+                Ok(Content::from_stream(self.described(), stream))
             }
         }
     }
@@ -230,6 +260,10 @@ impl File for VirtualFile {
             Some(stated) => TypeHint::Stated(stated),
             None => TypeHint::ByName(&self.name),
         }
+    }
+
+    fn cache_key(&self) -> Option<CacheKey> {
+        self.key.clone()
     }
 
     fn look(&self) -> BoxFuture<'_, Result<Metadata>> {

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use super::{Places, Storage, StorageName, check_prefix};
-use crate::content::{BoxFuture, Content, Metadata, Want};
+use crate::content::{BoxFuture, CacheKey, Content, Metadata, Want};
 use crate::error::{BuildError, Result};
 use crate::fetch::{Flavour, Origin, RequestTarget, always};
 
@@ -79,6 +79,10 @@ impl Storage for HttpStorage {
             Some(url) => Places::new().with_url(url),
             None => Places::new(),
         }
+    }
+
+    fn cache_key(&self, name: &StorageName) -> Option<CacheKey> {
+        self.origin.cache_key(&self.path(name))
     }
 }
 

@@ -47,7 +47,7 @@ pub(crate) use self::name::{is_strict, strict};
 pub use self::places::Places;
 pub(crate) use self::signed_url::without_query;
 pub use self::signed_url::{LinkRequest, SignedUrl};
-use crate::content::{BoxFuture, Content, Metadata, Want};
+use crate::content::{BoxFuture, CacheKey, Content, Metadata, Want};
 use crate::error::Result;
 
 /// Gives files by name. It is used as `Arc<dyn Storage>`.
@@ -142,6 +142,15 @@ pub trait Storage: fmt::Debug + Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<Option<SignedUrl>>> {
         Box::pin(std::future::ready(Ok(None)))
     }
+
+    /// What names the content of the file, so that a local copy of it can be kept and handed to a
+    /// proxy. This must not wait for anything. Default: `None`, so no copy is kept.
+    ///
+    /// For a storage whose files can be replaced it is a [place](CacheKey::of_place), which tells
+    /// the storage from every other one.
+    fn cache_key(&self, _name: &StorageName) -> Option<CacheKey> {
+        None
+    }
 }
 
 #[deny(clippy::missing_trait_methods)]
@@ -164,5 +173,9 @@ impl<S: Storage + ?Sized> Storage for Arc<S> {
         ask: LinkRequest<'a>,
     ) -> BoxFuture<'a, Result<Option<SignedUrl>>> {
         (**self).link(name, ask)
+    }
+
+    fn cache_key(&self, name: &StorageName) -> Option<CacheKey> {
+        (**self).cache_key(name)
     }
 }

@@ -13,7 +13,7 @@ use object_store::path::Path;
 use object_store::signer::{SignedUrlOptions, Signer};
 
 use super::key::Prefix;
-use crate::content::{Content, Metadata, Want};
+use crate::content::{CacheKey, Content, Metadata, Want};
 use crate::error::{BuildError, Error, Result};
 use crate::fetch::{Flavour, Locate, Origin, RequestTarget};
 use crate::storage::{LinkRequest, Places, SignedUrl, StorageName, strict};
@@ -70,6 +70,12 @@ impl Bucket {
         let text = self.prefix.text(name);
         let key = strict(&text);
         Places::new().with_url(format!("{}/{key}", self.url))
+    }
+
+    /// What names an object: its URL without the signature.
+    pub(super) fn cache_key(&self, name: &StorageName) -> CacheKey {
+        let text = self.prefix.text(name);
+        CacheKey::of_place([self.url.as_bytes(), &*text])
     }
 
     /// The URL with a signature for somebody else.

@@ -14,7 +14,7 @@ use url::Url;
 use super::bucket::{Bucket, RESPONSE_PARAMETERS};
 use super::connector::{Connector, retries};
 use super::settings::{Settings, check_name};
-use crate::content::{BoxFuture, Content, Metadata, Want};
+use crate::content::{BoxFuture, CacheKey, Content, Metadata, Want};
 use crate::error::{BuildError, Result};
 use crate::fetch::{Client, OriginBuilder};
 use crate::storage::{LinkRequest, Places, SignedUrl, Storage, StorageName, strict};
@@ -69,6 +69,10 @@ impl Storage for GcsStorage {
 
     fn places(&self, name: &StorageName) -> Places {
         self.0.places(name)
+    }
+
+    fn cache_key(&self, name: &StorageName) -> Option<CacheKey> {
+        Some(self.0.cache_key(name))
     }
 
     fn link<'a>(

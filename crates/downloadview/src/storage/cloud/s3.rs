@@ -11,7 +11,7 @@ use super::bucket::{Bucket, RESPONSE_PARAMETERS};
 use super::connector::{Connector, retries};
 use super::credentials::Credentials;
 use super::settings::{Settings, check_name};
-use crate::content::{BoxFuture, Content, Metadata, Want};
+use crate::content::{BoxFuture, CacheKey, Content, Metadata, Want};
 use crate::error::{BuildError, Result};
 use crate::fetch::{Client, OriginBuilder};
 use crate::storage::{LinkRequest, Places, SignedUrl, Storage, StorageName};
@@ -67,6 +67,10 @@ impl Storage for S3Storage {
 
     fn places(&self, name: &StorageName) -> Places {
         self.0.places(name)
+    }
+
+    fn cache_key(&self, name: &StorageName) -> Option<CacheKey> {
+        Some(self.0.cache_key(name))
     }
 
     fn link<'a>(
