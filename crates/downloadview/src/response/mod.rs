@@ -5,6 +5,7 @@
 //! | [`DownloadResponse`] | a file and how to present it: what a handler returns |
 //! | [`DownloadOptions`] | name, type, disposition, caching, further headers |
 //! | [`Download`] | the file of a response, carried in the response's extensions |
+//! | [`Spooling`] | whether a local copy may be made for a proxy |
 //! | [`DownloadBody`] | the body of every response of this crate |
 //! | [`DownloadFuture`] | the future of every service of this crate that only answers downloads |
 //! | [`Refusal`] | marks an answer of this crate that says why there is no file |
@@ -30,8 +31,8 @@ pub use self::error::Refusal;
 pub(crate) use self::error::refusal;
 pub use self::future::DownloadFuture;
 use self::head::TypeIs;
-pub use self::options::DownloadOptions;
 pub(crate) use self::options::option_setters;
+pub use self::options::{DownloadOptions, Spooling};
 use crate::error::Result;
 use crate::file::{File, Restated};
 use crate::headers::{ContentDisposition, Disposition, MediaTypes};
@@ -118,6 +119,7 @@ impl DownloadResponse {
         head.headers = headers;
         let download = Download(Arc::new(Riding {
             optimize: self.options.optimizes(),
+            spooling: self.options.spooling_is(),
             type_is,
             stated: Stated::by(&self.options, &head),
             file: Restated::around(self.file, self.options.etag, self.options.modified),
@@ -191,9 +193,11 @@ impl From<DownloadResponse> for Response<DownloadBody> {
 pub struct Download(Arc<Riding>);
 
 /// What travels with the response.
+#[derive(Clone)]
 struct Riding {
     file: Arc<dyn File>,
     optimize: bool,
+    spooling: Spooling,
     type_is: TypeIs,
     stated: Stated,
     shown: Shown,
@@ -283,10 +287,25 @@ impl Download {
         Self(Arc::new(Riding {
             file: Arc::clone(file),
             optimize: self.0.optimize,
+            spooling: self.0.spooling,
             type_is,
             stated,
             shown: shown.clone(),
         }))
+    }
+
+    /// Whether a local copy may be made for a proxy.
+    #[must_use]
+    pub fn spooling(&self) -> Spooling {
+        self.0.spooling
+    }
+
+    /// The same download, whose bytes come from `file`.
+    #[cfg(all(feature = "fs", unix))]
+    pub(crate) fn with_file(&self, file: Arc<dyn File>) -> Self {
+        let mut riding = Riding::clone(&self.0);
+        riding.file = file;
+        Self(Arc::new(riding))
     }
 
     /// Where it lies in memory. This tells the download from every other one that is alive.

@@ -54,9 +54,34 @@ pub struct DownloadOptions {
     pub(super) modified: Option<SystemTime>,
     pub(super) media_types: Option<Arc<MediaTypes>>,
     optimize: Option<bool>,
+    spooling: Option<Spooling>,
     headers: Vec<Change>,
     /// The header of the first value that is not valid.
     invalid: Option<HeaderName>,
+}
+
+/// Whether a local copy of a file may be made for a proxy, where no rule takes the file as it is.
+/// It counts only under an [`Optimizer`](crate::Optimizer) that has a [spool](crate::spool).
+///
+/// ```
+/// use downloadview::response::Spooling;
+/// use downloadview::{DownloadResponse, file::VirtualFile};
+///
+/// let once = VirtualFile::from_chunks("now.csv", ["a;b\n", "1;2\n"]);
+/// let response = DownloadResponse::new(once).spooling(Spooling::Always);
+/// # let _ = response;
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Spooling {
+    /// No copy is made: the application streams the file.
+    Off,
+    /// A copy is made of a file that has a [key](crate::File::cache_key). The default.
+    #[default]
+    Keyed,
+    /// Of a file without a key too. Its copy is for the one request that it was made for, and is
+    /// removed when its lease ends.
+    Always,
 }
 
 /// What is to happen with a header, in the order in which it was stated.
@@ -225,6 +250,16 @@ macro_rules! __option_setters {
             self.options_mut().set_optimize(false);
             self
         }
+
+        /// Whether a local copy may be made for a proxy. Default: of files that have a key
+        /// ([`Spooling::Keyed`]), if there is a spool.
+        ///
+        /// [`Spooling::Keyed`]: $crate::response::Spooling::Keyed
+        #[must_use]
+        pub fn spooling(mut self, spooling: $crate::response::Spooling) -> Self {
+            self.options_mut().set_spooling(spooling);
+            self
+        }
     };
 }
 pub(crate) use crate::__option_setters as option_setters;
@@ -253,6 +288,7 @@ impl DownloadOptions {
         self.modified = later.modified.or(self.modified);
         self.media_types = later.media_types.or(self.media_types.take());
         self.optimize = later.optimize.or(self.optimize);
+        self.spooling = later.spooling.or(self.spooling);
         self.invalid = self.invalid.take().or(later.invalid);
         self.headers.extend(later.headers);
     }
@@ -292,6 +328,11 @@ impl DownloadOptions {
     #[doc(hidden)]
     pub fn set_optimize(&mut self, optimize: bool) {
         self.optimize = Some(optimize);
+    }
+
+    #[doc(hidden)]
+    pub fn set_spooling(&mut self, spooling: Spooling) {
+        self.spooling = Some(spooling);
     }
 
     #[doc(hidden)]
@@ -350,6 +391,10 @@ impl DownloadOptions {
     /// Whether a proxy may send the file.
     pub(super) fn optimizes(&self) -> bool {
         self.optimize.unwrap_or(true)
+    }
+
+    pub(super) fn spooling_is(&self) -> Spooling {
+        self.spooling.unwrap_or_default()
     }
 
     /// Whether something was stated for this header.
