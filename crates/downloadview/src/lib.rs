@@ -115,6 +115,8 @@ pub mod view;
 pub mod backend;
 pub mod optimize;
 pub mod rule;
+#[cfg(all(feature = "fs", unix))]
+pub mod spool;
 
 #[cfg(feature = "authorize")]
 pub mod authorize;

@@ -4,8 +4,9 @@
 //! 1. Remove hand-off headers of foreign backends, and say in `Vary` if the answer depends on the
 //!    proxy.
 //! 2. Decide which rule of which front hands the file over (`decide`).
-//! 3. Hand it over, redirect, refuse, or stream it ([`delivery`](crate::delivery)).
-//! 4. Log the outcome, and put it into the response's extensions, unless nobody reads it there.
+//! 3. If none does, a local copy may be handed over in its place (`spooled`).
+//! 4. Hand it over, redirect, refuse, or stream it ([`delivery`](crate::delivery)).
+//! 5. Log the outcome, and put it into the response's extensions, unless nobody reads it there.
 //!
 //! Errors become responses; nothing here fails.
 
@@ -14,6 +15,8 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header, response};
 use super::decide::{Decision, decide, own_etag};
 use super::denied;
 use super::plan::{Candidate, Plan};
+#[cfg(all(feature = "fs", unix))]
+use super::spooled::{spool_for, spooled};
 use super::{Asked, Front, Optimizer, Outcome, PROXY_HEADER, Reason, Trace};
 use crate::content::Metadata;
 use crate::delivery::deliver_parts;
@@ -146,6 +149,22 @@ pub(super) async fn answer_parts(
     let candidate = Candidate::new(&download);
     let mut decision = Decision::new();
     decide(asked, fronts, &mut head, &candidate, &mut decision).await;
+    #[cfg(all(feature = "fs", unix))]
+    let copy = match spool_for(asked, fronts, status, &candidate, &decision) {
+        None => None,
+        Some(spool) => {
+            let placing = spooled(spool, asked, fronts, &mut head, &download, &mut decision);
+            // Boxed apart, or every other answer would carry the room that it needs.
+            Box::pin(placing).await
+        }
+    };
+    #[cfg(all(feature = "fs", unix))]
+    let (download, candidate) = match &copy {
+        None => (&download, candidate),
+        Some(copy) => (copy, Candidate::new(copy)),
+    };
+    #[cfg(not(all(feature = "fs", unix)))]
+    let download = &download;
     if asked.traced {
         let trace = Trace::of(&decision, asked, fronts, status, &candidate);
         head.extensions.insert(trace);
@@ -161,7 +180,7 @@ pub(super) async fn answer_parts(
                 backend,
                 target,
             };
-            let body = DownloadBody::handed_off(download);
+            let body = DownloadBody::handed_off(download.clone());
             (Response::from_parts(head, body), outcome)
         }
         Ok(Plan::Redirect { rule, url }) => {
@@ -170,7 +189,7 @@ pub(super) async fn answer_parts(
         }
         Ok(Plan::Stream(reason)) => {
             let own_etag = |metadata: &Metadata| own_etag(fronts, &candidate, metadata);
-            let delivering = deliver_parts(&asked.conditional, head, &download, own_etag);
+            let delivering = deliver_parts(&asked.conditional, head, download, own_etag);
             // Boxed apart, or every delegated answer would carry the room that streaming needs.
             let (response, delivery) = Box::pin(delivering).await;
             (response, Outcome::of(delivery, reason))
@@ -178,13 +197,13 @@ pub(super) async fn answer_parts(
         Ok(Plan::Refuse(reason)) => {
             let refusal = refusal(StatusCode::SERVICE_UNAVAILABLE);
             (
-                refused(head, &download, refusal),
+                refused(head, download, refusal),
                 Outcome::Refused { reason },
             )
         }
         Err(error) => {
             let outcome = Outcome::without_file(error.status());
-            (refused(head, &download, error.into_response()), outcome)
+            (refused(head, download, error.into_response()), outcome)
         }
     };
     log(asked, decision.optimizer, &outcome);

@@ -4,7 +4,8 @@
 //!
 //! 1. A rule takes the file and its backend can carry the name: delegated, never opened here.
 //! 2. A rule sends the client to where the file is: 302, never opened here.
-//! 3. Else it is streamed by [`delivery`](crate::delivery).
+//! 3. A [spool](crate::spool) has a copy of it, or makes one, for such a rule.
+//! 4. Else it is streamed by [`delivery`](crate::delivery).
 //!
 //! What happened, and why, stands as an [`Outcome`] in the response's extensions.
 //!
@@ -30,6 +31,8 @@ mod plan;
 mod remote;
 mod service;
 mod settings;
+#[cfg(all(feature = "fs", unix))]
+mod spooled;
 #[cfg(test)]
 pub(crate) mod tests;
 mod trace;

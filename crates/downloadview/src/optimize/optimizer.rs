@@ -15,8 +15,12 @@ use super::plan::{Candidate, Plan};
 use crate::backend::Backend;
 use crate::content::{ETag, Metadata};
 use crate::error::BuildError;
+#[cfg(all(feature = "fs", unix))]
+use crate::file::Places;
 use crate::response::Download;
 use crate::rule::{Proxy, Rule};
+#[cfg(all(feature = "fs", unix))]
+use crate::spool::Spool;
 
 /// What happens to a download that no rule takes. Set by [`OptimizerBuilder::unmatched`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -53,6 +57,8 @@ pub struct Optimizer {
     foreign: Vec<HeaderName>,
     /// The reason for every download, if there are no rules or only redirects on purpose.
     without_rules: Option<Reason>,
+    #[cfg(all(feature = "fs", unix))]
+    spool: Option<Spool>,
     warned: Warned,
 }
 
@@ -111,6 +117,8 @@ pub struct OptimizerBuilder {
     backend: Option<Arc<dyn Backend>>,
     rules: Vec<Assigned>,
     unmatched: Unmatched,
+    #[cfg(all(feature = "fs", unix))]
+    spool: Option<Spool>,
 }
 
 impl OptimizerBuilder {
@@ -136,6 +144,14 @@ impl OptimizerBuilder {
         self
     }
 
+    /// Keeps copies of files that no rule takes as they are, for a rule that takes the folder of the
+    /// copies ([`Spool::rule`]). Default: none; such files are streamed.
+    #[cfg(all(feature = "fs", unix))]
+    pub fn spool(mut self, spool: Spool) -> Self {
+        self.spool = Some(spool);
+        self
+    }
+
     /// Checks every rule against its backend.
     ///
     /// # Errors
@@ -146,6 +162,10 @@ impl OptimizerBuilder {
         for assigned in &self.rules {
             assigned.check()?;
         }
+        #[cfg(all(feature = "fs", unix))]
+        if let Some(spool) = &self.spool {
+            check_spool(spool, &self.rules)?;
+        }
         let backends = self.rules.iter().filter_map(|it| it.backend.as_ref());
         let backends = self.backend.iter().chain(backends);
         let foreign = backends.flat_map(|backend| backend.hand_off_headers());
@@ -154,6 +174,8 @@ impl OptimizerBuilder {
             without_rules: self.backend.is_none().then_some(Reason::NoBackend),
             rules: self.rules,
             unmatched: self.unmatched,
+            #[cfg(all(feature = "fs", unix))]
+            spool: self.spool,
             warned: Warned::default(),
         })
     }
@@ -166,6 +188,8 @@ impl Optimizer {
             backend: Some(Arc::new(backend)),
             rules: Vec::new(),
             unmatched: Unmatched::default(),
+            #[cfg(all(feature = "fs", unix))]
+            spool: None,
         }
     }
 
@@ -185,6 +209,8 @@ impl Optimizer {
             backend: None,
             rules: Vec::new(),
             unmatched: Unmatched::Stream,
+            #[cfg(all(feature = "fs", unix))]
+            spool: None,
         }
     }
 
@@ -202,6 +228,8 @@ impl Optimizer {
             foreign: Vec::new(),
             unmatched: Unmatched::Stream,
             without_rules: Some(reason),
+            #[cfg(all(feature = "fs", unix))]
+            spool: None,
             warned: Warned::default(),
         }
     }
@@ -235,6 +263,12 @@ impl Optimizer {
         } else {
             None
         }
+    }
+
+    /// Where copies are kept of what no rule takes.
+    #[cfg(all(feature = "fs", unix))]
+    pub(super) fn spool(&self) -> Option<&Spool> {
+        self.spool.as_ref()
     }
 
     /// The rules in order, each with the backend that carries it out.
@@ -276,5 +310,19 @@ impl Optimizer {
             _ => return false,
         };
         self.unmatched == Unmatched::Warn && warned.is_first(route)
+    }
+}
+
+/// Whether a rule takes the copies, so that they are not made in vain.
+#[cfg(all(feature = "fs", unix))]
+fn check_spool(spool: &Spool, rules: &[Assigned]) -> Result<(), BuildError> {
+    let copy = Places::new().with_path(spool.dir().join("ab/cd/copy"));
+    let takes = |it: &Assigned| !it.rule.is_remote() && it.rule.resolve(&copy, None).is_ok();
+    match rules.iter().any(takes) {
+        true => Ok(()),
+        false => Err(BuildError::new(
+            "the spool has no rule by which the proxy finds its copies: add `.rule(spool.rule().to_uri(…))`, or \
+             `.to_path(…)` for Apache and lighttpd",
+        )),
     }
 }

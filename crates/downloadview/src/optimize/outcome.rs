@@ -238,6 +238,10 @@ pub enum Reason {
     /// The backend's header cannot hold the name, or the proxy cannot send such a file; with the
     /// backend's reason.
     CannotCarry(Cow<'static, str>),
+    /// No rule takes the file as it is, and there is no copy of it in the
+    /// [spool](crate::spool) either, for this reason.
+    #[cfg(all(feature = "fs", unix))]
+    NotSpooled(crate::spool::NotSpooled),
 }
 
 impl Reason {
@@ -253,6 +257,8 @@ impl Reason {
             | Self::CannotFetchHead
             | Self::OnlyGetAndHead
             | Self::CannotCarry(_) => 4,
+            #[cfg(all(feature = "fs", unix))]
+            Self::NotSpooled(_) => 5,
         }
     }
 }
@@ -275,6 +281,10 @@ impl fmt::Display for Reason {
                 "a file that another server has is handed over for GET and HEAD only"
             }
             Self::CannotCarry(why) => why,
+            #[cfg(all(feature = "fs", unix))]
+            Self::NotSpooled(why) => {
+                return write!(f, "no rule takes the file as it is, and {why}");
+            }
         })
     }
 }

@@ -1,0 +1,162 @@
+//! Files that stand in for the one that a view found: its copy in the spool, and content that was
+//! opened for a copy which could not be made.
+//!
+//! Name and type stay those of the view's file. Tag, date and coding are those that the view's file
+//! would state; place and length are the copy's.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::name::CopyName;
+use crate::content::{BoxFuture, CacheKey, Content, Metadata, Want};
+use crate::error::{Error, Result};
+use crate::file::{File, LinkRequest, Places, SignedUrl, TypeHint};
+use crate::storage::{LocalStorage, Storage as _, StorageName};
+
+/// A copy in the spool, under the head of the file that it is a copy of.
+#[derive(Debug)]
+pub(super) struct Copied {
+    pub(super) of: Arc<dyn File>,
+    pub(super) storage: LocalStorage,
+    pub(super) name: StorageName,
+    /// What was found when the copy was looked at.
+    pub(super) metadata: Metadata,
+}
+
+impl Copied {
+    /// The copy, if it is there, and what its name says.
+    ///
+    /// # Errors
+    ///
+    /// As a look at any local file; [`Error::NotFound`] if its length is another one.
+    pub(super) async fn look(
+        of: Arc<dyn File>,
+        storage: &LocalStorage,
+        copy: CopyName,
+        said: Metadata,
+    ) -> Result<Self> {
+        let name = copy.in_storage()?;
+        let found = storage.look(&name).await?;
+        if found.size() != Some(copy.size) {
+            return Err(Error::NotFound);
+        }
+        let metadata = under(said, found);
+        Ok(Self {
+            of,
+            storage: storage.clone(),
+            name,
+            metadata,
+        })
+    }
+}
+
+/// What the file says of itself, on the copy as it was found. The time of the last change (`ctime`)
+/// is left out: a copy is never changed, and each state of a key has a name and a time of its own.
+fn under(said: Metadata, found: Metadata) -> Metadata {
+    let mut metadata = Metadata::new().with_ranges();
+    metadata.size = found.size();
+    metadata.written = found.modified();
+    metadata.modified = said.modified().or(found.modified());
+    metadata.etag = said.etag();
+    metadata.content_type = said.content_type;
+    metadata.content_encoding = said.content_encoding;
+    metadata.hearsay_type = said.hearsay_type;
+    metadata
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl File for Copied {
+    fn name(&self) -> &str {
+        self.of.name()
+    }
+
+    fn type_hint(&self) -> TypeHint<'_> {
+        self.of.type_hint()
+    }
+
+    fn places(&self) -> Places {
+        self.storage.places(&self.name)
+    }
+
+    fn link<'a>(&'a self, _: LinkRequest<'a>) -> BoxFuture<'a, Result<Option<SignedUrl>>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
+    fn cache_key(&self) -> Option<CacheKey> {
+        None
+    }
+
+    fn look(&self) -> BoxFuture<'_, Result<Metadata>> {
+        Box::pin(std::future::ready(Ok(self.metadata.clone())))
+    }
+
+    fn open<'a>(&'a self, want: Want<'a>) -> BoxFuture<'a, Result<Content>> {
+        Box::pin(async move {
+            let mut content = self.storage.open(&self.name, want).await?;
+            if content.metadata().size() != self.metadata.size() {
+                return Err(Error::NotFound);
+            }
+            *content.metadata_mut() = self.metadata.clone();
+            Ok(content)
+        })
+    }
+}
+
+/// A file whose content was opened already, and can be taken once.
+pub(super) struct Opened {
+    of: Arc<dyn File>,
+    metadata: Metadata,
+    content: Mutex<Option<Content>>,
+}
+
+impl Opened {
+    /// `content`, described as `said`.
+    pub(super) fn new(of: Arc<dyn File>, mut content: Content, said: Metadata) -> Self {
+        let ranges = content.metadata().supports_ranges();
+        *content.metadata_mut() = said.clone();
+        content.metadata_mut().ranges = ranges;
+        Self {
+            of,
+            metadata: said,
+            content: Mutex::new(Some(content)),
+        }
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl File for Opened {
+    fn name(&self) -> &str {
+        self.of.name()
+    }
+
+    fn type_hint(&self) -> TypeHint<'_> {
+        self.of.type_hint()
+    }
+
+    fn places(&self) -> Places {
+        Places::new()
+    }
+
+    fn link<'a>(&'a self, _: LinkRequest<'a>) -> BoxFuture<'a, Result<Option<SignedUrl>>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
+    fn cache_key(&self) -> Option<CacheKey> {
+        None
+    }
+
+    fn look(&self) -> BoxFuture<'_, Result<Metadata>> {
+        Box::pin(std::future::ready(Ok(self.metadata.clone())))
+    }
+
+    fn open<'a>(&'a self, _: Want<'a>) -> BoxFuture<'a, Result<Content>> {
+        let mut content = self.content.lock().unwrap_or_else(PoisonError::into_inner);
+        Box::pin(std::future::ready(content.take().ok_or(Error::Consumed)))
+    }
+}
+
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Opened").field(&self.of).finish()
+    }
+}

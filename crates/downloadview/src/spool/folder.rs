@@ -1,0 +1,582 @@
+//! The spool's folder on disk, by descriptor: parts are made, filled, and become copies; copies are
+//! found and removed.
+//!
+//! - The folder is held open. Below it every step is an `openat` that follows no link.
+//! - A part is made under the name `KEY.part` and locked (`flock`). The lock says that somebody
+//!   fills it, and goes with the process: a part without one is a leftover.
+//! - A complete part gets its mode, its group and its time, is synced if that is wished, and is
+//!   renamed. So a copy is always complete.
+//! - A file is removed only if it is the very one (device and inode) that was looked at.
+//!
+//! Everything here may wait for the disk, and is called on threads that may.
+
+use std::fs::File;
+use std::io::{self, IoSlice, Write as _};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use rustix::fs::{
+    AtFlags, Dir, FallocateFlags, FileType, FlockOperation, Gid, Mode, OFlags, StatVfsMountFlags,
+    Timespec, Timestamps, UTIME_OMIT, chownat, fallocate, fchmod, fchown, fdatasync, flock, fstat,
+    fstatvfs, fsync, futimens, mkdirat, openat, renameat, statat, unlinkat, utimensat,
+};
+use rustix::io::Errno;
+
+use super::name::{CopyName, Entry, Id, folder};
+use crate::content::{is_local, whole_seconds};
+
+/// How often the path of the folder is looked at, at most.
+const EVERY: Duration = Duration::from_secs(1);
+/// Room for this many bytes is set aside at once at most, where the length is known.
+const MOST_SET_ASIDE: u64 = 1 << 40;
+
+/// Device and inode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Inode(u64, u64);
+
+/// The folder, which is opened anew when its path leads to another one.
+#[derive(Debug)]
+pub(super) struct Folder {
+    path: PathBuf,
+    state: Mutex<Opened>,
+}
+
+#[derive(Debug)]
+struct Opened {
+    root: Arc<Root>,
+    looked: Instant,
+    /// How often another folder was found in its place.
+    replaced: u64,
+}
+
+/// The folder as it was opened.
+#[derive(Debug)]
+pub(super) struct Root {
+    folder: OwnedFd,
+    inode: Inode,
+    group: Gid,
+    /// Whether the folder lets everybody in.
+    open_to_all: bool,
+    local: bool,
+}
+
+/// A copy that was found.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Found {
+    pub(super) name: CopyName,
+    pub(super) inode: Inode,
+    /// Seconds since 1970 that proxies make their tags of.
+    pub(super) modified: u64,
+    /// The part of that time below a second, which no proxy looks at: each process that hands the
+    /// copy out writes another number there.
+    pub(super) mark: u32,
+}
+
+/// What is free on the disk.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Space {
+    pub(super) free: u64,
+    pub(super) size: u64,
+    /// `None` where the file system does not count them.
+    pub(super) free_inodes: Option<u64>,
+    pub(super) read_only: bool,
+}
+
+/// What became of the wish to fill.
+pub(super) enum Begun {
+    Part(Part),
+    /// Another process fills it.
+    Busy,
+}
+
+impl Folder {
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let path = std::path::absolute(path)?;
+        let root = Arc::new(Root::open(&path)?);
+        let state = Mutex::new(Opened {
+            root,
+            looked: Instant::now(),
+            replaced: 0,
+        });
+        Ok(Self { path, state })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The folder as it was when its path was last looked at, without waiting.
+    pub(super) fn known(&self) -> Arc<Root> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&state.root)
+    }
+
+    /// The folder that the path leads to, looked at once a second, and how often it was another
+    /// one.
+    ///
+    /// # Errors
+    ///
+    /// If the path leads nowhere.
+    pub(super) fn current(&self) -> io::Result<(Arc<Root>, u64)> {
+        let (root, looked, replaced) = {
+            let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            (Arc::clone(&state.root), state.looked, state.replaced)
+        };
+        if looked.elapsed() < EVERY {
+            return Ok((root, replaced));
+        }
+        let found = inode_of(&rustix::fs::stat(&self.path)?);
+        let root = match found == root.inode {
+            true => root,
+            false => Arc::new(Root::open(&self.path)?),
+        };
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.looked = Instant::now();
+        if state.root.inode != root.inode {
+            state.root = root;
+            state.replaced += 1;
+        }
+        Ok((Arc::clone(&state.root), state.replaced))
+    }
+}
+
+impl Root {
+    fn open(path: &Path) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = rustix::fs::open(path, flags, Mode::empty())?;
+        let found = fstat(&folder)?;
+        Ok(Self {
+            inode: inode_of(&found),
+            group: Gid::from_raw(found.st_gid),
+            open_to_all: found.st_mode & 0o005 == 0o005,
+            local: is_local(&folder),
+            folder,
+        })
+    }
+
+    /// Whether its file system is known to be one of this machine's own, which answers.
+    pub(super) fn is_local(&self) -> bool {
+        self.local
+    }
+
+    /// Whether everybody on this machine may read what lies in it.
+    pub(super) fn is_open_to_all(&self) -> bool {
+        self.open_to_all
+    }
+
+    /// A part for `id`, unless another process fills one.
+    pub(super) fn begin(&self, id: Id) -> io::Result<Begun> {
+        let folder = self.make_folder(id)?;
+        let name = id.part_name();
+        // Each turn takes a leftover away, or meets another process that does.
+        for _ in 0..8 {
+            let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+            let made = openat(
+                &folder,
+                &name,
+                flags | OFlags::CREATE | OFlags::EXCL,
+                Mode::from_raw_mode(0o600),
+            );
+            let (file, is_new) = match made {
+                Ok(file) => (file, true),
+                Err(Errno::EXIST) => match openat(&folder, &name, flags, Mode::empty()) {
+                    Ok(file) => (file, false),
+                    Err(Errno::NOENT) => continue,
+                    Err(error) => return Err(error.into()),
+                },
+                Err(error) => return Err(error.into()),
+            };
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => {}
+                Err(Errno::WOULDBLOCK) => return Ok(Begun::Busy),
+                Err(error) => return Err(error.into()),
+            }
+            // Between opening and locking somebody else may have taken it away.
+            let inode = inode_of(&fstat(&file)?);
+            let there = statat(&folder, &name, AtFlags::SYMLINK_NOFOLLOW);
+            if !there.is_ok_and(|there| inode_of(&there) == inode) {
+                continue;
+            }
+            let part = Part {
+                place: Some(Place {
+                    folder,
+                    name,
+                    inode,
+                }),
+                file: Arc::new(file.into()),
+                written: 0,
+            };
+            if is_new {
+                return Ok(Begun::Part(part));
+            }
+            // Whoever began it is dead. It goes as it is dropped.
+            part.discard();
+            return self.begin(id);
+        }
+        Ok(Begun::Busy)
+    }
+
+    /// The copies of `id` that lie there.
+    pub(super) fn find(&self, id: Id) -> io::Result<Vec<Found>> {
+        let [first, second] = id.folders();
+        let folders = [folder(&first), folder(&second)].map(Option::unwrap_or_default);
+        let opened = self
+            .open_folder(&self.folder, &first)
+            .and_then(|first| self.open_folder(&first, &second));
+        let opened = match opened {
+            Ok(opened) => opened,
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(Vec::new()),
+            Err(error) => return Err(error.into()),
+        };
+        let mut found = Vec::new();
+        for name in names(&opened)? {
+            if let Some(Entry::Copy(name)) = Entry::parse(folders, &name)
+                && name.id == id
+            {
+                found.extend(looked_at(&opened, name)?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Every copy that lies there, complete. Leftovers of processes that have ended are removed:
+    /// parts that nobody holds a lock on, and copies whose length is not the one in their name.
+    /// Everything else is left alone.
+    pub(super) fn scan(&self, mut each: impl FnMut(Found)) -> io::Result<()> {
+        for (first, folder_1) in self.subfolders(&self.folder)? {
+            for (second, opened) in self.subfolders(&folder_1)? {
+                for name in names(&opened)? {
+                    match Entry::parse([first, second], &name) {
+                        Some(Entry::Copy(copy)) => match looked_at(&opened, copy)? {
+                            Some(found) => each(found),
+                            None => remove_odd(&opened, &name, copy.size)?,
+                        },
+                        Some(Entry::Part(_)) => remove_leftover(&opened, &name)?,
+                        None => {}
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at one copy; `None` if it is not there, or not what its name says.
+    pub(super) fn look(&self, name: CopyName) -> io::Result<Option<Found>> {
+        match self.folder_of(name.id) {
+            Ok(folder) => looked_at(&folder, name),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Notes on the file that it was handed to a proxy, for other processes that share the folder.
+    pub(super) fn mark(&self, name: CopyName, modified: u64, mark: u32) -> io::Result<()> {
+        let times = times(modified, mark);
+        let folder = self.folder_of(name.id)?;
+        Ok(utimensat(
+            &folder,
+            name.file_name(),
+            &times,
+            AtFlags::SYMLINK_NOFOLLOW,
+        )?)
+    }
+
+    /// Removes a copy, if it is still this file. Whoever has it open keeps it.
+    pub(super) fn remove(&self, name: CopyName, inode: Inode) -> io::Result<bool> {
+        let folder = match self.folder_of(name.id) {
+            Ok(folder) => folder,
+            Err(Errno::NOENT) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        };
+        Ok(remove_very(&folder, &name.file_name(), inode)?)
+    }
+
+    /// What is free on the disk.
+    pub(super) fn space(&self) -> io::Result<Space> {
+        let found = fstatvfs(&self.folder)?;
+        Ok(Space {
+            free: found.f_bavail.saturating_mul(found.f_frsize),
+            size: found.f_blocks.saturating_mul(found.f_frsize),
+            free_inodes: (found.f_files > 0).then_some(found.f_favail),
+            read_only: found.f_flag.contains(StatVfsMountFlags::RDONLY),
+        })
+    }
+
+    fn folder_of(&self, id: Id) -> Result<OwnedFd, Errno> {
+        let [first, second] = id.folders();
+        let first = self.open_folder(&self.folder, &first)?;
+        self.open_folder(&first, &second)
+    }
+
+    fn make_folder(&self, id: Id) -> Result<OwnedFd, Errno> {
+        let [first, second] = id.folders();
+        let first = self.make(&self.folder, &first)?;
+        self.make(&first, &second)
+    }
+
+    /// A folder, made if it is not there: for the owner to write, for the group to read.
+    fn make(&self, parent: &OwnedFd, name: &str) -> Result<OwnedFd, Errno> {
+        match self.open_folder(parent, name) {
+            Err(Errno::NOENT) => {}
+            opened => return opened,
+        }
+        match mkdirat(parent, name, Mode::from_raw_mode(0o700)) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(error) => return Err(error),
+        }
+        let made = self.open_folder(parent, name)?;
+        // The group of the spool's folder; set-group-ID does the same, where it is set.
+        let _ = chownat(
+            parent,
+            name,
+            None,
+            Some(self.group),
+            AtFlags::SYMLINK_NOFOLLOW,
+        );
+        fchmod(&made, Mode::from_raw_mode(self.mode(0o750)))?;
+        Ok(made)
+    }
+
+    fn open_folder(&self, parent: impl AsFd, name: &str) -> Result<OwnedFd, Errno> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        openat(parent, name, flags, Mode::empty())
+    }
+
+    fn subfolders(&self, parent: &OwnedFd) -> io::Result<Vec<(u8, OwnedFd)>> {
+        let named = names(parent)?;
+        let named = named.iter().filter_map(|name| Some((folder(name)?, name)));
+        let opened = named.filter_map(|(byte, name)| {
+            let opened = self.open_folder(parent, name);
+            Some((byte, opened.ok()?))
+        });
+        Ok(opened.collect())
+    }
+
+    /// Readable for everybody too where the folder itself is.
+    fn mode(&self, mode: u32) -> u32 {
+        match self.open_to_all {
+            true => mode | (mode >> 3 & 0o007),
+            false => mode,
+        }
+    }
+}
+
+/// A copy that is being filled. Unless it is complete in the end, it goes as it is dropped.
+#[derive(Debug)]
+pub(super) struct Part {
+    /// `None` once it is complete, or gone.
+    place: Option<Place>,
+    file: Arc<File>,
+    written: u64,
+}
+
+/// Where a part lies.
+#[derive(Debug)]
+struct Place {
+    folder: OwnedFd,
+    name: String,
+    inode: Inode,
+}
+
+impl Place {
+    fn clear(&self) {
+        let _ = remove_very(&self.folder, &self.name, self.inode);
+    }
+}
+
+impl Part {
+    /// Sets room aside, so that a full disk is known before the first byte.
+    pub(super) fn set_aside(&self, size: u64) -> io::Result<()> {
+        if size == 0 || size > MOST_SET_ASIDE {
+            return Ok(());
+        }
+        match fallocate(&self.file, FallocateFlags::KEEP_SIZE, 0, size) {
+            // Not every file system can.
+            Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Ok(()),
+            done => Ok(done?),
+        }
+    }
+
+    /// Its bytes, for those who follow as it grows.
+    pub(super) fn file(&self) -> &Arc<File> {
+        &self.file
+    }
+
+    pub(super) fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// Writes further bytes.
+    pub(super) fn write(&mut self, frames: &[Bytes]) -> io::Result<()> {
+        for some in frames.chunks(64) {
+            let mut slices: Vec<_> = some.iter().map(|frame| IoSlice::new(frame)).collect();
+            write_all(&self.file, &mut slices)?;
+            self.written += some.iter().map(|frame| frame.len() as u64).sum::<u64>();
+        }
+        Ok(())
+    }
+
+    /// Makes it the copy of this name, with this time of modification.
+    pub(super) fn commit(
+        mut self,
+        root: &Root,
+        name: CopyName,
+        modified: SystemTime,
+        sync: bool,
+    ) -> io::Result<Found> {
+        let length = self.file.metadata()?.len();
+        if length != name.size || self.written != name.size {
+            return Err(io::Error::other(
+                "a copy has another length than was written",
+            ));
+        }
+        let _ = fchown(&self.file, None, Some(root.group));
+        fchmod(&self.file, Mode::from_raw_mode(root.mode(0o440)))?;
+        let seconds = whole_seconds(modified);
+        futimens(&self.file, &times(seconds, 0))?;
+        if sync {
+            fdatasync(&self.file)?;
+        }
+        let place = self.place.take().ok_or(io::ErrorKind::NotFound)?;
+        let renamed = renameat(&place.folder, &place.name, &place.folder, name.file_name());
+        if let Err(error) = renamed {
+            place.clear();
+            return Err(error.into());
+        }
+        if sync {
+            fsync(&place.folder)?;
+        }
+        Ok(Found {
+            name,
+            inode: place.inode,
+            modified: seconds,
+            mark: 0,
+        })
+    }
+}
+
+impl Part {
+    /// Removes it here and now.
+    fn discard(mut self) {
+        if let Some(place) = self.place.take() {
+            place.clear();
+        }
+    }
+}
+
+/// Where there is a runtime, its threads wait for the disk.
+impl Drop for Part {
+    fn drop(&mut self) {
+        let Some(place) = self.place.take() else {
+            return;
+        };
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(move || place.clear())),
+            Err(_) => place.clear(),
+        }
+    }
+}
+
+fn write_all(mut file: &File, mut slices: &mut [IoSlice<'_>]) -> io::Result<()> {
+    while !slices.is_empty() {
+        match file.write_vectored(slices) {
+            Ok(0) if slices.iter().all(|slice| slice.is_empty()) => return Ok(()),
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut slices, written),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// The names in a folder that are text.
+fn names(folder: &OwnedFd) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in Dir::read_from(folder)? {
+        names.extend(entry?.file_name().to_str().ok().map(str::to_owned));
+    }
+    Ok(names)
+}
+
+/// The file of this name, if it is a regular one of the length that the name says.
+#[allow(clippy::unnecessary_cast)] // These types differ from system to system.
+fn looked_at(folder: &OwnedFd, name: CopyName) -> io::Result<Option<Found>> {
+    let found = match statat(folder, name.file_name(), AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(found) => found,
+        Err(Errno::NOENT) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let regular = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile;
+    let complete = u64::try_from(found.st_size) == Ok(name.size);
+    Ok((regular && complete).then(|| Found {
+        name,
+        inode: inode_of(&found),
+        modified: u64::try_from(found.st_mtime).unwrap_or_default(),
+        mark: found.st_mtime_nsec as u32,
+    }))
+}
+
+/// Removes a regular file that has a copy's name and another length: a disk that lost its power
+/// left it.
+fn remove_odd(folder: &OwnedFd, name: &str, size: u64) -> io::Result<()> {
+    let Ok(found) = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) else {
+        return Ok(());
+    };
+    let regular = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile;
+    if regular && u64::try_from(found.st_size) != Ok(size) {
+        remove_very(folder, name, inode_of(&found))?;
+    }
+    Ok(())
+}
+
+/// Removes a part that no living process holds a lock on.
+fn remove_leftover(folder: &OwnedFd, name: &str) -> io::Result<()> {
+    let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let Ok(file) = openat(folder, name, flags, Mode::empty()) else {
+        return Ok(());
+    };
+    let found = fstat(&file)?;
+    let regular = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile;
+    if regular && flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
+        remove_very(folder, name, inode_of(&found))?;
+    }
+    Ok(())
+}
+
+/// Removes a name, if it leads to this very file.
+fn remove_very(folder: &OwnedFd, name: &str, inode: Inode) -> Result<bool, Errno> {
+    match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(found) if inode_of(&found) == inode => {}
+        Ok(_) | Err(Errno::NOENT) => return Ok(false),
+        Err(error) => return Err(error),
+    }
+    match unlinkat(folder, name, AtFlags::empty()) {
+        Ok(()) => Ok(true),
+        Err(Errno::NOENT) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+// The types of these fields differ from system to system.
+#[allow(clippy::unnecessary_cast)]
+fn inode_of(found: &rustix::fs::Stat) -> Inode {
+    Inode(found.st_dev as u64, found.st_ino as u64)
+}
+
+/// A time of modification; the other one stays.
+fn times(seconds: u64, mark: u32) -> Timestamps {
+    Timestamps {
+        last_access: Timespec {
+            tv_sec: 0,
+            tv_nsec: UTIME_OMIT as _,
+        },
+        last_modification: Timespec {
+            tv_sec: seconds.try_into().unwrap_or_default(),
+            tv_nsec: mark as _,
+        },
+    }
+}

@@ -1,0 +1,219 @@
+//! What all clones of a spool share, and the steps on disk and index that belong together.
+
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Semaphore;
+
+use super::counters::{Counting, add};
+use super::flight::Flights;
+use super::folder::{Folder, Found, Root};
+use super::index::{Bounds, Doomed, Index, Retired};
+use super::name::CopyName;
+use super::settings::Settings;
+use super::why::NotSpooled;
+use crate::content::{Bulkhead, on_blocking_pool};
+use crate::storage::LocalStorage;
+
+/// Inodes that stay free.
+const FREE_INODES: u64 = 64;
+/// How often the same trouble is logged.
+const SAID_EVERY: Duration = Duration::from_secs(60);
+
+/// What all clones of a spool share.
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) settings: Settings,
+    pub(super) folder: Folder,
+    /// The same folder, for reading.
+    pub(super) storage: LocalStorage,
+    pub(super) flights: Flights,
+    pub(super) fills: Semaphore,
+    pub(super) counting: Counting,
+    index: Mutex<Index>,
+    bulkhead: Bulkhead,
+    /// How often the folder had been another one when the index was made.
+    replaced: AtomicU64,
+    said: Mutex<Vec<(NotSpooled, Instant)>>,
+}
+
+impl Inner {
+    pub(super) fn new(settings: Settings, folder: Folder, storage: LocalStorage) -> Self {
+        let bounds = Bounds {
+            bytes: settings.max_bytes,
+            files: settings.max_files,
+        };
+        Self {
+            index: Mutex::new(Index::new(bounds, settings.lease)),
+            fills: Semaphore::new(settings.fills),
+            folder,
+            storage,
+            settings,
+            flights: Flights::default(),
+            counting: Counting::default(),
+            bulkhead: Bulkhead::new(),
+            replaced: AtomicU64::new(0),
+            said: Mutex::default(),
+        }
+    }
+
+    /// The index, for as long as no other line of it is needed: never across an await.
+    pub(super) fn index(&self) -> MutexGuard<'_, Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs `work` with the folder where it may wait for the disk.
+    pub(super) async fn on_disk<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Root) -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let this = Arc::clone(self);
+        let run = move || Ok(this.current().and_then(|root| work(&root)));
+        let done = match self.folder.known().is_local() {
+            true => on_blocking_pool(run).await,
+            false => self.bulkhead.run(run).await,
+        };
+        done.unwrap_or_else(|error| Err(io::Error::other(error)))
+    }
+
+    /// The folder that the path leads to now. If it is another one, what was known is forgotten, and
+    /// what lies in it is taken in.
+    fn current(&self) -> io::Result<Arc<Root>> {
+        let (root, replaced) = self.folder.current()?;
+        if self.replaced.swap(replaced, Ordering::Relaxed) != replaced {
+            tracing::info!("the path of the spool leads to another folder, used from now on");
+            self.index().clear();
+            self.take_stock(&root)?;
+        }
+        Ok(root)
+    }
+
+    /// Takes in everything that lies in the folder, and removes what dead processes left.
+    pub(super) fn take_stock(&self, root: &Root) -> io::Result<()> {
+        let mut found = Vec::new();
+        root.scan(|copy| found.push(copy))?;
+        let now = Instant::now();
+        let mut index = self.index();
+        for copy in found {
+            index.insert(copy, None, now);
+        }
+        Ok(())
+    }
+
+    /// Takes in copies that lie in the folder and are not known yet: whether there were any.
+    pub(super) fn take_in(&self, found: &[Found]) -> bool {
+        let now = Instant::now();
+        let mut index = self.index();
+        let mut any = false;
+        for copy in found {
+            if !index.holds(copy.name) {
+                any |= index.insert(*copy, None, now);
+            }
+        }
+        any
+    }
+
+    /// Removes copies, unless another process has handed one out since.
+    pub(super) async fn remove(self: &Arc<Self>, doomed: Vec<Doomed>) {
+        if doomed.is_empty() {
+            return;
+        }
+        let this = Arc::clone(self);
+        let removed = self.on_disk(move |root| {
+            for doomed in doomed {
+                this.remove_one(root, doomed);
+            }
+            Ok(())
+        });
+        if let Err(error) = removed.await {
+            self.say(NotSpooled::of(&error), Some(&error));
+        }
+    }
+
+    pub(super) fn remove_one(&self, root: &Root, doomed: Doomed) {
+        match root.look(doomed.name) {
+            Ok(Some(found)) if found.inode == doomed.inode && found.mark != doomed.mark => {
+                self.index().spare(found, Instant::now());
+            }
+            _ => {
+                if let Ok(true) = root.remove(doomed.name, doomed.inode) {
+                    add(&self.counting.evictions, 1);
+                }
+                self.index().gone(doomed.name);
+            }
+        }
+    }
+
+    /// Whether the disk has room for `bytes` more, and keeps what is to stay free. Copies make room
+    /// where others have filled it.
+    pub(super) async fn check_space(self: &Arc<Self>, bytes: u64) -> Result<(), NotSpooled> {
+        for last in [false, true] {
+            let space = self.on_disk(|root| root.space()).await;
+            let space = space.map_err(|error| NotSpooled::of(&error))?;
+            if space.read_only {
+                return Err(NotSpooled::ReadOnly);
+            }
+            if space.free_inodes.is_some_and(|free| free < FREE_INODES) {
+                return Err(NotSpooled::DiskFull);
+            }
+            let wanted = bytes.saturating_add(self.settings.stays_free(space.size));
+            if space.free >= wanted {
+                return Ok(());
+            }
+            if last {
+                break;
+            }
+            let lacking = wanted - space.free;
+            let doomed = self.index().make_room(lacking, Instant::now());
+            if doomed.is_empty() {
+                break;
+            }
+            self.remove(doomed).await;
+        }
+        Err(NotSpooled::DiskFull)
+    }
+
+    /// Removes a copy that is not handed out any more when its lease ends.
+    pub(super) fn retire_later(self: &Arc<Self>, name: CopyName) {
+        let spool: Weak<Self> = Arc::downgrade(self);
+        tokio::spawn(async move {
+            loop {
+                let Some(this) = spool.upgrade() else {
+                    return;
+                };
+                let retired = this.index().retire(name, Instant::now());
+                match retired {
+                    Retired::Gone => return,
+                    Retired::Doomed(doomed) => {
+                        this.remove(vec![doomed]).await;
+                        return;
+                    }
+                    Retired::Leased(until) => {
+                        drop(this);
+                        tokio::time::sleep_until(until.into()).await;
+                    }
+                }
+            }
+        });
+    }
+
+    /// Counts a request that is streamed, and tells an operator of what he can do something about,
+    /// once a minute for each cause.
+    pub(super) fn say(&self, why: NotSpooled, error: Option<&io::Error>) {
+        if !why.is_trouble() {
+            return;
+        }
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        said.retain(|(_, when)| now - *when < SAID_EVERY);
+        if said.iter().any(|(it, _)| *it == why) {
+            return;
+        }
+        said.push((why, now));
+        drop(said);
+        let error = error.map(ToString::to_string);
+        tracing::warn!(reason = %why, error, "streamed and not spooled; said once a minute");
+    }
+}

@@ -1,0 +1,481 @@
+//! The spool: local copies of what only the application could stream, handed to a proxy.
+
+#![cfg(unix)]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use downloadview::backend::Apache;
+use downloadview::content::CacheKey;
+use downloadview::file::VirtualFile;
+use downloadview::optimize::{Asked, Front, Outcome, Reason, answer};
+use downloadview::response::Spooling;
+use downloadview::spool::{Fill, NotSpooled, Spool, SpoolBuilder};
+use downloadview::{DownloadBody, DownloadResponse, Optimizer};
+use futures_util::{StreamExt as _, future, stream};
+use http::{Method, Request, Response};
+use http_body_util::BodyExt as _;
+use tempfile::TempDir;
+
+/// A spool in a folder of its own, before Apache.
+struct Stand {
+    folder: TempDir,
+    spool: Spool,
+    front: Front,
+}
+
+impl Stand {
+    fn new() -> Self {
+        Self::with(|spool| spool)
+    }
+
+    fn with(set: impl FnOnce(SpoolBuilder) -> SpoolBuilder) -> Self {
+        Self::over(tempfile::tempdir().unwrap(), set)
+    }
+
+    fn over(folder: TempDir, set: impl FnOnce(SpoolBuilder) -> SpoolBuilder) -> Self {
+        let builder = Spool::builder(folder.path()).min_free_bytes(0);
+        let spool = set(builder).open().unwrap();
+        let front = front(&spool);
+        Self {
+            folder,
+            spool,
+            front,
+        }
+    }
+
+    async fn get(&self, download: DownloadResponse) -> Response<DownloadBody> {
+        self.ask(Request::get("/x"), download).await
+    }
+
+    async fn ask(
+        &self,
+        request: http::request::Builder,
+        download: DownloadResponse,
+    ) -> Response<DownloadBody> {
+        let asked = Asked::of(&mut request.body(()).unwrap());
+        answer(&asked, std::slice::from_ref(&self.front), download).await
+    }
+
+    /// What lies in the folder, whatever it is.
+    fn files(&self) -> Vec<PathBuf> {
+        files_below(self.folder.path())
+    }
+}
+
+fn front(spool: &Spool) -> Front {
+    let rule = spool.rule().to_path(spool.dir());
+    let optimizer = Optimizer::builder(Apache::new()).rule(rule);
+    optimizer.spool(spool.clone()).build().unwrap().into()
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => files.extend(files_below(&path)),
+            false => files.push(path),
+        }
+    }
+    files
+}
+
+fn outcome(response: &Response<DownloadBody>) -> &Outcome {
+    response.extensions().get().unwrap()
+}
+
+fn why(response: &Response<DownloadBody>) -> Option<NotSpooled> {
+    match outcome(response).reason() {
+        Some(Reason::NotSpooled(why)) => Some(*why),
+        _ => None,
+    }
+}
+
+/// The bytes that Apache would send, read from the path that it was told.
+fn delegated(response: &Response<DownloadBody>) -> Vec<u8> {
+    let kind = outcome(response);
+    assert_eq!(kind.kind(), "delegated", "{kind:?}");
+    let path = response.headers()["x-sendfile"].to_str().unwrap();
+    std::fs::read(path).unwrap()
+}
+
+async fn sent(response: Response<DownloadBody>) -> Result<Bytes, downloadview::Error> {
+    Ok(response.into_body().collect().await?.to_bytes())
+}
+
+fn key(text: &str) -> CacheKey {
+    CacheKey::of_content([text])
+}
+
+/// A report of many frames, and how often it was generated.
+#[derive(Clone, Default)]
+struct Report(Arc<AtomicUsize>);
+
+const FRAME: usize = 10_000;
+
+impl Report {
+    /// Of so many frames, of which each is there at once.
+    fn of(&self, frames: usize) -> VirtualFile {
+        self.paced(frames, Duration::ZERO)
+    }
+
+    fn paced(&self, frames: usize, pause: Duration) -> VirtualFile {
+        let generated = Arc::clone(&self.0);
+        let begun = stream::once(async move {
+            generated.fetch_add(1, Ordering::SeqCst);
+            Ok::<_, std::io::Error>(Bytes::new())
+        });
+        let rest = stream::iter(0..frames).then(move |number| async move {
+            if !pause.is_zero() {
+                tokio::time::sleep(pause).await;
+            }
+            Ok(Bytes::from(frame(number)))
+        });
+        VirtualFile::from_stream("report.csv", Box::pin(begun.chain(rest)))
+    }
+
+    fn times(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+fn frame(number: usize) -> Vec<u8> {
+    (0..FRAME).map(|at| (number * 31 + at * 7) as u8).collect()
+}
+
+fn content(frames: usize) -> Vec<u8> {
+    (0..frames).flat_map(frame).collect()
+}
+
+#[tokio::test]
+async fn a_generated_file_is_made_once_and_handed_to_the_proxy_from_then_on() {
+    let (stand, report) = (Stand::new(), Report::default());
+    for name in ["a.csv", "b.csv"] {
+        let file = report.of(3).cache_key(key("report"));
+        let response = DownloadResponse::new(file).basename(name);
+        let response = stand.get(response).await;
+        assert_eq!(delegated(&response), content(3));
+        let disposition = &response.headers()["content-disposition"];
+        assert!(
+            disposition.to_str().unwrap().contains(name),
+            "{disposition:?}"
+        );
+        assert_eq!(response.headers()["content-length"], "0");
+        assert_eq!(
+            response.headers()["content-type"],
+            "text/csv; charset=utf-8"
+        );
+        let tag = key("report").etag().unwrap();
+        assert_eq!(response.headers()["etag"], tag.as_str());
+    }
+    assert_eq!((report.times(), stand.files().len()), (1, 1));
+    let counters = stand.spool.counters();
+    assert_eq!((counters.hits, counters.misses, counters.fills), (1, 1, 1));
+    assert_eq!((counters.bytes_in, counters.bytes_out), (30_000, 60_000));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_hundred_who_ask_at_once_have_it_made_once() {
+    for fill in [Fill::Before, Fill::While] {
+        let stand = Stand::with(|spool| spool.fill(fill));
+        let report = Report::default();
+        let asked = (0..100).map(|_| async {
+            let file = report.paced(40, Duration::from_millis(1));
+            let response = DownloadResponse::new(file.cache_key(key("report")));
+            let response = stand.get(response).await;
+            match outcome(&response).kind() {
+                "delegated" => delegated(&response),
+                _ => sent(response).await.unwrap().to_vec(),
+            }
+        });
+        let expected = content(40);
+        for got in future::join_all(asked).await {
+            assert!(got == expected, "{fill:?}");
+        }
+        assert_eq!(report.times(), 1, "{fill:?}");
+        assert_eq!(stand.files().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_file_without_a_key_is_streamed_unless_the_view_asks_for_a_copy() {
+    let stand = Stand::new();
+    let response = stand
+        .get(DownloadResponse::new(Report::default().of(2)))
+        .await;
+    assert_eq!(outcome(&response).reason(), Some(&Reason::NoPathAndNoUrl));
+    assert_eq!(sent(response).await.unwrap(), content(2));
+
+    let response = DownloadResponse::new(Report::default().of(2)).spooling(Spooling::Always);
+    let response = stand.get(response).await;
+    assert_eq!(delegated(&response), content(2));
+
+    let off = Report::default().of(2).cache_key(key("off"));
+    let response = DownloadResponse::new(off).spooling(Spooling::Off);
+    let response = stand.get(response).await;
+    assert_eq!(outcome(&response).kind(), "streamed");
+}
+
+#[tokio::test]
+async fn a_copy_for_one_request_goes_when_its_lease_ends() {
+    let stand = Stand::with(|spool| spool.lease(Duration::from_millis(50)));
+    let response = DownloadResponse::new(Report::default().of(2)).spooling(Spooling::Always);
+    let response = stand.get(response).await;
+    assert_eq!(outcome(&response).kind(), "delegated");
+    until(|| stand.files().is_empty()).await;
+    assert_eq!(stand.spool.counters().copies_held, 0);
+}
+
+/// Waits for a condition, with a deadline.
+async fn until(condition: impl Fn() -> bool) {
+    let wait = async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), wait)
+        .await
+        .expect("it comes true");
+}
+
+#[tokio::test]
+async fn a_head_makes_no_copy_and_is_handed_over_where_there_is_one() {
+    let (stand, report) = (Stand::new(), Report::default());
+    let file = || DownloadResponse::new(report.of(2).cache_key(key("report")));
+    let head = || Request::builder().method(Method::HEAD).uri("/x");
+    let response = stand.ask(head(), file()).await;
+    assert_eq!(why(&response), Some(NotSpooled::NotAsked));
+    assert_eq!(report.times(), 0);
+    assert_eq!(delegated(&stand.get(file()).await), content(2));
+    assert_eq!(delegated(&stand.ask(head(), file()).await), content(2));
+}
+
+#[tokio::test]
+async fn a_range_of_a_missing_copy_fills_it_once_and_is_left_to_the_proxy() {
+    for fill in [Fill::Before, Fill::While] {
+        let stand = Stand::with(|spool| spool.fill(fill));
+        let report = Report::default();
+        for range in ["bytes=0-9", "bytes=10000-10009"] {
+            let file = DownloadResponse::new(report.of(2).cache_key(key("report")));
+            let request = Request::get("/x").header("range", range);
+            let response = stand.ask(request, file).await;
+            assert_eq!(
+                (response.status().as_u16(), delegated(&response)),
+                (200, content(2))
+            );
+        }
+        assert_eq!(report.times(), 1);
+    }
+}
+
+/// A source that fails after some frames.
+fn failing(frames: usize) -> VirtualFile {
+    let good = (0..frames).map(|number| Ok(Bytes::from(frame(number))));
+    let bad = std::iter::once(Err(std::io::Error::other("no more")));
+    VirtualFile::from_stream(
+        "report.csv",
+        stream::iter(good.chain(bad).collect::<Vec<_>>()),
+    )
+}
+
+#[tokio::test]
+async fn a_fill_that_fails_leaves_nothing_and_is_tried_anew() {
+    let stand = Stand::new();
+    let file = failing(3).cache_key(key("report"));
+    let response = stand.get(DownloadResponse::new(file)).await;
+    assert_eq!(response.status(), 500);
+    until(|| stand.files().is_empty()).await;
+    let file = Report::default().of(3).cache_key(key("report"));
+    assert_eq!(
+        delegated(&stand.get(DownloadResponse::new(file)).await),
+        content(3)
+    );
+}
+
+#[tokio::test]
+async fn a_source_shorter_or_longer_than_it_states_becomes_no_copy() {
+    let stand = Stand::new();
+    for size in [19_999, 20_001] {
+        let file = Report::default().of(2).size(size).cache_key(key("report"));
+        let response = stand.get(DownloadResponse::new(file)).await;
+        assert_eq!(response.status(), 500);
+    }
+    until(|| stand.files().is_empty()).await;
+}
+
+#[tokio::test]
+async fn a_fill_that_panics_keeps_nobody_waiting() {
+    let stand = Stand::new();
+    let panics = stream::iter(0..2).map(|number| -> std::io::Result<Bytes> {
+        assert!(number < 1, "of its own making");
+        Ok(Bytes::from(frame(number)))
+    });
+    let file = VirtualFile::from_stream("a", panics).cache_key(key("report"));
+    let response = stand.get(DownloadResponse::new(file)).await;
+    // Its content was taken by the one that panicked.
+    assert_eq!(response.status(), 500);
+    let file = Report::default().of(1).cache_key(key("report"));
+    assert_eq!(
+        delegated(&stand.get(DownloadResponse::new(file)).await),
+        content(1)
+    );
+}
+
+#[tokio::test]
+async fn a_file_too_large_for_a_copy_is_streamed_whole() {
+    for stated in [true, false] {
+        let stand = Stand::with(|spool| spool.max_file_bytes(3 * FRAME as u64));
+        let report = Report::default();
+        let mut file = report.of(200).cache_key(key("report"));
+        if stated {
+            file = file.size(200 * FRAME as u64);
+        }
+        let response = stand.get(DownloadResponse::new(file)).await;
+        assert_eq!(why(&response), Some(NotSpooled::TooLarge));
+        assert!(sent(response).await.unwrap() == content(200));
+        assert_eq!(report.times(), 1);
+        until(|| stand.files().is_empty()).await;
+        assert_eq!(stand.spool.counters().bytes_held, 0);
+    }
+}
+
+#[tokio::test]
+async fn the_copy_used_least_recently_makes_room_and_none_whose_lease_runs() {
+    let room = 3 * FRAME as u64;
+    let short = Duration::from_millis(20);
+    let stand = Stand::with(|spool| spool.max_bytes(room).lease(short));
+    let get = async |name: &str| {
+        let file = Report::default()
+            .of(1)
+            .size(FRAME as u64)
+            .cache_key(key(name));
+        stand.get(DownloadResponse::new(file)).await
+    };
+    for name in ["a", "b", "c"] {
+        assert_eq!(outcome(&get(name).await).kind(), "delegated");
+    }
+    tokio::time::sleep(2 * short).await;
+    let _ = get("a").await;
+    assert_eq!(outcome(&get("d").await).kind(), "delegated");
+    let counters = stand.spool.counters();
+    assert_eq!((counters.copies_held, counters.evictions), (3, 1));
+    assert_eq!(counters.bytes_held, room);
+    let misses = counters.misses;
+    let _ = get("a").await;
+    assert_eq!(
+        stand.spool.counters().misses,
+        misses,
+        "`b` went, `a` stayed"
+    );
+
+    let stand = Stand::with(|spool| spool.max_bytes(room));
+    for (name, kind) in [
+        ("a", "delegated"),
+        ("b", "delegated"),
+        ("c", "delegated"),
+        ("d", "streamed"),
+    ] {
+        let file = Report::default()
+            .of(1)
+            .size(FRAME as u64)
+            .cache_key(key(name));
+        let response = stand.get(DownloadResponse::new(file)).await;
+        assert_eq!(outcome(&response).kind(), kind, "{name}");
+        if kind == "streamed" {
+            assert_eq!(why(&response), Some(NotSpooled::Full));
+            assert_eq!(sent(response).await.unwrap(), content(1));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_restart_finds_the_copies_and_removes_what_dead_processes_left() {
+    let stand = Stand::new();
+    let file = Report::default().of(2).cache_key(key("report"));
+    let _ = stand.get(DownloadResponse::new(file)).await;
+    let Stand {
+        folder,
+        spool,
+        front,
+    } = stand;
+    drop((spool, front));
+    let copy = files_below(folder.path()).pop().unwrap();
+    let name = copy.file_name().unwrap().to_str().unwrap();
+    let part = copy.with_file_name(format!("{}.part", &name[..44]));
+    std::fs::write(&part, "half").unwrap();
+    // A copy that a power failure cut, and what is not the spool's.
+    let cut = copy.with_file_name(format!("{}-5", "a".repeat(44)));
+    std::fs::write(&cut, "cut").unwrap();
+    let foreign = copy.with_file_name("README");
+    std::fs::write(&foreign, "hello").unwrap();
+
+    let stand = Stand::over(folder, |spool| spool);
+    let mut expected = vec![copy, foreign];
+    expected.sort();
+    let mut left = stand.files();
+    left.sort();
+    assert_eq!(left, expected);
+    let report = Report::default();
+    let file = report.of(2).cache_key(key("report"));
+    let response = stand.get(DownloadResponse::new(file)).await;
+    assert_eq!((delegated(&response), report.times()), (content(2), 0));
+}
+
+#[tokio::test]
+async fn a_folder_that_vanishes_costs_no_download_and_is_used_again_when_it_is_back() {
+    let outer = tempfile::tempdir().unwrap();
+    let folder = outer.path().join("spool");
+    std::fs::create_dir(&folder).unwrap();
+    let spool = Spool::builder(&folder).min_free_bytes(0).open().unwrap();
+    let front = front(&spool);
+    let get = async |name: &str| {
+        let file = Report::default().of(1).cache_key(key(name));
+        let asked = Asked::of(&mut Request::get("/x").body(()).unwrap());
+        let front = std::slice::from_ref(&front);
+        answer(&asked, front, DownloadResponse::new(file)).await
+    };
+    assert_eq!(delegated(&get("a").await), content(1));
+    std::fs::remove_dir_all(&folder).unwrap();
+    for name in ["a", "b"] {
+        let response = get(name).await;
+        assert_eq!(outcome(&response).kind(), "streamed");
+        assert_eq!(sent(response).await.unwrap(), content(1));
+    }
+    std::fs::create_dir(&folder).unwrap();
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    assert_eq!(delegated(&get("a").await), content(1));
+    assert_eq!(files_below(&folder).len(), 1);
+}
+
+#[tokio::test]
+async fn a_fill_that_nobody_waits_for_is_finished_if_more_than_half_is_there() {
+    for (stated, finished) in [(10, true), (1000, false)] {
+        let stand = Stand::with(|spool| spool.fill(Fill::While));
+        let report = Report::default();
+        let file = report.paced(10, Duration::from_millis(2));
+        let file = file.size(stated * FRAME as u64).cache_key(key("report"));
+        let response = stand.get(DownloadResponse::new(file)).await;
+        let mut body = response.into_body();
+        let mut got = 0;
+        while got < 6 * FRAME {
+            got += body
+                .frame()
+                .await
+                .unwrap()
+                .unwrap()
+                .into_data()
+                .unwrap()
+                .len();
+        }
+        drop(body);
+        match finished {
+            true => until(|| stand.spool.counters().fills == 1).await,
+            false => until(|| stand.spool.counters().failed == 1).await,
+        }
+        until(|| stand.files().len() == usize::from(finished)).await;
+    }
+}
