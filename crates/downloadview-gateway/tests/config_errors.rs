@@ -307,6 +307,7 @@ fn takes_every_key() {
         "{:?} {:?}",
         config.optimize.unmatched, config.optimize.keep_headers
     ));
+    lines.push(format!("{:?}", config.spool));
     lines.push(format!("{:?}", config.server));
     lines.push(format!("{:?}", config.log));
     insta::assert_snapshot!(lines.join("\n"), @r#"
@@ -337,6 +338,7 @@ fn takes_every_key() {
     ViewConfig { route: Route { pattern: "/hello", parameters: [] }, kind: Virtual { text: "Hello, world!" }, disposition: Attachment, basename: Some("hello.txt"), content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, rules: [], authorize: None, line: 163 }
     ViewConfig { route: Route { pattern: "/remote/{tenant}/{*rest}", parameters: ["tenant", "rest"] }, kind: Http(HttpViewConfig { url: UrlTemplate { origin: RemoteOrigin { scheme: Https, host: "cdn.example", port: 443 }, path: [Text("/of/"), Parameter("tenant"), Text("/"), Parameter("rest")], query: Some(Credential(..)) }, headers: [OriginHeader { name: "x-reader", value: Sensitive }], allow_http: false, settings: OriginSettings { allow_private: false, connect_timeout: None, first_byte_timeout: None, idle_timeout: Some(3s), redirects: 0, concurrency: None, max_size: None, forbidden: NotFound } }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: false, rules: [], authorize: Some(AuthorizeConfig { url: AuthorizerUrl(http://127.0.0.1:9000/may?…), forward_headers: Some(["cookie", "x-api-key"]), host: Client, login: Some("/login?next={uri}"), require_header: Some("x-user"), connect_timeout: Some(500ms), timeout: Some(2s), concurrency: Some(64), cache: Some(10s), ca_file: None }), line: 184 }
     Refuse ["X-Robots-Tag"]
+    Some(SpoolConfig { dir: "/tmp", max_bytes: Some(21474836480), max_file_bytes: Some(2147483648), min_free_bytes: Some(0), max_files: Some(1000), max_age: Some(300s), stale_if_error: Some(3600s), lease: Some(120s), fill: While, max_idle_fill: Some(10s), sync: false, destination_url: "/_internal/spool/", destination_dir: Some("/mnt/spool"), line: 198 })
     ServerSettings { max_connections: 100, shutdown_timeout: 0ns, header_timeout: 500ms, idle_timeout: 120s, write_timeout: None, download_timeout: Some(86400s), write_buffer: 8192, notsent_lowat: None, threads: 1 }
     LogSettings { format: Json, level: "warn,downloadview=debug" }
     "#);
@@ -924,6 +926,9 @@ fn reports_single_values() {
     15:42 `b.txt`: expected a string, found an integer
         -> write it in quotes, a duration with its unit: "60s"
     61:11 `backend`: unknown value `ngnix`
+    1:1 [spool] keeps copies for a proxy, and there is none in front
+        -> name it in [optimize]: backend = "nginx"; or take [spool] out
+    60:11 `backend`: unknown value `ngnix`
         -> did you mean "nginx"?
     90:11 `proxies`: announced proxies need `backend = "announced"` in [optimize]
         -> write that, or take these tables out
@@ -1329,7 +1334,7 @@ fn reports_missing_and_contradicting_keys() {
         format!("[storages.media]\n{VIEW}"),
         format!("[storages.media]\nkind = \"local\"\n{VIEW}"),
         format!("[storages.media]\nkind = \"memory\"\nroot = \"/\"\n{VIEW}"),
-        format!("[spool]\ndir = \"/srv/spool\"\n{VIEW}"),
+        format!("[spool]\nmax_bytes = \"1GiB\"\n{VIEW}"),
         rule(""),
         rule(
             "source_url = \"/a/\"\nsource_dir = \"/\"\ndestination_url = \"/b/\"\ndestination_dir = \"/srv/b\"",
@@ -1361,8 +1366,8 @@ fn reports_missing_and_contradicting_keys() {
         -> add it: files = { "a.txt" = "text" }
     3:1 unknown key `root` in [storages.media]
         -> [storages.media] knows `kind`, `base_url` and `files`
-    1:1 `spool` is not available in this version
-        -> take the table out
+    1:1 missing key `dir` in [spool]
+        -> add it: dir = "/var/cache/downloadview"
     6:1 no key of this rule says which files it takes
         -> write exactly one of `source_url`, `source_dir` and `storage`
     6:1 no key of this rule says where the proxy finds them
@@ -1959,5 +1964,52 @@ fn says_which_file_cannot_be_read() {
     error: cannot read /nowhere/downloadview.toml: No such file or directory (os error 2)
      |
      = help: name the file with --config FILE or DOWNLOADVIEW_CONFIG
+    "#);
+}
+
+#[test]
+fn reports_a_spool_that_cannot_work() {
+    let spool = |keys: &str| format!("[optimize]\nbackend = \"nginx\"\n[spool]\n{keys}\n{VIEW}");
+    let texts = [
+        format!("[spool]\ndir = \"/tmp\"\n{VIEW}"),
+        spool("dir = \"/nowhere\""),
+        spool("dir = \"/\""),
+        spool("dir = \"/tmp\"\nmax_bytes = 0\nmax_files = 0\nlease = \"0s\""),
+        spool("dir = \"/tmp\"\nfill = \"after\"\nmax_age = \"soon\"\nsync = \"yes\""),
+        spool("dir = \"/tmp\"\ndestination_url = \"/\"\nmax_byte = 5"),
+        spool("dir = \"/tmp\"\ndestination_url = \"/hello/\"")
+            .replace("\"/hello\"", "\"/hello/world\""),
+        format!("{VIEW}spool = \"keyed\"\n"),
+        format!("{VIEW}spool = \"sometimes\"\n"),
+    ];
+    insta::assert_snapshot!(tables(texts.iter().map(String::as_str)), @r#"
+    1:1 [spool] keeps copies for a proxy, and there is none in front
+        -> name it in [optimize]: backend = "nginx"; or take [spool] out
+    4:7 `dir`: there is no folder /nowhere
+        -> create it (mkdir -p /nowhere) or correct the path
+    4:7 `dir`: the proxy may send every file below this folder, and this is every file
+        -> name a folder for the copies alone: "/var/cache/downloadview"
+    5:13 `max_bytes`: without room for a byte nothing could be copied
+        -> write a size, "2GiB", or take [spool] out
+    6:13 `max_files`: 0 is too few
+        -> write a number from 1 upwards
+    7:9 `lease`: with no time at all nothing could ever succeed
+        -> write at least "1ms"
+    5:8 `fill`: unknown value `after`
+        -> use `before` or `while`
+    6:11 `max_age`: `soon` is not a duration
+        -> write a whole number with its unit, ms, s, m, h or d: "60s"
+    7:8 `sync`: expected true or false, found a string
+        -> give `sync` true or false
+    5:19 `destination_url`: `/` would hide the whole site from clients
+        -> name a folder of URLs that nothing else uses: "/_internal/"
+    6:1 unknown key `max_byte` in [spool]
+        -> did you mean `max_bytes`?
+    7:9 route `/hello/world` lies below `/hello/`, which the rule of line 3 keeps from clients
+        -> choose a `destination_url` that no route starts with: "/_internal/"
+    2:9 route `/hello` asks for copies (`spool`), and there is no [spool]
+        -> add [spool] with dir = "/var/cache/downloadview", or take `spool` out
+    6:9 `spool`: unknown value `sometimes`
+        -> use `off`, `keyed` or `always`
     "#);
 }

@@ -78,6 +78,7 @@ const CONFIG_ROWS: &[Row] = &[
     row("1e", 1, 1, &["database"], OF_READER),
     row("1f", 1, 1, &["remote"], OF_READER),
     row("1g", 1, 1, &["trusted"], OF_READER),
+    row("1h", 1, 1, &["spool"], OF_READER),
     row("2", 2, 2, &["storage"], "it uses floors 0 to 1"),
     row("3", 3, 3, &["optimize"], "it uses floors 0 to 2"),
     row("4", 4, 4, &["view"], "it uses floors 0 to 3"),

@@ -18,6 +18,7 @@ mod permit;
 mod reloadable;
 mod remote;
 mod sources;
+mod spool;
 
 use std::convert::Infallible;
 use std::fmt;
@@ -58,13 +59,14 @@ pub async fn build(config: &Config) -> anyhow::Result<App> {
 }
 
 /// 1. open all storages, so that one which no view names is checked too;
-/// 2. build the rules of `[optimize]`, which all views share;
+/// 2. open the spool, and build the rules of `[optimize]`, which all views share;
 /// 3. connect to the databases and check their schemas;
 /// 4. mount each view under its route;
 /// 5. let go of what an earlier configuration had and this one does not name.
 async fn build_with(config: &Config, mut sources: Sources) -> anyhow::Result<App> {
     sources.open_all(config)?;
-    let of_all = optimizer::of_config(config)?;
+    let spool = sources.spool(config)?;
+    let of_all = optimizer::of_config(config, spool.as_ref())?;
     let records = database::records(config).await?;
     let mut routes = matchit::Router::new();
     for (view, records) in config.views.iter().zip(records) {

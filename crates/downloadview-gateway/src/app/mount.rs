@@ -10,10 +10,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use downloadview::content::BoxFuture;
+use downloadview::content::{BoxFuture, CacheKey};
 use downloadview::file::VirtualFile;
 use downloadview::optimize::{Asked, Front, answer, answer_denied, answer_error};
 use downloadview::permission::Caller;
+use downloadview::response::Spooling;
 use downloadview::view::{
     DownloadService, HttpView, ObjectView, PathView, StorageView, VirtualView,
 };
@@ -33,7 +34,7 @@ use super::permit::{Permit, Refused, Step, Stopped};
 use super::remote;
 use super::sources::Sources;
 use crate::config::{
-    self, Config, HttpViewConfig, StorageFileName, TrustedProxies, ViewConfig, ViewKind,
+    self, Config, HttpViewConfig, StorageFileName, TrustedProxies, ViewConfig, ViewKind, ViewSpool,
 };
 
 /// A view, and the rules of the proxies that may send its files.
@@ -191,6 +192,11 @@ fn options(config: &Config, view: &ViewConfig) -> DownloadOptions {
     if let Some(cache_control) = &view.cache_control {
         options = options.cache_control(cache_control);
     }
+    options = options.spooling(match view.spool.unwrap_or_default() {
+        ViewSpool::Off => Spooling::Off,
+        ViewSpool::Keyed => Spooling::Keyed,
+        ViewSpool::Always => Spooling::Always,
+    });
     match view.optimize {
         true => options,
         false => options.without_optimization(),
@@ -243,8 +249,10 @@ pub(super) fn mount(
         }
         ViewKind::Virtual { text } => {
             let (name, text) = (view.basename.clone().unwrap_or_default(), text.clone());
+            let key = CacheKey::of_content(["text of the configuration", &text]);
             let made = VirtualView::new(move |_: &Parts| {
-                std::future::ready(Ok(VirtualFile::from_text(name.clone(), text.clone())))
+                let file = VirtualFile::from_text(name.clone(), text.clone());
+                std::future::ready(Ok(file.cache_key(key.clone())))
             });
             finding(made.options(options))
         }

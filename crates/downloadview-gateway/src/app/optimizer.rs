@@ -5,19 +5,22 @@
 
 use downloadview::backend::{Apache, Buffering, Caddy, Expires, Lighttpd, Nginx};
 use downloadview::optimize::{Announced, Front, OptimizerBuilder, Unmatched};
+use downloadview::spool::Spool;
 use downloadview::{Optimizer, Result, Rule};
 
 use crate::config::{self, Config, Destination, LimitRate, Proxy, RuleConfig, Source};
 
 /// The rules of `[optimize]` and of its proxies.
-pub(super) fn of_config(config: &Config) -> Result<Front> {
-    front(config, &config.optimize.rules, OwnRules::Included)
+///
+/// Copies in the `spool` are handed out by rules that are among them.
+pub(super) fn of_config(config: &Config, spool: Option<&Spool>) -> Result<Front> {
+    front(config, &config.optimize.rules, OwnRules::Included, spool)
 }
 
 /// The rules of one view. With announced proxies it has the same names and secrets as that of the
 /// configuration, and each proxy the view's rules for its backend.
 pub(super) fn of_view(config: &Config, rules: &[RuleConfig]) -> Result<Front> {
-    front(config, rules, OwnRules::LeftOut)
+    front(config, rules, OwnRules::LeftOut, None)
 }
 
 /// Whether the rules of announced proxies come before those given.
@@ -27,9 +30,14 @@ enum OwnRules {
     LeftOut,
 }
 
-fn front(config: &Config, rules: &[RuleConfig], own: OwnRules) -> Result<Front> {
+fn front(
+    config: &Config,
+    rules: &[RuleConfig],
+    own: OwnRules,
+    spool: Option<&Spool>,
+) -> Result<Front> {
     let config::Front::Announced(proxies) = &config.optimize.front else {
-        return Ok(build(config, rules)?.into());
+        return Ok(build(config, rules, spool)?.into());
     };
     let mut announced = Announced::new();
     for (name, proxy) in proxies {
@@ -37,7 +45,7 @@ fn front(config: &Config, rules: &[RuleConfig], own: OwnRules) -> Result<Front> 
         let of_kind = rules
             .iter()
             .filter(|rule| rule.redirects() || rule.backend == Some(proxy.backend));
-        let optimizer = build(config, own_rules.chain(of_kind))?;
+        let optimizer = build(config, own_rules.chain(of_kind), spool)?;
         announced = announced.proxy(name, proxy.secret.expose(), optimizer)?;
     }
     Ok(announced.into())
@@ -48,6 +56,7 @@ fn front(config: &Config, rules: &[RuleConfig], own: OwnRules) -> Result<Front> 
 fn build<'a>(
     config: &Config,
     rules: impl IntoIterator<Item = &'a RuleConfig>,
+    spool: Option<&Spool>,
 ) -> Result<Optimizer> {
     let proxied = config.rules().any(|rule| rule.backend.is_some());
     let redirected = config.rules().any(RuleConfig::redirects);
@@ -65,6 +74,9 @@ fn build<'a>(
     };
     for rule in rules {
         builder = add(builder, rule);
+    }
+    if let Some(spool) = spool {
+        builder = builder.spool(spool.clone());
     }
     Ok(builder.build()?)
 }

@@ -7,20 +7,22 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use downloadview::Result;
 use downloadview::authorize::Authorizer;
 use downloadview::fetch::{Client, Origin};
+use downloadview::spool::Spool;
 use downloadview::storage::{
     HttpStorage, LocalStorage, MemoryStorage, Storage, StorageName, Symlinks, Unreadable,
 };
 
 use super::authorize;
 use super::kept::Kept;
-use super::remote;
+use super::{remote, spool};
 use crate::config::{
     self, AuthorizeConfig, Config, HttpConfig, LocalStorageConfig, OriginHeader, OriginSettings,
-    RemoteOrigin, S3Config, SharedStorage, StorageConfig, StorageKind,
+    RemoteOrigin, S3Config, SharedStorage, SpoolConfig, StorageConfig, StorageKind,
 };
 
 /// Which server, and how it is asked.
@@ -40,6 +42,8 @@ pub(super) struct Sources {
     authorizers: Kept<AuthorizeConfig, Authorizer>,
     /// One for the process, made when the first file of another server is configured.
     client: Option<Client>,
+    /// By its table and the time that an answer may take. What it knows of its copies outlives a reload.
+    spools: Kept<(SpoolConfig, Duration), Spool>,
     storages: BTreeMap<String, Arc<dyn Storage>>,
 }
 
@@ -52,6 +56,7 @@ impl Sources {
             buckets: Kept::after(&other.buckets),
             authorizers: Kept::after(&other.authorizers),
             client: other.client.clone(),
+            spools: Kept::after(&other.spools),
             storages: BTreeMap::new(),
         }
     }
@@ -62,6 +67,7 @@ impl Sources {
         self.origins.settle();
         self.buckets.settle();
         self.authorizers.settle();
+        self.spools.settle();
         self
     }
 
@@ -69,6 +75,18 @@ impl Sources {
     pub(super) fn open_all(&mut self, config: &Config) -> Result<()> {
         let mut storages = config.storages.values();
         storages.try_for_each(|storage| self.storage(storage).map(drop))
+    }
+
+    /// The spool, if the file has one.
+    pub(super) fn spool(&mut self, config: &Config) -> Result<Option<Spool>> {
+        let Some(spool) = &config.spool else {
+            return Ok(None);
+        };
+        let lease = spool::lease(config, spool);
+        let opened = self
+            .spools
+            .get(&(spool.clone(), lease), || spool::open(spool, lease));
+        Ok(Some(opened?))
     }
 
     /// A folder that a view has for itself.

@@ -4,11 +4,13 @@
 //!
 //! 1. [`overlapping_routes`]: no router could hold both views;
 //! 2. [`hidden_routes`]: a client could not reach the view through nginx or Caddy;
-//! 3. [`headers_of_ours`]: a proxy or a client would ask another server without the headers that it wants.
+//! 3. [`spools_without_table`]: nobody would make the copies that the view asks for;
+//! 4. [`headers_of_ours`]: a proxy or a client would ask another server without the headers that it wants.
 
 use super::optimize::{Destination, OptimizeConfig, Proxy, RuleConfig, Source as RuleSource};
 use super::reader::Problem;
 use super::reader::{At, Source};
+use super::spool::ViewSpool;
 use super::view::{ViewConfig, ViewKind};
 
 /// Reports two views whose routes no router can hold together.
@@ -91,6 +93,19 @@ pub(super) fn headers_of_ours(
                 "take the rule out: the gateway streams these files; or narrow its `source_url`";
             source.report(Problem::new(view.span.clone(), message).with_help(help));
         }
+    }
+}
+
+/// Reports a view that asks for copies where none are kept.
+pub(super) fn spools_without_table(source: &Source<'_>, views: &[At<ViewConfig>]) {
+    for view in views {
+        if view.value.spool == Some(ViewSpool::Off) || view.value.spool.is_none() {
+            continue;
+        }
+        let route = &view.value.route;
+        let message = format!("route `{route}` asks for copies (`spool`), and there is no [spool]");
+        let help = "add [spool] with dir = \"/var/cache/downloadview\", or take `spool` out";
+        source.report(Problem::new(view.span.clone(), message).with_help(help));
     }
 }
 

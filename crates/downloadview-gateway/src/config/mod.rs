@@ -32,6 +32,7 @@ mod optimize;
 mod reader;
 mod remote;
 mod server;
+mod spool;
 mod storage;
 mod trusted;
 mod view;
@@ -59,6 +60,7 @@ pub use self::remote::{
     Credential, Forbidden, OriginHeader, OriginSettings, RemoteOrigin, RemoteUrl, Scheme,
 };
 pub use self::server::ServerSettings;
+pub use self::spool::{SpoolConfig, SpoolFill, ViewSpool};
 pub use self::storage::{
     HttpConfig, LocalStorageConfig, S3Config, S3Credentials, SharedStorage, StorageConfig,
     StorageKind, Symlinks, Unreadable,
@@ -118,6 +120,9 @@ pub struct Config {
     pub databases: BTreeMap<String, DatabaseConfig>,
     /// `[optimize]`: what is left to the proxy in front. Default: nothing.
     pub optimize: OptimizeConfig,
+    /// `[spool]`: local copies of what no rule takes as it is. Default: none are kept. It needs a proxy in front, and
+    /// its rules stand behind all others in `optimize`.
+    pub spool: Option<SpoolConfig>,
     /// `[[views]]`: the views, in the order of the file; at least one. Two whose routes overlap are refused, as is one
     /// whose route lies in an internal location of the proxy.
     pub views: Vec<ViewConfig>,
@@ -207,7 +212,9 @@ impl Config {
         let trusted_proxies = TrustedProxies::read(&mut table);
         let storages = Storages::read(&mut table);
         let databases = Databases::read(&mut table);
-        let optimize = OptimizeConfig::read(&mut table, &storages);
+        let mut optimize = OptimizeConfig::read(&mut table, &storages);
+        let has_spool = table.has("spool");
+        let spool = SpoolConfig::read(&mut table);
         let known = Known {
             storages: &storages,
             databases: &databases,
@@ -217,9 +224,16 @@ impl Config {
         let media_types = media_types::read(&mut table);
         let server = ServerSettings::read(&mut table);
         let log = LogSettings::read(&mut table);
-        storage::refuse_later_tables(&mut table);
         if !table.has("views") {
             table.report("there is nothing to download: no [[views]]", "add a view");
+        }
+        if let Some(spool) = &spool {
+            let of_views = views.iter().flat_map(|view| &view.value.rules);
+            let of_views: Vec<_> = of_views.cloned().collect();
+            optimize.add_spool(&table, spool, &of_views);
+        }
+        if !has_spool {
+            check::spools_without_table(source, &views);
         }
         check::overlapping_routes(source, &views);
         check::hidden_routes(source, &optimize, &views);
@@ -232,6 +246,7 @@ impl Config {
             storages: storages.read,
             databases: databases.read,
             optimize,
+            spool,
             views: views.into_iter().map(|view| view.value).collect(),
             headers,
             media_types,

@@ -8,6 +8,7 @@ mod proxy;
 mod rule;
 mod rule_check;
 mod rule_owner;
+mod spooled;
 
 use downloadview::headers::hand_off::is_hand_off;
 use http::HeaderName;
@@ -94,9 +95,6 @@ impl OptimizeConfig {
             let headers = value.table("[optimize.add_headers]")?;
             Some(read_added(&headers))
         });
-        if let Some(value) = table.get("spool") {
-            value.refuse(Fault::new("not available in this version", "take it out"));
-        }
         table.finish();
         Self {
             front,

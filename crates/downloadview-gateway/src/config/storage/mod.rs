@@ -14,7 +14,6 @@ use downloadview::storage::StorageName;
 pub use self::http::HttpConfig;
 pub use self::s3::{S3Config, S3Credentials};
 
-use crate::config::reader::Problem;
 use crate::config::reader::paths;
 use crate::config::reader::scalar::{Fault, described, one_of, storage_name, url_prefix};
 use crate::config::reader::{Table, Value};
@@ -241,13 +240,4 @@ fn read_memory(table: &mut Table<'_>) -> Option<StorageKind> {
         }
     }
     Some(StorageKind::Memory { files })
-}
-
-/// Refuses a table of a kind that a later version will know, in place of calling it unknown.
-pub(super) fn refuse_later_tables(file: &mut Table<'_>) {
-    if let Some(value) = file.get("spool") {
-        let message = "`spool` is not available in this version";
-        let problem = Problem::new(value.span.clone(), message);
-        file.source.report(problem.with_help("take the table out"));
-    }
 }

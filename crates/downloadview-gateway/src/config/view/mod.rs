@@ -25,6 +25,7 @@ use crate::config::reader::scalar::{
     basename, coding, header_value, media_type, one_of, storage_name,
 };
 use crate::config::reader::{At, Table};
+use crate::config::spool::ViewSpool;
 use crate::config::storage::SharedStorage;
 
 /// One view: a route and what is downloaded there.
@@ -36,6 +37,7 @@ use crate::config::storage::SharedStorage;
 /// disposition = "inline"
 /// cache_control = "private, max-age=600"
 /// optimize = true
+/// spool = "keyed"                         # or "off", "always"
 ///
 /// [views.headers]
 /// X-Robots-Tag = "noindex"
@@ -65,6 +67,9 @@ pub struct ViewConfig {
     pub headers: Vec<HeaderConfig>,
     /// `optimize`: whether a proxy may deliver this view's files. False is refused in a view with rules. Default: true.
     pub optimize: bool,
+    /// `spool`: which of its files may be copied, where no rule takes them as they are. Refused without `[spool]`, but
+    /// for `"off"`. Default: `"keyed"`.
+    pub spool: Option<ViewSpool>,
     /// `[[views.rules]]`: rules of this view alone. They come first; a file that none of them takes is left to those of
     /// `[optimize]`. With announced proxies each names its backend, and counts for the proxies of that backend.
     pub rules: Vec<RuleConfig>,
@@ -183,6 +188,7 @@ impl ViewConfig {
         let headers = HeaderConfig::read_all(&mut table, "[views.headers]");
         let authorize = AuthorizeConfig::read(&mut table).map(Box::new);
         let optimize = table.boolean("optimize").unwrap_or(true);
+        let spool = table.parsed("spool", ViewSpool::read);
         let owner = config.front.owner();
         let rules = RuleConfig::read_all(&mut table, "[[views.rules]]", known.storages, &owner);
         check(&table, optimize, &rules);
@@ -200,6 +206,7 @@ impl ViewConfig {
             cache_control: options.cache_control,
             headers,
             optimize,
+            spool,
             rules,
             authorize,
             line,

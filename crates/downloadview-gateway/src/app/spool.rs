@@ -1,0 +1,62 @@
+//! `[spool]`, opened.
+
+use std::time::Duration;
+
+use downloadview::BuildError;
+use downloadview::spool::{Fill, Spool};
+
+use crate::config::{Config, SpoolConfig, SpoolFill};
+
+/// The shortest lease that is taken where the file says none.
+const LEASE: Duration = Duration::from_secs(90);
+/// So much longer than an answer may wait to be written.
+const AFTER_WRITING: Duration = Duration::from_secs(30);
+/// Where an answer may wait for ever.
+const LONG_LEASE: Duration = Duration::from_secs(600);
+
+/// For how long a copy stays after it was handed to the proxy: longer than that answer may take to reach it.
+pub(super) fn lease(config: &Config, spool: &SpoolConfig) -> Duration {
+    spool
+        .lease
+        .unwrap_or_else(|| match config.server.write_timeout {
+            Some(timeout) => LEASE.max(timeout.saturating_add(AFTER_WRITING)),
+            None => LONG_LEASE,
+        })
+}
+
+/// Opens the folder.
+///
+/// # Errors
+///
+/// As the library: a folder that cannot be opened or read.
+pub(super) fn open(config: &SpoolConfig, lease: Duration) -> Result<Spool, BuildError> {
+    let mut builder = Spool::builder(&config.dir)
+        .lease(lease)
+        .sync(config.sync)
+        .fill(match config.fill {
+            SpoolFill::Before => Fill::Before,
+            SpoolFill::While => Fill::While,
+        });
+    if let Some(bytes) = config.max_bytes {
+        builder = builder.max_bytes(bytes);
+    }
+    if let Some(bytes) = config.max_file_bytes {
+        builder = builder.max_file_bytes(bytes);
+    }
+    if let Some(bytes) = config.min_free_bytes {
+        builder = builder.min_free_bytes(bytes);
+    }
+    if let Some(files) = config.max_files {
+        builder = builder.max_files(files);
+    }
+    if let Some(age) = config.max_age {
+        builder = builder.max_age(age);
+    }
+    if let Some(time) = config.stale_if_error {
+        builder = builder.stale_if_error(time);
+    }
+    if let Some(time) = config.max_idle_fill {
+        builder = builder.max_idle_fill(time);
+    }
+    builder.open()
+}
