@@ -114,6 +114,17 @@ impl Site {
         make_folder(&self.path(name));
     }
 
+    /// Makes a folder that belongs to the servers' user, and lets nobody else in.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    pub fn make_own_folder(&self, name: &str) {
+        let path = self.path(name);
+        make_folder(&path);
+        set_mode(&path, 0o750);
+        hand_over(&path).expect("a folder can be given to the servers' user");
+    }
+
     /// Makes a FIFO that nobody writes to: who opens it for reading waits for ever.
     ///
     /// # Panics

@@ -37,6 +37,13 @@ const MOST_SET_ASIDE: u64 = 1 << 40;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Inode(u64, u64);
 
+#[cfg(test)]
+impl Inode {
+    pub(super) fn numbered(number: u64) -> Self {
+        Self(1, number)
+    }
+}
+
 /// The folder, which is opened anew when its path leads to another one.
 #[derive(Debug)]
 pub(super) struct Folder {

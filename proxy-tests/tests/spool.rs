@@ -1,0 +1,245 @@
+//! Copies of what only the gateway could stream, sent by the real proxies: a text of the configuration, and a file of
+//! another server.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use proxy_tests::{Answer, Asked, Backend, Origin, Proxy, Request, Response, Server, Site};
+
+const PROXIES: [Proxy; 6] = [
+    Proxy::Nginx,
+    Proxy::NewestNginx,
+    Proxy::Apache,
+    Proxy::Lighttpd,
+    Proxy::Caddy,
+    Proxy::NewestCaddy,
+];
+
+const TEXT: &str = "made for the occasion\n";
+const FILE: &str = "0123456789abcdefghijklmnopqrstuvwxyz";
+
+/// A server with one file, in the state with this tag.
+fn origin(tag: &'static str) -> Origin {
+    Origin::start(move |asked: &Asked| {
+        let head = format!("ETag: {tag}\r\nLast-Modified: Thu, 01 Jan 2026 00:00:00 GMT\r\n");
+        if asked.header("If-None-Match") == Some(tag) {
+            return Answer::new(format!("HTTP/1.1 304 Not Modified\r\n{head}\r\n"));
+        }
+        let length = FILE.len();
+        Answer::new(format!(
+            "HTTP/1.1 200 OK\r\n{head}Content-Length: {length}\r\n\r\n{FILE}"
+        ))
+    })
+}
+
+/// The gateway with a spool, behind a proxy.
+struct Stand {
+    // Dropped in this order.
+    front: Server,
+    gateway: Server,
+    origin: Origin,
+    site: Site,
+    proxy: Proxy,
+}
+
+impl Stand {
+    fn new(proxy: Proxy) -> Self {
+        Self::with(proxy, "")
+    }
+
+    /// With these lines in `[spool]`.
+    fn with(proxy: Proxy, keys: &str) -> Self {
+        let origin = origin("\"v1\"");
+        let site = Site::new("");
+        site.make_own_folder("spool");
+        site.configure(&format!(
+            "listen = \"@LISTEN@\"\n[optimize]\nbackend = \"{}\"\n\
+             [spool]\ndir = \"spool\"\n{keys}\n\
+             [[views]]\nroute = \"/text\"\nkind = \"virtual\"\ntext = '''\n{TEXT}'''\nbasename = \"a b.txt\"\n\
+             [[views]]\nroute = \"/same\"\nkind = \"virtual\"\ntext = '''\n{TEXT}'''\nbasename = \"other.pdf\"\ndisposition = \"inline\"\n\
+             [[views]]\nroute = \"/far/{{*path}}\"\nkind = \"http\"\nurl = \"http://{}/{{path}}\"\nallow_private = true\n",
+            proxy.backend().name(),
+            origin.address(),
+        ));
+        let gateway = site.start_gateway();
+        let front = site.start_proxy(proxy);
+        Self {
+            front,
+            gateway,
+            origin,
+            site,
+            proxy,
+        }
+    }
+
+    /// The answer through the proxy, with a check that the gateway handed it over.
+    #[track_caller]
+    fn handed_over(&self, request: &Request) -> Response {
+        let own = self.gateway.send(request);
+        assert!(
+            own.has(self.proxy.header()),
+            "{:?}: {}",
+            self.proxy,
+            own.head()
+        );
+        assert!(own.body.is_empty());
+        self.front.send(request)
+    }
+
+    fn copies(&self) -> Vec<PathBuf> {
+        files_below(&self.site.path("spool"))
+    }
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        match path.is_dir() {
+            true => files.extend(files_below(&path)),
+            false => files.push(path),
+        }
+    }
+    files
+}
+
+#[test]
+fn a_text_and_a_file_of_another_server_are_sent_by_every_proxy() {
+    for proxy in PROXIES {
+        let stand = Stand::new(proxy);
+        for (target, content, name) in [
+            ("/text", TEXT, "a b.txt"),
+            ("/far/report.csv", FILE, "report.csv"),
+        ] {
+            let whole = stand.handed_over(&Request::get(target));
+            let head = whole.head();
+            assert_eq!(
+                (whole.status, &*whole.text()),
+                (200, content),
+                "{proxy:?} {head}"
+            );
+            assert!(whole.header("Content-Disposition").contains(name), "{head}");
+            assert_eq!(whole.header("Content-Length"), content.len().to_string());
+            assert!(whole.has("ETag"), "{proxy:?}: {head}");
+            assert!(!whole.has(proxy.header()), "{head}");
+
+            let range = Request::get(target).header("Range", "bytes=5-9");
+            let part = stand.handed_over(&range);
+            assert_eq!(
+                (part.status, &*part.text()),
+                (206, &content[5..10]),
+                "{proxy:?}"
+            );
+
+            let tag = whole.header("ETag");
+            let again = Request::get(target).header("If-None-Match", tag);
+            let again = stand.front.send(&again);
+            assert_eq!(again.status, 304, "{proxy:?}: {}", again.head());
+
+            let resumed = range.header("If-Range", tag);
+            assert_eq!(stand.front.send(&resumed).status, 206, "{proxy:?} {tag}");
+        }
+        let head = stand.front.send(&Request::head("/text"));
+        assert_eq!((head.status, head.header("Content-Length")), (200, "22"));
+        assert_eq!(stand.origin.asked().len(), 1, "it was fetched once");
+        assert_eq!(stand.copies().len(), 2);
+    }
+}
+
+#[test]
+fn two_views_with_one_text_share_one_copy_and_keep_their_names() {
+    for proxy in [Proxy::Nginx, Proxy::Apache] {
+        let stand = Stand::new(proxy);
+        let first = stand.handed_over(&Request::get("/text"));
+        let second = stand.handed_over(&Request::get("/same"));
+        assert_eq!((first.text(), second.text()), (TEXT.into(), TEXT.into()));
+        assert!(second.header("Content-Disposition").starts_with("inline"));
+        assert_eq!(second.header("Content-Type"), "application/pdf");
+        assert_eq!(stand.copies().len(), 1);
+    }
+}
+
+#[test]
+fn a_copy_is_readable_for_the_group_and_writable_for_nobody() {
+    let stand = Stand::new(Proxy::Nginx);
+    let _ = stand.handed_over(&Request::get("/text"));
+    let copy = stand.copies().pop().expect("a copy");
+    let mode = |path: &Path| {
+        fs::metadata(path)
+            .expect("it is there")
+            .permissions()
+            .mode()
+            & 0o777
+    };
+    assert_eq!(mode(&copy), 0o440);
+    assert_eq!(mode(copy.parent().expect("a folder")), 0o750);
+    let name = copy
+        .strip_prefix(stand.site.path("spool"))
+        .expect("below it");
+    let name = name.to_str().expect("text");
+    assert!(
+        name.bytes()
+            .all(|byte| byte.is_ascii_hexdigit() || b"/-".contains(&byte)),
+        "{name}"
+    );
+}
+
+#[test]
+fn a_copy_of_another_servers_file_is_asked_about_when_it_is_old_and_kept_by_a_304() {
+    for proxy in [Proxy::Nginx, Proxy::Lighttpd] {
+        let stand = Stand::with(proxy, "max_age = \"0s\"");
+        for _ in 0..3 {
+            let answer = stand.front.send(&Request::get("/far/a"));
+            assert_eq!((answer.status, &*answer.text()), (200, FILE));
+        }
+        let asked = stand.origin.asked();
+        let conditions: Vec<_> = asked.iter().map(|it| it.header("If-None-Match")).collect();
+        assert_eq!(conditions, [None, Some("\"v1\""), Some("\"v1\"")]);
+        assert_eq!(stand.copies().len(), 1);
+    }
+}
+
+#[test]
+fn a_gateway_that_starts_anew_finds_its_copies() {
+    let mut stand = Stand::new(Proxy::Nginx);
+    for target in ["/text", "/far/a"] {
+        let _ = stand.handed_over(&Request::get(target));
+    }
+    let before = stand.copies();
+    stand.gateway.terminate();
+    stand.gateway = stand.site.start_gateway();
+    stand.origin.forget();
+    for (target, content) in [("/text", TEXT), ("/far/a", FILE)] {
+        assert_eq!(stand.handed_over(&Request::get(target)).text(), content);
+    }
+    assert_eq!(stand.copies(), before);
+    let methods = stand.origin.asked().len();
+    assert_eq!(
+        methods, 1,
+        "the head of the file, to learn that the copy is still good"
+    );
+}
+
+#[test]
+fn the_folder_of_the_copies_has_no_url() {
+    for proxy in PROXIES {
+        let stand = Stand::new(proxy);
+        let _ = stand.handed_over(&Request::get("/text"));
+        let copy = stand.copies().pop().expect("a copy");
+        let below = copy
+            .strip_prefix(stand.site.path("spool"))
+            .expect("below it");
+        let below = below.to_str().expect("text");
+        for target in [
+            format!("/_downloadview/spool/{below}"),
+            format!("/spool/{below}"),
+        ] {
+            assert_eq!(stand.front.get(&target).status, 404, "{proxy:?} {target}");
+        }
+        if proxy.backend() == Backend::Nginx {
+            let bare = stand.front.get("/_downloadview/spool");
+            assert_eq!(bare.status, 404);
+        }
+    }
+}
