@@ -1,6 +1,7 @@
 //! The spool: local copies of what only the application could stream, handed to a proxy.
 
 #![cfg(unix)]
+#![allow(clippy::unwrap_used)] // Helpers of tests.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! A storage that knows the signed links of its files.
 
-use crate::content::{BoxFuture, Content, Metadata, Want};
+use crate::content::{BoxFuture, CacheKey, Content, Metadata, Want};
 use crate::error::{BuildError, Result};
 use crate::storage::{LinkRequest, Places, SignedUrl, Storage, StorageName, check_prefix};
 
@@ -89,5 +89,9 @@ impl<S: Storage> Storage for SignedStorage<S> {
         ask: LinkRequest<'a>,
     ) -> BoxFuture<'a, Result<Option<SignedUrl>>> {
         self.inner.link(name, ask)
+    }
+
+    fn cache_key(&self, name: &StorageName) -> Option<CacheKey> {
+        self.inner.cache_key(name)
     }
 }

@@ -40,7 +40,7 @@ impl Copied {
         if found.size() != Some(copy.size) {
             return Err(Error::NotFound);
         }
-        let metadata = under(said, found);
+        let metadata = under(said, &found);
         Ok(Self {
             of,
             storage: storage.clone(),
@@ -52,7 +52,7 @@ impl Copied {
 
 /// What the file says of itself, on the copy as it was found. The time of the last change (`ctime`)
 /// is left out: a copy is never changed, and each state of a key has a name and a time of its own.
-fn under(said: Metadata, found: Metadata) -> Metadata {
+fn under(said: Metadata, found: &Metadata) -> Metadata {
     let mut metadata = Metadata::new().with_ranges();
     metadata.size = found.size();
     metadata.written = found.modified();

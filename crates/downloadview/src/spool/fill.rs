@@ -90,7 +90,7 @@ impl Failure {
     fn with(why: NotSpooled, content: Content) -> Self {
         Self {
             why,
-            left: Some(Left::Content(content)),
+            left: Some(Left::Content(Box::new(content))),
         }
     }
 }
@@ -151,7 +151,7 @@ impl Fill {
             Err(size) => return Ok(size),
         };
         let content = match opened {
-            Some(content) => content,
+            Some(content) => *content,
             None => {
                 let opening = self.order.file.open(Want::whole().as_source());
                 opening.await.map_err(Failure::of_source)?
@@ -204,7 +204,10 @@ impl Fill {
             (true, Some(source)) => source.metadata,
             _ if state == Some(name.state) => Arc::new(content.metadata().clone()),
             // A HEAD brings no bytes.
-            _ => return Ok(Asked::Changed((!headers.is_empty()).then_some(content))),
+            _ => {
+                let content = (!headers.is_empty()).then(|| Box::new(content));
+                return Ok(Asked::Changed(content));
+            }
         };
         self.spool.index().refresh(name, Source::new(metadata));
         add(&self.spool.counting.validated, 1);
@@ -344,9 +347,8 @@ impl Fill {
         let mut looked = 0;
         loop {
             let half = size.is_some_and(|size| 2 * part.written() > size);
-            let batch = match self.next(&mut frames, half).await? {
-                Some(batch) => batch,
-                None => return Ok(part),
+            let Some(batch) = self.next(&mut frames, half).await? else {
+                return Ok(part);
             };
             let bytes: u64 = batch.iter().map(|frame| frame.len() as u64).sum();
             let written = part.written() + bytes;
@@ -395,7 +397,7 @@ impl Fill {
                     let left = Left::Rest {
                         growing,
                         written: before,
-                        rest,
+                        rest: Box::new(rest),
                     };
                     return Err(Failure {
                         why,
@@ -483,7 +485,7 @@ impl Fill {
         let found = match committed.await {
             Ok(found) => found,
             Err(error) => {
-                let rest = ByteStream::from_bytes(Bytes::new());
+                let rest = Box::new(ByteStream::from_bytes(Bytes::new()));
                 let left = Left::Rest {
                     growing,
                     written: size,
@@ -522,7 +524,7 @@ enum Asked {
     /// It is still good, and has this size.
     Good(u64),
     /// There is another state, perhaps opened already.
-    Changed(Option<Content>),
+    Changed(Option<Box<Content>>),
 }
 
 /// A frame, an error, or the end.

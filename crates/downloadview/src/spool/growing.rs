@@ -28,12 +28,12 @@ use crate::file::File;
 #[derive(Debug)]
 pub(super) enum Left {
     /// The content, of which nothing was read.
-    Content(crate::content::Content),
+    Content(Box<crate::content::Content>),
     /// The bytes before those are in the file; these follow, and then the rest of the source.
     Rest {
         growing: Growing,
         written: u64,
-        rest: ByteStream,
+        rest: Box<ByteStream>,
     },
     /// The source failed with this error.
     Error(Error),
@@ -126,7 +126,7 @@ impl Follower {
                 Left::Rest { written, rest, .. } => {
                     let begun = ByteRange::new(self.position, written);
                     let begun = begun.map(|part| ByteStream::of_part(&self.growing.file, part));
-                    self.reading = Some(Chain::of(begun, rest));
+                    self.reading = Some(Chain::of(begun, *rest));
                     self.last = true;
                     return Ok(());
                 }

@@ -237,7 +237,7 @@ async fn left_over(
     let content = match left {
         None => return Placed::Own(why),
         Some(Left::Error(error)) => return Placed::Failed(error),
-        Some(Left::Content(content)) => content,
+        Some(Left::Content(content)) => *content,
         Some(Left::Rest {
             growing,
             written,
@@ -246,7 +246,7 @@ async fn left_over(
             let begun = ByteRange::new(0, written);
             let begun = begun.map(|part| ByteStream::of_part(&growing.file, part));
             let metadata = Metadata::clone(&growing.metadata);
-            Content::from_stream(metadata, Chain::of(begun, rest))
+            Content::from_stream(metadata, Chain::of(begun, *rest))
         }
     };
     let metadata = content.metadata().clone();
