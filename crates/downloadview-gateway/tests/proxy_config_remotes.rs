@@ -58,6 +58,17 @@ fn caddy_is_told_of_escaping_only_where_a_rule_has_files_of_this_machine() {
     assert!(text.contains(advice), "{text}");
 }
 
+/// Nothing that nginx can be told stops it; whoever installs the configuration reads it there.
+#[test]
+fn nginx_is_printed_with_what_its_servers_must_be_trusted_with() {
+    let risk = "a server that you trust with this site";
+    let text = printed(Proxy::Nginx, &[REMOTE, PLAIN], &Options::default());
+    assert_eq!(text.matches(risk).count(), 2, "{text}");
+    let local = "source_url = \"/media/\"\ndestination_url = \"/_internal/media/\"";
+    assert!(!printed(Proxy::Nginx, &[local], &Options::default()).contains(risk));
+    assert!(!printed(Proxy::Caddy, &[REMOTE, PLAIN], &Options::default()).contains(risk));
+}
+
 #[test]
 fn prints_upstreams_and_maps_for_nginx() {
     let text = printed(Proxy::Nginx, &[REMOTE, PLAIN], &standalone());
@@ -65,7 +76,8 @@ fn prints_upstreams_and_maps_for_nginx() {
     insta::assert_snapshot!(text, @r#"
     # The server of the rule in line 11. nginx looks its name up when it starts or reads its configuration anew: reload it
     # when the addresses change, or from 1.27.3 on write `zone downloadview_remote_1 64k; resolver ADDRESS;` here and
-    # `resolve` after the name.
+    # `resolve` after the name. It must be a server that you trust with this site: nginx takes an interim answer of it (100, 102,
+    # 199; 1.22 also 103) for the answer itself, and passes what follows on to the client as it is.
     upstream downloadview_remote_1 {
         server files.example:8000 max_fails=0;
         keepalive 32;
@@ -74,7 +86,8 @@ fn prints_upstreams_and_maps_for_nginx() {
 
     # The server of the rule in line 8. nginx looks its name up when it starts or reads its configuration anew: reload it
     # when the addresses change, or from 1.27.3 on write `zone downloadview_remote_2 64k; resolver ADDRESS;` here and
-    # `resolve` after the name.
+    # `resolve` after the name. It must be a server that you trust with this site: nginx takes an interim answer of it (100, 102,
+    # 199; 1.22 also 103) for the answer itself, and passes what follows on to the client as it is.
     upstream downloadview_remote_2 {
         server files.example:443 max_fails=0;
         keepalive 32;

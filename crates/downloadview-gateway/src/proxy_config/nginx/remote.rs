@@ -79,7 +79,8 @@ impl Writer<'_> {
                 "
 # The server of the rule in line {line}. nginx looks its name up when it starts or reads its configuration anew: reload it
 # when the addresses change, or from 1.27.3 on write `zone downloadview_remote_{number} 64k; resolver ADDRESS;` here and
-# `resolve` after the name.
+# `resolve` after the name. It must be a server that you trust with this site: nginx takes an interim answer of it (100, 102,
+# 199; 1.22 also 103) for the answer itself, and passes what follows on to the client as it is.
 upstream downloadview_remote_{number} {{
     server {address} max_fails=0;
     keepalive 32;
