@@ -647,7 +647,7 @@ fn a_mistake_has_one_report_that_says_what_to_write() {
     4:17 `allow_private`: expected true or false, found a string
         -> write it without the quotes: true
     4:13 `redirects`: this is how many redirects of that server are followed, not whether
-        -> write a number from 0 to 5; clients are sent to that server by a rule with redirect = true
+        -> write a number from 0 to 5; a rule with redirect = true sends clients there
     5:12 `redirect`: expected true or false, found a string
         -> give `redirect` true or false
     5:12 `redirect`: expected true or false, found a string

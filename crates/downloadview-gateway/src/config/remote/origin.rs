@@ -18,6 +18,14 @@ pub enum Scheme {
 
 /// One server: `https://files.example:8443`. `Display` spells it in the one way that the header `X-Download-Origin`
 /// has: lower case, the default port left out.
+///
+/// In the file it is the `endpoint` of a bucket, or the beginning of a URL:
+///
+/// ```toml
+/// endpoint = "https://minio.example:9000"
+/// ```
+///
+/// Refused: a text without scheme, a scheme other than `http` and `https`, a user or a password.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RemoteOrigin {
     /// How it is spoken to.
@@ -29,6 +37,13 @@ pub struct RemoteOrigin {
 }
 
 /// The URLs of a server that begin alike: `https://files.example/media/`. `Display` shows it so.
+///
+/// ```toml
+/// [[optimize.rules]]
+/// source_url = "https://files.example/media/"   # or the `url` of a storage of kind "http"
+/// redirect = true
+/// ```
+///
 /// Refused: a scheme other than `http` and `https`, a user or a password, a query, a path that does not end in a slash
 /// or has `.`, `..` or an empty segment in it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -48,7 +48,8 @@ pub struct OriginSettings {
     pub forbidden: Forbidden,
 }
 
-/// What a client learns of a file that another server forbids.
+/// What a client learns of a file that another server forbids, by 401 or 403. Either way the log tells it, at most once
+/// a minute. As `unreadable` does for files of this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Forbidden {
     /// `404`: as if it did not exist.
@@ -106,7 +107,7 @@ fn read_redirects(value: &Value<'_>) -> Option<u8> {
         return value.understood(Err(Fault::new(
             "this is how many redirects of that server are followed, not whether",
             format!(
-                "write a number from 0 to {MOST_REDIRECTS}; clients are sent to that server by a rule with redirect = true"
+                "write a number from 0 to {MOST_REDIRECTS}; a rule with redirect = true sends clients there"
             ),
         )));
     }

@@ -5,10 +5,20 @@ use crate::config::remote::{
     OriginHeader, OriginSettings, RemoteUrl, hide_headers, read_allow_http, read_headers,
 };
 
-/// Files of another server.
+/// Files of another server, below a URL.
+///
+/// ```toml
+/// [storages.mirror]
+/// kind = "http"
+/// url = "https://origin.example/files/"
+/// headers_env = { Authorization = "ORIGIN_AUTH" }   # the variable holds the whole value, `Bearer …`
+/// idle_timeout = "30s"                              # and the other keys of OriginSettings
+/// ```
+///
+/// With headers of its own, only the gateway can fetch the files: a rule for such a storage is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpConfig {
-    /// `url`: below it lie the files.
+    /// `url`: below it lie the files. Required; ends in a slash, and holds neither user nor query.
     pub url: RemoteUrl,
     /// `headers` and `headers_env`: what goes along with each request. Default: nothing.
     pub headers: Vec<OriginHeader>,

@@ -19,7 +19,17 @@ use crate::config::reader::scalar::{Fault, described, one_of, storage_name, url_
 use crate::config::reader::{Table, Value};
 use crate::config::remote::RemoteUrl;
 
-/// One storage.
+/// One storage: a place that keeps files under names.
+///
+/// ```toml
+/// [storages.media]
+/// kind = "local"                        # or "memory", "http", "s3": see StorageKind
+/// root = "/srv/media"
+/// base_url = "/media/"
+/// ```
+///
+/// Views and rules name it: `storage = "media"`. One that nobody names is opened at start all the same, so that a mistake
+/// in it is found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StorageConfig {
     /// Its name: the NAME of `[storages.NAME]`.
@@ -37,7 +47,8 @@ pub struct StorageConfig {
 pub enum StorageKind {
     /// `kind = "local"`: a folder on this machine.
     Local(LocalStorageConfig),
-    /// `kind = "memory"`: texts written in the configuration file.
+    /// `kind = "memory"`: texts written in the configuration file, as `files = { "a.txt" = "text" }`. No proxy can read
+    /// them, so rules that name such a storage are refused.
     Memory {
         /// The files' texts by name.
         files: BTreeMap<StorageName, String>,
@@ -53,13 +64,23 @@ pub enum StorageKind {
 pub struct SharedStorage(Arc<StorageConfig>);
 
 /// A folder on this machine.
+///
+/// ```toml
+/// [storages.media]
+/// kind = "local"
+/// root = "/srv/media"
+/// symlinks = "within"
+/// unreadable = 403
+/// ```
+///
+/// Nothing outside the folder is read, whatever links or names lead there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocalStorageConfig {
-    /// The folder, absolute; it existed when the configuration was read.
+    /// `root`: the folder, absolute; it existed when the configuration was read. Required.
     pub root: PathBuf,
-    /// What happens at a symbolic link below the root. Default: refused.
+    /// `symlinks`: what happens at a symbolic link below the root. Default: `"refuse"`.
     pub symlinks: Symlinks,
-    /// What a client learns of a file that the gateway may not read. Default: 404.
+    /// `unreadable`: what a client learns of a file that the gateway may not read. Default: 404.
     pub unreadable: Unreadable,
 }
 

@@ -9,9 +9,23 @@ use crate::config::remote::{Credential, OriginSettings, RemoteOrigin, RemoteUrl,
 
 /// A bucket of Amazon S3, or of a store that speaks as it does. What the file does not say comes from the variables that
 /// Amazon's own programs know.
+///
+/// ```toml
+/// [storages.archive]
+/// kind = "s3"
+/// bucket = "archive"
+/// endpoint = "https://minio.example"        # default: Amazon's
+/// region = "eu-central-1"
+/// access_key_id = "AKIA…"
+/// secret_access_key_env = "ARCHIVE_SECRET"
+/// prefix = "media/2026"
+/// link_lifetime = "90s"
+/// ```
+///
+/// Refused: an `http://` endpoint without `allow_http = true`, half a pair of keys, keys beside `anonymous = true`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct S3Config {
-    /// The bucket's name.
+    /// `bucket`: its name, 3 or more letters, digits, hyphens, dots and underscores. Required.
     pub bucket: String,
     /// `endpoint`, else `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL`. Default: Amazon's of the region.
     pub endpoint: Option<RemoteOrigin>,
@@ -20,7 +34,7 @@ pub struct S3Config {
     pub region: String,
     /// `virtual_hosted`: whether the bucket's name stands before the host, and not in the path. Default: false.
     pub virtual_hosted: bool,
-    /// Who signs.
+    /// Who signs: the keys of [`S3Credentials`]. Default: what the environment and the machine have.
     pub credentials: S3Credentials,
     /// `allow_http`: whether the endpoint may be spoken to in the clear. Default: false.
     pub allow_http: bool,
