@@ -452,6 +452,87 @@ async fn a_folder_that_vanishes_costs_no_download_and_is_used_again_when_it_is_b
     assert_eq!(files_below(&folder).len(), 1);
 }
 
+/// A source that can be read only once loses nothing.
+#[tokio::test]
+async fn a_folder_that_vanishes_while_a_copy_is_made_costs_no_download() {
+    for fill in [Fill::Before, Fill::While] {
+        let stand = Stand::with(|spool| spool.fill(fill));
+        let folder = stand.folder.path().to_owned();
+        let vanishes = stream::iter(0..5).map(move |number| {
+            if number == 3 {
+                std::fs::remove_dir_all(&folder)?;
+            }
+            Ok::<_, std::io::Error>(Bytes::from(frame(number)))
+        });
+        let file = VirtualFile::from_stream("report.csv", vanishes).cache_key(key("report"));
+        let response = stand.get(DownloadResponse::new(file)).await;
+        assert_eq!(outcome(&response).kind(), "streamed", "{fill:?}");
+        assert_eq!(sent(response).await.unwrap(), content(5), "{fill:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_trace_makes_no_copy() {
+    let (stand, report) = (Stand::new(), Report::default());
+    let file = DownloadResponse::new(report.of(2).cache_key(key("report")));
+    let asked = Asked::of(&mut Request::get("/x").body(()).unwrap()).traced();
+    let response = answer(&asked, std::slice::from_ref(&stand.front), file).await;
+    assert_eq!(why(&response), Some(NotSpooled::NotAsked));
+    assert_eq!((stand.spool.counters().fills, stand.files().len()), (0, 0));
+}
+
+/// Locks belong to an opened folder, so two spools of one process stand for two processes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_who_share_a_folder_have_a_file_made_once() {
+    for fill in [Fill::Before, Fill::While] {
+        let one = Stand::with(|spool| spool.fill(fill));
+        let builder = Spool::builder(one.folder.path()).min_free_bytes(0);
+        let other = builder.fill(fill).open().unwrap();
+        let fronts = [one.front.clone(), front(&other)];
+        let report = Report::default();
+        let asked = (0..50).map(|number| {
+            let file = report.paced(40, Duration::from_millis(2));
+            let front = &fronts[number % 2];
+            async move {
+                let asked = Asked::of(&mut Request::get("/x").body(()).unwrap());
+                let file = DownloadResponse::new(file.cache_key(key("report")));
+                let response = answer(&asked, std::slice::from_ref(front), file).await;
+                match outcome(&response).kind() {
+                    "delegated" => delegated(&response),
+                    _ => sent(response).await.unwrap().to_vec(),
+                }
+            }
+        });
+        for got in future::join_all(asked).await {
+            assert!(got == content(40), "{fill:?}");
+        }
+        assert_eq!(report.times(), 1, "{fill:?}");
+        assert_eq!(one.files().len(), 1);
+    }
+}
+
+/// A copy that one process has handed out is not removed by another.
+#[tokio::test]
+async fn a_copy_that_another_process_handed_out_stays() {
+    let short = Duration::from_millis(30);
+    let room = 2 * FRAME as u64;
+    let one = Stand::with(|spool| spool.lease(short).max_bytes(room));
+    let file = |name: &str| {
+        let file = Report::default().of(1).size(FRAME as u64);
+        DownloadResponse::new(file.cache_key(key(name)))
+    };
+    let _ = one.get(file("a")).await;
+    let _ = one.get(file("b")).await;
+    let other = Spool::builder(one.folder.path()).lease(Duration::from_secs(60));
+    let other = front(&other.open().unwrap());
+    tokio::time::sleep(2 * short).await;
+    let asked = Asked::of(&mut Request::get("/x").body(()).unwrap());
+    let handed = answer(&asked, std::slice::from_ref(&other), file("a")).await;
+    let response = one.get(file("c")).await;
+    assert_eq!(outcome(&response).kind(), "delegated");
+    assert_eq!(delegated(&handed), content(1), "`a` is still there");
+}
+
 #[tokio::test]
 async fn a_fill_that_nobody_waits_for_is_finished_if_more_than_half_is_there() {
     for (stated, finished) in [(10, true), (1000, false)] {

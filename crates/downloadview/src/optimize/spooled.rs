@@ -54,6 +54,7 @@ pub(super) async fn spooled<'a>(
     let request = Request {
         method: asked.method(),
         in_part: asked.conditional.want().range().is_some(),
+        only_asks: asked.traced,
         spooling: download.spooling(),
     };
     match spool.place(download.file(), request).await {

@@ -497,6 +497,14 @@ impl Fill {
                 });
             }
         };
+        if let Some(sender) = self.left.take() {
+            // Should the copy be gone before it is handed out.
+            let _ = sender.send(Left::Rest {
+                growing,
+                written: size,
+                rest: Box::new(ByteStream::from_bytes(Bytes::new())),
+            });
+        }
         let source = Some(Source::new(metadata));
         let before = self.spool.index().peek(id);
         self.spool.index().insert(found, source, Instant::now());

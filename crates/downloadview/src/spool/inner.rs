@@ -121,6 +121,7 @@ impl Inner {
             return;
         }
         let this = Arc::clone(self);
+        let names: Vec<_> = doomed.iter().map(|doomed| doomed.name).collect();
         let removed = self.on_disk(move |root| {
             for doomed in doomed {
                 this.remove_one(root, doomed);
@@ -129,6 +130,10 @@ impl Inner {
         });
         if let Err(error) = removed.await {
             self.say(NotSpooled::of(&error), Some(&error));
+            // The disk is not there. If it comes back, they may be taken in again.
+            for name in names {
+                self.index().gone(name);
+            }
         }
     }
 

@@ -34,6 +34,8 @@ pub(crate) struct Request<'a> {
     pub(crate) method: &'a Method,
     /// Whether it asks for a part.
     pub(crate) in_part: bool,
+    /// Whether it only wants to know: then no copy is made, and no source is asked.
+    pub(crate) only_asks: bool,
     pub(crate) spooling: Spooling,
 }
 
@@ -110,7 +112,7 @@ impl Inner {
         key: Option<CacheKey>,
         request: Request<'_>,
     ) -> Placed {
-        let asks_for_bytes = *request.method == Method::GET;
+        let asks_for_bytes = *request.method == Method::GET && !request.only_asks;
         // A HEAD may learn that a copy is still good, but makes none.
         if !asks_for_bytes {
             return Placed::Own(NotSpooled::NotAsked);
@@ -133,7 +135,8 @@ impl Inner {
         match wait(&mut seat, follow).await {
             Progress::Filled(_) => match self.hand_out(file, id, key.as_ref()).await {
                 Some(copy) => Placed::Copy(copy),
-                None => Placed::Own(NotSpooled::DiskFails),
+                // It is gone already. The bytes are still there for the one who began the fill.
+                None => left_over(file, key.as_ref(), NotSpooled::DiskFails, left).await,
             },
             Progress::Failed(why) => left_over(file, key.as_ref(), why, left).await,
             Progress::Opening | Progress::Growing(..) => follower(file, key, seat, left),

@@ -20,8 +20,8 @@ pub enum NotSpooled {
     /// What is at the file's place may change, and the file states neither a strong tag nor a date
     /// that would tell.
     NoValidator,
-    /// There is no copy yet, and the request does not ask for the bytes: it is a HEAD, or neither
-    /// that nor a GET.
+    /// There is no copy yet, and the request does not ask for the bytes: it is a HEAD, or wants a
+    /// [trace](crate::optimize::Asked::traced).
     NotAsked,
     /// The answer began while the copy is being made
     /// ([`Fill::While`](super::Fill::While)).
@@ -99,7 +99,7 @@ impl fmt::Display for NotSpooled {
             Self::NoValidator => {
                 "the file states neither a strong tag nor a date that tells its state"
             }
-            Self::NotAsked => "there is no copy, and the request does not ask for the bytes",
+            Self::NotAsked => "there is no copy of it yet, and this request makes none",
             Self::Filling => "the copy is being made while it is sent",
             Self::TooLarge => "the file is larger than a copy may be",
             Self::Full => "the spool is full, and its copies are in use",
