@@ -4,8 +4,11 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
-use proxy_tests::{Answer, Asked, Backend, Origin, Proxy, Request, Response, Server, Site};
+use proxy_tests::{Answer, Asked, Backend, Origin, Proxy, Request, Response, Server, Site, noise};
+use rustix::process::{Pid, Signal, kill_process};
 
 const PROXIES: [Proxy; 6] = [
     Proxy::Nginx,
@@ -242,4 +245,64 @@ fn the_folder_of_the_copies_has_no_url() {
             assert_eq!(bare.status, 404);
         }
     }
+}
+
+/// The gateway is killed at twenty moments of a fill. Whatever has a copy's name then is whole, and the next start removes
+/// the rest.
+#[test]
+fn a_gateway_that_is_killed_while_it_fills_leaves_nothing_that_is_not_whole() {
+    const SIZE: usize = 24 << 20;
+    let file: Arc<[u8]> = noise(SIZE).into();
+    let sent = Arc::clone(&file);
+    let origin = Origin::start(move |_| {
+        let head = format!("HTTP/1.1 200 OK\r\nETag: \"big\"\r\nContent-Length: {SIZE}\r\n\r\n");
+        Answer::new(head).and_part(&sent, 0..SIZE)
+    });
+    let site = Site::new("");
+    site.make_own_folder("spool");
+    site.configure(&format!(
+        "listen = \"@LISTEN@\"\n[optimize]\nbackend = \"nginx\"\n[spool]\ndir = \"spool\"\nmin_free_bytes = 0\n\
+         [[views]]\nroute = \"/far/{{*path}}\"\nkind = \"http\"\nurl = \"http://{}/{{path}}\"\nallow_private = true\n",
+        origin.address(),
+    ));
+    let spool = site.path("spool");
+    let mut killed_amid = 0;
+    for round in 0..20_u64 {
+        let gateway = site.start_gateway();
+        let parts = files_below(&spool).into_iter().filter(|path| is_part(path));
+        assert_eq!(
+            parts.count(),
+            0,
+            "the start removes what the one before left"
+        );
+        let address = gateway.address();
+        let asking = std::thread::spawn(move || {
+            let _ = Request::get(&format!("/far/{round}")).send(address);
+        });
+        // Some moment; which one does not matter.
+        std::thread::sleep(Duration::from_millis(5 * round));
+        let pid = Pid::from_raw(gateway.id().try_into().expect("an id")).expect("an id");
+        kill_process(pid, Signal::KILL).expect("it runs");
+        drop(gateway);
+        asking.join().expect("the client ends");
+        for path in files_below(&spool) {
+            match is_part(&path) {
+                true => killed_amid += 1,
+                false => assert!(fs::read(&path).expect("it is there") == *file, "{path:?}"),
+            }
+        }
+    }
+    assert!(killed_amid > 0, "at least once it was killed amid a fill");
+    let _gateway = site.start_gateway();
+    let front = site.start_proxy(Proxy::Nginx);
+    for round in 0..20 {
+        let answer = front.get(&format!("/far/{round}"));
+        assert!(answer.status == 200 && answer.body == *file, "{round}");
+    }
+    assert!(files_below(&spool).iter().all(|path| !is_part(path)));
+}
+
+fn is_part(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|extension| extension == "part")
 }
