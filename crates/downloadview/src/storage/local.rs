@@ -45,6 +45,10 @@ pub enum Unreadable {
 /// another folder, that one is used from then on, and the change is logged: a link to the current
 /// release was switched, or a file system was mounted.
 ///
+/// A folder further down that is moved away, or replaced by a link, is likewise noticed within a
+/// second by whoever only looks at a file in it: a proxy may be told of that file once more. What
+/// is opened here is always what the name leads to now.
+///
 /// **Waiting.** On file systems that are known to be this machine's own, what the kernel has in its
 /// caches is answered in place. On all others (NFS, SMB, FUSE …) everything waits on threads, of
 /// which each storage has 16, so that one that hangs delays nobody else. A request that finds no

@@ -144,6 +144,15 @@ impl StorageName {
         strict(&self.0).into_owned()
     }
 
+    /// The folder, if the name has more than one segment, and the last segment.
+    #[cfg(all(target_os = "linux", feature = "fs"))]
+    pub(crate) fn split_last(&self) -> (Option<&[u8]>, &[u8]) {
+        match self.0.iter().rposition(|&byte| byte == b'/') {
+            Some(at) => (Some(&self.0[..at]), &self.0[at + 1..]),
+            None => (None, &self.0),
+        }
+    }
+
     /// The name as a relative path of this platform.
     #[cfg(unix)]
     pub(crate) fn to_path(&self) -> &std::path::Path {

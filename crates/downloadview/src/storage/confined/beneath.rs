@@ -9,10 +9,12 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, openat2, statat};
 use rustix::io::Errno;
 
+use super::folders::Folders;
 use super::warm::Warm;
 use super::{Symlinks, Wait};
 use crate::content::{Metadata, Purpose};
@@ -28,6 +30,7 @@ const RETRIES: usize = 16;
 pub(super) struct Beneath {
     root: OwnedFd,
     warm: Warm,
+    folders: Folders,
 }
 
 impl Beneath {
@@ -46,6 +49,7 @@ impl Beneath {
             _ => Ok(Some(Self {
                 root,
                 warm: Warm::new(),
+                folders: Folders::default(),
             })),
         }
     }
@@ -85,7 +89,7 @@ impl Beneath {
             return Ok(metadata);
         }
         let found = self.open_at(name, Purpose::Look, ResolveFlags::NO_SYMLINKS, wait);
-        if found.is_ok() && is_one_segment(name) {
+        if found.is_ok() {
             self.warm.insert(name.as_bytes());
         }
         match (found, symlinks) {
@@ -101,19 +105,48 @@ impl Beneath {
         }
     }
 
-    /// One `stat` in place of open, stat and close, for a name directly in the root that is
-    /// [warm](Warm): a single segment cannot leave the folder, and a link at its end is not
-    /// followed. `None` means that the longer way must be used.
+    /// One `stat` in place of open, stat and close, for a name that is [warm](Warm), in the root or
+    /// in a [folder that is held](Folders): a single segment cannot leave the folder, and a link at
+    /// its end is not followed. `None` means that the longer way must be used.
     fn glance(&self, name: &StorageName) -> Result<Option<Metadata>> {
-        if !is_one_segment(name) || !self.warm.holds(name.as_bytes()) {
+        if !self.warm.holds(name.as_bytes()) {
             return Ok(None);
         }
         let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
-        match statat(&self.root, name.to_path(), flags) {
+        let stat = match name.split_last() {
+            (None, last) => statat(&self.root, last, flags),
+            (Some(folder), last) => match self.folder(folder) {
+                Some(folder) => statat(&*folder, last, flags),
+                None => return Ok(None),
+            },
+        };
+        match stat {
             Ok(found) if FileType::from_raw_mode(found.st_mode) == FileType::Symlink => Ok(None),
             Ok(found) => crate::content::metadata_of_stat(&found, Purpose::Look).map(Some),
             Err(_) => Ok(None),
         }
+    }
+
+    /// A folder below the root, reached without a link, without another file system in between, and
+    /// without waiting. It may be where it was up to a second ago.
+    fn folder(&self, name: &[u8]) -> Option<Arc<OwnedFd>> {
+        if let Some(held) = self.folders.get(name) {
+            return Some(held);
+        }
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let resolve = ResolveFlags::BENEATH
+            | ResolveFlags::NO_SYMLINKS
+            | ResolveFlags::NO_MAGICLINKS
+            | ResolveFlags::NO_XDEV
+            | ResolveFlags::CACHED;
+        let found = openat2(&self.root, name, flags, Mode::empty(), resolve).ok()?;
+        self.folders.insert(name, found);
+        self.folders.get(name)
+    }
+
+    #[cfg(test)]
+    pub(super) fn let_folders_age(&self) {
+        self.folders.age();
     }
 
     /// One confined opening. With `Wait::Never` it fails with `EAGAIN` if the disk must be asked.
@@ -171,10 +204,6 @@ fn read_leased(found: &OwnedFd) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY;
     let path = format!("/proc/self/fd/{}", found.as_raw_fd());
     Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
-}
-
-fn is_one_segment(name: &StorageName) -> bool {
-    !name.as_bytes().contains(&b'/')
 }
 
 fn path_of(fd: &OwnedFd) -> io::Result<PathBuf> {

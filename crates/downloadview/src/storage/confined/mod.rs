@@ -10,6 +10,8 @@
 #[cfg(target_os = "linux")]
 mod beneath;
 mod current;
+#[cfg(target_os = "linux")]
+mod folders;
 mod walk;
 #[cfg(target_os = "linux")]
 mod warm;
@@ -320,6 +322,32 @@ mod tests {
                 );
             }
         }
+    }
+
+    /// The second look at a file in a folder goes by the folder that the first one found.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_folder_that_is_replaced_is_noticed_within_a_second() {
+        let dir = tree();
+        let [(_, root), _] = roots(&dir);
+        let name = StorageName::parse("sub/in.txt").unwrap();
+        let look = || root.look(&name, Symlinks::Refuse, Wait::Never);
+        for _ in 0..3 {
+            assert_eq!(look().unwrap().size(), Some(2));
+        }
+        let (sub, aside) = (dir.path().join("root/sub"), dir.path().join("aside"));
+        std::fs::rename(&sub, &aside).unwrap();
+        symlink(&aside, &sub).unwrap();
+        assert!(
+            root.read(&name, Symlinks::Refuse, Wait::ForDisk).is_err(),
+            "bytes are read from where the name leads now"
+        );
+        let beneath = root.beneath.as_ref().unwrap();
+        beneath.let_folders_age();
+        assert!(matches!(
+            root.look(&name, Symlinks::Refuse, Wait::ForDisk),
+            Err(Error::NotFound)
+        ));
     }
 
     #[cfg(target_os = "linux")]
