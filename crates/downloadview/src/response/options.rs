@@ -55,7 +55,8 @@ pub struct DownloadOptions {
     pub(super) media_types: Option<Arc<MediaTypes>>,
     optimize: Option<bool>,
     spooling: Option<Spooling>,
-    headers: Vec<Change>,
+    /// Shared by all clones: the options of a view are cloned for each request.
+    headers: Option<Arc<Vec<Change>>>,
     /// The header of the first value that is not valid.
     invalid: Option<HeaderName>,
 }
@@ -290,7 +291,11 @@ impl DownloadOptions {
         self.optimize = later.optimize.or(self.optimize);
         self.spooling = later.spooling.or(self.spooling);
         self.invalid = self.invalid.take().or(later.invalid);
-        self.headers.extend(later.headers);
+        match (&self.headers, later.headers) {
+            (_, None) => {}
+            (None, later) => self.headers = later,
+            (Some(_), Some(later)) => self.changes_mut().extend_from_slice(&later),
+        }
     }
 
     #[doc(hidden)]
@@ -307,7 +312,9 @@ impl DownloadOptions {
 
     /// Removes what was stated for this header by name.
     fn forget(&mut self, name: &HeaderName) {
-        self.headers.retain(|change| change.name() != name);
+        if self.mentions(name) {
+            self.changes_mut().retain(|change| change.name() != name);
+        }
     }
 
     #[doc(hidden)]
@@ -360,7 +367,15 @@ impl DownloadOptions {
 
     #[doc(hidden)]
     pub fn remove(&mut self, name: HeaderName) {
-        self.headers.push(Change::Remove(name));
+        self.changes_mut().push(Change::Remove(name));
+    }
+
+    fn changes(&self) -> &[Change] {
+        self.headers.as_deref().map_or(&[], Vec::as_slice)
+    }
+
+    fn changes_mut(&mut self) -> &mut Vec<Change> {
+        Arc::make_mut(self.headers.get_or_insert_default())
     }
 
     /// Records a change, or that the value given for it is not valid.
@@ -371,7 +386,7 @@ impl DownloadOptions {
         change: fn(HeaderName, HeaderValue) -> Change,
     ) {
         match value {
-            Some(value) => self.headers.push(change(name, value)),
+            Some(value) => self.changes_mut().push(change(name, value)),
             None => {
                 self.invalid.get_or_insert(name);
             }
@@ -399,12 +414,12 @@ impl DownloadOptions {
 
     /// Whether something was stated for this header.
     pub(super) fn mentions(&self, name: &HeaderName) -> bool {
-        self.headers.iter().any(|change| change.name() == name)
+        self.changes().iter().any(|change| change.name() == name)
     }
 
     /// Writes what was stated for headers over `headers`.
     pub(super) fn apply(&self, headers: &mut HeaderMap) {
-        for change in &self.headers {
+        for change in self.changes() {
             match change {
                 Change::Set(name, value) => {
                     headers.insert(name, value.clone());
