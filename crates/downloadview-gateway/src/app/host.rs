@@ -19,6 +19,9 @@ pub(super) fn check<B>(request: &Request<B>) -> Result<()> {
 
 /// A host and perhaps a port; a user and a password have no place here.
 fn is_valid(value: &[u8]) -> bool {
+    if is_plain(value) {
+        return true;
+    }
     let Ok(authority) = Authority::try_from(value) else {
         return false;
     };
@@ -26,6 +29,15 @@ fn is_valid(value: &[u8]) -> bool {
     let port = text.strip_prefix(host).unwrap_or("@");
     let digits = port.strip_prefix(':').unwrap_or(port);
     !host.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// A name or an IPv4 address and perhaps a port, as most requests have it: valid without a closer look.
+fn is_plain(value: &[u8]) -> bool {
+    let end = value.iter().position(|&byte| byte == b':');
+    let (host, port) = value.split_at(end.unwrap_or(value.len()));
+    let mut port = port.iter().skip(1);
+    let in_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    !host.is_empty() && host.iter().all(in_name) && port.all(u8::is_ascii_digit)
 }
 
 #[cfg(test)]
