@@ -10,11 +10,10 @@
 //!
 //! Each complaint about a column is logged at most once a minute.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
+use downloadview::said::OncePerMinute;
 use downloadview::{Error, Result};
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, QueryResult, Statement, Value};
 
@@ -38,31 +37,7 @@ pub(crate) struct Plan {
 }
 
 /// What was logged about rows lately, so that no client can cause a line for each request.
-#[derive(Debug, Default)]
-pub(crate) struct Complaints(Mutex<HashMap<(String, &'static str), Instant>>);
-
-/// After this long the same is logged about a column again.
-const SAID_AGAIN: Duration = Duration::from_secs(60);
-
-impl Complaints {
-    /// Whether it is time to log what is wrong with a value of a column.
-    fn is_due(&self, unfit: &Unfit) -> bool {
-        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        let last = said.entry((unfit.column.clone(), unfit.why));
-        match last {
-            Entry::Occupied(last) if now.duration_since(*last.get()) < SAID_AGAIN => false,
-            Entry::Occupied(mut last) => {
-                last.insert(now);
-                true
-            }
-            Entry::Vacant(first) => {
-                first.insert(now);
-                true
-            }
-        }
-    }
-}
+pub(crate) type Complaints = OncePerMinute<(String, &'static str)>;
 
 impl Plan {
     /// The value that a text of the request looks for; `None` if no row can have it.
@@ -93,7 +68,7 @@ impl Plan {
             return Err(Error::NotFound);
         }
         let described = describe(&row, &self.columns).map_err(|unfit| {
-            if self.complaints.is_due(&unfit) {
+            if self.complaints.is_due(kind(&unfit)) {
                 tracing::warn!(
                     table = self.table,
                     column = unfit.column,
@@ -107,7 +82,7 @@ impl Plan {
         for unfit in described
             .ignored
             .iter()
-            .filter(|it| self.complaints.is_due(it))
+            .filter(|it| self.complaints.is_due(kind(it)))
         {
             tracing::warn!(
                 table = self.table,
@@ -119,6 +94,11 @@ impl Plan {
         }
         Ok(Some((row, described)))
     }
+}
+
+/// What is wrong with which column.
+fn kind(unfit: &Unfit) -> (String, &'static str) {
+    (unfit.column.clone(), unfit.why)
 }
 
 /// Asks for two rows at most: the second one shows that the lookup is ambiguous.

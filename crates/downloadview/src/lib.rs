@@ -97,6 +97,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod error;
+#[doc(hidden)]
+pub mod said;
 
 pub mod content;
 pub mod headers;

@@ -86,7 +86,7 @@ const CONFIG_ROWS: &[Row] = &[
 ];
 
 const ROWS: &[Row] = &[
-    row("0", 0, 0, &["error"], "it uses no other room"),
+    row("0", 0, 0, &["error", "said"], "it uses no other room"),
     row("1", 1, 1, &["content"], "it uses floor 0"),
     row("2", 2, 2, &["headers"], "it uses floors 0 to 1"),
     row(

@@ -6,9 +6,7 @@
 //! fault of whoever stored it: 404 for the client, and a warning in the log.
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, LazyLock};
 
 use http::request::Parts;
 
@@ -17,6 +15,7 @@ use super::{DownloadView, ViewOptions, view_setters};
 use crate::content::Metadata;
 use crate::error::{Error, Result};
 use crate::file::ObjectFile;
+use crate::said::OncePerMinute;
 use crate::storage::{Storage, StorageName};
 
 /// A record that names a file and may describe it: a row of a database, an entry of a catalogue.
@@ -234,26 +233,14 @@ impl<F: FindRecord> ObjectView<F> {
 /// The name of a record's file. A name that cannot be stored is the fault of whoever stored it, not
 /// of the client: 404, and a warning in the log, for each kind of mistake at most once a minute.
 fn stored_name(name: &str) -> Result<StorageName> {
+    static SAID: LazyLock<OncePerMinute<String>> = LazyLock::new(OncePerMinute::default);
+
     StorageName::parse(name).map_err(|error| {
-        if is_due(&error) {
+        if SAID.is_due(error.to_string()) {
             tracing::warn!(%error, "a record names a file that cannot be; said once a minute");
         }
         Error::NotFound
     })
-}
-
-/// Whether this kind of mistake was not logged within the last minute.
-fn is_due(error: &Error) -> bool {
-    static SAID: Mutex<Vec<(String, Instant)>> = Mutex::new(Vec::new());
-
-    let (kind, now) = (error.to_string(), Instant::now());
-    let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
-    said.retain(|(_, then)| now.duration_since(*then) < Duration::from_secs(60));
-    let due = said.iter().all(|(it, _)| *it != kind);
-    if due {
-        said.push((kind, now));
-    }
-    due
 }
 
 impl<F: FindRecord> DownloadView for ObjectView<F> {
