@@ -8,6 +8,8 @@
 //! Who asks: `response::head`, with the name that the client gets, then with the file's own name.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 use std::sync::LazyLock;
 
 use http::HeaderValue;
@@ -256,10 +258,62 @@ fn known(name: &str) -> Option<&'static Known> {
     table.known.get(at)
 }
 
+/// A media type, such as `text/plain; charset=utf-8` or `application/pdf` (RFC 9110, 8.3.1).
+///
+/// [`FromStr`] is the way to get one: from a configuration, a command line, a record. It becomes a
+/// header value by [`From`], and so it can be given to the setters of
+/// [`DownloadOptions`](crate::DownloadOptions).
+///
+/// # Errors
+///
+/// Those of [`media_type`].
+///
+/// ```
+/// use downloadview::headers::MediaType;
+/// use downloadview::DownloadOptions;
+///
+/// let csv: MediaType = "text/csv; charset=utf-8".parse()?;
+/// assert_eq!(csv.as_str(), "text/csv; charset=utf-8");
+/// assert!("csv".parse::<MediaType>().is_err());
+/// let options = DownloadOptions::new().content_type(csv);
+/// # let _ = options;
+/// # Ok::<(), downloadview::ParseError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MediaType(HeaderValue);
+
+impl MediaType {
+    /// The text, as it was given.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.to_str().expect("`media_type` lets only ASCII in")
+    }
+}
+
+impl FromStr for MediaType {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        media_type(text).map(Self)
+    }
+}
+
+impl From<MediaType> for HeaderValue {
+    fn from(media_type: MediaType) -> Self {
+        media_type.0
+    }
+}
+
+impl fmt::Display for MediaType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// Checks that a text is a media type, such as `text/plain; charset=utf-8` or `application/pdf`
 /// (RFC 9110, 8.3.1).
 ///
-/// For types that come from a record or a configuration.
+/// For types that come from a record or a configuration. [`MediaType`] is the same as a type.
 ///
 /// # Errors
 ///

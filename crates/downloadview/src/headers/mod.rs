@@ -6,7 +6,7 @@
 //! | header | what is here |
 //! |---|---|
 //! | `Content-Disposition` | [`ContentDisposition`]: any name as a valid and safe header |
-//! | `Content-Type` | [`content_type_of`], [`MediaTypes`]: the type of a file by its name |
+//! | `Content-Type` | [`content_type_of`], [`MediaTypes`]: the type of a file by its name; [`MediaType`] |
 //! | `If-Match`, `If-None-Match`, `If-Modified-Since`, `If-Unmodified-Since`, `If-Range` | [`ConditionalRequest`] |
 //! | `Range` | [`resolve_range`], [`Ranges`] |
 //! | `X-Accel-Redirect`, `X-Sendfile` … | [`hand_off`]: what only this crate may set |
@@ -24,7 +24,7 @@ mod range;
 pub use self::content_disposition::{ContentDisposition, Disposition};
 pub(crate) use self::content_type::guess;
 pub use self::content_type::{
-    MediaTypes, content_coding, content_type_of, is_active_content, media_type,
+    MediaType, MediaTypes, content_coding, content_type_of, is_active_content, media_type,
 };
 pub(crate) use self::date::http_date;
 pub use self::preconditions::{ConditionalRequest, PreconditionResult};
