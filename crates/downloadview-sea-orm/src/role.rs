@@ -26,7 +26,8 @@ pub enum Role {
     ContentType,
     /// The coding that the stored bytes already have: a text such as `gzip`.
     ContentEncoding,
-    /// The size in bytes: an integer. The length of the answer is that of the storage's file.
+    /// The size in bytes: an integer. It is never the length of an answer, which is that of the
+    /// storage's file; a row that states another one is logged at WARN, once a minute.
     Size,
     /// The time of the last change: a date with time (UTC if it has no zone), or an integer of
     /// seconds since 1970.

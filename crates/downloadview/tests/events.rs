@@ -9,11 +9,12 @@ use downloadview::backend::{Caddy, Nginx};
 use downloadview::content::{BoxFuture, Content, Metadata, Want};
 use downloadview::file::Places;
 use downloadview::storage::{MemoryStorage, StorageName};
-use downloadview::view::StorageView;
+use downloadview::view::{FileRecord, ObjectView, StorageView};
 use downloadview::{
     DownloadBody, DownloadResponse, DownloadView as _, Error, File, OptimizeLayer, Optimizer,
     Result, Rule,
 };
+use http::request::Parts;
 use http::{Request, Response};
 use http_body::Body;
 use http_body_util::Full;
@@ -213,4 +214,36 @@ fn a_body_in_the_place_of_a_download_is_news_only_with_status_200() {
             .collect();
         assert_eq!(said, levels, "{log:#?}");
     }
+}
+
+/// A record that states a size.
+#[derive(Clone)]
+struct Row(u64);
+
+impl FileRecord for Row {
+    fn file(&self) -> Option<&str> {
+        Some("a.txt")
+    }
+
+    fn metadata(&self) -> Metadata {
+        Metadata::new().with_size(self.0)
+    }
+}
+
+#[test]
+fn a_row_with_another_size_than_its_file_is_told_once_and_changes_no_answer() {
+    let storage = Arc::new(MemoryStorage::new());
+    storage.insert(StorageName::parse("a.txt").expect("a name"), "x");
+    let log_of_row = |size| {
+        let find = move |_: &Parts| async move { Ok(Some(Row(size))) };
+        let view = ObjectView::new(Arc::clone(&storage), find);
+        log_through(Optimizer::none(), view.into_service(), &["/1", "/2"])
+    };
+    let warned = |log: &[String]| log.iter().filter(|line| line.starts_with("WARN")).count();
+    assert_eq!(warned(&log_of_row(1)), 0);
+    let log = log_of_row(2);
+    assert_eq!(warned(&log), 1, "{log:#?}");
+    assert!(log[0].contains("stated=2 size=1"), "{}", log[0]);
+    let streamed = |line: &&String| line.contains(r#"outcome="streamed""#);
+    assert_eq!(log.iter().filter(streamed).count(), 2, "{log:#?}");
 }

@@ -1,18 +1,20 @@
 //! A file that a record names, with what the record states about it. Made by `ObjectView`, and by
 //! handlers that read the record themselves.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::{File, LinkRequest, Places, SignedUrl, StorageFile, TypeHint};
 use crate::content::{BoxFuture, CacheKey, Content, Metadata, Want};
 use crate::error::Result;
+use crate::said::OncePerMinute;
 use crate::storage::{Storage, StorageName};
 
 /// A file of a storage that a row of a database, or another record, names and describes.
 ///
 /// What the record states of type, coding, tag and date counts more than what the storage knows.
 /// Whether the file exists, where it lies and how long it is, only the storage knows: a row may be
-/// out of date, and the name in it may have become a symbolic link.
+/// out of date, and the name in it may have become a symbolic link. A size in the record is never
+/// the length of an answer; one that is not the file's is logged at WARN, once a minute.
 ///
 /// Use it in a handler that reads the record itself; [`ObjectView`](crate::view::ObjectView) does
 /// both.
@@ -67,6 +69,24 @@ impl ObjectFile {
     pub fn storage_name(&self) -> &StorageName {
         self.file.storage_name()
     }
+
+    /// What the storage found, with what the record states put in its place, but for the size.
+    fn restated(&self, found: Metadata) -> Metadata {
+        static SAID: LazyLock<OncePerMinute<()>> = LazyLock::new(OncePerMinute::default);
+
+        if let (Some(stated), Some(size)) = (self.stated.size(), found.size())
+            && stated != size
+            && SAID.is_due(())
+        {
+            tracing::warn!(
+                stated,
+                size,
+                "a record states another size than its file has, which was perhaps replaced or \
+                 cut; the file's own counts; said once a minute"
+            );
+        }
+        found.restated_by(&self.stated)
+    }
 }
 
 #[deny(clippy::missing_trait_methods)]
@@ -96,7 +116,7 @@ impl File for ObjectFile {
     }
 
     fn look(&self) -> BoxFuture<'_, Result<Metadata>> {
-        Box::pin(async move { Ok(self.file.look().await?.restated_by(&self.stated)) })
+        Box::pin(async move { Ok(self.restated(self.file.look().await?)) })
     }
 
     fn open<'a>(&'a self, want: Want<'a>) -> BoxFuture<'a, Result<Content>> {
@@ -111,7 +131,7 @@ impl File for ObjectFile {
             };
             let mut content = self.file.open(want).await?;
             let opened = content.metadata_mut();
-            *opened = std::mem::take(opened).restated_by(&self.stated);
+            *opened = self.restated(std::mem::take(opened));
             Ok(content)
         })
     }

@@ -44,7 +44,8 @@ pub struct ObjectConfig {
     pub content_type: Option<Identifier>,
     /// `content_encoding_field`: the column with the `Content-Encoding`. Default: none.
     pub content_encoding: Option<Identifier>,
-    /// `size_field`: the column with the file's size in bytes. Default: none.
+    /// `size_field`: the column with the file's size in bytes. It is never the length of an answer, which is that of the
+    /// file itself; a row that states another one is logged as a warning. Default: none.
     pub size: Option<Identifier>,
     /// `modified_field`: the column with the time of the file's last change. Default: none.
     pub modified: Option<Identifier>,
