@@ -21,6 +21,8 @@ pub(crate) enum Mode {
     Remote(SocketAddr),
     /// Lets nginx fetch them from this origin.
     RemoteHandOff(SocketAddr),
+    /// Hands them off to nginx, once this authorizer lets them pass.
+    Authorized(SocketAddr),
 }
 
 /// Starts the gateway.
@@ -66,9 +68,15 @@ fn configuration(listen: &str, files: &Path, mode: Mode) -> String {
     };
     let optimize = match mode {
         Mode::Stream | Mode::Remote(_) => "backend = \"none\"\nunmatched = \"stream\"\n".to_owned(),
-        Mode::HandOff => hand_off("source_url = \"/media/\"\n"),
+        Mode::HandOff | Mode::Authorized(_) => hand_off("source_url = \"/media/\"\n"),
         Mode::HandOffUnseen => hand_off("source_url = \"/media/\"\nstat = false\n"),
         Mode::RemoteHandOff(_) => hand_off("storage = \"media\"\n"),
+    };
+    let authorize = match mode {
+        Mode::Authorized(authorizer) => {
+            format!("[views.authorize]\nurl = \"http://{authorizer}/may\"\n")
+        }
+        _ => String::new(),
     };
     format!(
         r#"listen = "{listen}"
@@ -87,7 +95,7 @@ level = "warn"
 route = "/files/{{*path}}"
 kind = "storage"
 storage = "media"
-"#
+{authorize}"#
     )
 }
 

@@ -83,6 +83,7 @@ enum Part {
     EndToEnd,
     Streaming,
     Remote,
+    Authorized,
     Object,
     Memory,
 }
@@ -138,6 +139,9 @@ fn run(args: &RunArgs) -> Result<ExitCode> {
     }
     if args.wants(Part::Remote) {
         report.ratios.extend(scenario::remote(&lab)?);
+    }
+    if args.wants(Part::Authorized) {
+        report.ratios.extend(scenario::authorized(&lab)?);
     }
     if args.wants(Part::Object) {
         report.objects = Some(scenario::object(&lab)?);

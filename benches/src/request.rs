@@ -25,6 +25,8 @@ pub(crate) enum Expected {
         offset: u64,
         length: u64,
     },
+    /// 403, with a body of this length.
+    Refused { length: u64 },
 }
 
 /// The part of an answer's head that decides whether it is right.
@@ -75,6 +77,12 @@ impl Request {
         Self::new(file, "", Expected::HandOff)
     }
 
+    /// A file that nobody may have; the answer has a body of so many bytes.
+    pub(crate) fn refused(file: TestFile, length: usize) -> Self {
+        let length = length as u64;
+        Self::new(file, "", Expected::Refused { length })
+    }
+
     /// The file of the document that is asked for, of an application that hands it off to a proxy.
     pub(crate) fn document() -> Self {
         let target = format!("{DOCUMENTS}{SLUG}");
@@ -99,7 +107,7 @@ impl Expected {
     pub(crate) fn length(self) -> u64 {
         match self {
             Self::HandOff => 0,
-            Self::Bytes { length, .. } => length,
+            Self::Bytes { length, .. } | Self::Refused { length } => length,
         }
     }
 
@@ -108,6 +116,7 @@ impl Expected {
         let status = match self {
             Self::HandOff => 200,
             Self::Bytes { status, .. } => status,
+            Self::Refused { .. } => 403,
         };
         ensure!(
             head.status == status,
@@ -124,8 +133,10 @@ impl Expected {
         );
         match self {
             Self::HandOff if !head.hands_off => bail!("no x-accel-redirect in the answer"),
-            Self::Bytes { .. } if head.hands_off => bail!("x-accel-redirect reached the client"),
-            Self::HandOff | Self::Bytes { .. } => Ok(()),
+            Self::Bytes { .. } | Self::Refused { .. } if head.hands_off => {
+                bail!("x-accel-redirect reached the client")
+            }
+            Self::HandOff | Self::Bytes { .. } | Self::Refused { .. } => Ok(()),
         }
     }
 
@@ -134,6 +145,8 @@ impl Expected {
         let start = match self {
             Self::HandOff => 0,
             Self::Bytes { offset, .. } => offset,
+            // Any text will do.
+            Self::Refused { .. } => return Ok(()),
         };
         let right = (start + place..)
             .zip(bytes)

@@ -76,6 +76,52 @@ pub(crate) fn start_fetching_for(lab: &Lab, application: Server, origin: Server)
     Ok(proxy.in_front_of(application).fetching_from(origin))
 }
 
+/// What an authorizer says to everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Word {
+    Yes,
+    No,
+}
+
+/// What it says with a no.
+pub(crate) const NO: &str = "not yours";
+
+/// Starts nginx as a program that says who may, on the client's core: what it costs is nobody's here.
+pub(crate) fn start_authorizer(lab: &Lab, word: Word) -> Result<Server> {
+    let locations = match word {
+        Word::Yes => "location / { return 204; }".to_owned(),
+        Word::No => format!("location / {{ return 403 \"{NO}\"; }}"),
+    };
+    start_on(lab.cores.client, lab, "authorizer", "", &locations)
+}
+
+/// Starts nginx as the server of the files that asks an authorizer before each. It keeps its connections, as the gateway
+/// does, and a refusal has the same body.
+pub(crate) fn start_asking(lab: &Lab, authorizer: Server) -> Result<Server> {
+    let upstream = upstream("authorizer", authorizer.address);
+    let root = lab.root();
+    let locations = format!(
+        "location / {{
+            root {};
+            auth_request /_may;
+            error_page 403 = @no;
+        }}
+        location = /_may {{
+            internal;
+            proxy_pass http://authorizer;
+            proxy_http_version 1.1;
+            proxy_set_header Connection \"\";
+            proxy_pass_request_body off;
+            proxy_set_header Content-Length \"\";
+            proxy_set_header X-Forwarded-Uri $request_uri;
+        }}
+        location @no {{ return 403 \"{NO}\"; }}",
+        root.display()
+    );
+    let asking = start(lab, "nginx auth_request", &upstream, &locations)?;
+    Ok(asking.fetching_from(authorizer))
+}
+
 /// How files are fetched from an origin, by `proxy_pass` alone and for an application alike.
 const FETCHING: &str = "proxy_http_version 1.1;
             proxy_set_header Connection \"\";

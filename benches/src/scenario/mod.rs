@@ -3,6 +3,7 @@
 //! Turns are short and interleaved (A B C A B C …), so that a change of the machine's mood meets all alike; a ratio is the
 //! median of the ratios of the single rounds.
 
+mod authorized;
 mod end_to_end;
 mod hand_off;
 mod object;
@@ -14,6 +15,7 @@ mod turn;
 
 use anyhow::{Context, Result};
 
+pub(crate) use self::authorized::authorized;
 pub(crate) use self::end_to_end::end_to_end;
 pub(crate) use self::hand_off::hand_off;
 pub(crate) use self::object::{Objects, Relation, Source, object};
