@@ -17,13 +17,18 @@ use tower::{Layer as _, Service, ServiceExt as _};
 
 /// An authorizer that lets alice pass under another name, and answers 403 to everybody else.
 async fn authorizer() -> Authorizer {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/may", listener.local_addr().unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("it works on loopback");
+    let url = format!(
+        "http://{}/may",
+        listener.local_addr().expect("it works on loopback")
+    );
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let (reader, mut writer) = stream.split();
             let (mut lines, mut is_alice) = (BufReader::new(reader).lines(), false);
-            while let Some(line) = lines.next_line().await.unwrap() {
+            while let Some(line) = lines.next_line().await.expect("it works on loopback") {
                 is_alice |= line == "cookie: session=alice";
                 if line.is_empty() {
                     break;
@@ -37,12 +42,15 @@ async fn authorizer() -> Authorizer {
                     b"HTTP/1.1 403 No\r\nContent-Length: 9\r\nConnection: close\r\n\r\nnot yours"
                 }
             };
-            writer.write_all(answer).await.unwrap();
+            writer
+                .write_all(answer)
+                .await
+                .expect("it works on loopback");
         }
     });
-    Authorizer::builder(&Client::new().unwrap(), url)
+    Authorizer::builder(&Client::new().expect("it works on loopback"), url)
         .build()
-        .unwrap()
+        .expect("it works on loopback")
 }
 
 fn view() -> DownloadService<impl downloadview::DownloadView> {
@@ -56,14 +64,25 @@ where
     B: Into<DownloadBody>,
 {
     let request = Request::builder().method(method).uri("/secret.txt");
-    let request = request.header("cookie", cookie).body(()).unwrap();
-    let response = service.oneshot(request).await.unwrap();
+    let request = request
+        .header("cookie", cookie)
+        .body(())
+        .expect("it works on loopback");
+    let response = service
+        .oneshot(request)
+        .await
+        .expect("it works on loopback");
     response.map(Into::into)
 }
 
 async fn text(response: Response<DownloadBody>) -> String {
-    let body = response.into_body().collect().await.unwrap().to_bytes();
-    String::from_utf8(body.into()).unwrap()
+    let body = response
+        .into_body()
+        .collect()
+        .await
+        .expect("it works on loopback")
+        .to_bytes();
+    String::from_utf8(body.into()).expect("it works on loopback")
 }
 
 /// Checks a stack of layers: whoever may gets the file as the pass presents it, others the refusal.
