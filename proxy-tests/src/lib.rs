@@ -42,7 +42,7 @@ pub use hung::HungMount;
 pub use names::{CLIENT_NAMES, NAMES, shown, strict};
 pub use noise::noise;
 pub use origin::{Answer, Asked, Origin};
-pub use program::{Ended, Program};
+pub use program::{Ended, Program, installed};
 pub use proxy::{Backend, Proxy};
 pub use relay::Relay;
 pub use server::Server;

@@ -127,7 +127,10 @@ impl Ended {
 }
 
 /// A folder beside that of our own profile, as `cargo xtask` makes it: `<target>/<profile>/deps/<test>`.
-pub(crate) fn installed(folder: &str) -> Result<PathBuf> {
+///
+/// # Errors
+/// The program of this test lies elsewhere.
+pub fn installed(folder: &str) -> Result<PathBuf> {
     let test = std::env::current_exe().context("cannot tell which program this is")?;
     let target = test.ancestors().nth(3).context("no target folder")?;
     Ok(target.join(folder))

@@ -6,6 +6,7 @@
 //! | a handler that says which file | [`DownloadResponse`] as its result, [`DownloadError`] for its errors |
 //! | a view that needs the route's parameters | [`view`], with `route_service` |
 //! | any other view | its `into_service`, with `route_service` or `nest_service` |
+//! | signed links (feature `signature`) | `require_signature`, as a `layer` around the routes, nested ones too |
 //! | rules for a proxy | [`optimize`], as a `layer` around the routes |
 //! | compression | [`may_be_compressed`], outside of that layer |
 //!
@@ -160,6 +161,34 @@ pub fn optimize(front: impl Into<Front>) -> OptimizeLayer {
     OptimizeLayer::new(front).route_name(|extensions| {
         let matched = extensions.get::<MatchedPath>()?;
         Some(matched.as_str().into())
+    })
+}
+
+/// A [`RequireSignature`](downloadview::signature::RequireSignature) layer that knows what the
+/// client asked for, also where axum's `nest` took a prefix off the URI.
+///
+/// ```
+/// use axum::Router;
+/// use downloadview::signature::{Key, Keys, Verifier};
+/// use downloadview::storage::MemoryStorage;
+/// use downloadview::{DownloadView as _, view::StorageView};
+/// use downloadview_axum::require_signature;
+///
+/// let key = Key::new("2026a", "6n4HPVrEgCoaSnTiCBK3G1Z-FBAvSfPOQ5i3wO2uQUI")?;
+/// let signed = require_signature(Verifier::new(Keys::new(key)));
+/// let files = StorageView::new(MemoryStorage::new()).into_service();
+/// let files: Router = Router::new().fallback_service(files).layer(signed);
+/// let app: Router = Router::new().nest("/files", files); // links to /files/…
+/// # let _ = app;
+/// # Ok::<(), downloadview::BuildError>(())
+/// ```
+#[cfg(feature = "signature")]
+pub fn require_signature(
+    verifier: downloadview::signature::Verifier,
+) -> downloadview::signature::RequireSignature {
+    downloadview::signature::RequireSignature::new(verifier).public_uri(|extensions| {
+        let original = extensions.get::<axum::extract::OriginalUri>()?;
+        Some(original.0.clone())
     })
 }
 

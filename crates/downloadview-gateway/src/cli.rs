@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::PossibleValue;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use http::{HeaderName, HeaderValue, Uri};
 
 use crate::config::{Listen, Proxy};
@@ -53,6 +54,9 @@ pub enum Command {
     Serve(ServeArgs),
     /// Show what a request would get, and why
     Explain(ExplainArgs),
+    /// Make a signed link, or a key for them, or say why a link is refused
+    #[command(after_help = SIGN_HELP)]
+    Sign(SignArgs),
     /// Print the configuration of the proxy in front
     #[command(after_help = PROXY_CONFIG_HELP)]
     ProxyConfig(ProxyConfigArgs),
@@ -60,6 +64,15 @@ pub enum Command {
     #[cfg(feature = "demo")]
     Demo(DemoArgs),
 }
+
+const SIGN_HELP: &str = "\
+Examples:
+  downloadview sign --new-key
+      A secret for [[signing.keys]].
+  downloadview sign --config downloadview.toml /files/a%20b.txt --expires 1h --name \"Report.txt\"
+      The link, to be put behind scheme and host.
+  downloadview sign --config downloadview.toml --explain '/files/a%20b.txt?X-Download-Key=…'
+      What a link says, and why it is refused.";
 
 const PROXY_CONFIG_HELP: &str = "\
 Examples:
@@ -108,6 +121,63 @@ pub struct ExplainArgs {
     /// As if the client had this address
     #[arg(long, value_name = "IP")]
     pub client: Option<IpAddr>,
+}
+
+/// Arguments of `sign`.
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("what").required(true).args(["target", "new_key", "explain"])))]
+pub struct SignArgs {
+    /// The configuration file
+    #[arg(long, value_name = "FILE", env = "DOWNLOADVIEW_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// The path of the link as it stands in the URL, percent-encoded, and perhaps a query
+    #[arg(value_name = "PATH", requires = "expires")]
+    pub target: Option<String>,
+    /// Print a secret for a new key
+    #[arg(long)]
+    pub new_key: bool,
+    /// Say what this link says, and why it is refused
+    #[arg(long, value_name = "LINK")]
+    pub explain: Option<String>,
+    /// For how long the link is good: 10m, 1h, 7d, or never
+    #[arg(long, value_name = "TIME", value_parser = life, requires = "target")]
+    pub expires: Option<Life>,
+    /// The name under which clients save the file
+    #[arg(long, value_name = "NAME", requires = "target")]
+    pub name: Option<String>,
+    /// Browsers show the file
+    #[arg(long, requires = "target", conflicts_with = "attachment")]
+    pub inline: bool,
+    /// Browsers save the file
+    #[arg(long, requires = "target")]
+    pub attachment: bool,
+    /// The media type
+    #[arg(long = "type", value_name = "TYPE", requires = "target")]
+    pub content_type: Option<String>,
+    /// For whom alone the link is: the value of `user_cookie`
+    #[arg(long, value_name = "USER", conflicts_with = "client")]
+    pub audience: Option<String>,
+    /// For whose network alone the link is: /24 of IPv4, /64 of IPv6
+    #[arg(long, value_name = "IP")]
+    pub client: Option<IpAddr>,
+}
+
+/// For how long a link is good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Life {
+    /// For this time.
+    For(Duration),
+    /// As long as its key is.
+    Never,
+}
+
+fn life(text: &str) -> Result<Life, String> {
+    match text {
+        "never" => Ok(Life::Never),
+        text => crate::config::duration(text)
+            .map(Life::For)
+            .map_err(|fault| format!("{}; {}", fault.message, fault.help)),
+    }
 }
 
 /// Arguments of `proxy-config`.

@@ -23,7 +23,7 @@ use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
 
 use crate::app::{self, Mounted, Peer};
-use crate::config::{AnnouncedProxy, Config, Front, RuleConfig, ViewKind};
+use crate::config::{AnnouncedProxy, Config, Front, RuleConfig, Signature, ViewKind};
 
 /// Who is assumed to ask, and with what.
 ///
@@ -74,7 +74,12 @@ pub async fn explain_to(
     let proxy = assumed.proxy.map(|name| announced(config, name));
     let proxy = proxy.transpose()?;
     let app = app::build(config).await?;
-    let mut text = format!("GET {uri}\n");
+    let target = uri.path_and_query().map_or("/", |target| target.as_str());
+    // The signature is the permission, and what is printed here may end in a report.
+    let mut text = match target.split_once("&X-Download-Signature=") {
+        Some((signed, _)) => format!("GET {signed}&X-Download-Signature=…\n"),
+        None => format!("GET {uri}\n"),
+    };
     if let Front::Announced(_) = config.optimize.front {
         from(&mut text, config, proxy)?;
     }
@@ -201,6 +206,11 @@ fn view(text: &mut String, config: &Config, mounted: &Mounted) -> fmt::Result {
             writeln!(text, "view      virtual: a text of the configuration")
         }
     }?;
+    match view.signature {
+        Some(Signature::Required) => writeln!(text, "signature required")?,
+        Some(Signature::Optional) => writeln!(text, "signature optional")?,
+        None => {}
+    }
     match &view.authorize {
         Some(authorize) => writeln!(text, "authorize {}", authorize.url),
         None => Ok(()),

@@ -14,3 +14,4 @@ pub mod probe;
 pub mod proxy_config;
 pub mod serve;
 pub mod server;
+pub mod sign;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use clap::Parser;
-use downloadview_gateway::cli::{Cli, Command, ExplainArgs, ProxyConfigArgs};
+use downloadview_gateway::cli::{Cli, Command, ExplainArgs, ProxyConfigArgs, SignArgs};
 use downloadview_gateway::config::{Colours, Config, ConfigError, Listen, Proxy};
 #[cfg(feature = "demo")]
 use downloadview_gateway::demo;
@@ -13,6 +13,7 @@ use downloadview_gateway::explain::{Assumed, explain_to};
 use downloadview_gateway::logging;
 use downloadview_gateway::proxy_config::{self, Form};
 use downloadview_gateway::serve::serve;
+use downloadview_gateway::sign;
 
 /// Where a printed stand-alone proxy listens.
 const PROXY_ADDRESS: ([u8; 4], u16) = ([127, 0, 0, 1], 8080);
@@ -32,6 +33,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::ProxyConfig(args) => print_proxy_config(args),
         Command::Serve(args) => serve(&Config::load(&args.config.file)?, args.listen),
         Command::Explain(args) => print_explanation(&args),
+        Command::Sign(args) => print_link(&args),
         #[cfg(feature = "demo")]
         Command::Demo(args) => demo::run(&args),
         _ => bail!("this command is not built yet"),
@@ -50,6 +52,19 @@ fn print_explanation(args: &ExplainArgs) -> anyhow::Result<()> {
     };
     let text = runtime.block_on(explain_to(&config, &args.uri, &assumed))?;
     print(&text)
+}
+
+fn print_link(args: &SignArgs) -> anyhow::Result<()> {
+    if args.new_key {
+        return print(&sign::new_key()?);
+    }
+    let file = args.config.as_ref().context("--config names no file")?;
+    let config = Config::load(file)?;
+    if let Some(link) = &args.explain {
+        let asker = sign::asker(args.audience.as_deref(), args.client)?;
+        return print(&sign::explain(&config, link, asker.as_ref())?);
+    }
+    print(&sign::link(&config, args)?)
 }
 
 fn print_proxy_config(args: ProxyConfigArgs) -> anyhow::Result<()> {

@@ -274,6 +274,78 @@ fn a_trusted_proxy_is_an_address_or_a_network() {
 }
 
 #[test]
+fn keys_of_links_that_cannot_work_are_refused_without_showing_them() {
+    let key = "[[signing.keys]]\nid = \"a\"\nsecret = \"hunter2hunter2hunter2hunter2hunter2\"\n";
+    let texts = [
+        format!("{VIEW}signature = \"required\"\n"),
+        format!("{VIEW}signature = \"always\"\n[signing]\n{key}"),
+        format!("{VIEW}[signing]\nrealm = \"a\\nb\"\nmax_lifetime = \"7\"\nlifetime = \"7d\"\n"),
+        format!(
+            "{VIEW}[signing]\nprefix = \"files/\"\nuser_cookie = \"a b\"\nignore_after = [\"*\", \"utm_*\"]\n{key}"
+        ),
+        format!("{VIEW}[signing]\nresume_grace = \"soon\"\n{key}{key}"),
+        format!("{VIEW}[[signing.keys]]\nid = \"a b\"\nsecret = \"hunter2\"\n"),
+        format!(
+            "{VIEW}[[signing.keys]]\nid = \"a\"\nsecret = \"{}\"\n",
+            "k".repeat(31)
+        ),
+        format!(
+            "{VIEW}[[signing.keys]]\nid = \"a\"\nsecrets = \"hunter2\"\nvalid_from = \"yesterday\"\n"
+        ),
+        format!("{VIEW}[[signing.keys]]\nid = \"a\"\nsecret_env = \"DOWNLOADVIEW_TEST_UNSET\"\n"),
+        format!(
+            "{VIEW}[[signing.keys]]\nid = \"a\"\nsecret_file = \"/nowhere/a.key\"\nsecret_env = \"CARGO_PKG_VERSION\"\n"
+        ),
+    ];
+    let told = tables(texts.iter().map(String::as_str));
+    assert!(!told.contains("hunter2"), "{told}");
+    insta::assert_snapshot!(told, @r#"
+    6:13 `signature`: the file has no keys, so every link would be refused
+        -> add [signing] and [[signing.keys]] with id and secret_env
+    6:13 `signature`: `always` does not say whether a link must be signed
+        -> use "required" or "optional"
+    6:1 [signing] has no key
+        -> add [[signing.keys]] with id and secret_env; `downloadview sign --new-key` makes a secret
+    7:9 `realm`: the realm holds a line break or another control character
+        -> write the name of the site: "files.example"
+    8:16 `max_lifetime`: `7` is not a duration
+        -> write a whole number with its unit, ms, s, m, h or d: "60s"
+    9:1 unknown key `lifetime` in [signing]
+        -> did you mean `max_lifetime`?
+    7:10 `prefix`: "files/" is not what a proxy takes off a path
+        -> begin with a slash and end without one, percent-encoded: "/files"
+    8:15 `user_cookie`: "a b" is not the name of a cookie
+        -> write the name of the session's cookie: "sessionid"
+    9:17 `ignore_after`: "*" is not the name of a parameter
+        -> write "fbclid", or "utm_*" for all that begin so
+    7:16 `resume_grace`: `soon` is not a duration
+        -> write a whole number with its unit, ms, s, m, h or d: "60s"
+    11:1 two keys have the id `a`
+        -> give each key its own id
+    7:6 `id`: "a b" is not the id of a key
+        -> use 1 to 32 letters, digits, `-` and `_`: "2026b"
+    8:10 `secret`: a secret of 7 bytes can be guessed
+        -> take at least 32: downloadview sign --new-key
+    8:10 `secret`: a secret of 31 bytes can be guessed
+        -> take at least 32: downloadview sign --new-key
+    6:1 a key has one of `secret`, `secret_env` and `secret_file`
+        -> write secret_env = "LINK_KEY", the name of an environment variable
+    8:1 unknown key `secrets` in [[signing.keys]]
+        -> did you mean `secret`?
+    9:14 `valid_from`: "yesterday" is not a day or a second of UTC
+        -> write "2026-11-26" or "2026-11-26T08:00:00Z"
+    8:14 `secret_env`: the environment variable `DOWNLOADVIEW_TEST_UNSET` is not set
+        -> set it, to the same value wherever this file is used
+    6:1 a key has one of `secret`, `secret_env` and `secret_file`
+        -> write secret_env = "LINK_KEY", the name of an environment variable
+    8:15 `secret_file`: cannot read /nowhere/a.key: No such file or directory (os error 2)
+        -> let the user who runs the gateway read this file, and nobody else
+    9:14 `secret_env`: in the environment variable `CARGO_PKG_VERSION`: a secret of 5 bytes can be guessed
+        -> take at least 32: downloadview sign --new-key
+    "#);
+}
+
+#[test]
 fn takes_every_key() {
     let config = Config::parse(EVERY_KEY, Path::new(FILE)).unwrap();
     let mut lines = vec![format!("{:?}", config.listen)];
@@ -332,15 +404,16 @@ fn takes_every_key() {
     front: Nginx, Secret(..) of 16
     light: Lighttpd, Secret(..) of 44
     side: Apache, Secret(..) of 16
-    ViewConfig { route: Route { pattern: "/files/{*path}", parameters: ["path"] }, kind: Storage { storage: "media", name: Parameter("path") }, disposition: Inline, basename: Some("report.pdf"), content_type: Some("application/pdf"), content_encoding: Some("gzip"), cache_control: Some("private, max-age=60"), headers: [], optimize: true, spool: None, rules: [], authorize: None, line: 107 }
-    ViewConfig { route: Route { pattern: "/always", parameters: [] }, kind: Storage { storage: "notes", name: Fixed("a.txt") }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: None, rules: [], authorize: None, line: 123 }
-    ViewConfig { route: Route { pattern: "/one", parameters: [] }, kind: PathFile { path: "/nowhere/one.pdf" }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: None, rules: [], authorize: None, line: 129 }
-    ViewConfig { route: Route { pattern: "/many/{name}", parameters: ["name"] }, kind: PathRoot { root: "/", parameter: "name" }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: None, rules: [], authorize: None, line: 134 }
-    ViewConfig { route: Route { pattern: "/documents/{slug}", parameters: ["slug"] }, kind: Object(ObjectConfig { database: "main", table: TableName { schema: Some("library"), name: "document", span: 2789..2807 }, lookup: Identifier { name: "slug", span: 2817..2823 }, storage: "media", file: Identifier { name: "file", span: 2855..2861 }, basename: Some(Identifier { name: "title", span: 2879..2886 }), content_type: Some(Identifier { name: "media_type", span: 2908..2920 }), content_encoding: Some(Identifier { name: "coding", span: 2946..2954 }), size: Some(Identifier { name: "bytes", span: 2968..2975 }), modified: Some(Identifier { name: "changed", span: 2993..3002 }), etag: Some(Identifier { name: "checksum", span: 3016..3026 }) }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: None, rules: [], authorize: None, line: 139 }
-    ViewConfig { route: Route { pattern: "/records/{*key}", parameters: ["key"] }, kind: Object(ObjectConfig { database: "other", table: TableName { schema: None, name: "record", span: 3107..3115 }, lookup: Identifier { name: "key", span: 3125..3130 }, storage: "notes", file: Identifier { name: "key", span: 3162..3167 }, basename: None, content_type: None, content_encoding: None, size: None, modified: None, etag: None }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: None, rules: [], authorize: None, line: 154 }
-    ViewConfig { route: Route { pattern: "/hello", parameters: [] }, kind: Virtual { text: "Hello, world!" }, disposition: Attachment, basename: Some("hello.txt"), content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: None, rules: [], authorize: None, line: 163 }
-    ViewConfig { route: Route { pattern: "/remote/{tenant}/{*rest}", parameters: ["tenant", "rest"] }, kind: Http(HttpViewConfig { url: UrlTemplate { origin: RemoteOrigin { scheme: Https, host: "cdn.example", port: 443 }, path: [Text("/of/"), Parameter("tenant"), Text("/"), Parameter("rest")], query: Some(Credential(..)) }, headers: [OriginHeader { name: "x-reader", value: Sensitive }], allow_http: false, settings: OriginSettings { allow_private: false, connect_timeout: None, first_byte_timeout: None, idle_timeout: Some(3s), redirects: 0, concurrency: None, max_size: None, forbidden: NotFound } }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: false, spool: None, rules: [], authorize: Some(AuthorizeConfig { url: AuthorizerUrl(http://127.0.0.1:9000/may?…), forward_headers: Some(["cookie", "x-api-key"]), host: Client, login: Some("/login?next={uri}"), require_header: Some("x-user"), connect_timeout: Some(500ms), timeout: Some(2s), concurrency: Some(64), cache: Some(10s), ca_file: None }), line: 184 }
-    ViewConfig { route: Route { pattern: "/copied", parameters: [] }, kind: Virtual { text: "Hello, spool!" }, disposition: Attachment, basename: Some("hello.txt"), content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: Some(Always), rules: [], authorize: None, line: 204 }
+    ViewConfig { route: Route { pattern: "/files/{*path}", parameters: ["path"] }, kind: Storage { storage: "media", name: Parameter("path") }, disposition: Inline, basename: Some("report.pdf"), content_type: Some("application/pdf"), content_encoding: Some("gzip"), cache_control: Some("private, max-age=60"), headers: [], optimize: true, spool: None, rules: [], signature: None, authorize: None, line: 107 }
+    ViewConfig { route: Route { pattern: "/always", parameters: [] }, kind: Storage { storage: "notes", name: Fixed("a.txt") }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: None, rules: [], signature: None, authorize: None, line: 123 }
+    ViewConfig { route: Route { pattern: "/one", parameters: [] }, kind: PathFile { path: "/nowhere/one.pdf" }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: None, rules: [], signature: None, authorize: None, line: 129 }
+    ViewConfig { route: Route { pattern: "/many/{name}", parameters: ["name"] }, kind: PathRoot { root: "/", parameter: "name" }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: None, rules: [], signature: None, authorize: None, line: 134 }
+    ViewConfig { route: Route { pattern: "/documents/{slug}", parameters: ["slug"] }, kind: Object(ObjectConfig { database: "main", table: TableName { schema: Some("library"), name: "document", span: 2789..2807 }, lookup: Identifier { name: "slug", span: 2817..2823 }, storage: "media", file: Identifier { name: "file", span: 2855..2861 }, basename: Some(Identifier { name: "title", span: 2879..2886 }), content_type: Some(Identifier { name: "media_type", span: 2908..2920 }), content_encoding: Some(Identifier { name: "coding", span: 2946..2954 }), size: Some(Identifier { name: "bytes", span: 2968..2975 }), modified: Some(Identifier { name: "changed", span: 2993..3002 }), etag: Some(Identifier { name: "checksum", span: 3016..3026 }) }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: None, rules: [], signature: None, authorize: None, line: 139 }
+    ViewConfig { route: Route { pattern: "/records/{*key}", parameters: ["key"] }, kind: Object(ObjectConfig { database: "other", table: TableName { schema: None, name: "record", span: 3107..3115 }, lookup: Identifier { name: "key", span: 3125..3130 }, storage: "notes", file: Identifier { name: "key", span: 3162..3167 }, basename: None, content_type: None, content_encoding: None, size: None, modified: None, etag: None }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: None, rules: [], signature: None, authorize: None, line: 154 }
+    ViewConfig { route: Route { pattern: "/hello", parameters: [] }, kind: Virtual { text: "Hello, world!" }, disposition: Attachment, basename: Some("hello.txt"), content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: None, rules: [], signature: None, authorize: None, line: 163 }
+    ViewConfig { route: Route { pattern: "/remote/{tenant}/{*rest}", parameters: ["tenant", "rest"] }, kind: Http(HttpViewConfig { url: UrlTemplate { origin: RemoteOrigin { scheme: Https, host: "cdn.example", port: 443 }, path: [Text("/of/"), Parameter("tenant"), Text("/"), Parameter("rest")], query: Some(Credential(..)) }, headers: [OriginHeader { name: "x-reader", value: Sensitive }], allow_http: false, settings: OriginSettings { allow_private: false, connect_timeout: None, first_byte_timeout: None, idle_timeout: Some(3s), redirects: 0, concurrency: None, max_size: None, forbidden: NotFound } }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: false, spool: None, rules: [], signature: None, authorize: Some(AuthorizeConfig { url: AuthorizerUrl(http://127.0.0.1:9000/may?…), forward_headers: Some(["cookie", "x-api-key"]), host: Client, login: Some("/login?next={uri}"), require_header: Some("x-user"), connect_timeout: Some(500ms), timeout: Some(2s), concurrency: Some(64), cache: Some(10s), ca_file: None }), line: 184 }
+    ViewConfig { route: Route { pattern: "/copied", parameters: [] }, kind: Virtual { text: "Hello, spool!" }, disposition: Attachment, basename: Some("hello.txt"), content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: Some(Always), rules: [], signature: None, authorize: None, line: 204 }
+    ViewConfig { route: Route { pattern: "/signed", parameters: [] }, kind: Virtual { text: "Hello!" }, disposition: Attachment, basename: Some("hello.txt"), content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: None, rules: [], signature: Some(Optional), authorize: None, line: 239 }
     Refuse ["X-Robots-Tag"]
     Some(SpoolConfig { dir: "/tmp", max_bytes: Some(21474836480), max_file_bytes: Some(2147483648), min_free_bytes: Some(0), max_files: Some(1000), max_age: Some(300s), stale_if_error: Some(3600s), lease: Some(120s), fill: While, max_idle_fill: Some(10s), sync: false, destination_url: "/_internal/spool/", destination_dir: Some("/mnt/spool"), line: 211 })
     ServerSettings { max_connections: 100, shutdown_timeout: 0ns, header_timeout: 500ms, idle_timeout: 120s, write_timeout: None, download_timeout: Some(86400s), write_buffer: 8192, notsent_lowat: None, threads: 1 }
@@ -542,6 +615,20 @@ fn suggests_the_key_for_one_typo_in_each() {
     222:1 unknown key `sxync` in [spool]
     223:1 unknown key `dxestination_url` in [spool]
     224:1 unknown key `dxestination_dir` in [spool]
+    227:1 unknown key `rxealm` in [signing]
+    228:1 unknown key `mxax_lifetime` in [signing]
+    229:1 unknown key `rxesume_grace` in [signing]
+    230:1 unknown key `ixgnore_after` in [signing]
+    231:1 unknown key `pxrefix` in [signing]
+    232:1 unknown key `uxser_cookie` in [signing]
+    235:1 unknown key `ixd` in [[signing.keys]]
+    236:1 unknown key `sxecret` in [[signing.keys]]
+    237:1 unknown key `vxalid_from` in [[signing.keys]]
+    240:1 unknown key `rxoute` in [[views]]
+    241:1 unknown key `kxind` in [[views]]
+    242:1 unknown key `txext` in [[views]]
+    243:1 unknown key `bxasename` in [[views]]
+    244:1 unknown key `sxignature` in [[views]]
     "#);
 }
 
@@ -1689,10 +1776,10 @@ fn a_mistake_found_later_is_reported_like_any_other() {
         = help: correct it
 
     error: past the end
-       --> /nowhere/downloadview.toml:224:32
+       --> /nowhere/downloadview.toml:244:24
         |
-    224 | destination_dir = "/mnt/spool"
-        |                               ^
+    244 | signature = "optional"
+        |                       ^
         |
         = help: correct it
     "#);

@@ -64,6 +64,7 @@ const GATEWAY_ROWS: &[Row] = &[
     row("1f", 1, 1, &["probe"], OF_CONFIG),
     row("2a", 2, 2, &["explain"], "it uses floors 0 to 1"),
     row("2b", 2, 2, &["serve"], "it uses floors 0 to 1"),
+    row("2d", 2, 2, &["sign"], "it uses floors 0 to 1"),
     row("2c", 2, 2, &["demo"], "it uses floors 0 to 1"),
 ];
 
@@ -79,6 +80,7 @@ const CONFIG_ROWS: &[Row] = &[
     row("1f", 1, 1, &["remote"], OF_READER),
     row("1g", 1, 1, &["trusted"], OF_READER),
     row("1h", 1, 1, &["spool"], OF_READER),
+    row("1i", 1, 1, &["signing"], OF_READER),
     row("2", 2, 2, &["storage"], "it uses floors 0 to 1"),
     row("3", 3, 3, &["optimize"], "it uses floors 0 to 2"),
     row("4", 4, 4, &["view"], "it uses floors 0 to 3"),

@@ -17,6 +17,8 @@ mod parameters;
 mod permit;
 mod reloadable;
 mod remote;
+mod routes;
+mod signed;
 mod sources;
 mod spool;
 
@@ -32,6 +34,7 @@ use tower_service::Service;
 pub use self::caller::Peer;
 pub use self::mount::Mounted;
 pub use self::reloadable::Reloadable;
+pub use self::routes::Routes;
 use self::sources::Sources;
 use crate::config::Config;
 

@@ -32,6 +32,7 @@ use super::optimizer;
 use super::parameters::Parameters;
 use super::permit::{Permit, Refused, Step, Stopped};
 use super::remote;
+use super::signed::Signed;
 use super::sources::Sources;
 use crate::config::{
     self, Config, HttpViewConfig, StorageFileName, TrustedProxies, ViewConfig, ViewKind, ViewSpool,
@@ -262,7 +263,7 @@ pub(super) fn mount(
         rules => Some(optimizer::of_view(config, rules)?),
     };
     Ok(Mounted {
-        permit: Permit::new(named_by, steps(view, sources)?),
+        permit: Permit::new(named_by, steps(config, view, sources)?),
         trusted: config.trusted_proxies.clone(),
         view: view.clone(),
         fronts: of_view.into_iter().chain([of_all.clone()]).collect(),
@@ -272,8 +273,11 @@ pub(super) fn mount(
 }
 
 /// Who may, in the order in which they are asked.
-fn steps(view: &ViewConfig, sources: &mut Sources) -> Result<Vec<Box<dyn Step>>> {
+fn steps(config: &Config, view: &ViewConfig, sources: &mut Sources) -> Result<Vec<Box<dyn Step>>> {
     let mut steps: Vec<Box<dyn Step>> = Vec::new();
+    if let (Some(signature), Some(signing)) = (view.signature, &config.signing) {
+        steps.push(Box::new(Signed::new(signing, signature)?));
+    }
     if let Some(authorize) = &view.authorize {
         steps.push(Box::new(Ask::new(
             sources.authorizer(authorize)?,

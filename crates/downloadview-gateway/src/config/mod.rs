@@ -32,6 +32,7 @@ mod optimize;
 mod reader;
 mod remote;
 mod server;
+mod signing;
 mod spool;
 mod storage;
 mod trusted;
@@ -60,6 +61,7 @@ pub use self::remote::{
     Credential, Forbidden, OriginHeader, OriginSettings, RemoteOrigin, RemoteUrl, Scheme,
 };
 pub use self::server::ServerSettings;
+pub use self::signing::{LinkKey, LinkSecret, Signature, SigningConfig};
 pub use self::spool::{SpoolConfig, SpoolFill, ViewSpool};
 pub use self::storage::{
     HttpConfig, LocalStorageConfig, S3Config, S3Credentials, SharedStorage, StorageConfig,
@@ -74,7 +76,7 @@ pub use self::view::{
 
 use self::database::Databases;
 pub(crate) use self::optimize::can_be_kept;
-pub(crate) use self::reader::scalar::{listing, nearest};
+pub(crate) use self::reader::scalar::{duration, listing, nearest};
 
 use self::reader::{Table, mask_lines};
 use self::storage::Storages;
@@ -126,6 +128,8 @@ pub struct Config {
     /// `[[views]]`: the views, in the order of the file; at least one. Two whose routes overlap are refused, as is one
     /// whose route lies in an internal location of the proxy.
     pub views: Vec<ViewConfig>,
+    /// `[signing]`: the keys of signed links. Default: none.
+    pub signing: Option<SigningConfig>,
     /// `[headers]`: headers of every download; where `[views.headers]` names the same header, that counts. Default:
     /// none.
     pub headers: Vec<HeaderConfig>,
@@ -215,9 +219,11 @@ impl Config {
         let mut optimize = OptimizeConfig::read(&mut table, &storages);
         let has_spool = table.has("spool");
         let spool = SpoolConfig::read(&mut table);
+        let signing = SigningConfig::read(&mut table);
         let known = Known {
             storages: &storages,
             databases: &databases,
+            signs: table.has("signing"),
         };
         let views = ViewConfig::read_all(&mut table, known, &optimize);
         let headers = HeaderConfig::read_all(&mut table, "[headers]");
@@ -248,6 +254,7 @@ impl Config {
             optimize,
             spool,
             views: views.into_iter().map(|view| view.value).collect(),
+            signing,
             headers,
             media_types,
             server,

@@ -245,14 +245,20 @@ pub(super) const ALWAYS_KEPT: [(&str, bool); 6] = [
     ("Content-Language", false),
 ];
 
-/// The headers that the file sets itself, and its `keep_headers`, where they are not named anyway: each once, in its
+/// What every answer to a signed link states.
+const OF_LINKS: [&str; 2] = ["Referrer-Policy", "X-Robots-Tag"];
+
+/// The headers that the file sets itself, those of signed links if a view asks for these, and its `keep_headers`, where they are not named anyway: each once, in its
 /// first spelling.
 pub(super) fn also_kept<'a>(config: &'a Config, named: &[&str]) -> Vec<&'a str> {
     let mut kept: Vec<&str> = Vec::new();
     // Of those some are kept by every proxy, and would be sent twice.
     let stated = config.stated_headers().map(|header| &header.spelling);
     let stated = stated.filter(|name| can_be_kept(name));
-    for name in config.optimize.keep_headers.iter().chain(stated) {
+    let stated = config.optimize.keep_headers.iter().chain(stated);
+    let signed = config.views.iter().any(|view| view.signature.is_some());
+    let of_links = OF_LINKS.into_iter().filter(|_| signed);
+    for name in stated.map(String::as_str).chain(of_links) {
         let known = |other: &&str| other.eq_ignore_ascii_case(name);
         if !named.iter().any(known) && !kept.iter().any(known) {
             kept.push(name);

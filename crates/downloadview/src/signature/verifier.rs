@@ -241,8 +241,24 @@ impl Verifier {
         let target = public
             .path_and_query()
             .map_or("/", |target| target.as_str());
+        self.check_target(request, target, |kind| audience_of(request, kind))
+    }
+
+    /// As [`check`](Self::check), for a server that knows target and audience of a request in
+    /// another way. Of `request` only the method and the headers are looked at, for
+    /// [`resume_grace`](Self::resume_grace).
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the link.
+    pub fn check_target(
+        &self,
+        request: &Parts,
+        target: &str,
+        audience: impl FnOnce(AudienceKind) -> Option<String>,
+    ) -> Result<Grant, Denial> {
         let now = seconds::of(SystemTime::now());
-        let judged = self.judge(target, |kind| audience_of(request, kind), now)?;
+        let judged = self.judge(target, audience, now)?;
         let verified = judged.verified;
         match judged.has_expired {
             false => Ok(verified.grant),

@@ -25,6 +25,7 @@ use crate::config::reader::scalar::{
     basename, coding, header_value, media_type, one_of, storage_name,
 };
 use crate::config::reader::{At, Table};
+use crate::config::signing::Signature;
 use crate::config::spool::ViewSpool;
 use crate::config::storage::SharedStorage;
 
@@ -73,6 +74,8 @@ pub struct ViewConfig {
     /// `[[views.rules]]`: rules of this view alone. They come first; a file that none of them takes is left to those of
     /// `[optimize]`. With announced proxies each names its backend, and counts for the proxies of that backend.
     pub rules: Vec<RuleConfig>,
+    /// `signature`: whether a request must have a signed link; it needs `[signing]`. Default: no view looks at signatures.
+    pub signature: Option<Signature>,
     /// `[views.authorize]`: who is asked before a file is looked at. Default: nobody.
     pub authorize: Option<Box<AuthorizeConfig>>,
     /// The line of the file where the view starts, counted from 1.
@@ -186,6 +189,7 @@ impl ViewConfig {
         let disposition = table.parsed("disposition", |text| one_of(text, &DISPOSITIONS, &[]));
         let options = Options::read(&mut table);
         let headers = HeaderConfig::read_all(&mut table, "[views.headers]");
+        let signature = Signature::read(&mut table, known.signs);
         let authorize = AuthorizeConfig::read(&mut table).map(Box::new);
         let optimize = table.boolean("optimize").unwrap_or(true);
         let spool = table.parsed("spool", ViewSpool::read);
@@ -208,6 +212,7 @@ impl ViewConfig {
             optimize,
             spool,
             rules,
+            signature,
             authorize,
             line,
         };

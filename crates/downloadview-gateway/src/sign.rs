@@ -1,0 +1,169 @@
+//! `downloadview sign`: makes signed links and keys for them, and says what a link says.
+//!
+//! A link is explained by the verifier of the configuration, so it cannot be of another opinion than the gateway.
+
+use std::fmt::Write as _;
+use std::net::IpAddr;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, bail};
+use downloadview::headers::Disposition;
+use downloadview::signature::{Audience, Key, Signer};
+
+use crate::app::Routes;
+use crate::cli::{Life, SignArgs};
+use crate::config::{Config, SigningConfig};
+
+/// A secret for a new key, and what to do with it.
+///
+/// # Errors
+///
+/// The operating system has no random bytes.
+pub fn new_key() -> anyhow::Result<String> {
+    Ok(format!("{}\n", Key::new_secret()?))
+}
+
+/// The link that the arguments describe, signed by the first key of the configuration.
+///
+/// # Errors
+///
+/// The configuration has no keys, no view asks for links to this path, or the link cannot be made.
+pub fn link(config: &Config, args: &SignArgs) -> anyhow::Result<String> {
+    let signing = signing(config)?;
+    let target = args.target.as_deref().unwrap_or_default();
+    asks_for_links(config, signing, target)?;
+    let mut signer = Signer::new(signing.keys()?).realm(&*signing.realm)?;
+    signer = match signing.max_lifetime {
+        Some(longest) => signer.max_lifetime(longest),
+        None => signer.without_max_lifetime(),
+    };
+    let mut link = signer.link(target);
+    link = match args.expires.context("--expires says no time")? {
+        Life::For(life) => link.expires_in(life),
+        Life::Never => link.never_expires(),
+    };
+    if let Some(name) = &args.name {
+        link = link.name(name);
+    }
+    if args.inline {
+        link = link.disposition(Disposition::Inline);
+    }
+    if args.attachment {
+        link = link.disposition(Disposition::Attachment);
+    }
+    if let Some(content_type) = &args.content_type {
+        link = link.content_type(content_type);
+    }
+    if let Some(audience) = asker(args.audience.as_deref(), args.client)? {
+        link = link.audience(audience);
+    }
+    Ok(format!("{}\n", link.sign()?))
+}
+
+/// Whom a link is for, or who asks.
+///
+/// # Errors
+///
+/// The user's value is empty, or holds a control character.
+pub fn asker(user: Option<&str>, client: Option<IpAddr>) -> anyhow::Result<Option<Audience>> {
+    Ok(match (user, client) {
+        (Some(user), _) => Some(Audience::user(user)?),
+        (None, client) => client.map(Audience::of_client),
+    })
+}
+
+/// What a link says, and whether it is good now for whoever asks. Scheme and host do not matter.
+///
+/// # Errors
+///
+/// The configuration has no keys.
+pub fn explain(config: &Config, link: &str, asker: Option<&Audience>) -> anyhow::Result<String> {
+    let signing = signing(config)?;
+    let target = match link.split_once("://") {
+        Some((_, rest)) => rest.find('/').map_or("/", |at| &rest[at..]),
+        None => link,
+    };
+    let target = target.split('#').next().unwrap_or_default();
+    let arrived = match &signing.prefix {
+        Some(prefix) => target.strip_prefix(&**prefix).unwrap_or(target),
+        None => target,
+    };
+    let value = |kind| {
+        let asker = asker.filter(|asker| asker.kind() == kind);
+        asker.map(|asker| asker.value().to_owned())
+    };
+    let mut text = String::new();
+    // Writing to a text cannot fail.
+    match signing.verifier()?.verify(arrived, value) {
+        Ok(verified) => {
+            let _ = writeln!(text, "good      by key {}", verified.key());
+            let _ = writeln!(text, "since     {}", ago(verified.date()));
+            let until = verified.expires().map_or("never".to_owned(), ago);
+            let _ = writeln!(text, "expires   {until}");
+        }
+        Err(fault) => {
+            let _ = writeln!(text, "refused   {fault}");
+        }
+    }
+    for parameter in parameters(target) {
+        let _ = writeln!(text, "says      {parameter}");
+    }
+    match asks_for_links(config, signing, target) {
+        Ok(route) => {
+            let _ = writeln!(text, "route     {route}");
+        }
+        Err(why) => {
+            let _ = writeln!(text, "route     {why}");
+        }
+    }
+    Ok(text)
+}
+
+fn signing(config: &Config) -> anyhow::Result<&SigningConfig> {
+    let file = config.file.display();
+    let signing = config.signing.as_ref();
+    signing.with_context(|| {
+        format!("{file}: there are no keys for links; add [signing] and [[signing.keys]]")
+    })
+}
+
+/// The route of the view that looks at links to this target.
+fn asks_for_links(
+    config: &Config,
+    signing: &SigningConfig,
+    target: &str,
+) -> anyhow::Result<String> {
+    let path = target.split('?').next().unwrap_or_default();
+    let path = match &signing.prefix {
+        None => path,
+        Some(prefix) => match path.strip_prefix(&**prefix) {
+            Some(path) => path,
+            None => bail!("the path does not begin with the prefix {prefix} of [signing]"),
+        },
+    };
+    match Routes::of(config)?.find(path) {
+        None => bail!("no view has this path"),
+        Some(view) if view.signature.is_none() => bail!(
+            "the view {} does not look at signatures; write signature = \"required\" into it",
+            view.route
+        ),
+        Some(view) => Ok(view.route.to_string()),
+    }
+}
+
+/// What stands in a link, but the signature.
+fn parameters(target: &str) -> impl Iterator<Item = &str> {
+    let query = target.split_once('?').map_or("", |(_, query)| query);
+    let parameters = query.split('&').filter(|it| !it.is_empty());
+    parameters.filter(|it| !it.starts_with("X-Download-Signature"))
+}
+
+/// A second, and how far it is from now.
+fn ago(second: u64) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now.map_or(0, |now| now.as_secs());
+    match second.checked_sub(now) {
+        Some(ahead) => format!("{second}, in {ahead} s"),
+        None => format!("{second}, {} s ago", now - second),
+    }
+}
