@@ -8,9 +8,6 @@ use downloadview_gateway::config::Config;
 
 const PAGE: &str = include_str!("../../../docs/configuration.md");
 
-/// Keys that are known only to be refused.
-const LATER: [&str; 1] = ["spool"];
-
 const VIEW: &str = "[[views]]\nroute = \"/a\"\n";
 
 /// One heading of the page: the keys of its table, and its examples.
@@ -57,9 +54,7 @@ fn listed(text: &str) -> BTreeSet<String> {
     assert_eq!(lists.len(), 1, "{error:?}");
     let list = lists.remove(0);
     let words = list.split('`').skip(1).step_by(2).map(str::to_owned);
-    words
-        .filter(|word| !LATER.contains(&word.as_str()))
-        .collect()
+    words.collect()
 }
 
 /// What no table knows, nor anything near it.
@@ -94,6 +89,18 @@ fn the_page_names_the_keys_that_the_gateway_reads() {
         (
             vec!["Rules"],
             format!("{VIEW}[[optimize.rules]]\n{UNKNOWN}"),
+        ),
+        (
+            vec!["Local copies: [spool]"],
+            format!("{VIEW}[spool]\n{UNKNOWN}"),
+        ),
+        (
+            vec!["Signed links: [signing]"],
+            format!("{VIEW}[signing]\n{UNKNOWN}"),
+        ),
+        (
+            vec!["Keys of links"],
+            format!("{VIEW}[[signing.keys]]\n{UNKNOWN}"),
         ),
         (vec!["Every view", "View of kind path"], view("path")),
         (vec!["Every view", "View of kind storage"], view("storage")),
@@ -182,7 +189,10 @@ fn the_examples_of_the_page_are_one_valid_file_and_show_every_key() {
             example.push('\n');
             // Tables that a table holds have sections of their own.
             example += match heading.as_str() {
-                "The file" | "The proxy in front: [optimize]" | "Every view" => &file,
+                "The file"
+                | "The proxy in front: [optimize]"
+                | "Signed links: [signing]"
+                | "Every view" => &file,
                 _ => &section.example,
             };
             assert!(
@@ -193,11 +203,13 @@ fn the_examples_of_the_page_are_one_valid_file_and_show_every_key() {
     }
 
     let folder = tempfile::tempdir().expect("a folder");
-    for name in ["media", "reports"] {
+    for name in ["media", "reports", "copies"] {
         fs::create_dir(folder.path().join(name)).expect("made");
     }
     let certificate = include_str!("../../downloadview/tests/remote/certificates/ca.pem");
     fs::write(folder.path().join("id.pem"), certificate).expect("written");
+    let secret = "0123456789abcdef0123456789abcdef";
+    fs::write(folder.path().join("2026a.key"), secret).expect("written");
     let below = format!("{}/", folder.path().display());
     let mut text = file.replace("/srv/", &below);
     // A test cannot set variables; these are always there.
@@ -209,7 +221,9 @@ fn the_examples_of_the_page_are_one_valid_file_and_show_every_key() {
     ] {
         text = text.replace(&format!("\"{name}\""), "\"CARGO_PKG_VERSION\"");
     }
-    let text = text.replace("\"EDGE_SECRET\"", "\"CARGO_PKG_REPOSITORY\"");
+    for name in ["EDGE_SECRET", "LINK_KEY"] {
+        text = text.replace(&format!("\"{name}\""), "\"CARGO_PKG_REPOSITORY\"");
+    }
     let file = folder.path().join("downloadview.toml");
     if let Err(error) = Config::parse(&text, &file) {
         panic!("{error}");
