@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use crate::proxy::{Backend, Proxy};
-use crate::server::{Server, unprivileged, within_reach};
+use crate::server::{Server, User, unprivileged, within_reach};
 
 const PACKAGE: &str = "downloadview-gateway";
 const BINARY: &str = "downloadview";
@@ -80,6 +80,32 @@ pub(crate) fn explain(config: &Path, target: &str, folder: &Path) -> Result<Stri
     let mut command = Command::new(binary(folder)?);
     command.arg("explain").arg("--config").arg(config);
     printed(command.arg(target))
+}
+
+/// What `downloadview check` prints of a set-up as JSON, and the code that it ends with.
+pub(crate) fn check(
+    config: &Path,
+    arguments: &[String],
+    user: User,
+    folder: &Path,
+) -> Result<(i32, String)> {
+    let mut command = Command::new(binary(folder)?);
+    command
+        .args(["check", "--format", "json", "--config"])
+        .arg(config)
+        .args(arguments);
+    if user == User::OfServers {
+        unprivileged(&mut command);
+    }
+    let output = command
+        .output()
+        .context("cannot start the gateway's binary")?;
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    let code = output.status.code();
+    let code = code.with_context(|| format!("{command:?} was killed:\n{complaint}"))?;
+    let said = String::from_utf8(output.stdout).context("what was printed is not valid UTF-8")?;
+    ensure!(!said.is_empty(), "{command:?} said nothing:\n{complaint}");
+    Ok((code, said))
 }
 
 fn printed(command: &mut Command) -> Result<String> {

@@ -45,7 +45,7 @@ pub use origin::{Answer, Asked, Origin};
 pub use program::{Ended, Program, installed};
 pub use proxy::{Backend, Proxy};
 pub use relay::Relay;
-pub use server::Server;
+pub use server::{Server, User};
 pub use site::Site;
 pub use stores::{ACCESS_KEY_ID, BUCKET, FakeGcs, Moto, S3s, SECRET_ACCESS_KEY, ServiceAccount};
 pub use world::World;

@@ -302,6 +302,15 @@ fn stands_still(process: Pid) -> Result<bool> {
     Ok(true)
 }
 
+/// As whom a program runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum User {
+    /// As the servers do: never as root.
+    OfServers,
+    /// As the test itself.
+    OfTest,
+}
+
 /// Servers never run as root: a mode of 000 would not stop them, and the tests could not tell.
 pub(crate) fn unprivileged(command: &mut Command) -> &mut Command {
     if command.get_current_dir().is_none() {

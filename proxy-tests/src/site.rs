@@ -17,7 +17,7 @@ use crate::carriage::reason_in;
 use crate::gateway::ProxyConfig;
 use crate::program::Program;
 use crate::proxy::Proxy;
-use crate::server::{Server, hand_over};
+use crate::server::{Server, User, hand_over};
 use crate::{gateway, port, python};
 
 const CONFIGURATION: &str = "downloadview.toml";
@@ -326,6 +326,52 @@ impl Site {
     pub fn reason_to_stream(&self, target: &str) -> Result<String> {
         let explanation = gateway::explain(&self.config(), target, self.folder.path())?;
         reason_in(&explanation)
+    }
+
+    /// What `downloadview check` prints of this site as JSON, and the code that it ends with.
+    ///
+    /// # Panics
+    /// When it cannot be started, or says nothing.
+    #[must_use]
+    #[track_caller]
+    pub fn check(&self, arguments: &[String], user: User) -> (i32, String) {
+        let folder = self.folder.path();
+        must(gateway::check(&self.config(), arguments, user, folder))
+    }
+
+    /// What `downloadview proxy-config` prints of a whole server of this site, to be changed and started with
+    /// [`start_proxy_with`](Self::start_proxy_with).
+    ///
+    /// # Panics
+    /// When it refuses.
+    #[must_use]
+    #[track_caller]
+    pub fn printed(&self, proxy: Proxy, address: SocketAddr) -> String {
+        let (config, folder) = (self.config(), self.folder.path());
+        let asked = ProxyConfig {
+            proxy,
+            announced: self.announced,
+            config: &config,
+            address,
+            arguments: &[],
+        };
+        must(gateway::proxy_config(&asked, folder))
+    }
+
+    /// Gives a folder to the servers' user, who may then write into it.
+    ///
+    /// # Panics
+    /// When it is not there.
+    pub fn give(&self, name: &str) {
+        hand_over(&self.path(name)).expect("a folder can be given to the servers' user");
+    }
+
+    /// Sets the mode of a file or folder.
+    ///
+    /// # Panics
+    /// When the mode cannot be set.
+    pub fn set_mode(&self, name: &str, mode: u32) {
+        set_mode(&self.path(name), mode);
     }
 
     /// Starts an application in the gateway's place that answers every request with these bytes.

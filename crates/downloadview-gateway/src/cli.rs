@@ -9,6 +9,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use http::{HeaderName, HeaderValue, Uri};
 
 use crate::config::{Listen, Proxy};
+use crate::probe::{Address, AddressError};
 
 /// Serves downloads described by one TOML file, and leaves the bytes to the proxy in front.
 ///
@@ -38,6 +39,8 @@ const AFTER_HELP: &str = "  downloadview serve --config downloadview.toml
       The gateway. SIGTERM or SIGINT lets running downloads finish; a second one does not.
   downloadview explain --config downloadview.toml /files/report.pdf
       Which view, file, rule and header this request would get.
+  downloadview check --config downloadview.toml --proxy nginx=http://127.0.0.1:8080
+      Whether all of it works, through the real proxy; and if not, which part is wrong.
   downloadview proxy-config nginx --config downloadview.toml > snippet.conf
       The configuration of the nginx in front; or of apache, lighttpd, caddy.
 
@@ -57,6 +60,9 @@ pub enum Command {
     /// Make a signed link, or a key for them, or say why a link is refused
     #[command(after_help = SIGN_HELP)]
     Sign(SignArgs),
+    /// Ask a live set-up, and say which part is wrong
+    #[command(after_help = CHECK_HELP)]
+    Check(CheckArgs),
     /// Print the configuration of the proxy in front
     #[command(after_help = PROXY_CONFIG_HELP)]
     ProxyConfig(ProxyConfigArgs),
@@ -83,6 +89,59 @@ Examples:
       A whole nginx of your own, unprivileged. The first lines of each file say how that proxy is started.
   (umask 077; downloadview proxy-config caddy --proxy edge --config downloadview.toml > Caddyfile)
       For the announced proxy `edge`. The file holds its secret.";
+
+const CHECK_HELP: &str = "\
+Examples:
+  downloadview check --config downloadview.toml --proxy nginx=http://127.0.0.1:8080
+      Places files, asks the gateway and nginx for them, and removes them.
+  downloadview check --config downloadview.toml --file '/reports/{id}=/reports/17'
+      Asks for a file that exists, where none can be placed: rows, buckets, other servers, folders that are read only.
+  downloadview check --config downloadview.toml --offline
+      The file alone.
+
+Exit codes:
+  0  all is right
+  1  something is wrong: the text says which part, and what to change
+  2  nobody could tell of something, or the command line is wrong";
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The configuration file.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Where the gateway answers without a proxy: http://HOST:PORT or unix:PATH [default: where the file says]
+    #[arg(long, value_name = "URL", conflicts_with = "offline")]
+    pub app: Option<Address>,
+    /// A proxy in front: the NAME of [optimize.proxies.NAME], or nginx, apache, lighttpd, caddy; may be repeated
+    #[arg(long = "proxy", value_name = "NAME=URL", value_parser = proxy, conflicts_with = "offline")]
+    pub proxies: Vec<(String, Address)>,
+    /// For the view of this route, the path of a request for a file that exists; may be repeated
+    #[arg(long = "file", value_name = "ROUTE=PATH", value_parser = file, conflicts_with = "offline")]
+    pub files: Vec<(String, String)>,
+    /// The certificates, in PEM, that sign those of https servers [default: those that the system trusts]
+    #[arg(long, value_name = "FILE", conflicts_with = "offline")]
+    pub ca_file: Option<PathBuf>,
+    /// Look at the file alone
+    #[arg(long)]
+    pub offline: bool,
+    /// Check again and again, with this pause: 30s, 5m
+    #[arg(long, value_name = "PAUSE", value_parser = pause)]
+    pub watch: Option<Duration>,
+    /// What is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// How findings are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Format {
+    /// A table, for people.
+    #[default]
+    Text,
+    /// One line, for machines.
+    Json,
+}
 
 /// The configuration file.
 #[derive(Debug, Args)]
@@ -276,10 +335,71 @@ fn header_line(text: &str) -> Result<(HeaderName, HeaderValue), String> {
     Ok((name, value))
 }
 
+fn proxy(text: &str) -> Result<(String, Address), String> {
+    let (name, url) = text
+        .split_once('=')
+        .ok_or("write NAME=URL: nginx=http://127.0.0.1:8080")?;
+    let address = url
+        .parse()
+        .map_err(|error: AddressError| error.to_string())?;
+    Ok((name.to_owned(), address))
+}
+
+/// A route may hold `=` too; a path begins with a slash.
+fn file(text: &str) -> Result<(String, String), String> {
+    let (route, path) = text
+        .split_once("=/")
+        .ok_or("write ROUTE=PATH: /files/{*path}=/files/a.pdf")?;
+    let path = format!("/{path}");
+    request_uri(&path)?;
+    Ok((route.to_owned(), path))
+}
+
+fn pause(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is not a time; write seconds or minutes: 30s, 5m");
+    let unit = text.chars().next_back().ok_or_else(wrong)?;
+    let number = text.trim_end_matches(unit);
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    match unit {
+        _ if number == 0 => Err(wrong()),
+        's' => Ok(Duration::from_secs(number)),
+        'm' => Ok(Duration::from_secs(number * 60)),
+        _ => Err(wrong()),
+    }
+}
+
 fn request_uri(text: &str) -> Result<Uri, String> {
     if !text.starts_with('/') {
         return Err(format!("a path starts with a slash: /{text}"));
     }
     text.parse()
         .map_err(|error| format!("{error}; percent-encode it as a client would: %20 for a space"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_pause_is_a_number_of_seconds_or_minutes() {
+        assert_eq!(pause("30s"), Ok(Duration::from_secs(30)));
+        assert_eq!(pause("5m"), Ok(Duration::from_secs(300)));
+        for wrong in ["", "s", "30", "0s", "-1s", "1h", "ä"] {
+            assert!(pause(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_known_by_its_route_and_its_path() {
+        let found = file("/a={b}=/c=d");
+        assert_eq!(found, Ok(("/a={b}".to_owned(), "/c=d".to_owned())));
+        assert!(file("/a").is_err());
+    }
 }

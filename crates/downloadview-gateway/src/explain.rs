@@ -122,7 +122,7 @@ pub async fn explain_to(
 }
 
 /// An announced proxy and its name.
-type Named<'a> = (&'a str, &'a AnnouncedProxy);
+pub(crate) type Named<'a> = (&'a str, &'a AnnouncedProxy);
 
 fn announced<'a>(config: &'a Config, name: &str) -> anyhow::Result<Named<'a>> {
     let proxies = || config.optimize.front.announced();
@@ -143,7 +143,7 @@ fn announced<'a>(config: &'a Config, name: &str) -> anyhow::Result<Named<'a>> {
 }
 
 /// The request that is explained.
-fn request(uri: &Uri, proxy: Option<Named<'_>>) -> anyhow::Result<Request<()>> {
+pub(crate) fn request(uri: &Uri, proxy: Option<Named<'_>>) -> anyhow::Result<Request<()>> {
     let mut request = Request::get(uri.clone()).body(())?;
     if let Some((name, proxy)) = proxy {
         let announcement = format!("{name} {}", proxy.secret.expose());

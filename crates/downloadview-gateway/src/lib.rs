@@ -4,6 +4,7 @@
 //! writes the configuration of the proxy in front.
 
 pub mod app;
+pub mod check;
 pub mod cli;
 pub mod config;
 #[cfg(feature = "demo")]
@@ -15,3 +16,4 @@ pub mod proxy_config;
 pub mod serve;
 pub mod server;
 pub mod sign;
+pub mod witness;

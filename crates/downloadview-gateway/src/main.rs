@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use clap::Parser;
+use downloadview_gateway::check;
 use downloadview_gateway::cli::{Cli, Command, ExplainArgs, ProxyConfigArgs, SignArgs};
 use downloadview_gateway::config::{Colours, Config, ConfigError, Listen, Proxy};
 #[cfg(feature = "demo")]
@@ -20,7 +21,7 @@ const PROXY_ADDRESS: ([u8; 4], u16) = ([127, 0, 0, 1], 8080);
 
 fn main() -> ExitCode {
     match run(Cli::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             complain(&error);
             ExitCode::FAILURE
@@ -28,8 +29,9 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> anyhow::Result<()> {
+fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
+        Command::Check(args) => return Ok(check::run(&args)?.into()),
         Command::ProxyConfig(args) => print_proxy_config(args),
         Command::Serve(args) => serve(&Config::load(&args.config.file)?, args.listen),
         Command::Explain(args) => print_explanation(&args),
@@ -37,7 +39,8 @@ fn run(command: Command) -> anyhow::Result<()> {
         #[cfg(feature = "demo")]
         Command::Demo(args) => demo::run(&args),
         _ => bail!("this command is not built yet"),
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn print_explanation(args: &ExplainArgs) -> anyhow::Result<()> {

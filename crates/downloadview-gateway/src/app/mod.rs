@@ -21,6 +21,7 @@ mod routes;
 mod signed;
 mod sources;
 mod spool;
+mod witnessed;
 
 use std::convert::Infallible;
 use std::fmt;
@@ -37,6 +38,7 @@ pub use self::reloadable::Reloadable;
 pub use self::routes::Routes;
 use self::sources::Sources;
 use crate::config::Config;
+use crate::witness::{CHECK, Key, Witness};
 
 /// The gateway as a tower service. Cloning shares everything.
 /// A path without a view is answered 404. It never fails and is always ready; it does not check the request's `Host`,
@@ -46,6 +48,7 @@ pub struct App {
     routes: Arc<matchit::Router<Arc<Mounted>>>,
     sources: Arc<Sources>,
     peer: Peer,
+    witness: Witness,
 }
 
 /// Builds storages, databases, optimizers and views.
@@ -80,6 +83,7 @@ async fn build_with(config: &Config, mut sources: Sources) -> anyhow::Result<App
         routes: Arc::new(routes),
         sources: Arc::new(sources.settled()),
         peer: Peer::Unknown,
+        witness: Witness::new(Key::new(config.digest())),
     })
 }
 
@@ -117,8 +121,18 @@ impl<B> Service<Request<B>> for App {
     }
 
     fn call(&mut self, request: Request<B>) -> DownloadFuture {
+        let request = request.map(drop);
+        match request.headers().contains_key(CHECK) {
+            true => witnessed::answer(self, request),
+            false => self.answer(request),
+        }
+    }
+}
+
+impl App {
+    fn answer(&self, request: Request<()>) -> DownloadFuture {
         match self.route(request.uri().path()) {
-            Some(mounted) => Arc::clone(mounted).respond(request.map(drop), self.peer),
+            Some(mounted) => Arc::clone(mounted).respond(request, self.peer),
             None => Error::NotFound.into_response().into(),
         }
     }

@@ -47,6 +47,7 @@ use std::sync::Arc;
 
 use downloadview::headers::MediaTypes;
 
+use ring::digest;
 use toml::de::DeTable;
 
 pub use self::database::{DatabaseConfig, DatabaseKind, DatabaseUrl};
@@ -149,11 +150,16 @@ pub struct Config {
     /// `[log]`: how much is logged, and in which form. A change of it takes a restart.
     pub log: LogSettings,
     text: MaskedText,
+    digest: Digest,
 }
 
 /// The file's text without its secrets, for later reports. Not part of `Debug`, which would print every line.
 #[derive(Clone, PartialEq, Eq)]
 struct MaskedText(String);
+
+/// Of the file's text, with its secrets: who knows it knows the file. `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq, Default)]
+struct Digest(Vec<u8>);
 
 impl Config {
     /// Reads and checks a file. Environment variables that the file names (`url_env` and others) are read too, and
@@ -187,7 +193,12 @@ impl Config {
         let source = reader::Source::new(text, &folder);
         let span = 0..0;
         let table = Table::new(&source, "the file", span, document.get_ref());
-        let config = Self::read(table, file);
+        let mut config = Self::read(table, file);
+        config.digest = Digest(
+            digest::digest(&digest::SHA256, text.as_bytes())
+                .as_ref()
+                .to_vec(),
+        );
         let problems = source.into_problems();
         match problems.is_empty() {
             true => Ok(config),
@@ -260,7 +271,15 @@ impl Config {
             server,
             log,
             text: MaskedText(source.masked()),
+            digest: Digest::default(),
         }
+    }
+
+    /// The SHA-256 of the file's text. It proves knowledge of the file and its secrets, so it is for keys, never to be
+    /// told.
+    #[must_use]
+    pub fn digest(&self) -> &[u8] {
+        &self.digest.0
     }
 
     /// Every rule: those of announced proxies, those of `[optimize]`, then those of the views.
@@ -277,6 +296,12 @@ impl Config {
     pub fn stated_headers(&self) -> impl Iterator<Item = &HeaderConfig> {
         let of_views = self.views.iter().flat_map(|view| &view.headers);
         self.headers.iter().chain(of_views)
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Digest(..)")
     }
 }
 

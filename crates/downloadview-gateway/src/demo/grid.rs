@@ -12,12 +12,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use bytes::Bytes;
-use downloadview::optimize::{Outcome, Reason};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Uri, header};
 use serde::Serialize;
 
 use super::views::{Ranges, VIEWS, View};
-use crate::probe::{self, Seen, TICKET, Witness};
+use crate::probe::{self, Trust};
+use crate::witness::{CHECK, Kind, Seen, Witness};
 
 /// A way to the application.
 #[derive(Debug, Clone, Copy)]
@@ -74,6 +74,7 @@ pub(super) struct Cell {
 pub(super) struct Grid {
     pub(super) hops: Vec<Hop>,
     pub(super) witness: Witness,
+    pub(super) trust: Trust,
 }
 
 impl Grid {
@@ -116,38 +117,42 @@ impl Grid {
         hop: &Hop,
         range: Option<HeaderValue>,
     ) -> anyhow::Result<Fetched> {
-        let ticket = self.witness.issue();
-        let mut headers = HeaderMap::from_iter([(TICKET, ticket.value())]);
+        let ticket = self.witness.issue()?;
+        let mut headers = HeaderMap::from_iter([(CHECK, ticket.value())]);
         headers.extend(range.map(|range| (header::RANGE, range)));
         let part = headers.get(header::RANGE).cloned();
-        let answer = probe::get(hop.address(), view.path, headers).await?;
+        let answer = probe::get(hop.address(), view.path, headers, &self.trust).await?;
         Ok(Fetched {
-            answer: followed(answer, part).await?,
-            seen: ticket
-                .answer()
+            answer: self.followed(answer, part).await?,
+            seen: self
+                .witness
+                .take(&ticket)
+                .pop()
                 .context("the answer did not come from this application")?,
         })
     }
-}
 
-/// What a redirect leads to, as a browser would ask for it; any other answer as it is.
-async fn followed(
-    answer: Response<Bytes>,
-    range: Option<HeaderValue>,
-) -> anyhow::Result<Response<Bytes>> {
-    if answer.status() != StatusCode::FOUND {
-        return Ok(answer);
+    /// What a redirect leads to, as a browser would ask for it; any other answer as it is.
+    async fn followed(
+        &self,
+        answer: Response<Bytes>,
+        range: Option<HeaderValue>,
+    ) -> anyhow::Result<Response<Bytes>> {
+        if answer.status() != StatusCode::FOUND {
+            return Ok(answer);
+        }
+        let location = answer.headers().get(header::LOCATION);
+        let location: Uri = location
+            .context("a redirect to nowhere")?
+            .to_str()?
+            .parse()
+            .context("a redirect to something that is not a URL")?;
+        let address = location.authority().context("a redirect to no server")?;
+        let path = location.path_and_query().context("a redirect to no path")?;
+        let headers = range.map(|range| (header::RANGE, range)).into_iter();
+        let address = address.as_str().parse()?;
+        probe::get(address, path.as_str(), headers.collect(), &self.trust).await
     }
-    let location = answer.headers().get(header::LOCATION);
-    let location: Uri = location
-        .context("a redirect to nowhere")?
-        .to_str()?
-        .parse()
-        .context("a redirect to something that is not a URL")?;
-    let address = location.authority().context("a redirect to no server")?;
-    let path = location.path_and_query().context("a redirect to no path")?;
-    let headers = range.map(|range| (header::RANGE, range)).into_iter();
-    probe::get(address.as_str().parse()?, path.as_str(), headers.collect()).await
 }
 
 /// `world` of the greeting.
@@ -189,25 +194,21 @@ fn judge(
             "read once only, so a range is answered with the whole"
         }
     };
-    let sender = match &whole.seen.outcome {
-        Some(Outcome::Delegated { .. }) => {
-            let silent = whole.seen.is_empty && part.seen.is_empty;
+    let silent = whole.seen.is_empty && part.seen.is_empty;
+    let sender = match (whole.seen.kind, &whole.seen.reason) {
+        (Kind::Delegated, _) => {
             ensure!(silent, "delegated, and yet the application sent bytes");
             format!("{} sent the file, the application 0 bytes", hop.proxy)
         }
-        Some(Outcome::Redirected { .. }) => {
-            let silent = whole.seen.is_empty && part.seen.is_empty;
+        (Kind::Redirected, _) => {
             ensure!(silent, "redirected, and yet the application sent bytes");
             "the client was sent to the store, the application sent 0 bytes".to_owned()
         }
-        Some(Outcome::Streamed {
-            reason: Reason::NotAnnounced,
-            ..
-        }) => {
+        (Kind::NotAnnounced, _) => {
             ensure!(hop.is_direct(), "{} did not prove itself", hop.proxy);
             "no proxy in front".to_owned()
         }
-        Some(Outcome::Streamed { reason, .. }) => reason.to_string(),
+        (Kind::Streamed, Some(reason)) => reason.clone(),
         _ => anyhow::bail!("the application took it for no download"),
     };
     Ok(format!("{sender}; {ranges}"))
@@ -216,7 +217,7 @@ fn judge(
 /// Whether the application answered with the whole and the proxy with a part.
 fn cut_on_the_way(hop: &Hop, part: &Fetched) -> bool {
     !hop.is_direct()
-        && part.seen.status == StatusCode::OK
+        && part.seen.status == StatusCode::OK.as_u16()
         && part.answer.status() == StatusCode::PARTIAL_CONTENT
 }
 
@@ -229,11 +230,5 @@ fn expect(fetched: &Fetched, status: StatusCode, text: &str) -> anyhow::Result<(
 }
 
 fn outcome_of(seen: Option<&Seen>) -> &'static str {
-    match seen.and_then(|seen| seen.outcome.as_ref()) {
-        Some(Outcome::Delegated { .. }) => "delegated",
-        Some(Outcome::Redirected { .. }) => "redirected",
-        Some(Outcome::Streamed { .. }) => "streamed",
-        Some(Outcome::Refused { .. }) => "refused",
-        _ => "failed",
-    }
+    seen.map_or("failed", |seen| seen.kind.word())
 }

@@ -49,8 +49,9 @@ use self::secrets::Secrets;
 use crate::cli::DemoArgs;
 use crate::config::{Listen, LogSettings, ServerSettings};
 use crate::logging;
-use crate::probe::Witness;
+use crate::probe::Trust;
 use crate::server::{self, Listener, Signals};
+use crate::witness::{Key, Witness};
 
 /// Runs the demonstration until SIGTERM, SIGINT or SIGHUP. Its files and its proxies go with it.
 ///
@@ -189,7 +190,9 @@ fn page(
     fronts: &[Front],
     absent: Vec<String>,
     files: &Files,
-) -> downloadview::Result<Page> {
+) -> anyhow::Result<Page> {
+    let mut key = [0; 32];
+    getrandom::fill(&mut key)?;
     let direct = Hop {
         proxy: Hop::DIRECT,
         listen,
@@ -197,9 +200,10 @@ fn page(
     let through = fronts.iter().map(|front| front.hop);
     let grid = Grid {
         hops: std::iter::once(direct).chain(through).collect(),
-        witness: Witness::default(),
+        witness: Witness::new(Key::new(&key)),
+        trust: Trust::new(None)?,
     };
-    Page::new(grid, absent, files)
+    Ok(Page::new(grid, absent, files)?)
 }
 
 fn with_page(app: Router, page: &Arc<Page>) -> Router {

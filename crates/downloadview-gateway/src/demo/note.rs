@@ -4,15 +4,15 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 
-use crate::probe::{Number, Witness};
+use crate::witness::{Envelope, Seen, Witness};
 
 /// Goes around everything: notes the answer to a request that carries a ticket.
 pub(super) async fn note(State(witness): State<Witness>, request: Request, next: Next) -> Response {
-    let ticket = Number::of(request.headers());
-    let asked = ticket.map(|ticket| (ticket, request.headers().clone()));
+    let Some(number) = witness.ticket_of(request.headers()) else {
+        return next.run(request).await;
+    };
+    let envelope = Envelope::whole(&request);
     let response = next.run(request).await;
-    if let Some((ticket, request)) = asked {
-        witness.note(ticket, request, &response);
-    }
+    witness.note(number, Seen::of(envelope, &response));
     response
 }

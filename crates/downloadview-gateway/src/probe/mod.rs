@@ -1,10 +1,16 @@
-//! Asks for a download as a client does, and learns what the application itself made of the request.
+//! Asks for a download as a client does, and judges what came of it.
 //!
-//! `client` sends the request, with a ticket of the `witness`, who sits behind the proxy and notes what the application
-//! answered to it.
+//! 1. `address` says where to ask: a URL, or a socket;
+//! 2. `client` sends the request, with a ticket of the [`witness`](crate::witness), and keeps the whole answer;
+//! 3. `judge` compares both sides, the answer and what the application itself did, with what should be: the first
+//!    [`Fault`] that it finds is the one that explains the others.
 
+mod address;
 mod client;
-mod witness;
+mod judge;
+mod tls;
 
-pub use self::client::get;
-pub use self::witness::{Number, Seen, TICKET, Ticket, Witness};
+pub use self::address::{Address, AddressError};
+pub use self::client::{Answer, Ask, Line, get};
+pub use self::judge::{Evidence, Expected, Fault, judge};
+pub use self::tls::Trust;

@@ -190,7 +190,7 @@ where
                 let service = connected(peer);
                 let activity = Arc::new(Activity::default());
                 let stream = Stream::new(socket, Arc::clone(&limits), Arc::clone(&activity));
-                let connection = Connection::new(service, activity);
+                let connection = Connection::new(service, activity, summary.accepted);
                 let connection = http.serve_connection(TokioIo::new(stream), connection);
                 connections.spawn(drive(connection, stopped.clone()));
             }

@@ -18,12 +18,14 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::stream::Activity;
+use crate::witness::{CHECK, ConnectionNumber};
 
 /// The service of one connection.
 #[derive(Debug)]
 pub(super) struct Connection<S> {
     service: S,
     activity: Arc<Activity>,
+    number: u64,
 }
 
 /// While this lives, a request is being answered.
@@ -50,8 +52,13 @@ pin_project! {
 }
 
 impl<S> Connection<S> {
-    pub(super) fn new(service: S, activity: Arc<Activity>) -> Self {
-        Self { service, activity }
+    /// `number` tells it from the other connections of this server.
+    pub(super) fn new(service: S, activity: Arc<Activity>, number: u64) -> Self {
+        Self {
+            service,
+            activity,
+            number,
+        }
     }
 }
 
@@ -63,7 +70,11 @@ where
     type Error = Infallible;
     type Future = AnswerFuture<S::Future>;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        if request.headers().contains_key(CHECK) {
+            let number = ConnectionNumber(self.number);
+            request.extensions_mut().insert(number);
+        }
         self.activity.answer_begins(!request.body().is_end_stream());
         AnswerFuture {
             // What is served here, the gateway's own service and axum's router, is always ready.

@@ -14,7 +14,7 @@ use rustix::time::{ClockId, Timespec, clock_gettime};
 use super::shown;
 use crate::demo::files::LARGE;
 use crate::demo::grid::{Grid, Hop};
-use crate::probe::TICKET;
+use crate::witness::CHECK;
 
 /// The route of the large file.
 pub(super) const PATH: &str = "/storage/static-path/large.bin";
@@ -69,11 +69,11 @@ pub(super) async fn measure(grid: &Grid) -> Vec<Cost> {
 }
 
 async fn spend(grid: &Grid, hop: &Hop) -> anyhow::Result<Spent> {
-    let ticket = grid.witness.issue();
+    let ticket = grid.witness.issue()?;
     let (address, number) = (hop.address(), ticket.value());
     let number = number.to_str()?.to_owned();
     let (time, cpu) = tokio::task::spawn_blocking(move || download(address, &number)).await??;
-    let seen = ticket.answer();
+    let seen = grid.witness.take(&ticket).pop();
     let seen = seen.context("the answer did not come from this application")?;
     let bytes = seen
         .length
@@ -89,7 +89,7 @@ fn download(address: SocketAddr, ticket: &str) -> anyhow::Result<(Duration, Dura
     stream.set_read_timeout(Some(PATIENCE))?;
     write!(
         stream,
-        "GET {PATH} HTTP/1.1\r\nHost: {address}\r\n{TICKET}: {ticket}\r\nConnection: close\r\n\r\n"
+        "GET {PATH} HTTP/1.1\r\nHost: {address}\r\n{CHECK}: {ticket}\r\nConnection: close\r\n\r\n"
     )?;
     let mut buffer = vec![0; 256 * 1024];
     let (mut head, mut body) = (Vec::new(), 0);

@@ -7,7 +7,8 @@ use minijinja::{Value, context};
 use super::shown;
 use crate::demo::grid::Grid;
 use crate::demo::views::VIEWS;
-use crate::probe::{self, Seen, TICKET};
+use crate::probe;
+use crate::witness::{CHECK, Seen};
 
 /// The view whose file is downloaded.
 const VIEW: &str = "storage";
@@ -18,10 +19,11 @@ pub(super) async fn take(grid: &Grid) -> Option<Value> {
     let view = VIEWS.iter().find(|view| view.name == VIEW)?;
     let proxied = grid.hops.iter().find(|hop| !hop.is_direct());
     let hop = proxied.or(grid.hops.first())?;
-    let ticket = grid.witness.issue();
-    let headers = HeaderMap::from_iter([(TICKET, ticket.value())]);
-    let answer = probe::get(hop.address(), view.path, headers).await.ok()?;
-    let seen = ticket.answer()?;
+    let ticket = grid.witness.issue().ok()?;
+    let headers = HeaderMap::from_iter([(CHECK, ticket.value())]);
+    let answer = probe::get(hop.address(), view.path, headers, &grid.trust).await;
+    let answer = answer.ok()?;
+    let seen = grid.witness.take(&ticket).pop()?;
     let front = match hop.is_direct() {
         true => "the application".to_owned(),
         false => hop.proxy.to_owned(),
@@ -33,14 +35,14 @@ pub(super) async fn take(grid: &Grid) -> Option<Value> {
     if !hop.is_direct() {
         steps.push(step(
             format!("{front} asks the application, and proves itself"),
-            format!("GET {} HTTP/1.1\n{}", view.path, lines(&seen.request)),
+            format!("GET {} HTTP/1.1\n{}", view.path, lines(&seen.asked.headers)),
         ));
     }
     steps.push(step("The application decides", decided(&seen)?));
     if !hop.is_direct() {
         steps.push(step(
             format!("The application answers {front}"),
-            head(seen.status, &seen.response),
+            head(StatusCode::from_u16(seen.status).ok()?, &seen.headers),
         ));
     }
     steps.push(step(
@@ -87,7 +89,7 @@ fn head(status: StatusCode, headers: &HeaderMap) -> String {
 
 /// The headers, a line each; what proves a proxy is not shown.
 fn lines(headers: &HeaderMap) -> String {
-    let shown = headers.iter().filter(|(name, _)| *name != TICKET);
+    let shown = headers.iter().filter(|(name, _)| *name != CHECK);
     let lines = shown.map(|(name, value)| {
         let value = String::from_utf8_lossy(value.as_bytes());
         match value.split_once(' ') {

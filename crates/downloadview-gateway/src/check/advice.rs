@@ -1,0 +1,304 @@
+//! Turns a fault into a finding: which part is guilty, what came back, what to change.
+
+use http::{StatusCode, header};
+
+use super::expected::Truth;
+use super::finding::{Finding, Part};
+use super::lines::{Topic, about};
+use super::obstacle::obstacle;
+use super::setup::{Named, Setup};
+use super::subject::{Case, CaseKind, shortened};
+use crate::config::{Listen, Proxy};
+use crate::probe::{Answer, Expected, Fault};
+use crate::proxy_config::{self, Form};
+use crate::witness::{Kind, Seen};
+
+/// What is known where a download through a proxy went wrong.
+pub(super) struct Guilt<'a> {
+    pub(super) setup: &'a Setup,
+    pub(super) proxy: &'a Named,
+    pub(super) case: &'a Case,
+    pub(super) truth: &'a Truth,
+    pub(super) expected: &'a Expected,
+}
+
+/// What the answer of the application itself shows.
+pub(super) fn of_application(fault: &Fault, what: &str, asked: String, truth: &Truth) -> Finding {
+    let (came, change) = match fault {
+        Fault::Decided(kind, reason) => {
+            return decided(what, asked, *kind, reason.as_deref(), truth);
+        }
+        Fault::NoAnswer(error) => (error.clone(), "look into the log of the gateway"),
+        Fault::HandedOver(_) => ("another hand-off than `explain` shows".to_owned(), RELOAD),
+        Fault::OtherBytes | Fault::Mistaken => (
+            "other bytes than the storage has".to_owned(),
+            "the gateway looks into another folder than this process: a container, or another mount",
+        ),
+        Fault::HeaderLost(name) => (format!("`{name}` is another one"), RELOAD),
+        fault => (format!("{fault:?}"), RELOAD),
+    };
+    Finding::wrong(what, Part::Application, asked, came).change(change)
+}
+
+const RELOAD: &str = "let the gateway read its file anew: SIGHUP, or a new start";
+
+/// What the application told the proxy is not what `explain` says.
+pub(super) fn of_hand_off(
+    what: &str,
+    asked: String,
+    seen: Option<&Seen>,
+    truth: &Truth,
+) -> Finding {
+    let Some(seen) = seen else {
+        return Finding::unknown(what, asked, "the application did not say what it did");
+    };
+    match &seen.hand_off {
+        None => decided(what, asked, seen.kind, seen.reason.as_deref(), truth),
+        Some(other) => {
+            Finding::wrong(what, Part::Application, asked, shortened(other)).change(RELOAD)
+        }
+    }
+}
+
+fn decided(what: &str, asked: String, kind: Kind, reason: Option<&str>, truth: &Truth) -> Finding {
+    let obstacle = truth.path.as_deref().and_then(obstacle);
+    if let (Kind::NotSent, Some(obstacle)) = (kind, obstacle) {
+        let came = format!("the gateway does not read the file: {}", obstacle.words());
+        return Finding::wrong(what, Part::Permissions, asked, came).change(obstacle.change());
+    }
+    if kind == Kind::NotSent {
+        return Finding::wrong(what, Part::Application, asked, "no file").change(
+            "the gateway finds no file where this process does: it runs in a container, as another user, or by another \
+             file",
+        );
+    }
+    let reason = reason
+        .map(|reason| format!(": {reason}"))
+        .unwrap_or_default();
+    let came = format!("{}{reason}", kind.word());
+    Finding::wrong(what, Part::Application, asked, came).change(RELOAD)
+}
+
+/// The very lines, as `proxy-config` prints them; a secret is left out.
+pub(super) fn lines(setup: &Setup, proxy: &Named, topic: &Topic<'_>) -> String {
+    let name = proxy.backend.name();
+    let anew = match &proxy.announced {
+        Some(_) => format!(
+            "`downloadview proxy-config {name} --proxy {}` prints it",
+            proxy.name
+        ),
+        None => format!("`downloadview proxy-config {name}` prints it"),
+    };
+    let options = proxy_config::Options {
+        app: match setup.config.listen {
+            Listen::Tcp(address) if address.port() == 0 => None,
+            _ => Some(setup.config.listen.clone()),
+        },
+        form: Form::Snippet,
+        proxy: proxy.announced.as_ref().map(|_| proxy.name.clone()),
+        installed: proxy.installed.clone(),
+        ca_file: None,
+    };
+    let printed = proxy_config::print(proxy.backend, &setup.config, &options);
+    let printed = match printed {
+        Ok(printed) => printed,
+        Err(error) => return format!("{anew}, but for now: {error}"),
+    };
+    let mut lines = about(topic, proxy.backend, &printed);
+    if let Some(announced) = &proxy.announced {
+        let secret = announced.secret.expose();
+        lines = lines.iter().map(|line| line.replace(secret, "…")).collect();
+    }
+    lines.insert(0, format!("the configuration of {}; {anew}:", proxy.name));
+    lines.join("\n")
+}
+
+impl Guilt<'_> {
+    pub(super) fn finding(
+        &self,
+        fault: &Fault,
+        what: &str,
+        asked: String,
+        answer: Option<&Answer>,
+    ) -> Finding {
+        let (part, came, change) = self.judged(fault);
+        let came = match answer.and_then(by_whom).filter(|_| part == Part::Proxy) {
+            Some(server) => format!("{came} (answered by {server})"),
+            None => came,
+        };
+        Finding::wrong(what, part, asked, came).change(change)
+    }
+
+    fn judged(&self, fault: &Fault) -> (Part, String, String) {
+        let name = &self.proxy.name;
+        let proxy = |came: String, topic: Topic<'_>| (Part::Proxy, came, self.lines(&topic));
+        match fault {
+            Fault::NoAnswer(error) => {
+                let change = format!("start {name}, or give the URL where it listens");
+                (Part::Proxy, error.clone(), change)
+            }
+            Fault::NotAsked(status) => proxy(
+                format!("{status}, and this gateway was not asked"),
+                Topic::Upstream,
+            ),
+            Fault::NotProven(true) => {
+                let came = "streamed: the proxy announces itself with another name or secret";
+                proxy(came.to_owned(), Topic::Announcement)
+            }
+            Fault::NotProven(false) => {
+                let came = "streamed: the proxy does not announce itself";
+                proxy(came.to_owned(), Topic::Announcement)
+            }
+            Fault::Decided(kind, reason) => self.decided(*kind, reason.as_deref()),
+            Fault::HandedOver(other) => {
+                let other = other.as_deref().unwrap_or("nothing");
+                let came = format!("the gateway handed over {}", shortened(other));
+                (Part::Application, came, RELOAD.to_owned())
+            }
+            Fault::AskedAgain(path) => {
+                let came = format!(
+                    "{name} has no such location: it asked the gateway for {}",
+                    shortened(path)
+                );
+                proxy(came, self.folder())
+            }
+            Fault::AnotherHop(status) => (
+                Part::AnotherHop,
+                format!(
+                    "{status}; the gateway was asked by somebody else than a {name} as it is printed"
+                ),
+                format!(
+                    "between {name} and the gateway stands another server that takes the hand-off header: let it pass \
+                     the header on (nginx: proxy_ignore_headers X-Accel-Redirect; proxy_pass_header X-Accel-Redirect;), \
+                     or let {name} ask the gateway itself"
+                ),
+            ),
+            Fault::Leaked(header) => {
+                let came = format!("an empty file, and the client sees {header}");
+                proxy(came, self.folder())
+            }
+            Fault::Ignored => proxy(
+                format!("an empty file: {name} does not send what the gateway hands over"),
+                self.folder(),
+            ),
+            Fault::Refused(status) => self.refused(*status),
+            Fault::Compressed(coding) => (
+                Part::AnotherHop,
+                format!(
+                    "compressed ({coding}): {name}, or somebody before it, changes what passes"
+                ),
+                self.lines(&Topic::Compression) + "\nor the same in whatever stands before it",
+            ),
+            Fault::Mistaken => self.escaping(),
+            Fault::OtherBytes => proxy(
+                "other bytes than the storage has: another folder, perhaps that of a container"
+                    .to_owned(),
+                self.folder(),
+            ),
+            Fault::HeaderLost(header) => proxy(
+                format!("`{header}` did not arrive as the gateway says it"),
+                Topic::Header(header.as_str()),
+            ),
+            Fault::HeaderTwice(header) => {
+                let came = format!("`{header}` arrived twice: {name} adds one of its own");
+                proxy(came, Topic::Header(header.as_str()))
+            }
+        }
+    }
+
+    fn decided(&self, kind: Kind, reason: Option<&str>) -> (Part, String, String) {
+        let obstacle = self.truth.path.as_deref().and_then(obstacle);
+        match (kind, obstacle) {
+            (Kind::NotSent, Some(obstacle)) => {
+                let came = format!("the gateway does not read the file: {}", obstacle.words());
+                (Part::Permissions, came, obstacle.change())
+            }
+            (kind, _) => {
+                let reason = reason
+                    .map(|reason| format!(": {reason}"))
+                    .unwrap_or_default();
+                let came = format!(
+                    "the gateway decided otherwise than `explain`: {}{reason}",
+                    kind.word()
+                );
+                (Part::Application, came, RELOAD.to_owned())
+            }
+        }
+    }
+
+    /// The proxy was told of the file, and does not send it.
+    fn refused(&self, status: StatusCode) -> (Part, String, String) {
+        let name = &self.proxy.name;
+        let is_hidden = match self.proxy.backend {
+            // It says the same of a file that it may not read.
+            Proxy::Apache => matches!(status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND),
+            _ => status == StatusCode::FORBIDDEN,
+        };
+        let obstacle = self.truth.path.as_deref().and_then(obstacle);
+        if let (true, Some(obstacle)) = (is_hidden, obstacle) {
+            let came = format!("{status}: {}", obstacle.words());
+            return (Part::Permissions, came, obstacle.change());
+        }
+        match self.case.kind {
+            CaseKind::Long if status.is_server_error() => {
+                let came = format!("{status}: the headers of a long name do not fit");
+                (Part::Proxy, came, self.lines(&Topic::Room))
+            }
+            CaseKind::Telling | CaseKind::Query if status == StatusCode::NOT_FOUND => {
+                self.escaping()
+            }
+            _ => {
+                let came = format!("{status}: {name} does not find what it is told to send");
+                (Part::Proxy, came, self.lines(&self.folder()))
+            }
+        }
+    }
+
+    fn escaping(&self) -> (Part, String, String) {
+        let name = &self.proxy.name;
+        let came = format!(
+            "{name} reads names in another way than they are written, and finds another file"
+        );
+        let change = match self.proxy.backend {
+            Proxy::Apache => {
+                "in the rule: escaping = \"raw\" for mod_xsendfile 0.12, \"strict\" for 1.0; then print the configuration anew"
+            }
+            Proxy::Caddy => {
+                "in the rule: escaping = \"raw\" for Caddy before 2.7, \"strict\" for later ones; then print the configuration \
+                 anew"
+            }
+            Proxy::Nginx | Proxy::Lighttpd => {
+                return (Part::Proxy, came, self.lines(&self.folder()));
+            }
+        };
+        (Part::Rule, came, change.to_owned())
+    }
+
+    /// The internal location that the hand-off leads into.
+    fn folder(&self) -> Topic<'_> {
+        let target = self
+            .expected
+            .hand_off
+            .as_deref()
+            .and_then(|it| it.split_once(": "));
+        let Some((_, target)) = target else {
+            return Topic::Folder(None);
+        };
+        let rules = self.setup.config.rules();
+        let location = rules.filter_map(|rule| match &rule.destination {
+            crate::config::Destination::Url(url) => Some(url.as_str()),
+            _ => None,
+        });
+        Topic::Folder(location.into_iter().find(|url| target.starts_with(url)))
+    }
+
+    fn lines(&self, topic: &Topic<'_>) -> String {
+        lines(self.setup, self.proxy, topic)
+    }
+}
+
+/// The name that a server gives itself.
+fn by_whom(answer: &Answer) -> Option<String> {
+    let server = answer.headers().get(header::SERVER)?.to_str().ok()?;
+    Some(server.to_owned())
+}

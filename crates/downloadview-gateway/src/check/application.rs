@@ -1,0 +1,156 @@
+//! The running gateway, asked without a proxy.
+
+use downloadview::optimize::PROXY_HEADER;
+use http::{HeaderValue, StatusCode, header};
+
+use super::advice;
+use super::client::{ask, get};
+use super::expected::Truth;
+use super::finding::{Finding, Findings, Part};
+use super::setup::Setup;
+use super::subject::{Case, CaseKind, Subject, shortened};
+use crate::app::App;
+use crate::config::Listen;
+use crate::probe::{Evidence, judge};
+use crate::witness::Kind;
+
+/// A range that every file of a check holds.
+pub(super) const RANGE: HeaderValue = HeaderValue::from_static("bytes=2-5");
+
+pub(super) struct Application<'a> {
+    setup: &'a Setup,
+}
+
+impl<'a> Application<'a> {
+    pub(super) fn new(setup: &'a Setup) -> Self {
+        Self { setup }
+    }
+
+    /// Whether it runs, and by the same file.
+    pub(super) async fn hello(&self, findings: &mut Findings<'_>) -> bool {
+        let app = &self.setup.app;
+        let what = "application: its configuration";
+        let asked = format!("{app}, whether it runs by this file");
+        let evidence = ask(self.setup, app, get("/")).await;
+        let finding = match &evidence.answer {
+            Err(error) => Finding::wrong(what, Part::Application, asked, format!("{error:#}"))
+                .change(
+                    "start `downloadview serve` with this file, or say with --app where it listens",
+                ),
+            Ok(_) if evidence.seen.is_empty() => {
+                let came = "it answers, and does not know this file";
+                Finding::wrong(what, Part::Application, asked, came).change(
+                    "the file was changed since it was read: send SIGHUP to the gateway, or start it anew. Or another \
+                     program listens there: say with --app where the gateway does",
+                )
+            }
+            Ok(_) => Finding::right(what, asked, "by the very same"),
+        };
+        findings.add(finding);
+        if let (Listen::Tcp(address), false) =
+            (&self.setup.config.listen, self.setup.proxies.is_empty())
+            && address.ip().is_unspecified()
+        {
+            findings.add(Finding::note(
+                "application: its address",
+                "it listens on every address: see that clients do not reach it past the proxy",
+            ));
+        }
+        evidence.answer.is_ok() && !evidence.seen.is_empty()
+    }
+
+    /// Bytes and range against the storage, and the hand-off against what `explain` says.
+    pub(super) async fn check(
+        &self,
+        app: &App,
+        subject: &Subject,
+        case: &Case,
+        truth: &Truth,
+        findings: &mut Findings<'_>,
+    ) {
+        let Self { setup } = self;
+        let what = format!("application, {}: {}", subject.route, case.kind.words());
+        let Ok(expected) = truth.expected(app, case, None).await else {
+            return;
+        };
+        let asked = format!("GET {} of {}", case.shown(), setup.app);
+        let evidence = ask(setup, &setup.app, get(&case.path)).await;
+        if expected.kind == Kind::Delegated {
+            // Nobody in between takes the header: what arrives is the hand-off itself.
+            findings.add(self.hand_off(&what, asked, &expected.hand_off, &evidence, truth));
+            return;
+        }
+        findings.add(match judge(&expected, &evidence) {
+            Ok(()) => Finding::right(&what, asked, expected.kind.word()),
+            Err(fault) => advice::of_application(&fault, &what, asked, truth),
+        });
+        if case.kind != CaseKind::Plain {
+            return;
+        }
+        if matches!(expected.kind, Kind::Streamed | Kind::NotAnnounced) && truth.bytes.len() > 6 {
+            findings.add(self.range(case, truth).await);
+        }
+        for proxy in &setup.proxies {
+            let Some(announced) = &proxy.announced else {
+                continue;
+            };
+            let Ok(expected) = truth.expected(app, case, Some(proxy)).await else {
+                continue;
+            };
+            let value = format!("{} {}", proxy.name, announced.secret.expose());
+            let Ok(value) = HeaderValue::try_from(value) else {
+                continue;
+            };
+            let evidence = ask(
+                setup,
+                &setup.app,
+                get(&case.path).header(PROXY_HEADER, value),
+            )
+            .await;
+            let what = format!("{what}, as {} asks", proxy.name);
+            let asked = format!("GET {} of {}, announced", case.shown(), setup.app);
+            findings.add(self.hand_off(&what, asked, &expected.hand_off, &evidence, truth));
+        }
+    }
+
+    async fn range(&self, case: &Case, truth: &Truth) -> Finding {
+        let (setup, what) = (self.setup, "application: range");
+        let asked = format!("GET {} of {}, bytes 2 to 5", case.shown(), setup.app);
+        let evidence = ask(
+            setup,
+            &setup.app,
+            get(&case.path).header(header::RANGE, RANGE),
+        )
+        .await;
+        match &evidence.answer {
+            Ok(answer)
+                if answer.status() == StatusCode::PARTIAL_CONTENT
+                    && answer.body()[..] == truth.bytes[2..=5] =>
+            {
+                Finding::right(what, asked, "206 with these bytes")
+            }
+            Ok(answer) if answer.status() == StatusCode::OK && truth.size.is_none() => {
+                Finding::right(what, asked, "200: the size is not known")
+            }
+            Ok(answer) => Finding::wrong(what, Part::Application, asked, answer.status().as_str()),
+            Err(error) => Finding::wrong(what, Part::Application, asked, format!("{error:#}")),
+        }
+    }
+
+    fn hand_off(
+        &self,
+        what: &str,
+        asked: String,
+        expected: &Option<String>,
+        evidence: &Evidence,
+        truth: &Truth,
+    ) -> Finding {
+        let seen = evidence.seen.first();
+        let found = seen.and_then(|seen| seen.hand_off.clone());
+        if found == *expected {
+            let found = found.unwrap_or_else(|| "streamed".to_owned());
+            return Finding::right(what, asked, shortened(&found));
+        }
+        advice::of_hand_off(what, asked, seen, truth)
+    }
+}

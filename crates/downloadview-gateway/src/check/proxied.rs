@@ -1,0 +1,278 @@
+//! The application asked through one proxy.
+
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+
+use super::advice::{self, Guilt};
+use super::application::RANGE;
+use super::client::{ask, connections, get, send};
+use super::expected::Truth;
+use super::finding::{Finding, Findings, Part};
+use super::lines::Topic;
+use super::setup::{Named, Setup};
+use super::subject::{Case, CaseKind, Subject};
+use crate::app::App;
+use crate::config::{Destination, Proxy, RuleConfig};
+use crate::probe::{Answer, Expected, judge};
+use crate::witness::Kind;
+
+/// How many requests show whether a connection is kept.
+const REPEATED: usize = 4;
+/// How much two clocks may differ: more than that, and links that end at a time end at another.
+const SKEW: Duration = Duration::from_secs(30);
+
+/// One file through one proxy.
+pub(super) struct Proxied<'a> {
+    pub(super) setup: &'a Setup,
+    pub(super) app: &'a App,
+    pub(super) proxy: &'a Named,
+    pub(super) subject: &'a Subject,
+    pub(super) case: &'a Case,
+    pub(super) truth: &'a Truth,
+    /// Whether the application knows our tickets.
+    pub(super) is_known: bool,
+}
+
+/// How far the clock of who answers is from ours. `None` if there is no answer, which shows elsewhere.
+pub(super) async fn clock(setup: &Setup, proxy: &Named) -> Option<Finding> {
+    let what = format!("{}: its clock", proxy.name);
+    let answer = send(setup, &proxy.address, &get("/")).await.ok()?;
+    let date = answer.headers().get(header::DATE)?.to_str().ok()?;
+    let there = httpdate::parse_http_date(date).ok()?;
+    let here = SystemTime::now();
+    let apart = there
+        .duration_since(here)
+        .or_else(|_| here.duration_since(there));
+    let apart = apart.unwrap_or_default();
+    let asked = format!("the date of {}", proxy.address);
+    Some(match apart > SKEW {
+        true => {
+            let came = format!("{} s from this machine's", apart.as_secs());
+            Finding::wrong(&what, Part::Clock, asked, came)
+                .change("let both machines take their time from one source (NTP)")
+        }
+        false => Finding::right(&what, asked, date),
+    })
+}
+
+impl Proxied<'_> {
+    /// Whether the file arrived as it should.
+    pub(super) async fn check(&self, findings: &mut Findings<'_>) -> bool {
+        let (case, proxy) = (self.case, self.proxy);
+        let expected = self.truth.expected(self.app, case, Some(proxy)).await;
+        let Ok(expected) = expected else {
+            return false;
+        };
+        let what = self.what(case.kind.words());
+        let asked = format!("GET {} of {}", case.shown(), proxy.address);
+        let evidence = ask(self.setup, &proxy.address, get(&case.path)).await;
+        let answered = evidence.answer.is_ok();
+        if answered && evidence.seen.is_empty() && !self.is_known {
+            let came =
+                "nobody could tell who sends the bytes: the application does not know this file";
+            findings.add(Finding::unknown(&what, asked, came));
+            return false;
+        }
+        let guilt = Guilt {
+            setup: self.setup,
+            proxy,
+            case,
+            truth: self.truth,
+            expected: &expected,
+        };
+        if let Err(fault) = judge(&expected, &evidence) {
+            findings.add(guilt.finding(&fault, &what, asked, evidence.answer.ok().as_ref()));
+            return false;
+        }
+        findings.add(Finding::right(&what, asked, words(&expected, proxy)));
+        if case.kind != CaseKind::Plain {
+            if expected.kind == Kind::Streamed && expected.reason.is_some() {
+                let why = expected.reason.as_deref().unwrap_or_default();
+                findings.add(Finding::note(
+                    &what,
+                    format!("it falls back to streaming: {why}"),
+                ));
+            }
+            return true;
+        }
+        if let Ok(answer) = &evidence.answer {
+            self.further(&expected, answer, findings).await;
+        }
+        true
+    }
+
+    /// What is asked only of a file that arrives.
+    async fn further(&self, expected: &Expected, whole: &Answer, findings: &mut Findings<'_>) {
+        if expected.kind == Kind::Redirected {
+            return;
+        }
+        findings.add(self.head(whole).await);
+        findings.add_if(self.range(expected).await);
+        findings.add_if(self.not_modified(whole).await);
+        if expected.kind == Kind::Delegated {
+            for finding in self.closed(expected).await {
+                findings.add(finding);
+            }
+        }
+        findings.add_if(self.keeps_connections().await);
+    }
+
+    fn what(&self, about: &str) -> String {
+        format!("{}, {}: {about}", self.proxy.name, self.subject.route)
+    }
+
+    fn wrong(&self, what: &str, asked: String, came: String, topic: &Topic<'_>) -> Finding {
+        let lines = advice::lines(self.setup, self.proxy, topic);
+        Finding::wrong(what, Part::Proxy, asked, came).change(lines)
+    }
+
+    async fn head(&self, whole: &Answer) -> Finding {
+        let (proxy, what) = (self.proxy, self.what("HEAD"));
+        let asked = format!("HEAD {} of {}", self.case.shown(), proxy.address);
+        let head = get(&self.case.path).method(Method::HEAD);
+        let answer = match send(self.setup, &proxy.address, &head).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                return self.wrong(&what, asked, format!("{error:#}"), &Topic::Folder(None));
+            }
+        };
+        let length = |answer: &Answer| answer.headers().get(header::CONTENT_LENGTH).cloned();
+        let same = length(&answer).is_none() || length(&answer) == length(whole);
+        match answer.status() {
+            StatusCode::OK if same => Finding::right(&what, asked, "200, the same length"),
+            StatusCode::OK => {
+                let came = "200, with another length than a GET";
+                self.wrong(&what, asked, came.to_owned(), &Topic::Folder(None))
+            }
+            other => self.wrong(&what, asked, other.to_string(), &Topic::Folder(None)),
+        }
+    }
+
+    async fn range(&self, expected: &Expected) -> Option<Finding> {
+        // A part of nothing is no part.
+        let part = self.truth.bytes.get(2..=5)?;
+        let (proxy, what) = (self.proxy, self.what("range"));
+        let asked = format!(
+            "GET {} of {}, bytes 2 to 5",
+            self.case.shown(),
+            proxy.address
+        );
+        let range = get(&self.case.path).header(header::RANGE, RANGE);
+        let came = match send(self.setup, &proxy.address, &range).await {
+            Err(error) => format!("{error:#}"),
+            Ok(answer) => match answer.status() {
+                StatusCode::PARTIAL_CONTENT if answer.body()[..] == *part => {
+                    return Some(Finding::right(&what, asked, "206 with these bytes"));
+                }
+                StatusCode::OK if self.truth.size.is_none() => return None,
+                StatusCode::OK if self.sends_whole(expected) => {
+                    let came = "200: lighttpd sends a file that is stored compressed as a whole";
+                    return Some(Finding::note(&what, came));
+                }
+                status => status.to_string(),
+            },
+        };
+        Some(self.wrong(&what, asked, came, &Topic::Ranges))
+    }
+
+    fn sends_whole(&self, expected: &Expected) -> bool {
+        let is_compressed = expected.headers.contains_key(header::CONTENT_ENCODING);
+        self.proxy.backend == Proxy::Lighttpd && is_compressed && expected.kind == Kind::Delegated
+    }
+
+    async fn not_modified(&self, whole: &Answer) -> Option<Finding> {
+        let (proxy, what) = (self.proxy, self.what("304"));
+        let (name, value) = condition(whole)?;
+        let asked = format!("GET {} of {}, {name}", self.case.shown(), proxy.address);
+        let conditional = get(&self.case.path).header(name, value);
+        let came = match send(self.setup, &proxy.address, &conditional).await {
+            Err(error) => format!("{error:#}"),
+            Ok(answer) if answer.status() == StatusCode::NOT_MODIFIED => {
+                return Some(Finding::right(&what, asked, "304"));
+            }
+            Ok(answer) => answer.status().to_string(),
+        };
+        Some(self.wrong(&what, asked, came, &Topic::Ranges))
+    }
+
+    /// Nobody but the application may name a file of an internal location.
+    async fn closed(&self, expected: &Expected) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let hand_off = expected.hand_off.as_deref().unwrap_or_default();
+        let Some((_, target)) = hand_off.split_once(": ") else {
+            return findings;
+        };
+        for rule in self.rules() {
+            let Destination::Url(location) = &rule.destination else {
+                continue;
+            };
+            if !target.starts_with(location.as_str()) {
+                continue;
+            }
+            let (proxy, what) = (self.proxy, self.what("internal location"));
+            let asked = format!("GET {target} of {}", proxy.address);
+            let answer = send(self.setup, &proxy.address, &get(target)).await;
+            findings.push(match answer {
+                Ok(answer) if answer.status().is_success() => {
+                    let came = format!("{}: it is open to anybody", answer.status());
+                    self.wrong(&what, asked, came, &Topic::Folder(Some(location)))
+                }
+                Ok(answer) => {
+                    let came = format!("{}: closed", answer.status());
+                    Finding::right(&what, asked, came)
+                }
+                Err(error) => Finding::unknown(&what, asked, format!("{error:#}")),
+            });
+            break;
+        }
+        findings
+    }
+
+    fn rules(&self) -> impl Iterator<Item = &RuleConfig> {
+        let backend = self.proxy.backend;
+        let rules = self.setup.config.rules();
+        rules.filter(move |rule| rule.backend == Some(backend))
+    }
+
+    async fn keeps_connections(&self) -> Option<Finding> {
+        // It opens one for each request, whatever it is told.
+        if self.proxy.backend == Proxy::Lighttpd || !self.is_known {
+            return None;
+        }
+        let what = self.what("connections to the application");
+        let (setup, address) = (self.setup, &self.proxy.address);
+        let asked = format!("{REPEATED} requests to {address}, one after the other");
+        let numbers = connections(setup, address, &self.case.path, REPEATED).await;
+        let mut numbers = numbers.ok()?;
+        numbers.sort_unstable();
+        numbers.dedup();
+        if numbers.contains(&0) {
+            return None;
+        }
+        let count = numbers.len();
+        Some(match count < REPEATED {
+            true => Finding::right(&what, asked, format!("{count} connections")),
+            false => {
+                let came = format!("{count} connections: each is opened anew");
+                self.wrong(&what, asked, came, &Topic::KeepAlive)
+            }
+        })
+    }
+}
+
+/// By which a client that has the file asks whether it changed.
+fn condition(whole: &Answer) -> Option<(HeaderName, HeaderValue)> {
+    let of = |name: HeaderName| whole.headers().get(name).cloned();
+    let by_tag = of(header::ETAG).map(|tag| (header::IF_NONE_MATCH, tag));
+    by_tag.or_else(|| of(header::LAST_MODIFIED).map(|date| (header::IF_MODIFIED_SINCE, date)))
+}
+
+fn words(expected: &Expected, proxy: &Named) -> String {
+    let reason = expected.reason.as_deref().unwrap_or_default();
+    match expected.kind {
+        Kind::Delegated => format!("{} sent the file, the application no byte", proxy.name),
+        Kind::Redirected => "the client was sent to the server that has it".to_owned(),
+        _ => format!("the application sent the file: {reason}"),
+    }
+}

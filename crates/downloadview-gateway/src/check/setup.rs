@@ -1,0 +1,149 @@
+//! What is checked: the options as they were given, held against the configuration.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail, ensure};
+
+use crate::config::{AnnouncedProxy, Config, Front, Proxy};
+use crate::probe::{Address, Trust};
+use crate::proxy_config::{self, Installed};
+use crate::witness::Key;
+
+/// What to check.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Options {
+    /// The configuration file.
+    pub file: PathBuf,
+    /// Where the gateway answers without a proxy. Default: where the file says that it listens.
+    pub app: Option<Address>,
+    /// The proxies: the NAME of `[optimize.proxies.NAME]`, or of the backend where none is announced. Default: none.
+    pub proxies: Vec<(String, Address)>,
+    /// For a view, known by its route: the path of a request for a file that exists. Default: none, so that a file is
+    /// placed where that can be done.
+    pub files: Vec<(String, String)>,
+    /// Whether nothing but the file is looked at. Default: false.
+    pub offline: bool,
+    /// The certificates, in PEM, that sign those of https servers. Default: those that the system trusts.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl Options {
+    /// To check the set-up of a file.
+    #[must_use]
+    pub fn new(file: impl Into<PathBuf>) -> Self {
+        Self {
+            file: file.into(),
+            app: None,
+            proxies: Vec::new(),
+            files: Vec::new(),
+            offline: false,
+            ca_file: None,
+        }
+    }
+
+    /// Only the file.
+    #[must_use]
+    pub fn offline(mut self) -> Self {
+        self.offline = true;
+        self
+    }
+}
+
+/// A proxy that is asked.
+#[derive(Debug, Clone)]
+pub struct Named {
+    /// The name that was given.
+    pub name: String,
+    /// What it is.
+    pub backend: Proxy,
+    /// Where it answers.
+    pub address: Address,
+    /// The secret by which it announces itself.
+    pub(super) announced: Option<AnnouncedProxy>,
+    pub(super) installed: Installed,
+}
+
+/// Everything that stays the same during a check.
+pub(super) struct Setup {
+    pub(super) config: Config,
+    pub(super) app: Address,
+    pub(super) proxies: Vec<Named>,
+    pub(super) files: Vec<(String, String)>,
+    pub(super) key: Key,
+    pub(super) trust: Trust,
+}
+
+impl Setup {
+    pub(super) fn new(config: Config, options: &Options) -> anyhow::Result<Self> {
+        let proxies = options.proxies.iter();
+        let proxies = proxies.map(|(name, address)| Named::new(name, address, &config));
+        let proxies = proxies.collect::<anyhow::Result<_>>()?;
+        for (route, _) in &options.files {
+            let known = config
+                .views
+                .iter()
+                .any(|view| view.route.pattern() == route);
+            ensure!(known, "--file: no view has the route `{route}`");
+        }
+        Ok(Self {
+            app: options
+                .app
+                .clone()
+                .unwrap_or_else(|| (&config.listen).into()),
+            proxies,
+            files: options.files.clone(),
+            key: Key::new(config.digest()),
+            trust: Trust::new(options.ca_file.as_deref())?,
+            config,
+        })
+    }
+
+    /// The path of the existing file that was named for a route.
+    pub(super) fn file(&self, route: &str) -> Option<&str> {
+        let mut files = self.files.iter();
+        let (_, path) = files.find(|(known, _)| known == route)?;
+        Some(path)
+    }
+}
+
+impl Named {
+    fn new(name: &str, address: &Address, config: &Config) -> anyhow::Result<Self> {
+        let (backend, announced) = match &config.optimize.front {
+            Front::Announced(_) => {
+                let mut known = config.optimize.front.announced();
+                let found = known.find(|(known, _)| *known == name);
+                let (_, proxy) = found.with_context(|| unknown(name, config))?;
+                (proxy.backend, Some(proxy.clone()))
+            }
+            _ => {
+                let found = Proxy::ALL.into_iter().find(|proxy| proxy.name() == name);
+                let Some(backend) = found else {
+                    bail!("--proxy: `{name}` is none of nginx, apache, lighttpd, caddy");
+                };
+                (backend, None)
+            }
+        };
+        let none: Option<&Path> = None;
+        Ok(Self {
+            name: name.to_owned(),
+            backend,
+            address: address.clone(),
+            announced,
+            installed: proxy_config::look(backend, none).unwrap_or_default(),
+        })
+    }
+}
+
+fn unknown(name: &str, config: &Config) -> String {
+    let known: Vec<_> = config
+        .optimize
+        .front
+        .announced()
+        .map(|(name, _)| name)
+        .collect();
+    format!(
+        "--proxy: the file announces no `{name}`; it announces {}",
+        known.join(", ")
+    )
+}

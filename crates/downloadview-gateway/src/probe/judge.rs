@@ -1,0 +1,323 @@
+//! Compares what came of a request with what should have.
+
+use bytes::Bytes;
+use downloadview::headers::hand_off::{ACCEL, ELSEWHERE, REMOTE, SENDFILE};
+use http::{HeaderMap, HeaderName, StatusCode, header};
+
+use super::client::Answer;
+use crate::witness::{Envelope, Kind, Seen};
+
+/// Headers that whoever sends the bytes says in its own words.
+const OF_THE_SENDER: [HeaderName; 10] = [
+    header::ACCEPT_RANGES,
+    header::CONNECTION,
+    header::CONTENT_LENGTH,
+    header::CONTENT_RANGE,
+    header::DATE,
+    header::ETAG,
+    header::LAST_MODIFIED,
+    header::SERVER,
+    header::TRANSFER_ENCODING,
+    header::VARY,
+];
+
+/// What should come of a GET.
+#[derive(Debug, Clone)]
+pub struct Expected {
+    /// Who sends the bytes.
+    pub kind: Kind,
+    /// Why no proxy does, if none does.
+    pub reason: Option<String>,
+    /// The hand-off header, as one line.
+    pub hand_off: Option<String>,
+    /// The head that the application states.
+    pub headers: HeaderMap,
+    /// The file, or its first 1 MiB.
+    pub bytes: Bytes,
+    /// Another file, which arrives in place of this one where a proxy reads names in another way; empty if there is
+    /// none.
+    pub mistaken: Bytes,
+}
+
+/// A request seen from both sides.
+#[derive(Debug)]
+pub struct Evidence {
+    /// What the client got.
+    pub answer: anyhow::Result<Answer>,
+    /// Whom it was for: the `Host` of the request. Every proxy as it is printed passes it on.
+    pub host: String,
+    /// What the application did, oldest first: nothing, if the request did not arrive.
+    pub seen: Vec<Seen>,
+}
+
+/// What is wrong with a GET; the first thing that explains the others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// There was no answer.
+    NoAnswer(String),
+    /// There was an answer, but the application was not asked.
+    NotAsked(StatusCode),
+    /// The application took the request for one of a client of its own. Whether a proxy announced itself, wrongly.
+    NotProven(bool),
+    /// The application decided in another way than its configuration says.
+    Decided(Kind, Option<String>),
+    /// The application handed over another file than its configuration says.
+    HandedOver(Option<String>),
+    /// The proxy asked the application for the name that it was told to send itself.
+    AskedAgain(String),
+    /// Somebody who does not speak as this proxy would is between it and the application, and took the header.
+    AnotherHop(StatusCode),
+    /// The hand-off header reached the client.
+    Leaked(String),
+    /// The proxy sent the application's empty answer.
+    Ignored,
+    /// The proxy answered so in place of the file.
+    Refused(StatusCode),
+    /// The bytes came compressed.
+    Compressed(String),
+    /// Other bytes arrived: those of the file whose name is mistaken for this one.
+    Mistaken,
+    /// Other bytes arrived.
+    OtherBytes,
+    /// A header of the application did not arrive, or not so.
+    HeaderLost(HeaderName),
+    /// A header that must be there once is there more often.
+    HeaderTwice(HeaderName),
+}
+
+/// Whether what came is what should have.
+///
+/// # Errors
+///
+/// The first [`Fault`] that explains the others.
+pub fn judge(expected: &Expected, evidence: &Evidence) -> Result<(), Fault> {
+    let answer = match &evidence.answer {
+        Ok(answer) => answer,
+        Err(error) => return Err(Fault::NoAnswer(format!("{error:#}"))),
+    };
+    let Some(first) = evidence.seen.first() else {
+        return Err(Fault::NotAsked(answer.status()));
+    };
+    decided(expected, first)?;
+    if let Some(leaked) = leaked(answer.headers()) {
+        return Err(Fault::Leaked(leaked));
+    }
+    if expected.kind == Kind::Redirected {
+        return match answer.status() {
+            StatusCode::FOUND => Ok(()),
+            other => Err(Fault::Refused(other)),
+        };
+    }
+    let is_delegated = expected.kind == Kind::Delegated;
+    let again = evidence.seen.get(1).filter(|_| is_delegated);
+    if answer.status() != StatusCode::OK {
+        let by_another = is_delegated && is_by_another(&first.asked, &evidence.host);
+        return Err(match again {
+            _ if by_another => Fault::AnotherHop(answer.status()),
+            Some(again) => Fault::AskedAgain(again.asked.path.clone()),
+            None => Fault::Refused(answer.status()),
+        });
+    }
+    if let Some(coding) = coding(answer.headers()).filter(|_| coding(&expected.headers).is_none()) {
+        return Err(Fault::Compressed(coding));
+    }
+    let body = answer.body();
+    if *body != expected.bytes {
+        let is_mistaken = !expected.mistaken.is_empty() && *body == expected.mistaken;
+        return Err(match body.is_empty() && is_delegated {
+            true => Fault::Ignored,
+            false if is_mistaken => Fault::Mistaken,
+            false => Fault::OtherBytes,
+        });
+    }
+    kept(&expected.headers, answer.headers())
+}
+
+/// No proxy as it is printed asks so, but for lighttpd, which closes its connections.
+fn is_by_another(asked: &Envelope, host: &str) -> bool {
+    asked.is_old || asked.host != host
+}
+
+fn decided(expected: &Expected, seen: &Seen) -> Result<(), Fault> {
+    if seen.kind == Kind::NotAnnounced && expected.kind != Kind::NotAnnounced {
+        return Err(Fault::NotProven(seen.asked.is_announced));
+    }
+    if seen.kind != expected.kind {
+        return Err(Fault::Decided(seen.kind, seen.reason.clone()));
+    }
+    if seen.hand_off != expected.hand_off {
+        return Err(Fault::HandedOver(seen.hand_off.clone()));
+    }
+    Ok(())
+}
+
+/// The first header that passes between applications and proxies only.
+fn leaked(headers: &HeaderMap) -> Option<String> {
+    let known = ACCEL.into_iter().chain(SENDFILE);
+    let mut known = known.chain(ELSEWHERE).chain(REMOTE);
+    let name = known.find(|name| headers.contains_key(*name))?;
+    Some(name.to_owned())
+}
+
+fn coding(headers: &HeaderMap) -> Option<String> {
+    let coding = headers.get(header::CONTENT_ENCODING)?;
+    Some(String::from_utf8_lossy(coding.as_bytes()).into_owned())
+}
+
+/// Whether all that the application states of the file arrived.
+fn kept(stated: &HeaderMap, arrived: &HeaderMap) -> Result<(), Fault> {
+    let twice = [header::CONTENT_DISPOSITION, header::CONTENT_TYPE];
+    for name in twice {
+        if arrived.get_all(&name).iter().count() > 1 {
+            return Err(Fault::HeaderTwice(name));
+        }
+    }
+    let is_told = |name: &&HeaderName| !OF_THE_SENDER.contains(name) && !is_hand_off(name);
+    for name in stated.keys().filter(is_told) {
+        let arrived: Vec<_> = arrived.get_all(name).iter().collect();
+        if !stated
+            .get_all(name)
+            .iter()
+            .all(|value| arrived.contains(&value))
+        {
+            return Err(Fault::HeaderLost(name.clone()));
+        }
+    }
+    Ok(())
+}
+
+fn is_hand_off(name: &HeaderName) -> bool {
+    let known = ACCEL.into_iter().chain(SENDFILE);
+    let mut known = known.chain(ELSEWHERE).chain(REMOTE);
+    known.any(|known| name.as_str().eq_ignore_ascii_case(known))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderValue, Request, Response};
+
+    use super::*;
+
+    fn expected() -> Expected {
+        Expected {
+            kind: Kind::Delegated,
+            reason: None,
+            hand_off: Some("x-accel-redirect: /_internal/a".to_owned()),
+            headers: HeaderMap::from_iter([(header::CONTENT_TYPE, text("text/plain"))]),
+            bytes: "file".into(),
+            mistaken: "mistaken".into(),
+        }
+    }
+
+    fn text(text: &'static str) -> HeaderValue {
+        HeaderValue::from_static(text)
+    }
+
+    fn seen(path: &str) -> Seen {
+        let request = Request::get(path).body(()).expect("a request");
+        Seen {
+            asked: Envelope::of(&request),
+            status: 200,
+            kind: Kind::Delegated,
+            reason: None,
+            hand_off: expected().hand_off,
+            is_empty: true,
+            length: Some(0),
+            outcome: None,
+            headers: HeaderMap::new(),
+        }
+    }
+
+    fn answer(status: u16, body: &'static str, headers: &[(HeaderName, &'static str)]) -> Answer {
+        let mut answer = Response::new(Bytes::from(body));
+        *answer.status_mut() = StatusCode::from_u16(status).expect("a status");
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (name.clone(), text(value)));
+        answer.headers_mut().extend(headers);
+        answer
+    }
+
+    fn fault(answer: Answer, seen: Vec<Seen>) -> Option<Fault> {
+        let answer = Ok(answer);
+        let host = String::new();
+        judge(&expected(), &Evidence { answer, host, seen }).err()
+    }
+
+    const TYPE: (HeaderName, &str) = (header::CONTENT_TYPE, "text/plain");
+
+    #[test]
+    fn the_first_fault_explains_the_others() {
+        let accel = HeaderName::from_static("x-accel-redirect");
+        let right = || answer(200, "file", &[TYPE]);
+        assert_eq!(fault(right(), vec![seen("/a")]), None);
+        assert_eq!(
+            fault(right(), vec![]),
+            Some(Fault::NotAsked(StatusCode::OK))
+        );
+        let leaks = answer(200, "", &[TYPE, (accel, "/_internal/a")]);
+        let leaked = Fault::Leaked("X-Accel-Redirect".to_owned());
+        assert_eq!(fault(leaks, vec![seen("/a")]), Some(leaked));
+        for (body, expected) in [
+            ("", Fault::Ignored),
+            ("mistaken", Fault::Mistaken),
+            ("another", Fault::OtherBytes),
+        ] {
+            assert_eq!(
+                fault(answer(200, body, &[TYPE]), vec![seen("/a")]),
+                Some(expected)
+            );
+        }
+        let missing = || answer(404, "", &[]);
+        let refused = Fault::Refused(StatusCode::NOT_FOUND);
+        assert_eq!(fault(missing(), vec![seen("/a")]), Some(refused));
+        let again = Fault::AskedAgain("/_internal/a".to_owned());
+        assert_eq!(
+            fault(missing(), vec![seen("/a"), seen("/_internal/a")]),
+            Some(again)
+        );
+        let mut old = seen("/a");
+        old.asked.is_old = true;
+        let hop = Fault::AnotherHop(StatusCode::NOT_FOUND);
+        assert_eq!(fault(missing(), vec![old, seen("/_internal/a")]), Some(hop));
+    }
+
+    #[test]
+    fn headers_are_kept_once_and_as_they_are() {
+        let found = |headers: &[_]| fault(answer(200, "file", headers), vec![seen("/a")]);
+        assert_eq!(found(&[]), Some(Fault::HeaderLost(header::CONTENT_TYPE)));
+        let other = (header::CONTENT_TYPE, "text/html");
+        assert_eq!(
+            found(&[other]),
+            Some(Fault::HeaderLost(header::CONTENT_TYPE))
+        );
+        assert_eq!(
+            found(&[TYPE, TYPE]),
+            Some(Fault::HeaderTwice(header::CONTENT_TYPE))
+        );
+        let gzip = (header::CONTENT_ENCODING, "gzip");
+        assert_eq!(
+            found(&[TYPE, gzip]),
+            Some(Fault::Compressed("gzip".to_owned()))
+        );
+    }
+
+    #[test]
+    fn what_the_application_did_is_held_against_its_configuration() {
+        let right = || answer(200, "file", &[TYPE]);
+        let mut other = seen("/a");
+        other.hand_off = None;
+        assert_eq!(
+            fault(right(), vec![other.clone()]),
+            Some(Fault::HandedOver(None))
+        );
+        other.kind = Kind::Streamed;
+        assert_eq!(
+            fault(right(), vec![other.clone()]),
+            Some(Fault::Decided(Kind::Streamed, None))
+        );
+        other.kind = Kind::NotAnnounced;
+        assert_eq!(fault(right(), vec![other]), Some(Fault::NotProven(false)));
+    }
+}

@@ -1,0 +1,28 @@
+//! What the application itself did with a request, seen from inside.
+//!
+//! A proxy takes the hand-off header away, so a client cannot tell who sent the bytes, or whether the request arrived at
+//! all. Who wants to know sends a ticket along, in the request header [`CHECK`]. The application notes what it answered,
+//! and gives the notes to whoever shows the receipt of that ticket.
+//!
+//! - `key`: both sides prove that they know the same [`Key`]: of `serve`, the text of its configuration file. Neither
+//!   the key nor a digest of the text crosses the wire, only a code over a random number.
+//! - `ticket`: what a client sends, and later shows.
+//! - `seen`: one answer, as the notes keep it.
+//! - `book`: the application's notes.
+//!
+//! A ticket never changes an answer. A request with a wrong one is answered as if it carried none.
+
+mod book;
+mod key;
+mod seen;
+mod ticket;
+
+use http::HeaderName;
+
+pub use self::book::{Asked, Witness};
+pub use self::key::Key;
+pub use self::seen::{ConnectionNumber, Envelope, Kind, Seen};
+pub use self::ticket::Ticket;
+
+/// The request header that carries a ticket, or the receipt of one.
+pub const CHECK: HeaderName = HeaderName::from_static("x-downloadview-check");

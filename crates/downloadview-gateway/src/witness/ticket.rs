@@ -1,0 +1,72 @@
+//! What a client sends along with a request, and what it shows to learn what became of it.
+
+use std::io;
+
+use http::HeaderValue;
+
+use super::Key;
+use super::key::hexadecimal;
+
+pub(super) const TICKET: &str = "ticket";
+pub(super) const RECEIPT: &str = "receipt";
+
+/// Stands for one request, or for several that belong together. Cloning it gives the same ticket.
+/// ```
+/// use downloadview_gateway::witness::{CHECK, Envelope, Key, Seen, Witness};
+/// use http::{Request, Response};
+///
+/// let witness = Witness::new(Key::new(b"the configuration"));
+/// let ticket = witness.issue()?;
+/// let request = Request::get("/a").header(CHECK, ticket.value()).body(())?;
+/// // In the application:
+/// let number = witness.ticket_of(request.headers()).expect("it carries a ticket");
+/// let envelope = Envelope::of(&request);
+/// witness.note(number, Seen::of(envelope, &Response::new(String::new())));
+/// // Where the request came from:
+/// assert!(witness.take(&ticket).iter().all(|seen| seen.is_empty));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Ticket {
+    number: String,
+    key: Key,
+}
+
+impl Ticket {
+    /// A new one, which only those who know the key take for one.
+    ///
+    /// # Errors
+    ///
+    /// The system has no random numbers.
+    pub fn draw(key: &Key) -> io::Result<Self> {
+        let mut number = [0; 16];
+        getrandom::fill(&mut number)?;
+        Ok(Self {
+            number: hexadecimal(&number),
+            key: key.clone(),
+        })
+    }
+
+    /// What [`CHECK`](super::CHECK) says in a request that shall be noted.
+    #[must_use]
+    pub fn value(&self) -> HeaderValue {
+        self.header(TICKET)
+    }
+
+    /// What [`CHECK`](super::CHECK) says in a request for the notes.
+    #[must_use]
+    pub fn receipt(&self) -> HeaderValue {
+        self.header(RECEIPT)
+    }
+
+    pub(super) fn number(&self) -> &str {
+        &self.number
+    }
+
+    fn header(&self, purpose: &str) -> HeaderValue {
+        let Self { number, key } = self;
+        let text = format!("{purpose} {number} {}", key.code(purpose, number));
+        // Letters, digits and spaces always are a value.
+        HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
+    }
+}

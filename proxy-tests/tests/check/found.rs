@@ -1,0 +1,89 @@
+//! What `check` said.
+
+use std::net::SocketAddr;
+
+use proxy_tests::{Proxy, Server, Site, User};
+use serde_json::Value;
+
+/// What was found on a set-up.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) code: i32,
+    findings: Vec<Value>,
+}
+
+/// Checks a site with these arguments, as the servers' user.
+#[track_caller]
+pub(crate) fn check(site: &Site, arguments: &[String]) -> Found {
+    check_as(site, arguments, User::OfServers)
+}
+
+#[track_caller]
+pub(crate) fn check_as(site: &Site, arguments: &[String], user: User) -> Found {
+    let (code, text) = site.check(arguments, user);
+    let report: Value = serde_json::from_str(&text).expect("JSON");
+    let findings = report["findings"].as_array().expect("findings").clone();
+    Found { code, findings }
+}
+
+/// `--proxy NAME=URL`.
+pub(crate) fn through(name: &str, address: SocketAddr) -> Vec<String> {
+    vec!["--proxy".to_owned(), format!("{name}=http://{address}")]
+}
+
+/// The arguments to check a site through one proxy.
+pub(crate) fn front(proxy: Proxy, server: &Server) -> Vec<String> {
+    through(proxy.backend().name(), server.address())
+}
+
+impl Found {
+    fn of(&self, verdict: &str) -> Vec<&Value> {
+        let findings = self.findings.iter();
+        findings
+            .filter(|finding| finding["verdict"] == verdict)
+            .collect()
+    }
+
+    /// Everything that is not right, for the message of a test.
+    pub(crate) fn text(&self) -> String {
+        let findings = self.findings.iter();
+        let told: Vec<_> = findings
+            .filter(|finding| finding["verdict"] != "right")
+            .map(|finding| serde_json::to_string_pretty(finding).expect("JSON"))
+            .collect();
+        format!("code {}\n{}", self.code, told.join("\n"))
+    }
+
+    /// Nothing is wrong, and nothing is unknown.
+    #[track_caller]
+    pub(crate) fn assert_right(&self, what: &str) {
+        assert_eq!(self.code, 0, "{what}: {}", self.text());
+        assert!(self.of("right").len() > 5, "{what}: {}", self.text());
+        assert!(self.of("wrong").is_empty(), "{what}: {}", self.text());
+    }
+
+    /// How many findings are right whose subject holds `what`.
+    pub(crate) fn right(&self, what: &str) -> usize {
+        let right = self.of("right").into_iter();
+        right
+            .filter(|finding| finding["what"].as_str().is_some_and(|it| it.contains(what)))
+            .count()
+    }
+
+    /// Something is wrong; the first thing is this part's fault, no other part is blamed, and text and change have these
+    /// words.
+    #[track_caller]
+    pub(crate) fn assert_guilty(&self, guilty: &str, words: &[&str]) {
+        assert_eq!(self.code, 1, "{}", self.text());
+        let wrong = self.of("wrong");
+        for finding in &wrong {
+            assert_eq!(finding["guilty"], guilty, "{}", self.text());
+            assert!(finding["change"].is_string(), "{}", self.text());
+        }
+        let told: Vec<_> = wrong.iter().map(ToString::to_string).collect();
+        for word in words {
+            let is_told = told.iter().any(|text| text.contains(word));
+            assert!(is_told, "`{word}`: {}", self.text());
+        }
+    }
+}

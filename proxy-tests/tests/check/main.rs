@@ -1,0 +1,9 @@
+//! `downloadview check` on real set-ups: right ones, and such with one thing wrong, whose guilty part it names.
+
+mod around;
+mod found;
+mod hops;
+mod nginx;
+mod others;
+mod right;
+mod stand;
