@@ -75,6 +75,10 @@ impl<'a> Application<'a> {
         };
         let asked = format!("GET {} of {}", case.shown(), setup.app);
         let evidence = ask(setup, &setup.app, get(&case.path)).await;
+        let expected = match setup.config.spool {
+            Some(_) => expected.or_copy(&evidence),
+            None => expected,
+        };
         if expected.kind == Kind::Delegated {
             // Nobody in between takes the header: what arrives is the hand-off itself.
             findings.add(self.hand_off(&what, asked, &expected.hand_off, &evidence, truth));
@@ -107,6 +111,10 @@ impl<'a> Application<'a> {
                 get(&case.path).header(PROXY_HEADER, value),
             )
             .await;
+            let expected = match setup.config.spool {
+                Some(_) => expected.or_copy(&evidence),
+                None => expected,
+            };
             let what = format!("{what}, as {} asks", proxy.name);
             let asked = format!("GET {} of {}, announced", case.shown(), setup.app);
             findings.add(self.hand_off(&what, asked, &expected.hand_off, &evidence, truth));

@@ -77,7 +77,10 @@ async fn prepare(options: &Options, findings: &mut Findings<'_>) -> Option<(Setu
     if options.offline {
         return None;
     }
-    let app = match app::build(&config).await {
+    // The folder of copies is the running gateway's: a second process would clear away what is being written there.
+    let mut without_spool = config.clone();
+    without_spool.spool = None;
+    let app = match app::build(&without_spool).await {
         Ok(app) => app,
         Err(error) => {
             findings.add(not_built(&error, file));

@@ -67,6 +67,10 @@ impl Proxied<'_> {
         let what = self.what(case.kind.words());
         let asked = format!("GET {} of {}", case.shown(), proxy.address);
         let evidence = ask(self.setup, &proxy.address, get(&case.path)).await;
+        let expected = match self.setup.config.spool {
+            Some(_) => expected.or_copy(&evidence),
+            None => expected,
+        };
         let answered = evidence.answer.is_ok();
         if answered && evidence.seen.is_empty() && !self.is_known {
             let came =

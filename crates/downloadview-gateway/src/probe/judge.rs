@@ -86,6 +86,20 @@ pub enum Fault {
     HeaderTwice(HeaderName),
 }
 
+impl Expected {
+    /// The same where the application may have handed over a copy of its own making, which only it knows.
+    #[must_use]
+    pub fn or_copy(mut self, evidence: &Evidence) -> Self {
+        let first = evidence.seen.first();
+        let copied = first.filter(|seen| seen.kind == Kind::Delegated);
+        if let (Kind::Streamed, Some(seen)) = (self.kind, copied) {
+            self.kind = Kind::Delegated;
+            self.hand_off.clone_from(&seen.hand_off);
+        }
+        self
+    }
+}
+
 /// Whether what came is what should have.
 ///
 /// # Errors
