@@ -92,9 +92,9 @@ pub(super) fn of_all(setup: &Setup, findings: &mut Findings<'_>) -> Vec<Subject>
             Err(why) => {
                 let what = format!("view {}", view.route);
                 let finding = Finding::unknown(&what, "a file to ask for", why);
-                findings.add(match view.authorize {
-                    Some(_) => finding,
-                    None => finding.change(format!(
+                findings.add(match is_open(view) {
+                    false => finding,
+                    true => finding.change(format!(
                         "name an existing file: --file '{}=/path/of/its/request'",
                         view.route
                     )),
@@ -105,10 +105,17 @@ pub(super) fn of_all(setup: &Setup, findings: &mut Findings<'_>) -> Vec<Subject>
         .collect()
 }
 
+/// Whether everybody may ask for its files.
+fn is_open(view: &ViewConfig) -> bool {
+    view.authorize.is_none() && view.signature.is_none()
+}
+
 fn of_view(setup: &Setup, view: &ViewConfig) -> Result<Subject, String> {
     let route = view.route.pattern();
-    if view.authorize.is_some() {
-        return Err("somebody else decides who may have its files".to_owned());
+    if !is_open(view) {
+        return Err(
+            "not everybody may have its files, and nothing is asked with a permission".to_owned(),
+        );
     }
     if let Some(path) = setup.file(route) {
         return Ok(existing(route, path.to_owned()));
