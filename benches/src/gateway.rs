@@ -8,6 +8,9 @@ use anyhow::Result;
 use crate::lab::{self, Lab};
 use crate::server::{Launch, Server, free_address};
 
+/// What links are signed with.
+pub(crate) const LINK_SECRET: &str = "a-secret-of-the-benchmarks-0123456789abcdef";
+
 /// What the gateway is configured to do with the files.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Mode {
@@ -21,6 +24,8 @@ pub(crate) enum Mode {
     Remote(SocketAddr),
     /// Lets nginx fetch them from this origin.
     RemoteHandOff(SocketAddr),
+    /// Hands them off to nginx, once it found the link to be signed.
+    Signed,
     /// Hands them off to nginx, once this authorizer lets them pass.
     Authorized(SocketAddr),
 }
@@ -28,6 +33,11 @@ pub(crate) enum Mode {
 /// Starts the gateway.
 pub(crate) fn start(lab: &Lab, binary: &Path, mode: Mode) -> Result<Server> {
     launch(lab, "gateway", binary, mode)
+}
+
+/// Starts the same gateway a second time, beside the first.
+pub(crate) fn start_beside(lab: &Lab, binary: &Path, mode: Mode) -> Result<Server> {
+    launch(lab, "gateway-beside", binary, mode)
 }
 
 /// Starts the earlier build of the gateway, if the run has one.
@@ -68,11 +78,16 @@ fn configuration(listen: &str, files: &Path, mode: Mode) -> String {
     };
     let optimize = match mode {
         Mode::Stream | Mode::Remote(_) => "backend = \"none\"\nunmatched = \"stream\"\n".to_owned(),
-        Mode::HandOff | Mode::Authorized(_) => hand_off("source_url = \"/media/\"\n"),
+        Mode::HandOff | Mode::Signed | Mode::Authorized(_) => {
+            hand_off("source_url = \"/media/\"\n")
+        }
         Mode::HandOffUnseen => hand_off("source_url = \"/media/\"\nstat = false\n"),
         Mode::RemoteHandOff(_) => hand_off("storage = \"media\"\n"),
     };
-    let authorize = match mode {
+    let permission = match mode {
+        Mode::Signed => format!(
+            "signature = \"required\"\n\n[signing]\n[[signing.keys]]\nid = \"bench\"\nsecret = \"{LINK_SECRET}\"\n"
+        ),
         Mode::Authorized(authorizer) => {
             format!("[views.authorize]\nurl = \"http://{authorizer}/may\"\n")
         }
@@ -95,7 +110,7 @@ level = "warn"
 route = "/files/{{*path}}"
 kind = "storage"
 storage = "media"
-{authorize}"#
+{permission}"#
     )
 }
 

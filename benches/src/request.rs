@@ -1,9 +1,13 @@
 //! What the client asks for, and what a right answer looks like: a server that answers anything else is not measured.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, bail, ensure};
+use downloadview::signature::{Key, Keys, Signer};
 
 use crate::documents::SLUG;
 use crate::files::{MIB, TestFile, byte_at};
+use crate::gateway::LINK_SECRET;
 
 /// A request, ready to be sent again and again, with the answer it must get.
 #[derive(Debug, Clone)]
@@ -75,6 +79,14 @@ impl Request {
     /// The file, of an application that hands it off to a proxy.
     pub(crate) fn hand_off(file: TestFile) -> Self {
         Self::new(file, "", Expected::HandOff)
+    }
+
+    /// The same by a signed link, which is good for an hour.
+    pub(crate) fn signed_hand_off(file: TestFile) -> Result<Self> {
+        let keys = Keys::new(Key::new("bench", LINK_SECRET)?);
+        let link = Signer::new(keys).link(format!("/files/{}", file.name));
+        let link = link.expires_in(Duration::from_secs(3600)).sign()?;
+        Ok(Self::get(&link, "", Expected::HandOff))
     }
 
     /// A file that nobody may have; the answer has a body of so many bytes.

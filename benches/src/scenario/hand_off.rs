@@ -1,10 +1,12 @@
 //! What deciding costs: the gateway's hand-off answer against bare hyper sending the same bytes, without a proxy.
 
+use std::path::Path;
+
 use anyhow::Result;
 
 use super::{Contest, Opponent, Ratio, bare_hyper, compete, connections_for, hand_off_application};
 use crate::files::FILE_1_KIB;
-use crate::gateway::Mode;
+use crate::gateway::{self, Mode};
 use crate::lab::Lab;
 use crate::peers;
 use crate::request::Request;
@@ -13,6 +15,9 @@ use crate::request::Request;
 const TARGET_UNSEEN: f64 = 0.80;
 /// Least ratio to bare hyper when the file is looked at first.
 const TARGET: f64 = 0.70;
+
+/// Least ratio of an answer without a signature to one with: 1.25 × its CPU time at most.
+const TARGET_SIGNED: f64 = 0.80;
 
 /// Measures the hand-off answers.
 pub(crate) fn hand_off(lab: &Lab) -> Result<Vec<Ratio>> {
@@ -28,7 +33,27 @@ pub(crate) fn hand_off(lab: &Lab) -> Result<Vec<Ratio>> {
     rows.extend(compete(lab, || {
         contest(lab, "hand-off", Mode::HandOff, TARGET)
     })?);
+    if let Some(binary) = &lab.binaries.gateway {
+        rows.extend(compete(lab, || signed(lab, binary))?);
+    }
     Ok(rows)
+}
+
+/// A signed link against the same request, at a view that does not look at signatures.
+fn signed(lab: &Lab, binary: &Path) -> Result<Contest> {
+    let file = FILE_1_KIB;
+    let unsigned = Opponent {
+        server: gateway::start_beside(lab, binary, Mode::HandOff)?,
+        target: Some(TARGET_SIGNED),
+    };
+    Ok(Contest {
+        scenario: "hand-off, signed against unsigned".to_owned(),
+        file,
+        request: Request::signed_hand_off(file)?,
+        connections: connections_for(0),
+        subject: gateway::start(lab, binary, Mode::Signed)?,
+        peers: vec![unsigned],
+    })
 }
 
 fn contest(lab: &Lab, scenario: &str, mode: Mode, target: f64) -> Result<Contest> {
