@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::command::{cargo, cargo_command, run as run_command, succeeds};
-use crate::{newest, packages, python, tidy};
+use crate::{azurite, newest, packages, python, tidy};
 
 struct Step {
     name: &'static str,
@@ -28,6 +28,11 @@ const STEPS: &[Step] = &[
         name: "stores",
         what: "servers that stand for S3 and Google Cloud Storage, as Python packages below target",
         run: python::ensure_stores,
+    },
+    Step {
+        name: "azurite",
+        what: "a server that stands for Azure's Blob Storage, as Node.js packages below target",
+        run: azurite::ensure,
     },
     Step {
         name: "django",
@@ -67,7 +72,7 @@ const STEPS: &[Step] = &[
 ];
 
 /// Features of the library that must build with no other.
-const FEATURES_ALONE: &[&str] = &["authorize", "fs", "gcs", "remote", "s3", "testing"];
+const FEATURES_ALONE: &[&str] = &["authorize", "azure", "fs", "gcs", "remote", "s3", "testing"];
 
 /// The steps, one a line, for the help.
 pub(crate) fn list() -> String {
@@ -159,7 +164,8 @@ fn features() -> Result<()> {
 }
 
 fn test() -> Result<()> {
-    cargo(&["test", "--workspace"])
+    let clouds = "downloadview-gateway/azure,downloadview-gateway/gcs";
+    cargo(&["test", "--workspace", "--features", clouds])
 }
 
 fn require_component(subcommand: &str, component: &str) -> Result<()> {

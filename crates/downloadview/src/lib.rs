@@ -82,6 +82,7 @@
 //! | `fs` | yes | local files: `PathFile`, `LocalStorage`, `PathView` |
 //! | `remote` | no | files of other servers: `fetch::Client`, `HttpStorage`, `HttpFile`, `HttpView` |
 //! | `authorize` | no | another program's word on who may have what: `Authorizer`, `Authorize`; with `remote` |
+//! | `azure` | no | containers of Azure's Blob Storage: `AzureStorage`; with `remote` |
 //! | `gcs` | no | buckets of Google Cloud Storage: `GcsStorage`; with `remote` |
 //! | `s3` | no | buckets of Amazon S3 and of stores that speak like it: `S3Storage`; with `remote` |
 //! | `signature` | no | signed links: `Signer`, `Verifier`, `RequireSignature`, `SignedStorage` |

@@ -151,6 +151,12 @@ impl<'a> Want<'a> {
         }
     }
 
+    /// The same asked for by HEAD: its conditions, and none of its bytes.
+    #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+    pub(crate) fn as_head(self) -> Self {
+        Self { head: true, ..self }
+    }
+
     /// Whether only the metadata is asked for. A content is opened nevertheless, so that HEAD
     /// states what GET would; none of its bytes are read.
     #[must_use]

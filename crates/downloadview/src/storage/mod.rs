@@ -7,13 +7,15 @@
 //! | [`MemoryStorage`] | in memory, for tests and small fixed files | |
 //! | `HttpStorage` | below a path of another server | `remote` |
 //! | `S3Storage` | in a bucket of Amazon S3, or of a store that speaks like it | `s3` |
+//! | `GcsStorage` | in a bucket of Google Cloud Storage | `gcs` |
+//! | `AzureStorage` | in a container of Azure's Blob Storage | `azure` |
 //!
 //! A [`StorageName`] is the name of a file in a storage; untrusted text becomes one by parsing,
 //! which no `..` survives. [`Places`] says where a proxy finds a file, and a [`SignedUrl`] by which
 //! URL somebody else may fetch it.
 
 mod base_url;
-#[cfg(any(feature = "s3", feature = "gcs"))]
+#[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
 mod cloud;
 #[cfg(feature = "fs")]
 mod confined;
@@ -31,6 +33,8 @@ use std::sync::Arc;
 
 use self::base_url::BaseUrl;
 pub(crate) use self::base_url::{check_prefix, check_url_prefix};
+#[cfg(feature = "azure")]
+pub use self::cloud::{AzureAccount, AzureBuilder, AzureStorage};
 #[cfg(feature = "gcs")]
 pub use self::cloud::{GcsBuilder, GcsStorage};
 #[cfg(feature = "s3")]

@@ -16,6 +16,7 @@ use super::key::Prefix;
 use crate::content::{CacheKey, Content, Metadata, Want};
 use crate::error::{BuildError, Error, Result};
 use crate::fetch::{Flavour, Locate, Origin, RequestTarget};
+use crate::headers::first_range;
 use crate::storage::{LinkRequest, Places, SignedUrl, StorageName, strict};
 
 /// How long our own requests may be under way before the store sees them. The URL never leaves the
@@ -24,6 +25,8 @@ use crate::storage::{LinkRequest, Places, SignedUrl, StorageName, strict};
 const OWN_LIFETIME: Duration = Duration::from_secs(15 * 60);
 /// The longest that a signature lives: that of S3 and of GCS.
 const LONGEST_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// How a range that counts from the end begins.
+const SUFFIX: &[u8] = b"bytes=-";
 /// What a link lives where nothing is said.
 pub(super) const LINK_LIFETIME: Duration = Duration::from_secs(60);
 
@@ -38,6 +41,8 @@ pub(super) struct Bucket {
     pub(super) link_lifetime: Duration,
     /// What the store calls the parameters that state a header of its answer.
     pub(super) parameters: Parameters,
+    /// Whether the store knows ranges that count from the end.
+    pub(super) knows_suffixes: bool,
 }
 
 /// The query parameters of a signed URL that state a header of its answer.
@@ -46,9 +51,20 @@ pub(super) struct Parameters {
     pub(super) headers: &'static [(HeaderName, &'static str)],
     /// A link is for one client: nothing on the way keeps what it brings.
     pub(super) always: &'static [(&'static str, &'static str)],
+    /// Whether a client may have the signature.
+    pub(super) for_clients: bool,
 }
 
 impl Bucket {
+    /// The same of a store that does not know ranges which count from the end.
+    #[cfg(feature = "azure")]
+    pub(super) fn without_suffixes(self) -> Self {
+        Self {
+            knows_suffixes: false,
+            ..self
+        }
+    }
+
     /// What is known of an object: one HEAD request.
     pub(super) async fn look(self: &Arc<Self>, name: &StorageName) -> Result<Metadata> {
         let locate = self.locate(name)?;
@@ -62,6 +78,13 @@ impl Bucket {
         want: Want<'_>,
     ) -> Result<Content> {
         let locate = self.locate(name)?;
+        let is_suffix =
+            |range| first_range(range).is_some_and(|it| it.as_bytes().starts_with(SUFFIX));
+        // The size is asked for first, and where that part begins is known then.
+        let want = match !self.knows_suffixes && want.range().is_some_and(is_suffix) {
+            true => want.as_head(),
+            false => want,
+        };
         self.origin.open(locate, Flavour::Store, want).await
     }
 
@@ -117,8 +140,21 @@ impl Bucket {
 }
 
 impl Parameters {
+    /// No client may have the signature.
+    #[cfg(feature = "azure")]
+    pub(super) const NONE: Self = Self {
+        headers: &[],
+        always: &[],
+        for_clients: false,
+    };
+
     /// Those that make the answer state these headers.
     fn of(self, headers: &HeaderMap) -> Result<Vec<(&'static str, String)>> {
+        if !self.for_clients {
+            return Err(Error::other(
+                "no client may have the signature of this store: it was made elsewhere, and is good for more than this file",
+            ));
+        }
         let mut query = Vec::new();
         for (name, parameter) in self.headers {
             if let Some(value) = headers.get(name) {
@@ -187,6 +223,7 @@ impl fmt::Debug for Bucket {
 }
 
 /// Headers that S3 and GCS state for a client that goes to the URL itself.
+#[cfg(any(feature = "s3", feature = "gcs"))]
 pub(super) const RESPONSE_PARAMETERS: Parameters = Parameters {
     headers: &[
         (header::CONTENT_DISPOSITION, "response-content-disposition"),
@@ -194,4 +231,5 @@ pub(super) const RESPONSE_PARAMETERS: Parameters = Parameters {
         (header::CONTENT_ENCODING, "response-content-encoding"),
     ],
     always: &[("response-cache-control", "no-store")],
+    for_clients: true,
 };

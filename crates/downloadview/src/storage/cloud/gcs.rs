@@ -13,11 +13,10 @@ use url::Url;
 
 use super::bucket::{Bucket, RESPONSE_PARAMETERS};
 use super::connector::{Connector, retries};
-use super::settings::{Settings, check_name};
-use crate::content::{BoxFuture, CacheKey, Content, Metadata, Want};
-use crate::error::{BuildError, Result};
-use crate::fetch::{Client, OriginBuilder};
-use crate::storage::{LinkRequest, Places, SignedUrl, Storage, StorageName, strict};
+use super::settings::{Settings, check_name, setters, storage};
+use crate::error::BuildError;
+use crate::fetch::Client;
+use crate::storage::strict;
 
 /// A bucket of Google Cloud Storage. Clones are the same one.
 ///
@@ -58,37 +57,7 @@ impl GcsStorage {
     }
 }
 
-impl Storage for GcsStorage {
-    fn look<'a>(&'a self, name: &'a StorageName) -> BoxFuture<'a, Result<Metadata>> {
-        Box::pin(self.0.look(name))
-    }
-
-    fn open<'a>(&'a self, name: &'a StorageName, want: Want<'a>) -> BoxFuture<'a, Result<Content>> {
-        Box::pin(self.0.open(name, want))
-    }
-
-    fn places(&self, name: &StorageName) -> Places {
-        self.0.places(name)
-    }
-
-    fn cache_key(&self, name: &StorageName) -> Option<CacheKey> {
-        Some(self.0.cache_key(name))
-    }
-
-    fn link<'a>(
-        &'a self,
-        name: &'a StorageName,
-        ask: LinkRequest<'a>,
-    ) -> BoxFuture<'a, Result<Option<SignedUrl>>> {
-        Box::pin(self.0.link(name, ask))
-    }
-}
-
-impl fmt::Debug for GcsStorage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("GcsStorage").field(&self.0).finish()
-    }
-}
+storage!(GcsStorage);
 
 /// Settings of a [`GcsStorage`].
 ///
@@ -164,46 +133,7 @@ impl GcsBuilder {
         self
     }
 
-    /// Allows an endpoint whose URL begins with `http://`. Default: `https://` only.
-    pub fn allow_http(mut self) -> Self {
-        self.settings.allow_http = true;
-        self
-    }
-
-    /// Allows an endpoint on this machine or in a private network. Default: public addresses only.
-    pub fn allow_private(self) -> Self {
-        self.origin(OriginBuilder::allow_private)
-    }
-
-    /// What stands before each file's name in the key, as segments: `media/2026`. Default: nothing.
-    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
-        self.settings.prefix = prefix.into();
-        self
-    }
-
-    /// How long a link may be used to begin a download: whole seconds, at most 7 days. Default: 60
-    /// s.
-    ///
-    /// One that has begun goes on after that, but a client that resumes needs a new link.
-    pub fn link_lifetime(mut self, lifetime: Duration) -> Self {
-        self.settings.link_lifetime = lifetime;
-        self
-    }
-
-    /// Changes further settings for the store's server: time-outs, concurrency, sizes.
-    ///
-    /// ```no_run
-    /// # let client = downloadview::fetch::Client::new().unwrap();
-    /// # use downloadview::storage::GcsStorage;
-    /// GcsStorage::builder(&client, "archive").origin(|origin| origin.concurrency(64));
-    /// ```
-    pub fn origin(
-        mut self,
-        setting: impl FnOnce(OriginBuilder) -> OriginBuilder + Send + 'static,
-    ) -> Self {
-        self.settings.origin(setting);
-        self
-    }
+    setters!();
 
     /// The storage. Nothing is connected to; a file of credentials is read.
     ///
@@ -316,6 +246,7 @@ mod tests {
     use futures_util::FutureExt as _;
 
     use super::*;
+    use crate::storage::{LinkRequest, Storage as _, StorageName};
 
     const SECRET: &str = "MIIEvgIBADANBgkqhkiG9w0";
 

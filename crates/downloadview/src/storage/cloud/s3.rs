@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use object_store::aws::AmazonS3Builder;
 use object_store::signer::Signer;
@@ -10,11 +9,10 @@ use object_store::signer::Signer;
 use super::bucket::{Bucket, RESPONSE_PARAMETERS};
 use super::connector::{Connector, retries};
 use super::credentials::Credentials;
-use super::settings::{Settings, check_name};
-use crate::content::{BoxFuture, CacheKey, Content, Metadata, Want};
-use crate::error::{BuildError, Result};
-use crate::fetch::{Client, OriginBuilder};
-use crate::storage::{LinkRequest, Places, SignedUrl, Storage, StorageName};
+use super::settings::{Settings, check_name, setters, storage};
+use crate::error::BuildError;
+use crate::fetch::Client;
+use crate::storage::SignedUrl;
 
 /// A bucket of Amazon S3, or of a store that speaks like it (MinIO, Ceph, R2, GCS by its HMAC
 /// keys). Clones are the same one.
@@ -56,37 +54,7 @@ impl S3Storage {
     }
 }
 
-impl Storage for S3Storage {
-    fn look<'a>(&'a self, name: &'a StorageName) -> BoxFuture<'a, Result<Metadata>> {
-        Box::pin(self.0.look(name))
-    }
-
-    fn open<'a>(&'a self, name: &'a StorageName, want: Want<'a>) -> BoxFuture<'a, Result<Content>> {
-        Box::pin(self.0.open(name, want))
-    }
-
-    fn places(&self, name: &StorageName) -> Places {
-        self.0.places(name)
-    }
-
-    fn cache_key(&self, name: &StorageName) -> Option<CacheKey> {
-        Some(self.0.cache_key(name))
-    }
-
-    fn link<'a>(
-        &'a self,
-        name: &'a StorageName,
-        ask: LinkRequest<'a>,
-    ) -> BoxFuture<'a, Result<Option<SignedUrl>>> {
-        Box::pin(self.0.link(name, ask))
-    }
-}
-
-impl fmt::Debug for S3Storage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("S3Storage").field(&self.0).finish()
-    }
-}
+storage!(S3Storage);
 
 /// Settings of an [`S3Storage`]. Made by [`S3Storage::builder`].
 ///
@@ -230,46 +198,7 @@ impl S3Builder {
         self
     }
 
-    /// Allows an endpoint whose URL begins with `http://`. Default: `https://` only.
-    pub fn allow_http(mut self) -> Self {
-        self.settings.allow_http = true;
-        self
-    }
-
-    /// Allows an endpoint on this machine or in a private network. Default: public addresses only.
-    pub fn allow_private(self) -> Self {
-        self.origin(OriginBuilder::allow_private)
-    }
-
-    /// What stands before each file's name in the key, as segments: `media/2026`. Default: nothing.
-    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
-        self.settings.prefix = prefix.into();
-        self
-    }
-
-    /// How long a link may be used to begin a download: whole seconds, at most 7 days. Default: 60
-    /// s.
-    ///
-    /// One that has begun goes on after that, but a client that resumes needs a new link.
-    pub fn link_lifetime(mut self, lifetime: Duration) -> Self {
-        self.settings.link_lifetime = lifetime;
-        self
-    }
-
-    /// Changes further settings for the store's server: time-outs, concurrency, sizes.
-    ///
-    /// ```no_run
-    /// # let client = downloadview::fetch::Client::new().unwrap();
-    /// # use downloadview::storage::S3Storage;
-    /// S3Storage::builder(&client, "archive").origin(|origin| origin.concurrency(64));
-    /// ```
-    pub fn origin(
-        mut self,
-        setting: impl FnOnce(OriginBuilder) -> OriginBuilder + Send + 'static,
-    ) -> Self {
-        self.settings.origin(setting);
-        self
-    }
+    setters!();
 
     /// The storage. Nothing is connected to.
     ///
@@ -380,10 +309,13 @@ fn signer(
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use futures_util::FutureExt as _;
     use http::{HeaderMap, HeaderValue, Method, header};
 
     use super::*;
+    use crate::storage::{LinkRequest, Storage as _, StorageName};
 
     const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
     const TOKEN: &str = "T0ken+/=";

@@ -69,11 +69,110 @@ impl Settings {
             url,
             link_lifetime: checked_lifetime(self.link_lifetime)?,
             parameters,
+            knows_suffixes: true,
         })
     }
 }
 
+/// The storage that a `Bucket` is.
+macro_rules! storage {
+    ($name:ident) => {
+        impl crate::storage::Storage for $name {
+            fn look<'a>(
+                &'a self,
+                name: &'a crate::storage::StorageName,
+            ) -> crate::content::BoxFuture<'a, crate::error::Result<crate::content::Metadata>> {
+                Box::pin(self.0.look(name))
+            }
+
+            fn open<'a>(
+                &'a self,
+                name: &'a crate::storage::StorageName,
+                want: crate::content::Want<'a>,
+            ) -> crate::content::BoxFuture<'a, crate::error::Result<crate::content::Content>> {
+                Box::pin(self.0.open(name, want))
+            }
+
+            fn places(&self, name: &crate::storage::StorageName) -> crate::storage::Places {
+                self.0.places(name)
+            }
+
+            fn cache_key(
+                &self,
+                name: &crate::storage::StorageName,
+            ) -> Option<crate::content::CacheKey> {
+                Some(self.0.cache_key(name))
+            }
+
+            fn link<'a>(
+                &'a self,
+                name: &'a crate::storage::StorageName,
+                ask: crate::storage::LinkRequest<'a>,
+            ) -> crate::content::BoxFuture<
+                'a,
+                crate::error::Result<Option<crate::storage::SignedUrl>>,
+            > {
+                Box::pin(self.0.link(name, ask))
+            }
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_tuple(stringify!($name)).field(&self.0).finish()
+            }
+        }
+    };
+}
+
+/// What all builders set alike.
+macro_rules! setters {
+    () => {
+        /// Allows an endpoint whose URL begins with `http://`. Default: `https://` only.
+        pub fn allow_http(mut self) -> Self {
+            self.settings.allow_http = true;
+            self
+        }
+
+        /// Allows an endpoint on this machine or in a private network. Default: public addresses
+        /// only.
+        pub fn allow_private(self) -> Self {
+            self.origin(crate::fetch::OriginBuilder::allow_private)
+        }
+
+        /// What stands before each file's name in the key, as segments: `media/2026`. Default:
+        /// nothing.
+        pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+            self.settings.prefix = prefix.into();
+            self
+        }
+
+        /// How long a link may be used to begin a download: whole seconds, at most 7 days. Default:
+        /// 60 s.
+        ///
+        /// One that has begun goes on after that, but a client that resumes needs a new link.
+        pub fn link_lifetime(mut self, lifetime: std::time::Duration) -> Self {
+            self.settings.link_lifetime = lifetime;
+            self
+        }
+
+        /// Changes further settings for the store's server: time-outs, concurrency, sizes, as in
+        /// `builder.origin(|origin| origin.concurrency(64))`.
+        pub fn origin(
+            mut self,
+            setting: impl FnOnce(crate::fetch::OriginBuilder) -> crate::fetch::OriginBuilder
+            + Send
+            + 'static,
+        ) -> Self {
+            self.settings.origin(setting);
+            self
+        }
+    };
+}
+
+pub(super) use {setters, storage};
+
 /// What stands in a path or before a host as it is. Older buckets have capitals and underscores.
+#[cfg(any(feature = "s3", feature = "gcs"))]
 pub(super) fn check_name(name: &str) -> Result<(), BuildError> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
     let ends = name.starts_with('.') || name.ends_with('.');
