@@ -47,5 +47,7 @@ pub use proxy::{Backend, Proxy};
 pub use relay::Relay;
 pub use server::{Server, User};
 pub use site::Site;
-pub use stores::{ACCESS_KEY_ID, BUCKET, FakeGcs, Moto, S3s, SECRET_ACCESS_KEY, ServiceAccount};
+pub use stores::{
+    ACCESS_KEY_ID, Azurite, BUCKET, FakeGcs, Moto, S3s, SECRET_ACCESS_KEY, ServiceAccount,
+};
 pub use world::World;

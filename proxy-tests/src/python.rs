@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
 use crate::program::installed;
-use crate::server::{Server, open_to_all};
+use crate::server::{Server, readable};
 
 /// Starts a script that listens on the address and the port that are its arguments. `package` is what it imports from an
 /// environment of the same name.
@@ -43,17 +43,5 @@ pub(crate) fn packages(environment: &Path, package: &str, folder: &Path) -> Resu
         .map(|version| version.path().join("site-packages"));
     let packages = found.find(|packages| packages.join(package).is_dir());
     let packages = packages.with_context(absent)?;
-    if open_to_all(&packages) {
-        return Ok(packages);
-    }
-    let copy = folder.join("packages");
-    let mut command = Command::new("cp");
-    command.arg("-r").arg(&packages).arg(&copy);
-    let status = command.status().context("cannot start `cp`")?;
-    ensure!(
-        status.success(),
-        "cannot copy {}: {status}",
-        packages.display()
-    );
-    Ok(copy)
+    readable(packages, &folder.join("packages"))
 }

@@ -334,7 +334,23 @@ pub(crate) fn within_reach(program: &Path, copy: &Path) -> Result<PathBuf> {
     Ok(copy.to_owned())
 }
 
-pub(crate) fn open_to_all(path: &Path) -> bool {
+/// A folder where the servers' user may read it: in place, or else a copy.
+pub(crate) fn readable(folder: PathBuf, copy: &Path) -> Result<PathBuf> {
+    if open_to_all(&folder) {
+        return Ok(folder);
+    }
+    let mut command = Command::new("cp");
+    command.arg("-r").arg(&folder).arg(copy);
+    let status = command.status().context("cannot start `cp`")?;
+    ensure!(
+        status.success(),
+        "cannot copy {}: {status}",
+        folder.display()
+    );
+    Ok(copy.to_owned())
+}
+
+fn open_to_all(path: &Path) -> bool {
     path.ancestors().all(|part| {
         fs::metadata(part).is_ok_and(|metadata| metadata.permissions().mode() & 0o001 != 0)
     })

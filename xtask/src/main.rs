@@ -1,5 +1,6 @@
 //! The project's commands, the same by hand and in continuous integration: `cargo xtask <command>`.
 
+mod azurite;
 mod command;
 mod newest;
 mod packages;
@@ -19,7 +20,7 @@ cargo xtask <command>
 
   test [--only STEP]   everything: packages, format, lints, house rules, docs, features, tests
                        against the real proxies (installs what is missing when root on Debian, and the
-                       newest nginx and Caddy, servers for S3 and Google Cloud Storage and Django below target)
+                       newest nginx and Caddy, servers for S3, Google Cloud Storage and Azure, and Django below target)
   tidy                 house rules alone: floors, backend rooms, habits, links
   proxies [NAME...]    the tests against real proxies, then a table of who carries which file name;
                        or the suite of nginx, apache, lighttpd, caddy, newest_nginx, newest_caddy, announced,

@@ -76,6 +76,14 @@ const PACKAGES: &[Package] = &[
         evidence: Evidence::Program("openssl"),
     },
     Package {
+        debian: "nodejs",
+        evidence: Evidence::Program("node"),
+    },
+    Package {
+        debian: "npm",
+        evidence: Evidence::Program("npm"),
+    },
+    Package {
         debian: "zsync",
         evidence: Evidence::Program("zsync"),
     },

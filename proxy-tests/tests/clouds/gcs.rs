@@ -33,6 +33,7 @@ impl Cloud for Gcs {
     const SUFFIX: usize = 1;
     /// It answers 206, with a part that ends before it begins.
     const FAILS_AT_END_OF_EMPTY: bool = true;
+    const FAILS_AT_START_OF_EMPTY: bool = false;
     const CLOSES_AFTER_416: bool = true;
 
     fn start() -> Self {
