@@ -791,7 +791,6 @@ fn reports_single_values() {
         "[storages.media]",
         &[
             "kind = \"lokal\"",
-            "kind = \"gcs\"",
             "root = \"missing\"",
             "root = \"/dev/null\"",
             "root = \"\"",
@@ -996,8 +995,6 @@ fn reports_single_values() {
         -> write a path: "/srv/media"
     6:8 `kind`: unknown value `lokal`
         -> did you mean "local"?
-    6:8 `kind`: `gcs` is not available in this version
-        -> use `local`, `memory`, `http` or `s3`
     7:8 `root`: there is no folder /nowhere/missing
         -> create it (mkdir -p /nowhere/missing) or correct the path
     7:8 `root`: /dev/null is not a folder
@@ -2120,4 +2117,92 @@ fn reports_a_spool_that_cannot_work() {
     6:9 `spool`: unknown value `sometimes`
         -> use `off`, `keyed` or `always`
     "#);
+}
+
+/// What is wrong with `[storages.media]` of these keys, if anything is.
+fn told_of_media(keys: &str) -> String {
+    let text = format!(
+        "[storages.media]\n{keys}\n[[views]]\nroute = \"/{{*path}}\"\nkind = \"storage\"\nstorage = \"media\"\n"
+    );
+    let read = Config::parse(&text, Path::new(FILE));
+    read.map_or_else(|error| error.to_string(), |_| String::new())
+}
+
+#[test]
+fn a_kind_that_is_not_in_this_build_is_an_error_that_names_its_feature() {
+    for (kind, is_built) in [
+        ("gcs", cfg!(feature = "gcs")),
+        ("azure", cfg!(feature = "azure")),
+    ] {
+        let found = told_of_media(&format!("kind = \"{kind}\""));
+        let told = found.contains(&format!("--features {kind}"));
+        assert!(!found.is_empty() && told != is_built, "{found}");
+    }
+}
+
+#[cfg(feature = "gcs")]
+#[test]
+fn a_bucket_of_google_says_who_signs_once() {
+    let with = |keys: &str| told_of_media(&format!("kind = \"gcs\"\nbucket = \"archive\"\n{keys}"));
+    assert_eq!(with("anonymous = true\nprefix = \"2026\""), "");
+    assert_eq!(with("credentials_file = \"/dev/null\""), "");
+    for (keys, part) in [
+        ("credentials_file = \"missing.json\"", "cannot read"),
+        (
+            "credentials_file = \"/dev/null\"\nanonymous = true",
+            "take one of the two out",
+        ),
+        (
+            "endpoint = \"http://gcs.example\"\nanonymous = true",
+            "in the clear",
+        ),
+        ("region = \"eu\"", "unknown key `region`"),
+        ("link_lifetime = \"8d\"", "7 days"),
+    ] {
+        let found = with(keys);
+        assert!(found.contains(part), "{keys}: {found}");
+    }
+}
+
+#[cfg(feature = "azure")]
+#[test]
+fn a_container_of_azure_says_who_opens_it_once_and_no_secret_is_shown() {
+    let with =
+        |keys: &str| told_of_media(&format!("kind = \"azure\"\ncontainer = \"media\"\n{keys}"));
+    let key = "account = \"archive\"\naccount_key = \"c2VjcmV0IGtleQ==\"";
+    let token = "account = \"archive\"\nsas_token = \"sv=1&sig=s3cr3t\"";
+    assert_eq!(with(key), "");
+    assert_eq!(with(token), "");
+    let emulator = "endpoint = \"http://127.0.0.1:10000/devstoreaccount1\"\nallow_private = true";
+    assert_eq!(with(&format!("{key}\n{emulator}\nallow_http = true")), "");
+    for (keys, part) in [
+        (format!("{key}\n{emulator}"), "in the clear"),
+        (format!("{key}\nanonymous = true"), "keep one of them"),
+        ("account_key = \"c2VjcmV0IGtleQ==\"".to_owned(), "`account`"),
+        (
+            "account = \"archive\"\naccount_key = \"s3cr3t!\"".to_owned(),
+            "not valid base64",
+        ),
+        (
+            "account = \"archive\"\nsas_token = \"s3cr3t\"".to_owned(),
+            "with `sig=`",
+        ),
+        (
+            format!("{key}\ncontainer_name = \"s3cr3t\""),
+            "container_name",
+        ),
+        (
+            format!(
+                "{token}\n[optimize]\nbackend = \"none\"\n[[optimize.rules]]\nstorage = \"media\"\nredirect = true"
+            ),
+            "good for more than one file",
+        ),
+    ] {
+        let found = with(&keys);
+        assert!(found.contains(part), "{keys}: {found}");
+        assert!(
+            !found.contains("s3cr3t") && !found.contains("c2Vjcm"),
+            "{found}"
+        );
+    }
 }

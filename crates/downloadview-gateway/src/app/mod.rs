@@ -8,6 +8,8 @@
 
 mod authorize;
 mod caller;
+#[cfg(any(feature = "azure", feature = "gcs"))]
+mod cloud;
 mod database;
 mod host;
 mod kept;

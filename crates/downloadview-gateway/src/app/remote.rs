@@ -68,7 +68,7 @@ pub(super) fn bucket(
 }
 
 /// What the file says of how a server is asked; the rest is the library's.
-fn configured(builder: OriginBuilder, settings: &OriginSettings) -> OriginBuilder {
+pub(super) fn configured(builder: OriginBuilder, settings: &OriginSettings) -> OriginBuilder {
     let mut builder =
         builder
             .redirects(settings.redirects)

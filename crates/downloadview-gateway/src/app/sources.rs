@@ -9,20 +9,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use downloadview::Result;
 use downloadview::authorize::Authorizer;
 use downloadview::fetch::{Client, Origin};
 use downloadview::spool::Spool;
 use downloadview::storage::{
     HttpStorage, LocalStorage, MemoryStorage, Storage, StorageName, Symlinks, Unreadable,
 };
+use downloadview::{BuildError, Result};
 
 use super::authorize;
+#[cfg(any(feature = "azure", feature = "gcs"))]
+use super::cloud;
 use super::kept::Kept;
 use super::{remote, spool};
 use crate::config::{
     self, AuthorizeConfig, Config, HttpConfig, LocalStorageConfig, OriginHeader, OriginSettings,
-    RemoteOrigin, S3Config, SharedStorage, SpoolConfig, StorageConfig, StorageKind,
+    RemoteOrigin, SharedStorage, SpoolConfig, StorageConfig, StorageKind,
 };
 
 /// Which server, and how it is asked.
@@ -37,7 +39,7 @@ pub(super) struct Sources {
     /// Other servers by how they are asked, so that their connections and bounds outlive a reload.
     origins: Kept<Asked, Origin>,
     /// Likewise, with who signs, and the name that the log has for them.
-    buckets: Kept<(String, S3Config), Arc<dyn Storage>>,
+    buckets: Kept<(String, StorageKind), Arc<dyn Storage>>,
     /// Who is asked for permission, likewise: a pass that was given a moment ago counts on.
     authorizers: Kept<AuthorizeConfig, Authorizer>,
     /// One for the process, made when the first file of another server is configured.
@@ -146,12 +148,27 @@ impl Sources {
                 Arc::new(HttpStorage::new(origin, &url.path)?)
             }
             StorageKind::S3(s3) => {
-                let client = self.client()?.clone();
-                let named = (config.name.clone(), S3Config::clone(s3));
-                let made = || remote::bucket(&client, &config.name, s3);
-                self.buckets.get(&named, made)?
+                self.bucket(config, |client| remote::bucket(client, &config.name, s3))?
+            }
+            #[cfg(feature = "gcs")]
+            StorageKind::Gcs(gcs) => {
+                self.bucket(config, |client| cloud::gcs(client, &config.name, gcs))?
+            }
+            #[cfg(feature = "azure")]
+            StorageKind::Azure(azure) => {
+                self.bucket(config, |client| cloud::azure(client, &config.name, azure))?
             }
         })
+    }
+
+    fn bucket(
+        &mut self,
+        config: &StorageConfig,
+        make: impl FnOnce(&Client) -> Result<Arc<dyn Storage>, BuildError>,
+    ) -> Result<Arc<dyn Storage>> {
+        let client = self.client()?.clone();
+        let named = (config.name.clone(), config.kind.clone());
+        Ok(self.buckets.get(&named, || make(&client))?)
     }
 
     fn local_storage(&mut self, config: &LocalStorageConfig) -> Result<LocalStorage> {

@@ -64,6 +64,10 @@ pub use self::remote::{
 pub use self::server::ServerSettings;
 pub use self::signing::{LinkKey, LinkSecret, Signature, SigningConfig};
 pub use self::spool::{SpoolConfig, SpoolFill, ViewSpool};
+#[cfg(feature = "azure")]
+pub use self::storage::AzureConfig;
+#[cfg(feature = "gcs")]
+pub use self::storage::{CredentialsFile, GcsConfig, GcsCredentials};
 pub use self::storage::{
     HttpConfig, LocalStorageConfig, S3Config, S3Credentials, SharedStorage, StorageConfig,
     StorageKind, Symlinks, Unreadable,

@@ -11,9 +11,7 @@ use std::time::Duration;
 use super::ProxyConfigError;
 use super::front::Front;
 use super::locations::Location;
-use crate::config::{
-    Destination, Forbidden, OriginSettings, RemoteOrigin, RuleConfig, Scheme, Source, StorageKind,
-};
+use crate::config::{Destination, Forbidden, RemoteOrigin, RuleConfig, Scheme, Source};
 
 /// One internal location, and the server behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,11 +47,8 @@ impl Server {
         let Source::Remote { url, storage } = &rule.source else {
             return None;
         };
-        let settings = match storage.as_ref().map(|storage| &storage.kind) {
-            Some(StorageKind::Http(http)) => http.settings.clone(),
-            Some(StorageKind::S3(s3)) => s3.settings.clone(),
-            _ => OriginSettings::default(),
-        };
+        let settings = storage.as_ref().and_then(|storage| storage.kind.settings());
+        let settings = settings.cloned().unwrap_or_default();
         let or = |stated: Option<Duration>, seconds| stated.unwrap_or(Duration::from_secs(seconds));
         Some(Self {
             origin: url.origin.clone(),

@@ -14,7 +14,7 @@ use crate::config::reader::paths;
 use crate::config::reader::scalar::{self, Fault, location, one_of, size, url_prefix};
 use crate::config::reader::{At, Problem, Table};
 use crate::config::remote::{RemoteOrigin, RemoteUrl};
-use crate::config::storage::{HttpConfig, StorageKind, Storages};
+use crate::config::storage::{StorageKind, Storages};
 
 /// One rule. The first rule that matches a file decides.
 /// ```toml
@@ -268,14 +268,6 @@ fn read_storage(table: &mut Table<'_>, storages: &Storages) -> Option<At<Source>
             name: storage.name.clone(),
             root: local.root.clone(),
         },
-        StorageKind::Http(HttpConfig { url, .. }) => Source::Remote {
-            url: url.clone(),
-            storage: Some(storage),
-        },
-        StorageKind::S3(s3) => Source::Remote {
-            url: s3.url(),
-            storage: Some(storage),
-        },
         StorageKind::Memory { .. } => {
             let message =
                 format!("no proxy can read the files of `{storage}`, which are in memory");
@@ -284,6 +276,10 @@ fn read_storage(table: &mut Table<'_>, storages: &Storages) -> Option<At<Source>
             table.source.report(problem);
             return None;
         }
+        elsewhere => Source::Remote {
+            url: elsewhere.remote()?,
+            storage: Some(storage),
+        },
     };
     Some(At { span, value })
 }

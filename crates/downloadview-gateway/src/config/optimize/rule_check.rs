@@ -63,7 +63,17 @@ fn check_ends(fit: &Fit<'_, '_>) {
                 "take the rule out: the gateway streams these files",
             );
         }
-        (Source::Remote { .. }, Destination::Redirect, _) => {}
+        (Source::Remote { storage, .. }, Destination::Redirect, _) => {
+            let is_kept = |storage: &SharedStorage| !storage.kind.can_redirect();
+            if storage.as_ref().is_some_and(is_kept) {
+                report(
+                    fit,
+                    &destination.span,
+                    "clients would get the `sas_token`, which is good for more than one file",
+                    "give the storage its `account_key_env` in place of the token, or write `destination_url` (nginx, Caddy)",
+                );
+            }
+        }
         (_, Destination::Redirect, _) => report(
             fit,
             &destination.span,

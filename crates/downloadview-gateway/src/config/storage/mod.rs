@@ -1,5 +1,10 @@
 //! `[storages.NAME]`: places that keep files under names.
 
+#[cfg(feature = "azure")]
+mod azure;
+mod bucket;
+#[cfg(feature = "gcs")]
+mod gcs;
 mod http;
 mod s3;
 
@@ -11,13 +16,17 @@ use std::sync::Arc;
 
 use downloadview::storage::StorageName;
 
+#[cfg(feature = "azure")]
+pub use self::azure::AzureConfig;
+#[cfg(feature = "gcs")]
+pub use self::gcs::{CredentialsFile, GcsConfig, GcsCredentials};
 pub use self::http::HttpConfig;
 pub use self::s3::{S3Config, S3Credentials};
 
 use crate::config::reader::paths;
 use crate::config::reader::scalar::{Fault, described, one_of, storage_name, url_prefix};
 use crate::config::reader::{Table, Value};
-use crate::config::remote::RemoteUrl;
+use crate::config::remote::{OriginSettings, RemoteUrl};
 
 /// One storage: a place that keeps files under names.
 ///
@@ -57,6 +66,12 @@ pub enum StorageKind {
     Http(HttpConfig),
     /// `kind = "s3"`: a bucket of an object store.
     S3(Box<S3Config>),
+    /// `kind = "gcs"`: a bucket of Google Cloud Storage.
+    #[cfg(feature = "gcs")]
+    Gcs(Box<GcsConfig>),
+    /// `kind = "azure"`: a container of Azure's Blob Storage.
+    #[cfg(feature = "azure")]
+    Azure(Box<AzureConfig>),
 }
 
 /// A storage that several tables of the file name. `Debug` and `Display` show its name.
@@ -112,7 +127,35 @@ impl StorageKind {
             Self::Local(_) | Self::Memory { .. } => None,
             Self::Http(http) => Some(http.url.clone()),
             Self::S3(s3) => Some(s3.url()),
+            #[cfg(feature = "gcs")]
+            Self::Gcs(gcs) => Some(gcs.url()),
+            #[cfg(feature = "azure")]
+            Self::Azure(azure) => Some(azure.url.clone()),
         }
+    }
+
+    /// How the server with the files is asked, if it is another one.
+    #[must_use]
+    pub fn settings(&self) -> Option<&OriginSettings> {
+        match self {
+            Self::Local(_) | Self::Memory { .. } => None,
+            Self::Http(http) => Some(&http.settings),
+            Self::S3(s3) => Some(&s3.settings),
+            #[cfg(feature = "gcs")]
+            Self::Gcs(gcs) => Some(&gcs.settings),
+            #[cfg(feature = "azure")]
+            Self::Azure(azure) => Some(&azure.settings),
+        }
+    }
+
+    /// Whether clients can be sent to the files: not with a token that somebody else signed.
+    #[must_use]
+    pub fn can_redirect(&self) -> bool {
+        #[cfg(feature = "azure")]
+        if let Self::Azure(azure) = self {
+            return azure.account.can_redirect();
+        }
+        true
     }
 }
 
@@ -182,15 +225,21 @@ impl Storages {
 
 impl StorageConfig {
     fn read(name: &str, mut table: Table<'_>) -> Option<Self> {
-        const KINDS: [(&str, Kind); 4] = [
+        const KINDS: &[(&str, Kind)] = &[
             ("local", Kind::Local),
             ("memory", Kind::Memory),
             ("http", Kind::Http),
             ("s3", Kind::S3),
+            #[cfg(feature = "gcs")]
+            ("gcs", Kind::Gcs),
+            #[cfg(feature = "azure")]
+            ("azure", Kind::Azure),
         ];
-        const LATER: [&str; 2] = ["gcs", "azure"];
 
-        let kind = table.parsed("kind", |text| one_of(text, &KINDS, &LATER));
+        let kind = table.parsed("kind", |text| match not_built(text) {
+            Some(fault) => Err(fault),
+            None => one_of(text, KINDS, &[]),
+        });
         let kind = table.require("kind", "\"local\"", kind)?;
         let is_here = matches!(kind, Kind::Local | Kind::Memory);
         let base_url = match is_here {
@@ -202,6 +251,10 @@ impl StorageConfig {
             Kind::Memory => read_memory(&mut table),
             Kind::Http => HttpConfig::read(&mut table).map(StorageKind::Http),
             Kind::S3 => S3Config::read(&mut table).map(|it| StorageKind::S3(Box::new(it))),
+            #[cfg(feature = "gcs")]
+            Kind::Gcs => GcsConfig::read(&mut table).map(|it| StorageKind::Gcs(Box::new(it))),
+            #[cfg(feature = "azure")]
+            Kind::Azure => AzureConfig::read(&mut table).map(|it| StorageKind::Azure(Box::new(it))),
         };
         table.finish();
         Some(Self {
@@ -219,6 +272,28 @@ enum Kind {
     Memory,
     Http,
     S3,
+    #[cfg(feature = "gcs")]
+    Gcs,
+    #[cfg(feature = "azure")]
+    Azure,
+}
+
+/// A kind that other builds of this version know.
+fn not_built(kind: &str) -> Option<Fault> {
+    let is_missing = match kind {
+        "gcs" => cfg!(not(feature = "gcs")),
+        "azure" => cfg!(not(feature = "azure")),
+        _ => false,
+    };
+    let fault = || {
+        Fault::new(
+            format!("`{kind}` is not in this build of the gateway"),
+            format!(
+                "build it with the feature: cargo install downloadview-gateway --features {kind}"
+            ),
+        )
+    };
+    is_missing.then(fault)
 }
 
 fn read_local(table: &mut Table<'_>) -> Option<StorageKind> {

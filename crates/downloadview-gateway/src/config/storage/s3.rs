@@ -3,8 +3,9 @@
 use std::env;
 use std::time::Duration;
 
-use crate::config::reader::scalar::{Fault, duration};
-use crate::config::reader::{At, Problem, Table};
+use super::bucket::{LINK_LIFETIME, bucket, check_scheme, link_lifetime, one_of_two, prefix};
+use crate::config::reader::scalar::Fault;
+use crate::config::reader::{At, Table};
 use crate::config::remote::{Credential, OriginSettings, RemoteOrigin, RemoteUrl, Scheme};
 
 /// A bucket of Amazon S3, or of a store that speaks as it does. What the file does not say comes from the variables that
@@ -66,8 +67,6 @@ pub enum S3Credentials {
     Anonymous,
 }
 
-const LINK_LIFETIME: Duration = Duration::from_secs(60);
-const LONGEST_LINK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 const REGION: &str = "us-east-1";
 
 impl S3Config {
@@ -168,24 +167,6 @@ impl S3Credentials {
     }
 }
 
-/// A secret that the file holds, or that a variable does.
-fn one_of_two(
-    table: &mut Table<'_>,
-    key: &'static str,
-    env_key: &'static str,
-) -> Option<Credential> {
-    let written = table.parsed(key, Credential::read);
-    let of_variable = table.parsed(env_key, Credential::of_variable);
-    if table.has(key) && table.has(env_key) {
-        table.report(
-            format!("this bucket has both `{key}` and `{env_key}`"),
-            "keep one of the two",
-        );
-        return None;
-    }
-    written.or(of_variable)
-}
-
 /// The file's endpoint, or the one of the environment, which has the place of the table.
 fn read_endpoint(table: &mut Table<'_>) -> Option<At<RemoteOrigin>> {
     let stated = table.parsed_at("endpoint", RemoteOrigin::read);
@@ -205,19 +186,6 @@ fn read_endpoint(table: &mut Table<'_>) -> Option<At<RemoteOrigin>> {
             table.report(message, fault.help);
             None
         }
-    }
-}
-
-fn check_scheme(table: &Table<'_>, endpoint: Option<&At<RemoteOrigin>>, allow_http: bool) {
-    let Some(At { span, value }) = endpoint else {
-        return;
-    };
-    if value.scheme == Scheme::Http && !allow_http {
-        let message =
-            "the endpoint speaks in the clear: who listens can read every file and use each link";
-        let problem = Problem::new(span.clone(), message);
-        let help = "write \"https://…\", or allow_http = true beside it";
-        table.source.report(problem.with_help(help));
     }
 }
 
@@ -258,19 +226,6 @@ fn hide_secrets(table: &Table<'_>) {
     }
 }
 
-/// What stands in a path or before a host as it is. Older buckets have capitals and underscores.
-fn bucket(text: &str) -> Result<String, Fault> {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-    let ends = text.starts_with('.') || text.ends_with('.');
-    match (3..=255).contains(&text.len()) && text.bytes().all(plain) && !ends {
-        true => Ok(text.to_owned()),
-        false => Err(Fault::new(
-            format!("{text:?} is not a bucket's name"),
-            "write 3 or more letters, digits, hyphens and dots: \"archive\"",
-        )),
-    }
-}
-
 fn region(text: &str) -> Result<String, Fault> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     match !text.is_empty() && text.bytes().all(plain) {
@@ -278,30 +233,6 @@ fn region(text: &str) -> Result<String, Fault> {
         false => Err(Fault::new(
             format!("{text:?} is not a region"),
             "write its name: \"eu-central-1\"",
-        )),
-    }
-}
-
-fn prefix(text: &str) -> Result<String, Fault> {
-    let proper = |segment: &str| !matches!(segment, "" | "." | "..");
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
-    match text.split('/').all(proper) && text.bytes().all(plain) {
-        true => Ok(text.to_owned()),
-        false => Err(Fault::new(
-            format!("{text:?} is not a prefix of keys"),
-            "write segments of letters, digits, `-`, `.`, `_` and `~`, without slashes at the ends: \"media/2026\"",
-        )),
-    }
-}
-
-fn link_lifetime(text: &str) -> Result<Duration, Fault> {
-    let lifetime = duration(text)?;
-    let whole = lifetime.subsec_nanos() == 0;
-    match whole && !lifetime.is_zero() && lifetime <= LONGEST_LINK {
-        true => Ok(lifetime),
-        false => Err(Fault::new(
-            "a link lives for whole seconds, and at most for 7 days",
-            "write \"60s\"",
         )),
     }
 }
