@@ -17,11 +17,31 @@ struct Section {
     example: String,
 }
 
+/// The page without the kinds that are not in this build.
+fn page() -> String {
+    let mut page = String::new();
+    let mut is_built = true;
+    for line in PAGE.lines() {
+        if line.starts_with("## ") || line.starts_with("### ") {
+            is_built = match line {
+                "### Storage of kind `gcs`" => cfg!(feature = "gcs"),
+                "### Storage of kind `azure`" => cfg!(feature = "azure"),
+                _ => true,
+            };
+        }
+        if is_built {
+            page += line;
+            page.push('\n');
+        }
+    }
+    page
+}
+
 /// The sections by their headings, without the marks of code.
 fn sections() -> BTreeMap<String, Section> {
     let mut sections = BTreeMap::<String, Section>::new();
     let (mut heading, mut is_code) = (String::new(), false);
-    for line in PAGE.lines() {
+    for line in page().lines() {
         if line.starts_with("```") {
             is_code = line == "```toml";
             continue;
@@ -65,7 +85,15 @@ fn the_page_names_the_keys_that_the_gateway_reads() {
     let sections = sections();
     let storage = |kind: &str| format!("{VIEW}[storages.it]\nkind = \"{kind}\"\n{UNKNOWN}");
     let view = |kind: &str| format!("{VIEW}kind = \"{kind}\"\n{UNKNOWN}");
-    let tables = [
+    let clouds = [
+        ("gcs", cfg!(feature = "gcs")),
+        ("azure", cfg!(feature = "azure")),
+    ];
+    let clouds = clouds.into_iter().filter(|(_, is_built)| *is_built);
+    let clouds: Vec<_> = clouds
+        .map(|(kind, _)| (format!("Storage of kind {kind}"), storage(kind)))
+        .collect();
+    let mut tables = vec![
         (vec!["The file"], format!("{UNKNOWN}{VIEW}")),
         (vec!["Storage of kind local"], storage("local")),
         (vec!["Storage of kind memory"], storage("memory")),
@@ -124,6 +152,9 @@ fn the_page_names_the_keys_that_the_gateway_reads() {
         ),
         (vec!["The log: [log]"], format!("{VIEW}[log]\n{UNKNOWN}")),
     ];
+    for (heading, text) in &clouds {
+        tables.push((vec![heading.as_str(), "Other servers"], text.clone()));
+    }
     let mut left: BTreeSet<_> = sections.keys().map(String::as_str).collect();
     for (headings, text) in &tables {
         let mut named = BTreeSet::new();
@@ -168,7 +199,7 @@ fn the_examples_of_the_page_are_one_valid_file_and_show_every_key() {
     let mut file = String::new();
     let mut example = String::new();
     let mut is_code = false;
-    for line in PAGE.lines() {
+    for line in page().lines() {
         if line.starts_with("```") {
             is_code = line == "```toml";
         } else if is_code {
@@ -207,6 +238,7 @@ fn the_examples_of_the_page_are_one_valid_file_and_show_every_key() {
         fs::create_dir(folder.path().join(name)).expect("made");
     }
     let certificate = include_str!("../../downloadview/tests/remote/certificates/ca.pem");
+    fs::write(folder.path().join("account.json"), "{}").expect("written");
     fs::write(folder.path().join("id.pem"), certificate).expect("written");
     let secret = "0123456789abcdef0123456789abcdef";
     fs::write(folder.path().join("2026a.key"), secret).expect("written");
