@@ -8,7 +8,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, Method, header};
+#[cfg(any(feature = "s3", feature = "gcs"))]
+use http::header;
+use http::{HeaderMap, HeaderName, Method};
 use object_store::path::Path;
 use object_store::signer::{SignedUrlOptions, Signer};
 
