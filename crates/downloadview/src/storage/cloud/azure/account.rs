@@ -5,7 +5,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::connection::Connection;
+use super::connection::{Connection, mistaken, name_in};
 use crate::error::BuildError;
 use crate::storage::SignedUrl;
 
@@ -96,7 +96,7 @@ impl AzureAccount {
     /// For a text that names no account, or neither a key nor a signature, and for
     /// `UseDevelopmentStorage`. The text is not quoted.
     pub fn from_connection_string(text: &str) -> Result<Self, BuildError> {
-        Connection::parse(text)?.account()
+        Self::of(&Connection::parse(text)?)
     }
 
     /// Takes the account from the variables that Azure's own programs know.
@@ -186,7 +186,30 @@ impl AzureAccount {
         !matches!(self.credentials, Credentials::SasToken(_))
     }
 
-    pub(super) fn new(name: String, credentials: Credentials) -> Result<Self, BuildError> {
+    fn of(said: &Connection<'_>) -> Result<Self, BuildError> {
+        let named = said.name.or_else(|| said.endpoint.and_then(name_in));
+        let name = named.ok_or_else(|| mistaken("it has no AccountName"))?;
+        let account = match (said.key, said.token) {
+            (Some(key), _) => Self::with_key(name, key)?,
+            (None, Some(token)) => Self::new(name.to_owned(), Credentials::of_token(token)?)?,
+            (None, None) => {
+                return Err(mistaken(
+                    "it has neither an AccountKey nor a SharedAccessSignature",
+                ));
+            }
+        };
+        let protocol = said.protocol.unwrap_or("https");
+        match (said.endpoint, said.suffix) {
+            (Some(endpoint), _) => account.endpoint(endpoint),
+            (None, Some(suffix)) => account.endpoint(&format!("{protocol}://{name}.blob.{suffix}")),
+            (None, None) if protocol != "https" => {
+                account.endpoint(&format!("{protocol}://{name}.blob.core.windows.net"))
+            }
+            (None, None) => Ok(account),
+        }
+    }
+
+    fn new(name: String, credentials: Credentials) -> Result<Self, BuildError> {
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
         if !(3..=24).contains(&name.len()) || !name.bytes().all(plain) {
             return Err(refused(
@@ -203,7 +226,7 @@ impl AzureAccount {
 }
 
 impl Credentials {
-    pub(super) fn of_token(token: &str) -> Result<Self, BuildError> {
+    fn of_token(token: &str) -> Result<Self, BuildError> {
         let token = token.trim();
         let token = token.strip_prefix('?').unwrap_or(token);
         let plain = |byte: u8| byte.is_ascii_graphic() && !b"#\"<>\\^`{|}".contains(&byte);
@@ -255,6 +278,60 @@ mod tests {
             let found = set.iter().find(|(set, _)| *set == name);
             found.map(|(_, value)| (*value).to_owned())
         })
+    }
+
+    fn of_string(text: &str) -> Result<AzureAccount, BuildError> {
+        AzureAccount::from_connection_string(text)
+    }
+
+    #[test]
+    fn a_connection_string_says_account_key_and_place() {
+        let key = |name: &str| AzureAccount::with_key(name, KEY).unwrap();
+        let of_portal = format!(
+            "DefaultEndpointsProtocol=https;AccountName=archive;AccountKey={KEY};\
+             EndpointSuffix=core.windows.net"
+        );
+        assert_eq!(of_string(&of_portal).unwrap(), key("archive"));
+        let china = of_portal.replace("windows.net", "chinacloudapi.cn");
+        let url = "https://archive.blob.core.chinacloudapi.cn";
+        assert_eq!(
+            of_string(&china).unwrap(),
+            key("archive").endpoint(url).unwrap()
+        );
+        let plain = of_portal.replace("https", "http");
+        assert_eq!(
+            of_string(&plain).unwrap().url(),
+            "http://archive.blob.core.windows.net"
+        );
+        let emulator = format!(
+            "accountname=devstoreaccount1; accountkey={KEY};\
+             BlobEndpoint=http://127.0.0.1:10000/devstoreaccount1;QueueEndpoint=http://x/;"
+        );
+        let found = of_string(&emulator).unwrap();
+        assert_eq!(found.url(), "http://127.0.0.1:10000/devstoreaccount1");
+    }
+
+    #[test]
+    fn a_connection_string_with_a_signature_needs_no_name_of_its_own() {
+        let text = "BlobEndpoint=https://archive.blob.core.windows.net/;\
+                    SharedAccessSignature=sv=2022-11-02&sp=r&sig=x%3D";
+        let expected = AzureAccount::with_sas_token("archive", "sv=2022-11-02&sp=r&sig=x%3D");
+        assert_eq!(of_string(text).unwrap(), expected.unwrap());
+    }
+
+    #[test]
+    fn a_connection_string_that_cannot_be_used_is_refused_and_not_quoted() {
+        for (text, part) in [
+            ("", "no AccountName"),
+            ("AccountKey=s3cr3t", "no AccountName"),
+            ("AccountName=archive;s3cr3t", "no `=`"),
+            ("AccountName=archive", "neither"),
+            ("AccountName=archive;AccountKey=s3cr3t!", "its key is not"),
+            ("UseDevelopmentStorage=true", "BlobEndpoint"),
+        ] {
+            let error = of_string(text).unwrap_err().to_string();
+            assert!(error.contains(part) && !error.contains("s3cr3t"), "{error}");
+        }
     }
 
     #[test]
