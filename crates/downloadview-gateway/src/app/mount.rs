@@ -34,6 +34,7 @@ use super::permit::{Permit, Refused, Step, Stopped};
 use super::remote;
 use super::signed::Signed;
 use super::sources::Sources;
+use super::witnessed::Noted;
 use crate::config::{
     self, Config, HttpViewConfig, StorageFileName, TrustedProxies, ViewConfig, ViewKind, ViewSpool,
 };
@@ -72,7 +73,12 @@ impl Mounted {
 
     /// Answers a request whose path led here, and that came from `peer`.
     pub fn respond(self: Arc<Self>, mut request: Request<()>, peer: Peer) -> DownloadFuture {
-        let asked = self.asked(&mut request).without_outcome();
+        let asked = self.asked(&mut request);
+        // Nobody else reads it.
+        let asked = match request.extensions().get::<Noted>() {
+            Some(Noted) => asked,
+            None => asked.without_outcome(),
+        };
         let (mut request, ()) = request.into_parts();
         if self.permit.is_some() {
             let caller = self.caller(&asked, &request, peer);

@@ -7,6 +7,10 @@ use http::Request;
 use super::App;
 use crate::witness::{Asked, CHECK, Envelope, Seen};
 
+/// In the extensions of a request whose outcome will be noted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Noted;
+
 /// The name that nobody saves the notes under.
 const NAME: &str = "notes.json";
 
@@ -26,6 +30,7 @@ pub(super) fn answer(app: &App, mut request: Request<()>) -> DownloadFuture {
         }
         Some(Asked::Ticket(number)) => {
             let (envelope, witness) = (Envelope::of(&request), app.witness.clone());
+            request.extensions_mut().insert(Noted);
             let answer = app.answer(request);
             DownloadFuture::new(async move {
                 let response = answer.await.unwrap_or_else(|never| match never {});
