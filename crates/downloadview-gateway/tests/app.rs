@@ -223,3 +223,40 @@ async fn headers_of_a_view_count_more_than_those_of_all_and_false_leaves_them_ou
         "text/plain; charset=iso-8859-15"
     );
 }
+
+/// The public view's folder holds that of the private one, whose authorizer is not even there.
+#[tokio::test]
+async fn another_spelling_does_not_lead_past_the_view_that_asks_who_may() {
+    let private = "
+[[views]]
+route = \"/files/private/{*path}\"
+kind = \"path\"
+root = \"media/private\"
+authorize.url = \"http://127.0.0.1:1/\"
+[[views]]
+route = \"/files/pri%3Fv/{*path}\"
+kind = \"path\"
+root = \"media/private\"
+authorize.url = \"http://127.0.0.1:1/\"
+";
+    let site = Site::new(&format!("{STORAGES}{private}")).await;
+    assert_eq!(site.told("/files/private/x", &[]).await, "503");
+    for path in [
+        "/files/%70rivate/x",
+        "/files/privat%65/x",
+        "/files/./private/x",
+        "/files/%2e/private/x",
+        "/files/%2E/./%50%72ivate/../private/x",
+        "/%66iles/private/x",
+        "/./files/private/x",
+        "/files/pri%3fv/x",
+        "/files/private%2Fx",
+    ] {
+        let told = site.told(path, &[]).await;
+        assert!(["404", "400"].contains(&&*told), "{path}: {told}");
+    }
+    // Other spellings of what has no view of its own stay what they were.
+    for path in ["/files/a%20b.txt", "/files/./%61%20b.txt"] {
+        assert_eq!(site.told(path, &[]).await, "200", "{path}");
+    }
+}

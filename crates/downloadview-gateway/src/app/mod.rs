@@ -25,6 +25,7 @@ mod sources;
 mod spool;
 mod witnessed;
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
@@ -39,7 +40,7 @@ pub use self::mount::Mounted;
 pub use self::reloadable::Reloadable;
 pub use self::routes::Routes;
 use self::sources::Sources;
-use crate::config::Config;
+use crate::config::{Config, spelling};
 use crate::witness::{CHECK, Key, Witness};
 
 /// The gateway as a tower service. Cloning shares everything.
@@ -48,6 +49,8 @@ use crate::witness::{CHECK, Key, Witness};
 #[derive(Clone)]
 pub struct App {
     routes: Arc<matchit::Router<Arc<Mounted>>>,
+    /// The same views under their routes in the one spelling, for paths in another.
+    spelt_once: Arc<matchit::Router<Arc<Mounted>>>,
     sources: Arc<Sources>,
     peer: Peer,
     witness: Witness,
@@ -76,13 +79,16 @@ async fn build_with(config: &Config, mut sources: Sources) -> anyhow::Result<App
     let spool = sources.spool(config)?;
     let of_all = optimizer::of_config(config, spool.as_ref())?;
     let records = database::records(config).await?;
-    let mut routes = matchit::Router::new();
+    let (mut routes, mut spelt_once) = (matchit::Router::new(), matchit::Router::new());
     for (view, records) in config.views.iter().zip(records) {
         let mounted = mount::mount(config, view, records, &mut sources, &of_all)?;
-        routes.insert(view.route.pattern(), Arc::new(mounted))?;
+        let mounted = Arc::new(mounted);
+        routes.insert(view.route.pattern(), Arc::clone(&mounted))?;
+        spelt_once.insert(view.route.spelt_once(), mounted)?;
     }
     Ok(App {
         routes: Arc::new(routes),
+        spelt_once: Arc::new(spelt_once),
         sources: Arc::new(sources.settled()),
         peer: Peer::Unknown,
         witness: Witness::new(Key::new(config.digest())),
@@ -107,9 +113,17 @@ impl App {
     }
 
     /// The view that a path leads to; `None` if there is none, which is a 404.
+    ///
+    /// A path whose one spelling leads to another view (`/files/%70rivate/a` where `/files/private/{*path}` has a view
+    /// of its own) leads nowhere: it would get past what that view asks for.
     #[must_use]
     pub fn route(&self, path: &str) -> Option<&Arc<Mounted>> {
-        self.routes.at(path).ok().map(|found| found.value)
+        let found = self.routes.at(path).ok()?.value;
+        let meant = match spelling::of_path(path) {
+            Cow::Borrowed(_) => return Some(found),
+            Cow::Owned(path) => self.spelt_once.at(&path).ok()?.value,
+        };
+        Arc::ptr_eq(found, meant).then_some(found)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::spelling;
 use crate::config::reader::scalar::Fault;
 
 /// The paths that a view answers: `/files/{*path}`. In the syntax of `matchit` 0.8, which is axum 0.8's.
@@ -46,9 +47,18 @@ impl Route {
         router
     }
 
-    /// Whether no router can hold both routes.
+    /// The pattern in the one spelling of its paths.
+    pub(crate) fn spelt_once(&self) -> String {
+        spelling::of_pattern(&self.pattern)
+    }
+
+    /// Whether no router can hold both routes, in this or another spelling.
     pub(crate) fn conflicts_with(&self, other: &Self) -> bool {
-        self.router().insert(other.pattern.as_str(), ()).is_err()
+        let clash = |one: &str, other: &str| {
+            let mut router = matchit::Router::new();
+            router.insert(one, ()).is_ok() && router.insert(other, ()).is_err()
+        };
+        clash(&self.pattern, &other.pattern) || clash(&self.spelt_once(), &other.spelt_once())
     }
 
     pub(super) fn read(text: &str) -> Result<Self, Fault> {
