@@ -280,11 +280,8 @@ enum Kind {
 
 /// A kind that other builds of this version know.
 fn not_built(kind: &str) -> Option<Fault> {
-    let is_missing = match kind {
-        "gcs" => cfg!(not(feature = "gcs")),
-        "azure" => cfg!(not(feature = "azure")),
-        _ => false,
-    };
+    let is_missing = (kind == "gcs" && cfg!(not(feature = "gcs")))
+        || (kind == "azure" && cfg!(not(feature = "azure")));
     let fault = || {
         Fault::new(
             format!("`{kind}` is not in this build of the gateway"),
