@@ -44,6 +44,13 @@ impl Exact {
         self.left + self.last.as_ref().map_or(0, Bytes::len) as u64
     }
 
+    /// The bytes to come, if they are those of a local file and as many as were promised.
+    #[cfg(feature = "fs")]
+    pub(crate) fn file_part(&self) -> Option<super::FilePart> {
+        let part = self.stream.file_part()?;
+        (part.range().len() == self.left()).then_some(part)
+    }
+
     /// Reads to the end of a stream that should be empty.
     ///
     /// # Errors

@@ -26,7 +26,7 @@ use bytes::Bytes;
 use tokio::task::JoinHandle;
 
 use super::buffers::{Buffer, FRAME};
-use super::{BoxFuture, Bulkhead, ByteRange, Metadata, Purpose};
+use super::{BoxFuture, Bulkhead, ByteRange, FilePart, Metadata, Purpose};
 use crate::error::{Error, Result};
 
 /// How many bytes a client must have taken before reads from disk grow: the maximum of Linux's `tcp_wmem`.
@@ -96,6 +96,11 @@ impl Stamp {
             size: metadata.size(),
             modified: metadata.modified(),
         }
+    }
+
+    /// Whether the file was written to in place since; that it grew does not count.
+    pub(super) fn was_overwritten(&self, now: &Metadata) -> bool {
+        now.size() == self.size && now.modified() != self.modified
     }
 }
 
@@ -181,6 +186,16 @@ impl LocalReader {
         let several = self.end - self.position > FRAME as u64;
         self.stamp = several.then_some(stamp);
         self
+    }
+
+    /// The bytes that were not read yet; `None` at the end, and while a read is under way.
+    pub(crate) fn part(&self) -> Option<FilePart> {
+        if self.waiting.is_some() {
+            return None;
+        }
+        let range = ByteRange::new(self.position, self.end)?;
+        let bulkhead = self.bulkhead.as_ref();
+        Some(FilePart::of(&self.file, range, self.stamp, bulkhead))
     }
 
     /// The next frame. After an error there are no more.
@@ -302,10 +317,7 @@ impl LocalReader {
             return false;
         };
         let now = metadata_of(&self.file, Purpose::Read);
-        now.is_ok_and(|now| {
-            let now = Stamp::of(&now);
-            now.size == before.size && now.modified != before.modified
-        })
+        now.is_ok_and(|now| before.was_overwritten(&now))
     }
 
     /// Ends the reader with this error.

@@ -13,6 +13,7 @@
 //! | [`ETag`] | an entity tag, strong or weak |
 //! | [`ByteRange`] | a part of a content, as offsets |
 //! | [`ByteStream`] | bytes, frame by frame |
+//! | `FilePart` | bytes of an open local file, for servers that send files themselves |
 //! | [`Want`] | what a request will ask of a content |
 //!
 //! An application needs them for a [`File`](crate::File) or a [`Storage`](crate::storage::Storage)
@@ -30,6 +31,8 @@ mod local;
 mod metadata;
 #[cfg(feature = "fs")]
 mod open;
+#[cfg(feature = "fs")]
+mod part;
 #[cfg(feature = "fs")]
 mod purpose;
 mod range;
@@ -58,6 +61,8 @@ pub use self::metadata::Metadata;
 pub(crate) use self::metadata::whole_seconds;
 #[cfg(feature = "fs")]
 pub(crate) use self::open::{FixedPath, is_local, on_blocking_pool};
+#[cfg(feature = "fs")]
+pub use self::part::FilePart;
 #[cfg(feature = "fs")]
 pub(crate) use self::purpose::Purpose;
 pub use self::range::ByteRange;

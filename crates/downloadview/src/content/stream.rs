@@ -15,7 +15,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 
 #[cfg(feature = "fs")]
-use super::local::LocalReader;
+use super::{FilePart, local::LocalReader};
 use crate::error::{Error, Result};
 
 /// An asynchronous sequence of byte frames. It implements [`Stream`].
@@ -87,6 +87,15 @@ impl ByteStream {
     #[cfg(all(feature = "fs", unix))]
     pub(crate) fn of_part(file: &std::sync::Arc<std::fs::File>, part: super::ByteRange) -> Self {
         Self::from_local(LocalReader::new(std::sync::Arc::clone(file), part))
+    }
+
+    /// The bytes to come, if they are those of a local file.
+    #[cfg(feature = "fs")]
+    pub(crate) fn file_part(&self) -> Option<FilePart> {
+        match &self.0 {
+            Inner::Local(reader) => reader.part(),
+            Inner::Once(_) | Inner::Boxed(_) => None,
+        }
     }
 
     /// Whether the stream yields at most the bytes that it was made for. A stream from outside may
