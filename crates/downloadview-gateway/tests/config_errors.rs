@@ -397,9 +397,9 @@ fn takes_every_key() {
     RuleConfig { source: Dir("/nowhere/seen/by/the/proxy/only"), destination: Dir("/srv/dir"), backend: Some(Lighttpd), stat: false, limit_rate: Some(Unlimited), escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 74 }
     RuleConfig { source: Remote { url: RemoteUrl { origin: RemoteOrigin { scheme: Http, host: "127.0.0.1", port: 9000 }, path: "/vault/media/2026/" }, storage: Some("vault") }, destination: Url("/_internal/vault/"), backend: Some(Nginx), stat: true, limit_rate: None, escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 81 }
     RuleConfig { source: Remote { url: RemoteUrl { origin: RemoteOrigin { scheme: Https, host: "cdn.example", port: 443 }, path: "/" }, storage: None }, destination: Redirect, backend: None, stat: true, limit_rate: None, escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 86 }
-    RuleConfig { source: Dir("/tmp"), destination: Dir("/mnt/spool"), backend: Some(Apache), stat: true, limit_rate: None, escaping: Some(Percent), nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 211 }
-    RuleConfig { source: Dir("/tmp"), destination: Dir("/mnt/spool"), backend: Some(Lighttpd), stat: true, limit_rate: None, escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 211 }
-    RuleConfig { source: Dir("/tmp"), destination: Url("/_internal/spool/"), backend: Some(Nginx), stat: true, limit_rate: None, escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 211 }
+    RuleConfig { source: Dir("/tmp"), destination: Dir("/mnt/spool"), backend: Some(Apache), stat: true, limit_rate: None, escaping: Some(Percent), nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 212 }
+    RuleConfig { source: Dir("/tmp"), destination: Dir("/mnt/spool"), backend: Some(Lighttpd), stat: true, limit_rate: None, escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 212 }
+    RuleConfig { source: Dir("/tmp"), destination: Url("/_internal/spool/"), backend: Some(Nginx), stat: true, limit_rate: None, escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 212 }
     RuleConfig { source: Storage { name: "media", root: "/" }, destination: Url("/_internal/view/"), backend: Some(Nginx), stat: true, limit_rate: None, escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 118 }
     front: Nginx, Secret(..) of 16
     light: Lighttpd, Secret(..) of 44
@@ -411,12 +411,12 @@ fn takes_every_key() {
     ViewConfig { route: Route { pattern: "/documents/{slug}", parameters: ["slug"] }, kind: Object(ObjectConfig { database: "main", table: TableName { schema: Some("library"), name: "document", span: 2789..2807 }, lookup: Identifier { name: "slug", span: 2817..2823 }, storage: "media", file: Identifier { name: "file", span: 2855..2861 }, basename: Some(Identifier { name: "title", span: 2879..2886 }), content_type: Some(Identifier { name: "media_type", span: 2908..2920 }), content_encoding: Some(Identifier { name: "coding", span: 2946..2954 }), size: Some(Identifier { name: "bytes", span: 2968..2975 }), modified: Some(Identifier { name: "changed", span: 2993..3002 }), etag: Some(Identifier { name: "checksum", span: 3016..3026 }) }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: None, rules: [], signature: None, authorize: None, line: 139 }
     ViewConfig { route: Route { pattern: "/records/{*key}", parameters: ["key"] }, kind: Object(ObjectConfig { database: "other", table: TableName { schema: None, name: "record", span: 3107..3115 }, lookup: Identifier { name: "key", span: 3125..3130 }, storage: "notes", file: Identifier { name: "key", span: 3162..3167 }, basename: None, content_type: None, content_encoding: None, size: None, modified: None, etag: None }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: None, rules: [], signature: None, authorize: None, line: 154 }
     ViewConfig { route: Route { pattern: "/hello", parameters: [] }, kind: Virtual { text: "Hello, world!" }, disposition: Attachment, basename: Some("hello.txt"), content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: None, rules: [], signature: None, authorize: None, line: 163 }
-    ViewConfig { route: Route { pattern: "/remote/{tenant}/{*rest}", parameters: ["tenant", "rest"] }, kind: Http(HttpViewConfig { url: UrlTemplate { origin: RemoteOrigin { scheme: Https, host: "cdn.example", port: 443 }, path: [Text("/of/"), Parameter("tenant"), Text("/"), Parameter("rest")], query: Some(Credential(..)) }, headers: [OriginHeader { name: "x-reader", value: Sensitive }], allow_http: false, settings: OriginSettings { allow_private: false, connect_timeout: None, first_byte_timeout: None, idle_timeout: Some(3s), redirects: 0, concurrency: None, max_size: None, forbidden: NotFound } }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: false, spool: None, rules: [], signature: None, authorize: Some(AuthorizeConfig { url: AuthorizerUrl(http://127.0.0.1:9000/may?…), forward_headers: Some(["cookie", "x-api-key"]), host: Client, login: Some("/login?next={uri}"), require_header: Some("x-user"), connect_timeout: Some(500ms), timeout: Some(2s), concurrency: Some(64), cache: Some(10s), ca_file: None }), line: 184 }
-    ViewConfig { route: Route { pattern: "/copied", parameters: [] }, kind: Virtual { text: "Hello, spool!" }, disposition: Attachment, basename: Some("hello.txt"), content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: Some(Always), rules: [], signature: None, authorize: None, line: 204 }
-    ViewConfig { route: Route { pattern: "/signed", parameters: [] }, kind: Virtual { text: "Hello!" }, disposition: Attachment, basename: Some("hello.txt"), content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: None, rules: [], signature: Some(Optional), authorize: None, line: 239 }
+    ViewConfig { route: Route { pattern: "/remote/{tenant}/{*rest}", parameters: ["tenant", "rest"] }, kind: Http(HttpViewConfig { url: UrlTemplate { origin: RemoteOrigin { scheme: Https, host: "cdn.example", port: 443 }, path: [Text("/of/"), Parameter("tenant"), Text("/"), Parameter("rest")], query: Some(Credential(..)) }, headers: [OriginHeader { name: "x-reader", value: Sensitive }], allow_http: false, settings: OriginSettings { allow_private: false, connect_timeout: None, first_byte_timeout: None, idle_timeout: Some(3s), redirects: 0, concurrency: None, max_size: None, forbidden: NotFound } }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: false, spool: None, rules: [], signature: None, authorize: Some(AuthorizeConfig { url: AuthorizerUrl(http://127.0.0.1:9000/may?…), forward_headers: Some(["cookie", "x-api-key"]), host: Client, login: Some("/login?next={uri}"), require_header: Some("x-user"), connect_timeout: Some(500ms), timeout: Some(2s), concurrency: Some(64), cache: Some(10s), ca_file: None }), line: 185 }
+    ViewConfig { route: Route { pattern: "/copied", parameters: [] }, kind: Virtual { text: "Hello, spool!" }, disposition: Attachment, basename: Some("hello.txt"), content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: Some(Always), rules: [], signature: None, authorize: None, line: 205 }
+    ViewConfig { route: Route { pattern: "/signed", parameters: [] }, kind: Virtual { text: "Hello!" }, disposition: Attachment, basename: Some("hello.txt"), content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: None, rules: [], signature: Some(Optional), authorize: None, line: 240 }
     Refuse ["X-Robots-Tag"]
-    Some(SpoolConfig { dir: "/tmp", max_bytes: Some(21474836480), max_file_bytes: Some(2147483648), min_free_bytes: Some(0), max_files: Some(1000), max_age: Some(300s), stale_if_error: Some(3600s), lease: Some(120s), fill: While, max_idle_fill: Some(10s), sync: false, destination_url: "/_internal/spool/", destination_dir: Some("/mnt/spool"), line: 211 })
-    ServerSettings { max_connections: 100, shutdown_timeout: 0ns, header_timeout: 500ms, idle_timeout: 120s, write_timeout: None, download_timeout: Some(86400s), write_buffer: 8192, notsent_lowat: None, threads: 1 }
+    Some(SpoolConfig { dir: "/tmp", max_bytes: Some(21474836480), max_file_bytes: Some(2147483648), min_free_bytes: Some(0), max_files: Some(1000), max_age: Some(300s), stale_if_error: Some(3600s), lease: Some(120s), fill: While, max_idle_fill: Some(10s), sync: false, destination_url: "/_internal/spool/", destination_dir: Some("/mnt/spool"), line: 212 })
+    ServerSettings { max_connections: 100, shutdown_timeout: 0ns, header_timeout: 500ms, idle_timeout: 120s, write_timeout: None, download_timeout: Some(86400s), write_buffer: 8192, notsent_lowat: None, sendfile: true, threads: 1 }
     LogSettings { format: Json, level: "warn,downloadview=debug" }
     "#);
 }
@@ -578,57 +578,58 @@ fn suggests_the_key_for_one_typo_in_each() {
     175:1 unknown key `dxownload_timeout` in [server]
     176:1 unknown key `wxrite_buffer` in [server]
     177:1 unknown key `nxotsent_lowat` in [server]
-    178:1 unknown key `txhreads` in [server]
-    181:1 unknown key `fxormat` in [log]
-    182:1 unknown key `lxevel` in [log]
-    185:1 unknown key `rxoute` in [[views]]
-    186:1 unknown key `kxind` in [[views]]
-    187:1 unknown key `uxrl` in [[views]]
-    188:1 unknown key `rxequest_headers_env` in [[views]]
-    189:1 unknown key `axllow_http` in [[views]]
-    190:1 unknown key `ixdle_timeout` in [[views]]
-    191:1 unknown key `oxptimize` in [[views]]
-    194:1 unknown key `uxrl` in [views.authorize]
-    195:1 unknown key `fxorward_headers` in [views.authorize]
-    196:1 unknown key `hxost` in [views.authorize]
-    197:1 unknown key `lxogin` in [views.authorize]
-    198:1 unknown key `rxequire_header` in [views.authorize]
-    199:1 unknown key `cxonnect_timeout` in [views.authorize]
-    200:1 unknown key `tximeout` in [views.authorize]
-    201:1 unknown key `cxoncurrency` in [views.authorize]
-    202:1 unknown key `cxache` in [views.authorize]
-    205:1 unknown key `rxoute` in [[views]]
-    206:1 unknown key `kxind` in [[views]]
-    207:1 unknown key `txext` in [[views]]
-    208:1 unknown key `bxasename` in [[views]]
-    209:1 unknown key `sxpool` in [[views]]
-    212:1 unknown key `dxir` in [spool]
-    213:1 unknown key `mxax_bytes` in [spool]
-    214:1 unknown key `mxax_file_bytes` in [spool]
-    215:1 unknown key `mxin_free_bytes` in [spool]
-    216:1 unknown key `mxax_files` in [spool]
-    217:1 unknown key `mxax_age` in [spool]
-    218:1 unknown key `sxtale_if_error` in [spool]
-    219:1 unknown key `lxease` in [spool]
-    220:1 unknown key `fxill` in [spool]
-    221:1 unknown key `mxax_idle_fill` in [spool]
-    222:1 unknown key `sxync` in [spool]
-    223:1 unknown key `dxestination_url` in [spool]
-    224:1 unknown key `dxestination_dir` in [spool]
-    227:1 unknown key `rxealm` in [signing]
-    228:1 unknown key `mxax_lifetime` in [signing]
-    229:1 unknown key `rxesume_grace` in [signing]
-    230:1 unknown key `ixgnore_after` in [signing]
-    231:1 unknown key `pxrefix` in [signing]
-    232:1 unknown key `uxser_cookie` in [signing]
-    235:1 unknown key `ixd` in [[signing.keys]]
-    236:1 unknown key `sxecret` in [[signing.keys]]
-    237:1 unknown key `vxalid_from` in [[signing.keys]]
-    240:1 unknown key `rxoute` in [[views]]
-    241:1 unknown key `kxind` in [[views]]
-    242:1 unknown key `txext` in [[views]]
-    243:1 unknown key `bxasename` in [[views]]
-    244:1 unknown key `sxignature` in [[views]]
+    178:1 unknown key `sxendfile` in [server]
+    179:1 unknown key `txhreads` in [server]
+    182:1 unknown key `fxormat` in [log]
+    183:1 unknown key `lxevel` in [log]
+    186:1 unknown key `rxoute` in [[views]]
+    187:1 unknown key `kxind` in [[views]]
+    188:1 unknown key `uxrl` in [[views]]
+    189:1 unknown key `rxequest_headers_env` in [[views]]
+    190:1 unknown key `axllow_http` in [[views]]
+    191:1 unknown key `ixdle_timeout` in [[views]]
+    192:1 unknown key `oxptimize` in [[views]]
+    195:1 unknown key `uxrl` in [views.authorize]
+    196:1 unknown key `fxorward_headers` in [views.authorize]
+    197:1 unknown key `hxost` in [views.authorize]
+    198:1 unknown key `lxogin` in [views.authorize]
+    199:1 unknown key `rxequire_header` in [views.authorize]
+    200:1 unknown key `cxonnect_timeout` in [views.authorize]
+    201:1 unknown key `tximeout` in [views.authorize]
+    202:1 unknown key `cxoncurrency` in [views.authorize]
+    203:1 unknown key `cxache` in [views.authorize]
+    206:1 unknown key `rxoute` in [[views]]
+    207:1 unknown key `kxind` in [[views]]
+    208:1 unknown key `txext` in [[views]]
+    209:1 unknown key `bxasename` in [[views]]
+    210:1 unknown key `sxpool` in [[views]]
+    213:1 unknown key `dxir` in [spool]
+    214:1 unknown key `mxax_bytes` in [spool]
+    215:1 unknown key `mxax_file_bytes` in [spool]
+    216:1 unknown key `mxin_free_bytes` in [spool]
+    217:1 unknown key `mxax_files` in [spool]
+    218:1 unknown key `mxax_age` in [spool]
+    219:1 unknown key `sxtale_if_error` in [spool]
+    220:1 unknown key `lxease` in [spool]
+    221:1 unknown key `fxill` in [spool]
+    222:1 unknown key `mxax_idle_fill` in [spool]
+    223:1 unknown key `sxync` in [spool]
+    224:1 unknown key `dxestination_url` in [spool]
+    225:1 unknown key `dxestination_dir` in [spool]
+    228:1 unknown key `rxealm` in [signing]
+    229:1 unknown key `mxax_lifetime` in [signing]
+    230:1 unknown key `rxesume_grace` in [signing]
+    231:1 unknown key `ixgnore_after` in [signing]
+    232:1 unknown key `pxrefix` in [signing]
+    233:1 unknown key `uxser_cookie` in [signing]
+    236:1 unknown key `ixd` in [[signing.keys]]
+    237:1 unknown key `sxecret` in [[signing.keys]]
+    238:1 unknown key `vxalid_from` in [[signing.keys]]
+    241:1 unknown key `rxoute` in [[views]]
+    242:1 unknown key `kxind` in [[views]]
+    243:1 unknown key `txext` in [[views]]
+    244:1 unknown key `bxasename` in [[views]]
+    245:1 unknown key `sxignature` in [[views]]
     "#);
 }
 
@@ -1183,7 +1184,7 @@ fn reports_single_values() {
         -> write "8KiB" or more
     177:17 `notsent_lowat`: a limit of unsent bytes lies between 1 byte and 4 GiB
         -> write "128KiB", or "off" for no limit
-    178:11 `threads`: 0 is too few
+    179:11 `threads`: 0 is too few
         -> write a number from 1 upwards
     19:7 `url`: `origin.example/files/` does not begin with a scheme
         -> write "https://origin.example/files/", or "http://origin.example/files/"
@@ -1253,27 +1254,27 @@ fn reports_single_values() {
         -> write "60s"
     43:17 `link_lifetime`: a link lives for whole seconds, and at most for 7 days
         -> write "60s"
-    187:7 `url`: `https://{tenant}.example/{rest}` names no host
+    188:7 `url`: `https://{tenant}.example/{rest}` names no host
         -> write "https://origin.example/"
-    187:7 `url`: the URL has no path
+    188:7 `url`: the URL has no path
         -> write a slash after the host, and what follows
-    187:7 `url`: a brace is not closed
+    188:7 `url`: a brace is not closed
         -> write a parameter of the route as `{path}`, and `%7B` for the brace itself
-    187:7 the route `/remote/{tenant}/{*rest}` has no parameter `path`
+    188:7 the route `/remote/{tenant}/{*rest}` has no parameter `path`
         -> use `tenant` or `rest`
-    187:7 the parameter `rest` of the route is not in the URL
+    188:7 the parameter `rest` of the route is not in the URL
         -> write it into the path: "https://cdn.example/{rest}"
-    187:7 the parameter `tenant` of the route is not in the URL
+    188:7 the parameter `tenant` of the route is not in the URL
         -> write it into the path: "https://cdn.example/{tenant}"
-    187:7 `url`: a query with braces or `#`: parameters go into the path only
+    188:7 `url`: a query with braces or `#`: parameters go into the path only
         -> write the query as it is, and `%7B` for a brace
-    187:7 `url`: `/x/x#top` holds `#`, which ends the path of a URL
+    188:7 `url`: `/x/x#top` holds `#`, which ends the path of a URL
         -> write only the path, and `%3F` or `%23` for the character itself
-    187:7 `url`: `/x/../x` holds the segment `..`
+    188:7 `url`: `/x/../x` holds the segment `..`
         -> write it without `.`, `..`, empty segments, encoded slashes and control bytes
-    181:10 `format`: unknown value `text`
+    182:10 `format`: unknown value `text`
         -> use `auto`, `human` or `json`
-    182:9 `level`: `loud` is not a log level
+    183:9 `level`: `loud` is not a log level
         -> write off, error, warn, info, debug or trace, or directives such as "info,downloadview=debug"
     "#);
 }
@@ -1773,9 +1774,9 @@ fn a_mistake_found_later_is_reported_like_any_other() {
         = help: correct it
 
     error: past the end
-       --> /nowhere/downloadview.toml:244:24
+       --> /nowhere/downloadview.toml:245:24
         |
-    244 | signature = "optional"
+    245 | signature = "optional"
         |                       ^
         |
         = help: correct it

@@ -42,6 +42,9 @@ pub struct ServerSettings {
     /// `notsent_lowat`: unsent bytes that the kernel may hold for one TCP connection (`TCP_NOTSENT_LOWAT`); `None`
     /// ("off") leaves it to the system, which may hold megabytes. Default: 128 KiB.
     pub notsent_lowat: Option<u32>,
+    /// `sendfile`: whether the kernel sends local files of 64 KiB and more itself (Linux), without a copy in the process;
+    /// off, they are read and written like everything else. Default: false.
+    pub sendfile: bool,
     /// `threads`: threads that serve connections. Default: one for each core.
     pub threads: NonZeroUsize,
 }
@@ -60,6 +63,7 @@ impl Default for ServerSettings {
             download_timeout: None,
             write_buffer: 64 << 10,
             notsent_lowat: Some(128 << 10),
+            sendfile: false,
             threads: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
         }
     }
@@ -83,6 +87,7 @@ impl ServerSettings {
         let notsent_lowat = table
             .get("notsent_lowat")
             .and_then(|value| notsent_lowat(&value));
+        let sendfile = table.get("sendfile").and_then(|value| value.boolean());
         let threads = table.get("threads").and_then(|value| count(&value));
         table.finish();
         Self {
@@ -94,6 +99,7 @@ impl ServerSettings {
             download_timeout: download_timeout.unwrap_or(default.download_timeout),
             write_buffer: write_buffer.unwrap_or(default.write_buffer),
             notsent_lowat: notsent_lowat.unwrap_or(default.notsent_lowat),
+            sendfile: sendfile.unwrap_or(default.sendfile),
             threads: threads.unwrap_or(default.threads),
         }
     }

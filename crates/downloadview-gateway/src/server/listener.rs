@@ -3,23 +3,19 @@
 //! once a minute.
 
 use std::fs::{self, Permissions};
-use std::io::{self, IoSlice};
+use std::io;
 use std::net::IpAddr;
-use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use rustix::net::RecvFlags;
 use socket2::{Domain, SockAddr, Type};
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpListener, UnixListener};
 use tokio::time::{Instant, sleep};
 
-use crate::config::{Listen, ServerSettings};
+use super::socket::Socket;
+use crate::config::Listen;
 
 /// A bound address. Dropping it removes the file of a Unix socket.
 #[derive(Debug)]
@@ -40,15 +36,6 @@ enum Kind {
 struct SocketFile {
     path: PathBuf,
     identity: (u64, u64),
-}
-
-/// A connection's socket.
-#[derive(Debug)]
-pub(super) enum Socket {
-    /// Over TCP.
-    Tcp(TcpStream),
-    /// Over a Unix socket.
-    Unix(UnixStream),
 }
 
 /// Connections that may wait in the system's queue; the system lowers it to `net.core.somaxconn`.
@@ -192,128 +179,5 @@ impl Drop for SocketFile {
             // Whoever cannot remove it leaves a stale socket, which the next start replaces.
             let _ = fs::remove_file(&self.path);
         }
-    }
-}
-
-impl Socket {
-    /// Makes the close that follows a reset. A Unix socket knows none, and closes as ever.
-    pub(super) fn reset_on_close(&self) {
-        if let Self::Tcp(stream) = self
-            && let Err(error) = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO))
-        {
-            tracing::warn!(%error, "an answer that broke off cannot be told by a reset");
-        }
-    }
-
-    /// Ready once the client has closed its side; fails if it reset the connection. Takes no byte: where some wait, nothing
-    /// behind them can be seen.
-    pub(super) fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        loop {
-            let looked = match self {
-                Self::Tcp(stream) => {
-                    ready!(stream.poll_read_ready(cx))?;
-                    stream.try_io(Interest::READABLE, || look(stream))
-                }
-                Self::Unix(stream) => {
-                    ready!(stream.poll_read_ready(cx))?;
-                    stream.try_io(Interest::READABLE, || look(stream))
-                }
-            };
-            match looked {
-                Ok(0) => return Poll::Ready(Ok(())),
-                Ok(_) => return Poll::Pending,
-                // Now its task is woken by what comes.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
-    }
-
-    /// Sets what a download server wants of TCP; a socket that refuses works all the same.
-    pub(super) fn tune(&self, settings: &ServerSettings) {
-        let Self::Tcp(stream) = self else { return };
-        let mut tuned = stream.set_nodelay(true);
-        if let Some(bytes) = settings.notsent_lowat {
-            tuned = tuned.and(set_notsent_lowat(stream, bytes));
-        }
-        if let Err(error) = tuned {
-            tracing::debug!(%error, "cannot tune a connection");
-        }
-    }
-}
-
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn set_notsent_lowat(stream: &TcpStream, bytes: u32) -> io::Result<()> {
-    socket2::SockRef::from(stream).set_tcp_notsent_lowat(bytes)
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn set_notsent_lowat(_: &TcpStream, _: u32) -> io::Result<()> {
-    Ok(())
-}
-
-/// Runs a poll function on whichever socket it is.
-macro_rules! on_socket {
-    ($self:expr, $socket:ident => $call:expr) => {
-        match $self.get_mut() {
-            Socket::Tcp(socket) => {
-                let $socket = Pin::new(socket);
-                $call
-            }
-            Socket::Unix(socket) => {
-                let $socket = Pin::new(socket);
-                $call
-            }
-        }
-    };
-}
-
-/// How many bytes wait, no more than one; 0 at the end of what the other side says.
-fn look(socket: &impl AsFd) -> io::Result<usize> {
-    let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
-    let (_, length) = rustix::net::recv(socket, &mut [0_u8; 1], flags)?;
-    Ok(length)
-}
-
-impl AsyncRead for Socket {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        on_socket!(self, socket => socket.poll_read(cx, buffer))
-    }
-}
-
-impl AsyncWrite for Socket {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        on_socket!(self, socket => socket.poll_write(cx, bytes))
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        on_socket!(self, socket => socket.poll_write_vectored(cx, slices))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Tcp(socket) => socket.is_write_vectored(),
-            Self::Unix(socket) => socket.is_write_vectored(),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        on_socket!(self, socket => socket.poll_flush(cx))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        on_socket!(self, socket => socket.poll_shutdown(cx))
     }
 }

@@ -3,15 +3,22 @@
 //! 1. `listener` binds and accepts, over TCP or a Unix socket;
 //! 2. `stream` cuts clients that send too slowly, idle too long, or stop reading;
 //! 3. `service` gives hyper the tower service and tells the stream when a request is being answered;
-//! 4. `signals` says when to stop, and [`serve`] stops: no new connection, idle ones close, running downloads
+//! 4. `outbox` lets files pass through hyper without their bytes, `sender` has the kernel send them (`calls`);
+//! 5. `signals` says when to stop, and [`serve`] stops: no new connection, idle ones close, running downloads
 //!    go on until `shutdown_timeout`.
 //!
 //! HTTP/1.1 only: the proxy in front speaks it, and TLS and HTTP/2 are that proxy's.
 
+mod calls;
 mod descriptors;
+#[cfg(test)]
+mod files_tests;
 mod listener;
+mod outbox;
+mod sender;
 mod service;
 mod signals;
+mod socket;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -188,7 +195,7 @@ where
                 summary.accepted += 1;
                 socket.tune(settings);
                 let service = connected(peer);
-                let activity = Arc::new(Activity::default());
+                let activity = Arc::new(Activity::new(settings));
                 let stream = Stream::new(socket, Arc::clone(&limits), Arc::clone(&activity));
                 let connection = Connection::new(service, activity, summary.accepted);
                 let connection = http.serve_connection(TokioIo::new(stream), connection);
@@ -211,6 +218,10 @@ fn http_settings(settings: &ServerSettings) -> http1::Builder {
         // `stream` has the timeouts, since hyper's own ends idle connections and slow heads alike.
         .header_read_timeout(None)
         .max_buf_size(settings.write_buffer);
+    if settings.sendfile {
+        // Else hyper might copy what stands for files (`outbox`) instead of passing it on.
+        http.writev(true);
+    }
     http
 }
 

@@ -1,24 +1,30 @@
 //! Gives hyper a tower service, and tells the stream from when to when a request is being answered.
 //! 1. hyper calls [`Connection`] with a request: the answer begins;
 //! 2. [`AnswerFuture`] waits for the service, and puts its own body around that of the response;
-//! 3. [`AnswerBody`] passes frames on; an error among them marks the answer as broken, so that the stream resets;
+//! 3. [`AnswerBody`] passes frames on, or tags of a file that the kernel sends; an error among them marks the answer as broken, so that the stream resets;
 //! 4. the body is dropped, complete or not: the answer ends, and the client's idle time begins.
 
+use std::any::Any;
 use std::convert::Infallible;
+use std::error::Error as StdError;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use downloadview::DownloadBody;
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
+use super::outbox::FileBody;
 use super::stream::Activity;
 use crate::witness::{CHECK, ConnectionNumber};
+
+type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// The service of one connection.
 #[derive(Debug)]
@@ -47,6 +53,8 @@ pin_project! {
     pub(super) struct AnswerBody<B> {
         #[pin]
         body: B,
+        // What the kernel sends in place of the body.
+        file: Option<FileBody>,
         answering: Option<Answering>,
     }
 }
@@ -65,6 +73,7 @@ impl<S> Connection<S> {
 impl<S, B> hyper::service::Service<Request<Incoming>> for Connection<S>
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone,
+    B: 'static,
 {
     type Response = Response<AnswerBody<B>>;
     type Error = Infallible;
@@ -87,6 +96,7 @@ where
 impl<F, B> Future for AnswerFuture<F>
 where
     F: Future<Output = Result<Response<B>, Infallible>>,
+    B: 'static,
 {
     type Output = Result<Response<AnswerBody<B>>, Infallible>;
 
@@ -97,20 +107,47 @@ where
             Err(never) => match never {},
         };
         let answering = this.answering.take();
-        Poll::Ready(Ok(response.map(|body| AnswerBody { body, answering })))
+        let sends_files = answering
+            .as_ref()
+            .is_some_and(|answering| answering.0.sends_files());
+        Poll::Ready(Ok(response.map(|body| AnswerBody {
+            file: sends_files.then(|| file_of(&body)).flatten(),
+            body,
+            answering,
+        })))
     }
 }
 
-impl<B: Body<Data = Bytes>> Body for AnswerBody<B> {
+/// Files of fewer bytes are copied: that costs less.
+const LEAST: u64 = 64 << 10;
+
+/// What the kernel can send in place of `body`. A body that somebody wrapped is not looked into: its bytes may be others.
+fn file_of<B: 'static>(body: &B) -> Option<FileBody> {
+    let body = (body as &dyn Any).downcast_ref::<DownloadBody>()?;
+    let part = body.file_part()?;
+    (part.range().len() >= LEAST).then(|| FileBody::new(part))
+}
+
+impl<B> Body for AnswerBody<B>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
     type Data = Bytes;
-    type Error = B::Error;
+    type Error = BoxError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = self.project();
-        let frame = ready!(this.body.poll_frame(cx));
+        let frame = match (this.file, this.answering.as_ref()) {
+            (Some(file), Some(answering)) => {
+                let tag = file.next(&answering.0.outbox);
+                tag.map(|tag| tag.map(Frame::data).map_err(Into::into))
+            }
+            _ => ready!(this.body.poll_frame(cx)).map(|frame| frame.map_err(Into::into)),
+        };
         if let (Some(Err(_)), Some(answering)) = (&frame, this.answering.as_ref()) {
             answering.0.answer_breaks();
         }
@@ -118,11 +155,17 @@ impl<B: Body<Data = Bytes>> Body for AnswerBody<B> {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        match &self.file {
+            Some(file) => file.left() == 0,
+            None => self.body.is_end_stream(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        match &self.file {
+            Some(file) => SizeHint::with_exact(file.left()),
+            None => self.body.size_hint(),
+        }
     }
 }
 

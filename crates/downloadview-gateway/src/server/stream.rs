@@ -27,7 +27,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::listener::Socket;
+use super::calls;
+use super::outbox::{self, Outbox};
+use super::sender::{Fault, Sender};
+use super::socket::Socket;
 use crate::config::ServerSettings;
 
 /// How long a connection may wait for its client.
@@ -49,6 +52,10 @@ pub(super) struct Activity {
     body_left: AtomicBool,
     /// Whether an answer broke off.
     broken: AtomicBool,
+    /// Whether the kernel may send files.
+    sendfile: bool,
+    /// What it still has to send.
+    pub(super) outbox: Outbox,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +77,8 @@ pub(super) struct Stream {
     socket: Socket,
     limits: Arc<Limits>,
     activity: Arc<Activity>,
+    /// Made for the first file that the kernel sends.
+    sender: Option<Box<Sender>>,
     /// Since when, and in which phase, nothing came in.
     silent: Option<(Phase, Instant)>,
     /// Since when the client has taken nothing.
@@ -113,18 +122,23 @@ impl Limits {
     }
 }
 
-impl Default for Activity {
-    fn default() -> Self {
+impl Activity {
+    pub(super) fn new(settings: &ServerSettings) -> Self {
         Self {
             phase: AtomicU8::new(Phase::New as u8),
             answers: AtomicU64::new(0),
             body_left: AtomicBool::new(false),
             broken: AtomicBool::new(false),
+            sendfile: settings.sendfile,
+            outbox: Outbox::default(),
         }
     }
-}
 
-impl Activity {
+    /// Whether files may be given to the stream, for the kernel to send.
+    pub(super) fn sends_files(&self) -> bool {
+        self.sendfile && cfg!(target_os = "linux")
+    }
+
     pub(super) fn answer_begins(&self, body: bool) {
         self.body_left.store(body, Ordering::Relaxed);
         self.answers.fetch_add(1, Ordering::Relaxed);
@@ -157,6 +171,7 @@ impl Stream {
             socket,
             limits,
             activity,
+            sender: None,
             silent: None,
             stalled: None,
             closed: None,
@@ -265,6 +280,79 @@ impl Stream {
         Poll::Pending
     }
 
+    /// Has the kernel send what `tag` stands for.
+    fn poll_send(&mut self, cx: &mut Context<'_>, tag: &[u8]) -> Poll<io::Result<usize>> {
+        let segment = match self.activity.outbox.behind(tag) {
+            Ok(segment) => segment,
+            Err(mismatch) => return Poll::Ready(Err(self.breaks(mismatch.into()))),
+        };
+        let sender = self.sender.get_or_insert_default();
+        let result = match sender.poll_send(cx, &mut self.socket, &segment) {
+            Poll::Pending if sender.waits_for_disk() => return self.poll_disk(cx).map(Err),
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(count)) => {
+                self.activity.outbox.sent(count);
+                Poll::Ready(Ok(count))
+            }
+            Poll::Ready(Err(fault)) => {
+                let error = match fault {
+                    Fault::Connection(error) => error,
+                    Fault::File(error) => {
+                        let source = std::error::Error::source(&error).map(ToString::to_string);
+                        tracing::warn!(reason = %error, source, "download aborted");
+                        io::Error::other(error)
+                    }
+                };
+                Poll::Ready(Err(self.breaks(error)))
+            }
+        };
+        self.written(cx, result)
+    }
+
+    /// Writes the slices before the first tag, together with the file's bytes if these need not be waited for: the kernel
+    /// would hold the head for the bytes that follow.
+    fn poll_bytes(
+        &mut self,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+        first_tag: Option<usize>,
+    ) -> Poll<io::Result<usize>> {
+        if let Err(mismatch) = self.activity.outbox.lets_through() {
+            return Poll::Ready(Err(self.breaks(mismatch.into())));
+        }
+        let Some(count) = first_tag else {
+            let result = Pin::new(&mut self.socket).poll_write_vectored(cx, slices);
+            return self.written(cx, result);
+        };
+        let segment = match self.activity.outbox.behind(&slices[count]) {
+            Ok(segment) => segment,
+            Err(mismatch) => return Poll::Ready(Err(self.breaks(mismatch.into()))),
+        };
+        let slices = &slices[..count];
+        let sender = self.sender.get_or_insert_default();
+        let result = match sender.begins_at_once(&segment) {
+            true => poll_write_more(&self.socket, cx, slices),
+            false => Pin::new(&mut self.socket).poll_write_vectored(cx, slices),
+        };
+        self.written(cx, result)
+    }
+
+    /// A disk is waited for, which no limit of the client counts but that of the whole answer.
+    fn poll_disk(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        self.written = 0;
+        match self.poll_overdue(cx) {
+            Poll::Pending => self.poll_left(cx),
+            overdue => overdue,
+        }
+    }
+
+    /// Nothing more may be written: what the client has must not look whole.
+    fn breaks(&self, error: io::Error) -> io::Error {
+        self.activity.answer_breaks();
+        self.activity.outbox.fail();
+        error
+    }
+
     /// A client that leaves is noticed while its answer has nothing to write, and what the answer waits for (a file of
     /// another server, perhaps) goes too: at once if the connection was reset; else after a while, for a client that
     /// has merely said all it wants to say closes its side too, and still wants the answer.
@@ -279,6 +367,22 @@ impl Stream {
                 let since = *self.closed.get_or_insert_with(Instant::now);
                 self.read_timer.poll(cx, since + FAREWELL)
             }
+        }
+    }
+}
+
+/// As `poll_write_vectored`, of an answer whose next bytes follow at once.
+fn poll_write_more(
+    socket: &Socket,
+    cx: &mut Context<'_>,
+    slices: &[IoSlice<'_>],
+) -> Poll<io::Result<usize>> {
+    loop {
+        ready!(socket.poll_write_ready(cx))?;
+        match socket.try_write(|fd| calls::send_more(fd, slices)) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            sent => return Poll::Ready(sent),
         }
     }
 }
@@ -337,6 +441,12 @@ impl AsyncWrite for Stream {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         ready!(this.poll_turn(cx));
+        // hyper writes so what it has copied together, tags too if there are any.
+        if this.activity.sends_files()
+            && let Err(mismatch) = this.activity.outbox.lets_copies_through()
+        {
+            return Poll::Ready(Err(this.breaks(mismatch.into())));
+        }
         let result = Pin::new(&mut this.socket).poll_write(cx, bytes);
         this.written(cx, result)
     }
@@ -348,8 +458,14 @@ impl AsyncWrite for Stream {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         ready!(this.poll_turn(cx));
-        let result = Pin::new(&mut this.socket).poll_write_vectored(cx, slices);
-        this.written(cx, result)
+        if !this.activity.sends_files() {
+            let result = Pin::new(&mut this.socket).poll_write_vectored(cx, slices);
+            return this.written(cx, result);
+        }
+        match slices.iter().position(|slice| outbox::is_tag(slice)) {
+            Some(0) => this.poll_send(cx, &slices[0]),
+            first_tag => this.poll_bytes(cx, slices, first_tag),
+        }
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -389,6 +505,16 @@ impl Drop for Stream {
         let answering = self.activity.phase() == Phase::Answering;
         if answering || self.activity.broken.load(Ordering::Relaxed) {
             self.socket.reset_on_close();
+        }
+        // Bodies may outlive the stream for a moment.
+        self.activity.outbox.fail();
+        if self
+            .sender
+            .as_ref()
+            .is_some_and(|sender| sender.has_lent_socket())
+        {
+            // A thread that waits for a disk keeps the socket open; the client must not wait with it.
+            self.socket.shut_down();
         }
     }
 }
@@ -449,7 +575,7 @@ mod tests {
             write: Some(60 * SECOND),
             answer: Some(100 * SECOND),
         };
-        let activity = Arc::new(Activity::default());
+        let activity = Arc::new(Activity::new(&ServerSettings::default()));
         let stream = Stream::new(socket, Arc::new(limits), Arc::clone(&activity));
         (stream, peer, activity)
     }

@@ -1,0 +1,144 @@
+//! The system calls behind files that the kernel sends itself. What another system than Linux does not have is refused
+//! with `Unsupported`, and the bytes are copied.
+
+use std::fs::File;
+use std::io::{self, IoSlice};
+use std::os::fd::BorrowedFd;
+
+/// Whether the page cache holds some bytes of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cached {
+    Yes,
+    No,
+    /// The file system does not tell.
+    Unknown,
+}
+
+/// Whether `error` says that the kernel cannot send this file itself: not of this file system, not in this sandbox.
+pub(super) fn is_unsupported(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+
+    let errno = Errno::from_io_error(error);
+    // The last one: offsets that the file's or the socket's file system cannot hold.
+    let refused = [
+        Errno::INVAL,
+        Errno::NOSYS,
+        Errno::OPNOTSUPP,
+        Errno::PERM,
+        Errno::OVERFLOW,
+    ];
+    error.kind() == io::ErrorKind::Unsupported
+        || errno.is_some_and(|errno| refused.contains(&errno))
+}
+
+/// Sends bytes of `file` from `offset` on. Fewer do not mean that the socket is full, and 0 is the end of the file.
+#[cfg(target_os = "linux")]
+pub(super) fn sendfile(
+    socket: BorrowedFd<'_>,
+    file: &File,
+    offset: u64,
+    count: usize,
+) -> io::Result<usize> {
+    loop {
+        let mut offset = offset;
+        match rustix::fs::sendfile(socket, file, Some(&mut offset), count) {
+            Err(rustix::io::Errno::INTR) => {}
+            sent => return Ok(sent?),
+        }
+    }
+}
+
+/// Sends `slices`, of an answer whose next bytes follow at once.
+#[cfg(target_os = "linux")]
+pub(super) fn send_more(socket: BorrowedFd<'_>, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
+
+    let flags = SendFlags::MORE | SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+    let sent = sendmsg(socket, slices, &mut SendAncillaryBuffer::default(), flags);
+    Ok(sent?)
+}
+
+/// Whether the page cache holds the first and the last of these bytes, and so most likely all of them.
+#[cfg(target_os = "linux")]
+pub(super) fn cached(file: &File, offset: u64, count: usize) -> Cached {
+    let last = offset + (count as u64).saturating_sub(1);
+    match is_cached(file, offset) {
+        Cached::Yes => is_cached(file, last),
+        other => other,
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn is_cached(file: &File, offset: u64) -> Cached {
+    use rustix::io::{Errno, ReadWriteFlags};
+
+    let mut byte = [0];
+    let mut room = [io::IoSliceMut::new(&mut byte)];
+    match rustix::io::preadv2(file, &mut room, offset, ReadWriteFlags::NOWAIT) {
+        Ok(1) => Cached::Yes,
+        // Not the end of the file, for Linux 5.9 and 5.10: preadv2(2), BUGS.
+        Ok(_) | Err(Errno::AGAIN | Errno::INTR) => Cached::No,
+        Err(_) => Cached::Unknown,
+    }
+}
+
+/// Whether the file lies in memory, where nothing waits for a disk.
+#[cfg(target_os = "linux")]
+pub(super) fn is_in_memory(file: &File) -> bool {
+    /// `statfs(2)`: tmpfs, ramfs.
+    const IN_MEMORY: [u32; 2] = [0x0102_1994, 0x8584_58f6];
+    let found = rustix::fs::fstatfs(file);
+    found.is_ok_and(|found| IN_MEMORY.contains(&(found.f_type as u32)))
+}
+
+/// Has the kernel read further ahead.
+#[cfg(target_os = "linux")]
+pub(super) fn will_read_on(file: &File) {
+    // Advice; what refuses it works all the same.
+    let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::Sequential);
+}
+
+/// Succeeds if the socket takes more bytes, or fails at once with all it is given.
+pub(super) fn has_room(socket: BorrowedFd<'_>) -> io::Result<()> {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+    let mut asked = [PollFd::from_borrowed_fd(socket, PollFlags::OUT)];
+    let at_once = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    match poll(&mut asked, Some(&at_once))? {
+        0 => Err(io::ErrorKind::WouldBlock.into()),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod elsewhere {
+    use super::*;
+
+    pub(in super::super) fn sendfile(
+        _: BorrowedFd<'_>,
+        _: &File,
+        _: u64,
+        _: usize,
+    ) -> io::Result<usize> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(in super::super) fn send_more(_: BorrowedFd<'_>, _: &[IoSlice<'_>]) -> io::Result<usize> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(in super::super) fn cached(_: &File, _: u64, _: usize) -> Cached {
+        Cached::No
+    }
+
+    pub(in super::super) fn is_in_memory(_: &File) -> bool {
+        false
+    }
+
+    pub(in super::super) fn will_read_on(_: &File) {}
+}
+#[cfg(not(target_os = "linux"))]
+pub(super) use self::elsewhere::*;
