@@ -209,11 +209,7 @@ fn whole_files_ranges_and_parts_are_the_same_both_ways_over_tcp_and_unix() {
             assert!(body(&mut client).1 == bytes[1_048_570..=3_000_000]);
             let (head, parts) = body(&mut client);
             assert!(head.contains("multipart/byteranges"), "{head}");
-            let contains = |part: &[u8]| {
-                let start = &part[..64];
-                let found = parts.windows(64).position(|window| window == start);
-                found.is_some_and(|at| parts[at..].starts_with(part))
-            };
+            let contains = |part: &[u8]| (0..parts.len()).any(|at| parts[at..].starts_with(part));
             assert!(contains(&bytes[..100_000]) && contains(&bytes[200_000..=4_000_000]));
             assert!(body(&mut client).1 == bytes[5_000_003 - 65_536..]);
         }
