@@ -155,6 +155,12 @@ impl Root {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let folder = rustix::fs::open(path, flags, Mode::empty())?;
         let found = fstat(&folder)?;
+        // Copies that lie there are handed out: whoever can write them decides what clients get.
+        if found.st_mode & 0o002 != 0 {
+            let kind = io::ErrorKind::PermissionDenied;
+            let why = "every user of this machine may write into it (chmod o-w)";
+            return Err(io::Error::new(kind, why));
+        }
         Ok(Self {
             inode: inode_of(&found),
             group: Gid::from_raw(found.st_gid),
@@ -585,5 +591,22 @@ fn times(seconds: u64, mark: u32) -> Timestamps {
             tv_sec: seconds.try_into().unwrap_or_default(),
             tv_nsec: mark as _,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_everybody_may_write_is_refused() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let dir = tempfile::tempdir().unwrap();
+        for (mode, is_opened) in [(0o1777, false), (0o702, false), (0o2775, true)] {
+            let mode = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(dir.path(), mode).unwrap();
+            assert_eq!(Folder::open(dir.path()).is_ok(), is_opened);
+        }
     }
 }
