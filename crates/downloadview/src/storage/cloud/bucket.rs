@@ -40,6 +40,8 @@ pub(super) struct Bucket {
     pub(super) prefix: Prefix,
     /// Nobody: the bucket is public.
     pub(super) signer: Option<Arc<dyn Signer>>,
+    /// Whose right to read it is: differs from account to account.
+    pub(super) reader: String,
     pub(super) link_lifetime: Duration,
     /// What the store calls the parameters that state a header of its answer.
     pub(super) parameters: Parameters,
@@ -97,10 +99,11 @@ impl Bucket {
         Places::new().with_url(format!("{}/{key}", self.url))
     }
 
-    /// What names an object: its URL without the signature.
+    /// What names an object: its URL without the signature, and who asks for it. What one account may read, another may
+    /// perhaps not.
     pub(super) fn cache_key(&self, name: &StorageName) -> CacheKey {
         let text = self.prefix.text(name);
-        CacheKey::of_place([self.url.as_bytes(), &*text])
+        CacheKey::of_place([self.url.as_bytes(), &*text, self.reader.as_bytes()])
     }
 
     /// The URL with a signature for somebody else.

@@ -76,6 +76,18 @@ impl Credentials {
         })
     }
 
+    /// Whose right to read it is; nothing secret.
+    pub(super) fn reader(&self) -> String {
+        match self {
+            Self::Static { access_key_id, .. } => format!("key {access_key_id}"),
+            Self::WebIdentity { role_arn, .. } => format!("role {role_arn}"),
+            Self::Container { relative_uri } => format!("container {relative_uri}"),
+            Self::Pod { uri, .. } => format!("pod {uri}"),
+            Self::Instance => "instance".to_owned(),
+            Self::Anonymous => String::new(),
+        }
+    }
+
     pub(super) fn state_to(self, builder: AmazonS3Builder) -> AmazonS3Builder {
         match self {
             Self::Static {

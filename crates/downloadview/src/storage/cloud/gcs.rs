@@ -83,6 +83,18 @@ enum Credentials {
     Anonymous,
 }
 
+impl Credentials {
+    /// Whose right to read it is. It is hashed wherever it goes.
+    fn reader(&self) -> String {
+        match self {
+            Self::Key(json) => format!("key {json}"),
+            Self::File(path) => format!("file {path}"),
+            Self::Default => "default".to_owned(),
+            Self::Anonymous => String::new(),
+        }
+    }
+}
+
 impl GcsBuilder {
     /// Signs with the key of a service account: the content of its file, JSON.
     pub fn service_account_key(mut self, json: impl Into<String>) -> Self {
@@ -160,9 +172,12 @@ impl GcsBuilder {
         let endpoint = self.settings.endpoint("https://storage.googleapis.com")?;
         let base = format!("{}{}", endpoint.origin(), endpoint.path());
         let base = base.trim_end_matches('/');
+        let reader = credentials.reader();
         let signer = signer(&self.settings.client, &self.bucket, base, credentials)?;
         let url = format!("{base}/{}", self.bucket);
-        let bucket = self.settings.bucket(url, signer, RESPONSE_PARAMETERS)?;
+        let bucket = self
+            .settings
+            .bucket(url, (signer, reader), RESPONSE_PARAMETERS)?;
         Ok(GcsStorage(Arc::new(bucket)))
     }
 }

@@ -213,8 +213,11 @@ impl S3Builder {
         let endpoint = self.settings.endpoint(&amazon)?;
         let url = bucket_url(&endpoint, &self.bucket, self.is_virtual_hosted);
         let client = &self.settings.client;
+        let reader = credentials.reader();
         let signer = signer(client, &self.bucket, &url, region, credentials)?;
-        let bucket = self.settings.bucket(url, signer, RESPONSE_PARAMETERS)?;
+        let bucket = self
+            .settings
+            .bucket(url, (signer, reader), RESPONSE_PARAMETERS)?;
         Ok(S3Storage(Arc::new(bucket)))
     }
 }
@@ -349,6 +352,24 @@ mod tests {
 
     fn error(builder: S3Builder) -> String {
         builder.build().unwrap_err().to_string()
+    }
+
+    /// One account may perhaps not read what another may: a copy that was made for the one is not for the other.
+    #[test]
+    fn the_copies_of_a_bucket_are_not_those_of_another_account() {
+        let key = |builder: S3Builder| {
+            let storage = builder.build().unwrap();
+            storage.cache_key(&name("a")).unwrap().hash()
+        };
+        let other = || builder().access_key_id("AKIAI44QH8DHBEXAMPLE");
+        let anonymous = S3Storage::builder(&Client::new().unwrap(), "bucket")
+            .endpoint("http://127.0.0.1:9000")
+            .allow_http()
+            .allow_private()
+            .anonymous();
+        assert_eq!(key(builder()), key(builder()));
+        assert_ne!(key(builder()), key(other()));
+        assert_ne!(key(builder()), key(anonymous));
     }
 
     #[test]

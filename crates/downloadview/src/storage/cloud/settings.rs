@@ -55,7 +55,7 @@ impl Settings {
     pub(super) fn bucket(
         self,
         url: String,
-        signer: Option<Arc<dyn Signer>>,
+        (signer, reader): (Option<Arc<dyn Signer>>, String),
         parameters: Parameters,
     ) -> Result<Bucket, BuildError> {
         let parsed = SignedUrl::parse(&url)?;
@@ -66,6 +66,7 @@ impl Settings {
             origin: origin.build()?,
             prefix: Prefix::parse(&self.prefix)?,
             signer,
+            reader,
             url,
             link_lifetime: checked_lifetime(self.link_lifetime)?,
             parameters,

@@ -115,8 +115,14 @@ impl AzureBuilder {
                 PARAMETERS
             }
         };
+        let reader = match &self.account.credentials {
+            // Every key of the account opens everything.
+            Credentials::Key(_) => "key".to_owned(),
+            Credentials::SasToken(token) => format!("token {token}"),
+            Credentials::Anonymous => String::new(),
+        };
         let signer = sas::signer(&self.account, &self.container).map(Arc::from);
-        let bucket = self.settings.bucket(url, signer, parameters)?;
+        let bucket = self.settings.bucket(url, (signer, reader), parameters)?;
         Ok(AzureStorage(Arc::new(bucket.without_suffixes())))
     }
 }
