@@ -38,6 +38,8 @@ mod purpose;
 mod range;
 #[cfg(any(feature = "fs", feature = "remote"))]
 mod slots;
+#[cfg(feature = "fs")]
+mod state;
 mod stream;
 mod want;
 
@@ -53,10 +55,6 @@ pub(crate) use self::bulkhead::Bulkhead;
 pub use self::cache_key::CacheKey;
 pub use self::etag::ETag;
 pub(crate) use self::exact::Exact;
-#[cfg(feature = "fs")]
-pub(crate) use self::local::metadata_of;
-#[cfg(all(feature = "fs", target_os = "linux"))]
-pub(crate) use self::local::metadata_of_stat;
 pub use self::metadata::Metadata;
 pub(crate) use self::metadata::whole_seconds;
 #[cfg(feature = "fs")]
@@ -68,6 +66,10 @@ pub(crate) use self::purpose::Purpose;
 pub use self::range::ByteRange;
 #[cfg(feature = "remote")]
 pub(crate) use self::slots::{Slots, unavailable};
+#[cfg(feature = "fs")]
+pub(crate) use self::state::metadata_of;
+#[cfg(all(feature = "fs", target_os = "linux"))]
+pub(crate) use self::state::metadata_of_stat;
 pub use self::stream::ByteStream;
 pub use self::want::Want;
 use crate::error::{Error, Result};
@@ -168,8 +170,8 @@ impl Content {
     /// threads.
     #[cfg(feature = "fs")]
     pub(crate) fn of_file(file: std::fs::File, bulkhead: Option<Arc<Bulkhead>>) -> Result<Self> {
-        let metadata = local::metadata_of(&file, Purpose::Read)?;
-        let stamp = local::Stamp::of(&metadata);
+        let metadata = state::metadata_of(&file, Purpose::Read)?;
+        let stamp = state::Stamp::of(&metadata);
         let manner = bulkhead.map_or(local::Manner::InPlace(stamp), local::Manner::Behind);
         Ok(Self {
             metadata,

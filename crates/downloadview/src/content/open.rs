@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::local::metadata_of;
+use super::state::metadata_of;
 use super::{Bulkhead, Content, Metadata, Purpose};
 use crate::error::{Error, Result};
 

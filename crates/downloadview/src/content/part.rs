@@ -8,8 +8,8 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use super::local::{Stamp, metadata_of};
 use super::open::on_blocking_pool;
+use super::state::{Stamp, metadata_of};
 use super::{BoxFuture, Bulkhead, ByteRange, Purpose};
 use crate::error::{Error, Result};
 
