@@ -72,7 +72,16 @@ const STEPS: &[Step] = &[
 ];
 
 /// Features of the library that must build with no other.
-const FEATURES_ALONE: &[&str] = &["authorize", "azure", "fs", "gcs", "remote", "s3", "testing"];
+const FEATURES_ALONE: &[&str] = &[
+    "authorize",
+    "azure",
+    "fs",
+    "gcs",
+    "remote",
+    "s3",
+    "signature",
+    "testing",
+];
 
 /// The steps, one a line, for the help.
 pub(crate) fn list() -> String {

@@ -13,7 +13,7 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime};
@@ -441,12 +441,16 @@ impl Fill {
         loop {
             if self.flight.is_wanted() {
                 frames.idle = None;
-                tokio::select! {
-                    biased;
-                    frame = next(&mut frames.stream) => return Ok(frame),
-                    () = self.flight.left_alone() => {}
+                let mut frame = pin!(next(&mut frames.stream));
+                let mut alone = pin!(self.flight.left_alone());
+                let first = poll_fn(|cx| match frame.as_mut().poll(cx) {
+                    Poll::Ready(frame) => Poll::Ready(Some(frame)),
+                    Poll::Pending => alone.as_mut().poll(cx).map(|()| None),
+                });
+                match first.await {
+                    Some(frame) => return Ok(frame),
+                    None => continue,
                 }
-                continue;
             }
             let since = *frames.idle.get_or_insert_with(Instant::now);
             let left = self.spool.settings.max_idle_fill;
