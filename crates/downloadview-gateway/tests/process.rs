@@ -308,7 +308,11 @@ fn a_secret_that_changes_ends_no_download_and_the_old_one_proves_nothing() {
     };
 
     change(secrets[0]);
-    wait("the old secret", || delegated(secrets[0]));
+    wait("the view of files", || {
+        let request = "GET /files/small.txt HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+        gateway.send(request).ends_with("small")
+    });
+    assert!(delegated(secrets[0]));
     let mut running = gateway.connect().expect("it answers");
     let request = b"GET /files/big.txt HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
     running.write_all(request).expect("sent");
