@@ -79,13 +79,14 @@ impl Asked {
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-    /// use downloadview::optimize::{Asked, answer};
+    /// use downloadview::optimize::{Asked, Outcome, answer};
     /// use downloadview::{DownloadResponse, file::VirtualFile};
     /// use http::Request;
     ///
     /// let asked = Asked::of(&mut Request::get("/a.txt").body(()).unwrap()).without_outcome();
     /// let download = DownloadResponse::new(VirtualFile::from_text("a.txt", "a"));
-    /// assert!(answer(&asked, &[], download).await.extensions().is_empty());
+    /// let response = answer(&asked, &[], download).await;
+    /// assert!(response.extensions().get::<Outcome>().is_none());
     /// # });
     /// ```
     #[must_use]
