@@ -121,7 +121,8 @@ impl DownloadBody {
     /// (compression, say) would be lost.
     ///
     /// ```
-    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    /// # runtime.unwrap().block_on(async {
     /// # let dir = tempfile::tempdir()?;
     /// # let path = dir.path().join("report.txt");
     /// # std::fs::write(&path, "0123456789")?;
