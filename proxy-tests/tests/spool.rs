@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use proxy_tests::{Answer, Asked, Backend, Origin, Proxy, Request, Response, Server, Site, noise};
 use rustix::process::{Pid, Signal, kill_process};
@@ -275,12 +275,28 @@ fn a_gateway_that_is_killed_while_it_fills_leaves_nothing_that_is_not_whole() {
             0,
             "the start removes what the one before left"
         );
+        let copies = files_below(&spool).len();
         let address = gateway.address();
         let asking = std::thread::spawn(move || {
             let _ = Request::get(&format!("/far/{round}")).send(address);
         });
-        // Some moment; which one does not matter.
-        std::thread::sleep(Duration::from_millis(5 * round));
+        // Each round lets a twentieth more arrive before.
+        let enough = SIZE as u64 / 20 * round;
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let files = files_below(&spool);
+            let (parts, whole): (Vec<_>, Vec<_>) =
+                files.into_iter().partition(|path| is_part(path));
+            let length = |path: &PathBuf| fs::metadata(path).map_or(0, |found| found.len());
+            if whole.len() > copies || parts.iter().any(|path| length(path) >= enough) {
+                break;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "round {round}: nothing is filled"
+            );
+            std::thread::yield_now();
+        }
         let pid = Pid::from_raw(gateway.id().try_into().expect("an id")).expect("an id");
         kill_process(pid, Signal::KILL).expect("it runs");
         drop(gateway);
