@@ -230,7 +230,7 @@ async fn the_twenty_cases_that_broke_others_are_refused() {
         .unwrap();
     refused("4: an expiry of 0", with(expires, "0")).await;
     refused("5: a list", with("Signature=", "Signature[]=")).await;
-    refused("6: an expiry that is no date", with(expires, "tomorrow")).await;
+    refused("6: an expiry that is not a date", with(expires, "tomorrow")).await;
     let month = Duration::from_secs(30 * 86_400);
     let long = signer().without_max_lifetime();
     let long = long.link("/files/b.txt").expires_in(month).sign().unwrap();

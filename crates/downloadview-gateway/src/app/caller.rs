@@ -63,7 +63,7 @@ pub(super) fn caller(
     caller
 }
 
-/// The client that a believed proxy names: the last one of the list that is no trusted proxy itself. `None` if the proxy
+/// The client that a believed proxy names: the last of the list that is not itself a trusted proxy. `None` if the proxy
 /// says nothing, and `Some(None)` if what it says is not an address.
 fn client(headers: &HeaderMap, trusted: &TrustedProxies) -> Option<Option<IpAddr>> {
     let values = headers.get_all(FOR).iter();

@@ -33,7 +33,7 @@ pub(super) struct Truth {
     pub(super) path: Option<PathBuf>,
 }
 
-/// Why there is no file to ask for.
+/// Why no file can be asked for.
 pub(super) struct Trouble {
     status: StatusCode,
     path: Option<PathBuf>,
@@ -159,7 +159,7 @@ async fn read(answer: Response<DownloadBody>) -> anyhow::Result<(Option<u64>, By
 }
 
 impl Trouble {
-    /// Who is to blame that there is no file.
+    /// The part of the set-up because of which no file can be asked for.
     pub(super) fn finding(&self, subject: &Subject, case: &Case) -> Finding {
         let what = format!("storage of {}: {}", subject.route, case.kind.words());
         let asked = format!("the file of {}", case.shown());

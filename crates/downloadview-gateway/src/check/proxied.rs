@@ -34,7 +34,7 @@ pub(super) struct Proxied<'a> {
     pub(super) is_known: bool,
 }
 
-/// How far the clock of who answers is from ours. `None` if there is no answer, which shows elsewhere.
+/// How far the clock of the server that answers differs from ours. `None` without an answer, which another finding reports.
 pub(super) async fn clock(setup: &Setup, proxy: &Named) -> Option<Finding> {
     let what = format!("{}: its clock", proxy.name);
     let answer = send(setup, &proxy.address, &get("/")).await.ok()?;

@@ -32,7 +32,7 @@ impl Hop {
     /// The name of the way without a proxy.
     pub(super) const DIRECT: &str = "none";
 
-    /// Whether there is no proxy on it.
+    /// Whether it leads to the application without a proxy.
     pub(super) fn is_direct(&self) -> bool {
         self.proxy == Self::DIRECT
     }

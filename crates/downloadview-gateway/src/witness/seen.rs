@@ -71,7 +71,7 @@ pub enum Kind {
     NotAnnounced,
     /// Nobody: no rule took the file, and it is not to be streamed.
     Refused,
-    /// Nobody: there is no such file, it cannot be read, or a condition was not met.
+    /// Nobody: the file does not exist, cannot be read, or a condition was not met.
     NotSent,
     /// It was no download.
     NoDownload,

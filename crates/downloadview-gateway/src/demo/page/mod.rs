@@ -44,7 +44,7 @@ const EXAMPLE: &str = "Résumé “50 %” 🚀.pdf";
 pub(super) struct Page {
     /// The ways to the application.
     pub(super) grid: Grid,
-    /// Why there is no column for some proxies, a sentence for each reason.
+    /// Why some proxies have no column: a sentence for each reason.
     pub(super) absent: Vec<String>,
     /// What becomes of names.
     names: names::Fronts,
