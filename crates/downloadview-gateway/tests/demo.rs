@@ -8,7 +8,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc;
@@ -39,9 +39,9 @@ struct Route {
 enum Lies {
     /// In the demonstration's folder, under this name.
     Here(&'static str),
-    /// On another server: the location that fetches it.
+    /// On another server: the location that fetches it. Proxies without one get a copy.
     Elsewhere(&'static str),
-    /// It exists only in the program.
+    /// It exists only in the program: every proxy gets a copy.
     Nowhere,
 }
 
@@ -67,7 +67,7 @@ const ROUTES: [Route; 12] = [
 const FILE: &str = "media/object/file.txt";
 const ANOTHER_FILE: &str = "media/object-other/another_file.txt";
 
-/// Routes of a bucket: where a proxy fetches its objects, if it may; else the client is sent there.
+/// Routes of a bucket: where a proxy fetches its objects, or else gets a copy; or the client is sent there, in any case.
 const BUCKET: [(&str, Option<&str>); 2] = [
     ("/s3/static-path/1.txt", Some("/_internal/store/")),
     ("/s3/redirect/1.txt", None),
@@ -341,33 +341,33 @@ fn every_cell_of_the_grid_is_verified_and_each_proxy_gets_what_lies_on_disk() {
     assert!(failed.is_empty(), "{failed:#?}");
 
     let folder = demo.folder();
-    let mut found: Vec<_> = cells.iter().map(summary).collect();
+    let spool = folder.join("spool");
+    let shown = |cell| without_copy(&summary(cell), &spool);
+    let mut found: Vec<_> = cells.iter().map(shown).collect();
     let mut expected = Vec::new();
     for Route { path, lies, .. } in ROUTES {
         expected.push(format!("none {path} streamed, null"));
         for (proxy, _) in PROXIES {
             let (header, _) = hand_off(proxy);
-            expected.push(match (lies, header) {
-                (Here(file), "X-Accel-Redirect") => {
-                    format!("{proxy} {path} delegated, \"{header}: /_internal/{file}\"")
-                }
-                (Elsewhere(location), "X-Accel-Redirect") => {
-                    format!("{proxy} {path} delegated, \"{header}: {location}\"")
-                }
-                (Elsewhere(_) | Nowhere, _) => format!("{proxy} {path} streamed, null"),
-                (Here(file), _) => {
-                    let file = folder.join(file);
-                    format!("{proxy} {path} delegated, \"{header}: {}\"", file.display())
-                }
-            });
+            let value = match (lies, header) {
+                (Here(file), "X-Accel-Redirect") => format!("/_internal/{file}"),
+                (Here(file), _) => folder.join(file).display().to_string(),
+                (Elsewhere(location), "X-Accel-Redirect") => location.to_owned(),
+                (Elsewhere(_) | Nowhere, _) => A_COPY.to_owned(),
+            };
+            expected.push(format!("{proxy} {path} delegated, \"{header}: {value}\""));
         }
     }
     for (path, location) in BUCKET {
         expected.push(format!("none {path} redirected, null"));
         for (proxy, _) in PROXIES {
             let (header, _) = hand_off(proxy);
-            expected.push(match location.filter(|_| header == "X-Accel-Redirect") {
-                Some(location) => format!("{proxy} {path} delegated, \"{header}: {location}\""),
+            let value = location.map(|fetched_at| match header {
+                "X-Accel-Redirect" => fetched_at,
+                _ => A_COPY,
+            });
+            expected.push(match value {
+                Some(value) => format!("{proxy} {path} delegated, \"{header}: {value}\""),
                 None => format!("{proxy} {path} redirected, null"),
             });
         }
@@ -388,6 +388,27 @@ fn every_cell_of_the_grid_is_verified_and_each_proxy_gets_what_lies_on_disk() {
     expected.sort();
     assert_eq!(found, expected);
     demo.stop();
+}
+
+/// What stands for the place of a copy, whose name is a hash.
+const A_COPY: &str = "(a copy)";
+
+/// What was handed off, with words in the place of a copy's name; and the copy says what the file does.
+fn without_copy(summary: &str, spool: &Path) -> String {
+    let places = [
+        format!("{}/", spool.display()),
+        "/_internal/spool/".to_owned(),
+    ];
+    for place in places {
+        let Some((before, name)) = summary.split_once(&place) else {
+            continue;
+        };
+        let name = name.trim_end_matches('"');
+        let text = fs::read_to_string(spool.join(name)).expect("the copy is there");
+        assert_eq!(text, HELLO, "{summary}");
+        return format!("{before}{A_COPY}\"");
+    }
+    summary.to_owned()
 }
 
 #[test]
@@ -722,7 +743,7 @@ fn temporary() -> TempDir {
     folder
 }
 
-fn entries(folder: &std::path::Path) -> usize {
+fn entries(folder: &Path) -> usize {
     fs::read_dir(folder).expect("a folder").count()
 }
 

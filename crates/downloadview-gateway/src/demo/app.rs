@@ -7,9 +7,12 @@ use std::io::Cursor;
 
 use axum::Router;
 use downloadview::backend::Backend;
+use downloadview::content::CacheKey;
 use downloadview::fetch::{Client, Origin, RequestTarget};
 use downloadview::file::VirtualFile;
 use downloadview::optimize::Announced;
+use downloadview::response::Spooling;
+use downloadview::spool::Spool;
 use downloadview::storage::{LocalStorage, S3Storage, StorageName};
 use downloadview::view::{HttpView, ObjectView, PathView, StorageView, VirtualView};
 use downloadview::{BuildError, DownloadView, OptimizeLayer, Optimizer, Result, Rule};
@@ -33,55 +36,58 @@ pub(super) fn app(
     secrets: &Secrets,
     elsewhere: &Elsewhere,
 ) -> Result<Router> {
+    let spool = Spool::open(files.path("spool"))?;
     let announced = Announced::new()
         .proxy(
             "nginx",
             secrets.of(Proxy::Nginx),
-            by_uri(nginx(), files, elsewhere)?,
+            by_uri(nginx(), files, elsewhere, &spool)?,
         )?
         .proxy(
             "apache",
             secrets.of(Proxy::Apache),
-            by_path(apache(), files, elsewhere)?,
+            by_path(apache(), files, &spool)?,
         )?
         .proxy(
             "lighttpd",
             secrets.of(Proxy::Lighttpd),
-            by_path(lighttpd(), files, elsewhere)?,
+            by_path(lighttpd(), files, &spool)?,
         )?
         .proxy(
             "caddy",
             secrets.of(Proxy::Caddy),
-            by_uri(caddy(), files, elsewhere)?,
+            by_uri(caddy(), files, elsewhere, &spool)?,
         )?;
     let routes = routes(files, db, elsewhere)?.merge(fixed::routes(files, secrets)?);
     Ok(routes.layer(OptimizeLayer::new(announced)))
 }
 
-/// For proxies that have internal locations: which one a file lies in, and which one fetches it from elsewhere.
+/// For proxies that have internal locations: which one a file lies in, and which one fetches it from elsewhere. The last
+/// rule is for clients without a proxy: they are sent to the store.
 fn by_uri(
     backend: impl Backend,
     files: &Files,
     elsewhere: &Elsewhere,
+    spool: &Spool,
 ) -> Result<Optimizer, BuildError> {
     Optimizer::builder(backend)
         .rule(Rule::dir(files.path("files")).to_uri("/_internal/files/"))
         .rule(Rule::url("/media/").to_uri("/_internal/media/"))
         .rule(Rule::url(elsewhere.origin_url("/files/")).fetched_at("/_internal/origin/"))
         .rule(Rule::url(elsewhere.store_url()).fetched_at("/_internal/store/"))
+        .rule(Rule::url(elsewhere.store_url()).redirect())
+        .rule(spool.rule().to_uri("/_internal/spool/"))
+        .spool(spool.clone())
         .build()
 }
 
-/// For proxies that take paths: where the file lies. They fetch nothing, so the client is sent to the store.
-fn by_path(
-    backend: impl Backend,
-    files: &Files,
-    elsewhere: &Elsewhere,
-) -> Result<Optimizer, BuildError> {
+/// For proxies that take paths: where the file lies. They fetch nothing, so what lies elsewhere is copied.
+fn by_path(backend: impl Backend, files: &Files, spool: &Spool) -> Result<Optimizer, BuildError> {
     Optimizer::builder(backend)
         .rule(Rule::dir(files.path("files")).to_path(files.path("files")))
         .rule(Rule::url("/media/").to_path(files.path("media")))
-        .rule(Rule::url(elsewhere.store_url()).redirect())
+        .rule(spool.rule().to_path(spool.dir()))
+        .spool(spool.clone())
         .build()
 }
 
@@ -181,18 +187,22 @@ fn described(file: EntityView<document::Entity>) -> EntityView<document::Entity>
         .modified(Column::Modified)
 }
 
-/// What exists only in the program: a text, a reader, and chunks that are made while they are sent.
+/// What exists only in the program: a text, a reader, and chunks that are made while they are sent. A key says that the
+/// same bytes come again, so that one copy does for all; the reader has none, and is copied for each request alone.
 fn virtual_views() -> Router {
     let text = VirtualView::new(|_: &Parts| async {
-        Ok(VirtualFile::from_text("hello-world.txt", HELLO))
+        let file = VirtualFile::from_text("hello-world.txt", HELLO);
+        Ok(file.cache_key(CacheKey::of_content(["a text", HELLO])))
     });
     let reader = VirtualView::new(|_: &Parts| async {
         let file = VirtualFile::from_reader("hello-world.txt", Cursor::new(HELLO));
         Ok(file.size(HELLO.len() as u64))
-    });
+    })
+    .spooling(Spooling::Always);
     let generated = VirtualView::new(|_: &Parts| async {
         let words = ["Hello ", "world!", "\n"];
-        Ok(VirtualFile::from_chunks("hello-world.txt", words))
+        let file = VirtualFile::from_chunks("hello-world.txt", words);
+        Ok(file.cache_key(CacheKey::of_content(["the words of a greeting"])))
     });
     Router::new()
         .route_service("/virtual/text/", text.into_service())

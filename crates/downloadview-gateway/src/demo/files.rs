@@ -24,6 +24,9 @@ pub(super) const LARGE: u64 = 64 * 1024 * 1024;
 /// Debian's `nobody` and `nogroup`, which own no file.
 pub(super) const NOBODY: u32 = 65_534;
 
+/// Everybody may read what lies in them.
+const FOLDERS: [&str; 4] = ["files", "media", "media/object", "media/object-other"];
+
 /// The folder of the demonstration; it is removed with this value.
 ///
 /// ```text
@@ -31,6 +34,7 @@ pub(super) const NOBODY: u32 = 65_534;
 /// media/1.txt, hello-world.txt      the storage, known as /media/
 /// media/large.bin                   in it, what shows that delegating pays
 /// media/object/, object-other/      in it, the files that documents name
+/// spool/                            copies of what lies nowhere, or elsewhere
 /// documents.sqlite                  the documents
 /// nginx/, apache/, ...              the configuration, log and temporary files of each proxy
 /// ```
@@ -69,7 +73,7 @@ impl Files {
             // The proxies do not run as root, and have to get through to the files.
             fs::set_permissions(&self.root, Permissions::from_mode(0o711))?;
         }
-        for folder in ["files", "media", "media/object", "media/object-other"] {
+        for folder in FOLDERS {
             fs::create_dir(self.path(folder))?;
             fs::set_permissions(self.path(folder), Permissions::from_mode(0o755))?;
         }
@@ -88,6 +92,13 @@ impl Files {
             .open(self.path("media/large.bin"))?;
         large.set_len(LARGE)?;
         large.set_modified(hour_ago())?;
+        // The copies get the group of their folder, which the proxies have; nobody else reads them.
+        let spool = self.path("spool");
+        fs::create_dir(&spool)?;
+        if is_root() {
+            chown(&spool, None, Some(NOBODY))?;
+        }
+        fs::set_permissions(&spool, Permissions::from_mode(0o750))?;
         for proxy in Proxy::ALL {
             let folder = self.path(proxy.name());
             fs::create_dir(&folder)?;

@@ -179,21 +179,23 @@ fn judge(
         .get(PART)
         .context("the file is too short for a range")?;
     expect(&whole, StatusCode::OK, view.text)?;
+    // Behind a proxy a copy stands for what can be read once only.
     let ranges = match view.ranges {
-        Ranges::Offered => {
-            expect(&part, StatusCode::PARTIAL_CONTENT, in_part).context("a range")?;
-            "a range arrived as asked"
-        }
-        // Apache and lighttpd take it out of the whole if that came in one piece.
-        Ranges::ReadOnce if cut_on_the_way(hop, &part) => {
-            expect(&part, StatusCode::PARTIAL_CONTENT, in_part).context("a range")?;
-            "read once only, so the proxy took a range out of the whole"
-        }
-        Ranges::ReadOnce => {
+        Ranges::ReadOnce if hop.is_direct() => {
             expect(&part, StatusCode::OK, view.text).context("a range")?;
             "read once only, so a range is answered with the whole"
         }
+        Ranges::Offered | Ranges::ReadOnce => {
+            expect(&part, StatusCode::PARTIAL_CONTENT, in_part).context("a range")?;
+            "a range arrived as asked"
+        }
     };
+    ensure!(
+        part.seen.kind == whole.seen.kind,
+        "a range was {} and the whole file was {}",
+        part.seen.kind.word(),
+        whole.seen.kind.word()
+    );
     let silent = whole.seen.is_empty && part.seen.is_empty;
     let sender = match (whole.seen.kind, &whole.seen.reason) {
         (Kind::Delegated, _) => {
@@ -208,17 +210,13 @@ fn judge(
             ensure!(hop.is_direct(), "{} did not prove itself", hop.proxy);
             "no proxy in front".to_owned()
         }
-        (Kind::Streamed, Some(reason)) => reason.clone(),
+        (Kind::Streamed, Some(reason)) => {
+            ensure!(hop.is_direct(), "{} did not get it: {reason}", hop.proxy);
+            reason.clone()
+        }
         _ => anyhow::bail!("the application took it for no download"),
     };
     Ok(format!("{sender}; {ranges}"))
-}
-
-/// Whether the application answered with the whole and the proxy with a part.
-fn cut_on_the_way(hop: &Hop, part: &Fetched) -> bool {
-    !hop.is_direct()
-        && part.seen.status == StatusCode::OK.as_u16()
-        && part.answer.status() == StatusCode::PARTIAL_CONTENT
 }
 
 fn expect(fetched: &Fetched, status: StatusCode, text: &str) -> anyhow::Result<()> {

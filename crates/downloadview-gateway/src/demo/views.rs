@@ -22,7 +22,7 @@ pub(super) struct View {
 pub(super) enum Ranges {
     /// It is answered with that part.
     Offered,
-    /// The content can be read once only, from its start.
+    /// The content can be read once only, from its start: without a copy it is answered with the whole.
     ReadOnce,
 }
 
