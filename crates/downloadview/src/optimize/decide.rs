@@ -154,7 +154,7 @@ impl<'a> Matter<'_, 'a> {
     /// Looks at a local file, once for all rules.
     async fn look(&self, looked: &mut Option<Metadata>) -> Result<(), Error> {
         let candidate = self.candidate;
-        if self.assigned.rule.looks() && candidate.places.path().is_some() && looked.is_none() {
+        if self.assigned.rule.looks() && candidate.places.has_path() && looked.is_none() {
             *looked = Some(candidate.download.file().look().await?);
         }
         Ok(())

@@ -29,7 +29,7 @@ pub(super) fn spool_for<'a>(
     );
     let download = candidate.download;
     let may = download.spooling() != Spooling::Off
-        && candidate.places.path().is_none()
+        && !candidate.places.has_path()
         && matches!(*asked.method(), Method::GET | Method::HEAD);
     if !unmatched || !may {
         return None;

@@ -107,10 +107,17 @@ impl Source {
     ) -> Result<StorageName, Mismatch> {
         match (self, location) {
             (Self::Url(prefix) | Self::Remote(prefix, _), None) => {
+                // What a storage appended to its base URL need not be taken off again.
+                if let Some(name) = places.name_below_url(prefix.trim_end_matches('/')) {
+                    return Ok(name.clone());
+                }
                 let url = places.url().ok_or(Mismatch::NoUrl)?;
                 below_url(prefix, url).ok_or(Mismatch::OtherUrl)
             }
             (Self::Dir(folder), None) => {
+                if let Some(name) = places.name_below_folder(folder) {
+                    return Ok(name.clone());
+                }
                 let path = places.path().ok_or(Mismatch::NoPath)?;
                 below_folder(folder, path).ok_or(Mismatch::OtherPath)
             }

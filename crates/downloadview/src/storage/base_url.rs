@@ -29,10 +29,15 @@ impl BaseUrl {
         Ok(Self(url.trim_end_matches('/').into()))
     }
 
-    /// The URL of a file: the base, exactly one slash, and the encoded name.
-    pub(super) fn below(&self, name: &StorageName) -> String {
-        [&*self.0, &*strict(name.as_bytes())].join("/")
+    /// The base, without a slash at its end.
+    pub(super) fn text(&self) -> &Arc<str> {
+        &self.0
     }
+}
+
+/// The URL of a file: the base, which does not end with a slash, one slash, and the encoded name.
+pub(super) fn url_below(base: &str, name: &StorageName) -> String {
+    [base, &*strict(name.as_bytes())].join("/")
 }
 
 /// As [`check_prefix`], for a prefix that may also begin with scheme and host of a server.
@@ -115,7 +120,7 @@ mod tests {
             ("https://a.example", "https://a.example/a%20b"),
             ("http://a.example:80/b/", "http://a.example:80/b/a%20b"),
         ] {
-            assert_eq!(BaseUrl::parse(base).unwrap().below(&name), url);
+            assert_eq!(url_below(BaseUrl::parse(base).unwrap().text(), &name), url);
         }
     }
 }

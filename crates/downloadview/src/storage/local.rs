@@ -6,7 +6,7 @@
 //! it would have to wait for the disk it fails with `WouldBlock`, and is repeated on a thread.
 
 use std::future::ready;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::confined::{Current, Symlinks, Wait};
@@ -192,14 +192,9 @@ impl Storage for LocalStorage {
     }
 
     fn places(&self, name: &StorageName) -> Places {
-        let (root, name_below) = (self.root.path(), name.to_path());
-        let length = root.as_os_str().len() + 1 + name_below.as_os_str().len();
-        let mut path = PathBuf::with_capacity(length);
-        path.as_mut_os_string().push(root);
-        path.push(name_below);
-        let places = Places::new().with_path(path);
+        let places = Places::new().with_path_below(self.root.shared_path(), name);
         match &self.base_url {
-            Some(base) => places.with_url(base.below(name)),
+            Some(base) => places.with_url_below(base.text(), name),
             None => places,
         }
     }

@@ -113,7 +113,7 @@ impl Storage for MemoryStorage {
 
     fn places(&self, name: &StorageName) -> Places {
         match &self.base_url {
-            Some(base) => Places::new().with_url(base.below(name)),
+            Some(base) => Places::new().with_url_below(base.text(), name),
             None => Places::new(),
         }
     }

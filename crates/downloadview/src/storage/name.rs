@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
@@ -25,6 +26,7 @@ const STRICT: &AsciiSet = &NON_ALPHANUMERIC
 /// Parsing is the only way to get one. It guarantees that there is no empty segment (so the name is
 /// not absolute and does not end with a slash), no `.` or `..` segment, and no NUL byte. Everything
 /// else is a valid, if unusual, file name: spaces, `%`, line feeds, bytes that are not valid UTF-8.
+/// Clones share the bytes.
 ///
 /// ```
 /// use downloadview::storage::StorageName;
@@ -35,7 +37,7 @@ const STRICT: &AsciiSet = &NON_ALPHANUMERIC
 /// assert!(StorageName::from_url_path("/%2e%2e/etc/passwd").is_err());
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct StorageName(Box<[u8]>);
+pub struct StorageName(Arc<[u8]>);
 
 impl StorageName {
     /// A name as it is stored, for instance in a database. Nothing is decoded. For a path of a URL

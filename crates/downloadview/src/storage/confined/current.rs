@@ -7,7 +7,7 @@
 //! from then on, and logged. If it leads nowhere, the old folder stays in use, with one warning.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ pub(in crate::storage) type Identity = Option<(u64, u64)>;
 /// A root that is opened anew when its path leads to another folder.
 #[derive(Debug)]
 pub(in crate::storage) struct Current {
-    path: PathBuf,
+    path: Arc<Path>,
     opened: RwLock<Arc<Root>>,
     started: Instant,
     /// Milliseconds from then to the next look at the path.
@@ -37,7 +37,7 @@ impl Current {
     pub(in crate::storage) fn open(path: &Path) -> io::Result<Self> {
         let root = Root::open(path)?;
         Ok(Self {
-            path: root.path().to_owned(),
+            path: root.path().into(),
             opened: RwLock::new(Arc::new(root)),
             started: Instant::now(),
             next: AtomicU64::new(millis(EVERY)),
@@ -47,6 +47,11 @@ impl Current {
 
     /// The folder, absolute, as it was given.
     pub(in crate::storage) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The same, for whoever keeps it.
+    pub(in crate::storage) fn shared_path(&self) -> &Arc<Path> {
         &self.path
     }
 
