@@ -48,11 +48,16 @@ use crate::witness::{CHECK, Key, Witness};
 /// which [`Reloadable`] does for `serve`.
 #[derive(Clone)]
 pub struct App {
-    routes: Arc<matchit::Router<Arc<Mounted>>>,
-    /// The same views under their routes in the one spelling, for paths in another.
-    spelt_once: Arc<matchit::Router<Arc<Mounted>>>,
-    sources: Arc<Sources>,
+    shared: Arc<Shared>,
     peer: Peer,
+}
+
+/// What one configuration was made into.
+struct Shared {
+    routes: matchit::Router<Arc<Mounted>>,
+    /// The same views under their routes in the one spelling, for paths in another.
+    spelt_once: matchit::Router<Arc<Mounted>>,
+    sources: Sources,
     witness: Witness,
 }
 
@@ -86,12 +91,15 @@ async fn build_with(config: &Config, mut sources: Sources) -> anyhow::Result<App
         routes.insert(view.route.pattern(), Arc::clone(&mounted))?;
         spelt_once.insert(view.route.spelt_once(), mounted)?;
     }
-    Ok(App {
-        routes: Arc::new(routes),
-        spelt_once: Arc::new(spelt_once),
-        sources: Arc::new(sources.settled()),
-        peer: Peer::Unknown,
+    let shared = Shared {
+        routes,
+        spelt_once,
+        sources: sources.settled(),
         witness: Witness::new(Key::new(config.digest())),
+    };
+    Ok(App {
+        shared: Arc::new(shared),
+        peer: Peer::Unknown,
     })
 }
 
@@ -102,7 +110,7 @@ impl App {
     ///
     /// As there.
     pub async fn rebuild(&self, config: &Config) -> anyhow::Result<Self> {
-        build_with(config, Sources::after(&self.sources)).await
+        build_with(config, Sources::after(&self.shared.sources)).await
     }
 
     /// For requests of this other side, whose word may count. Default: unknown, so that nobody's does.
@@ -118,10 +126,10 @@ impl App {
     /// of its own) leads nowhere: it would get past what that view asks for.
     #[must_use]
     pub fn route(&self, path: &str) -> Option<&Arc<Mounted>> {
-        let found = self.routes.at(path).ok()?.value;
+        let found = self.shared.routes.at(path).ok()?.value;
         let meant = match spelling::of_path(path) {
             Cow::Borrowed(_) => return Some(found),
-            Cow::Owned(path) => self.spelt_once.at(&path).ok()?.value,
+            Cow::Owned(path) => self.shared.spelt_once.at(&path).ok()?.value,
         };
         Arc::ptr_eq(found, meant).then_some(found)
     }

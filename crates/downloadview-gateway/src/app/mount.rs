@@ -56,11 +56,22 @@ pub struct Mounted {
 trait Find: Send + Sync {
     /// Its response before anything is delivered.
     fn find<'a>(&'a self, request: &'a Parts) -> BoxFuture<'a, Result<DownloadResponse>>;
+
+    /// The answer of `mounted`, whose service it is, with what it finds: both steps in one future.
+    fn answer(&self, mounted: Arc<Mounted>, asked: Asked, request: Parts) -> DownloadFuture;
 }
 
 impl<V: DownloadView> Find for DownloadService<V> {
     fn find<'a>(&'a self, request: &'a Parts) -> BoxFuture<'a, Result<DownloadResponse>> {
         Box::pin(self.try_call(request))
+    }
+
+    fn answer(&self, mounted: Arc<Mounted>, asked: Asked, request: Parts) -> DownloadFuture {
+        let service = self.clone();
+        DownloadFuture::new(async move {
+            let found = service.try_call(&request).await;
+            mounted.answer(&asked, found).await
+        })
     }
 }
 
@@ -85,10 +96,8 @@ impl Mounted {
             request.extensions.insert(caller);
             return self.respond_if_permitted(asked, request);
         }
-        DownloadFuture::new(async move {
-            let found = self.find(&request).await;
-            self.answer(&asked, found).await
-        })
+        let mounted = Arc::clone(&self);
+        self.find.answer(mounted, asked, request)
     }
 
     /// Who asks, as the steps are told.

@@ -15,6 +15,8 @@ use crate::config::{StorageFileName, ViewConfig, ViewKind};
 pub(super) struct Parameters {
     route: Arc<matchit::Router<()>>,
     names: Arc<[String]>,
+    /// What stands before the only parameter, where that takes the rest of the path.
+    prefix: Option<Arc<str>>,
 }
 
 impl Parameters {
@@ -23,11 +25,19 @@ impl Parameters {
         Self {
             route: Arc::new(view.route.router()),
             names: names(&view.kind).into(),
+            prefix: before_rest(view.route.pattern()).map(Into::into),
         }
     }
 
     /// The value of the first one, as it stands in the URL; empty for a view without parameters.
     pub(super) fn first<'p>(&self, request: &'p Parts) -> &'p str {
+        if let (Some(prefix), [_]) = (&self.prefix, &*self.names) {
+            return request
+                .uri
+                .path()
+                .strip_prefix(&**prefix)
+                .unwrap_or_default();
+        }
         self.values(request.uri.path()).next().unwrap_or_default()
     }
 
@@ -45,6 +55,13 @@ impl Parameters {
             names.map(move |name| found.params.get(name).unwrap_or_default())
         })
     }
+}
+
+/// What stands before `{*rest}` in a route that has no other parameter.
+fn before_rest(route: &str) -> Option<&str> {
+    let (prefix, rest) = route.split_once('{')?;
+    let name = rest.strip_prefix('*')?.strip_suffix('}')?;
+    (!prefix.contains('}') && !name.contains(['{', '}'])).then_some(prefix)
 }
 
 /// The parameters of the route that name the file or find its row.
@@ -66,5 +83,27 @@ fn names(kind: &ViewKind) -> Vec<String> {
 impl fmt::Debug for Parameters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.names.iter()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_takes_the_rest_of_a_path_is_what_is_behind_the_prefix() {
+        assert_eq!(before_rest("/files/{*path}"), Some("/files/"));
+        assert_eq!(before_rest("/{*path}"), Some("/"));
+        for other in [
+            "/files",
+            "/files/{path}",
+            "/{of}/{*path}",
+            "/a{{b/{*path}",
+            "/a}}b/{*path}",
+            "/files/{{*path}}",
+            "/{*path}/a",
+        ] {
+            assert_eq!(before_rest(other), None, "{other}");
+        }
     }
 }

@@ -16,12 +16,12 @@ const NAME: &str = "notes.json";
 
 /// Answers a request that carries the header, be it right or wrong.
 pub(super) fn answer(app: &App, mut request: Request<()>) -> DownloadFuture {
-    let asked = app.witness.asked(request.headers());
+    let asked = app.shared.witness.asked(request.headers());
     request.headers_mut().remove(CHECK);
     match asked {
         None => app.answer(request),
         Some(Asked::Receipt(number)) => {
-            let notes = app.witness.take_of(&number);
+            let notes = app.shared.witness.take_of(&number);
             // Plain data always is JSON.
             let text = serde_json::to_string(&notes).unwrap_or_default();
             let options = DownloadOptions::new().cache_control("no-store");
@@ -29,7 +29,7 @@ pub(super) fn answer(app: &App, mut request: Request<()>) -> DownloadFuture {
             notes.options(options).into_http().into()
         }
         Some(Asked::Ticket(number)) => {
-            let (envelope, witness) = (Envelope::of(&request), app.witness.clone());
+            let (envelope, witness) = (Envelope::of(&request), app.shared.witness.clone());
             request.extensions_mut().insert(Noted);
             let answer = app.answer(request);
             DownloadFuture::new(async move {

@@ -160,7 +160,11 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        on_socket!(self, socket => socket.poll_write_vectored(cx, slices))
+        match slices {
+            // The system does less for one buffer than for a list of one, and most answers are one.
+            [only] => self.poll_write(cx, only),
+            _ => on_socket!(self, socket => socket.poll_write_vectored(cx, slices)),
+        }
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -218,7 +218,10 @@ mod tests {
                     crate::Rule::dir("/srv/media/").to_uri("/there/"),
                 ] {
                     let target = rule.resolve(places, None).unwrap();
-                    assert_eq!(target.to_uri().unwrap(), format!("/there/{text}").as_bytes());
+                    assert_eq!(
+                        target.to_uri().unwrap(),
+                        format!("/there/{text}").as_bytes()
+                    );
                 }
                 for elsewhere in [
                     crate::Rule::url("/med").to_uri("/there/"),
