@@ -128,7 +128,7 @@ impl Lab {
         let given = binaries.gateway.iter().chain(&binaries.before);
         if let Some(path) = given.into_iter().find(|path| !path.is_file()) {
             bail!(
-                "{} does not exist; run cargo build --release -p downloadview-gateway, or pass --only-peers",
+                "{} does not exist; run cargo build --profile dist -p downloadview-gateway, or pass --only-peers",
                 path.display()
             );
         }

@@ -61,7 +61,7 @@ struct RunArgs {
     #[arg(long, value_name = "PART")]
     only: Vec<Part>,
     /// The gateway to measure.
-    #[arg(long, value_name = "FILE", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/release/downloadview"))]
+    #[arg(long, value_name = "FILE", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/dist/downloadview"))]
     gateway: PathBuf,
     /// An earlier build of the gateway, measured in the same turns: it shows what a change gained or cost.
     #[arg(long, value_name = "FILE", conflicts_with = "only_peers")]

@@ -78,7 +78,8 @@ fn soak(rest: &[String]) -> Result<()> {
 fn bench(rest: &[String]) -> Result<()> {
     cargo(&[
         "build",
-        "--release",
+        "--profile",
+        "dist",
         "--package",
         "downloadview-gateway",
         "--package",
@@ -86,7 +87,8 @@ fn bench(rest: &[String]) -> Result<()> {
     ])?;
     let mut arguments = vec![
         "run",
-        "--release",
+        "--profile",
+        "dist",
         "--package",
         "downloadview-benches",
         "--",
