@@ -82,6 +82,13 @@ pub(crate) fn explain(config: &Path, target: &str, folder: &Path) -> Result<Stri
     printed(command.arg(target))
 }
 
+/// What `downloadview spool` prints.
+pub(crate) fn spool(config: &Path, arguments: &[&str], folder: &Path) -> Result<String> {
+    let mut command = Command::new(binary(folder)?);
+    command.arg("spool").args(arguments).arg("--config");
+    printed(command.arg(config))
+}
+
 /// What `downloadview check` prints of a set-up as JSON, and the code that it ends with.
 pub(crate) fn check(
     config: &Path,

@@ -339,6 +339,17 @@ impl Site {
         must(gateway::check(&self.config(), arguments, user, folder))
     }
 
+    /// What `downloadview spool` prints, run by the servers' user.
+    ///
+    /// # Panics
+    /// When it fails.
+    #[must_use]
+    #[track_caller]
+    pub fn spool(&self, arguments: &[&str]) -> String {
+        let (config, folder) = (self.config(), self.folder.path());
+        must(gateway::spool(&config, arguments, folder))
+    }
+
     /// What `downloadview proxy-config` prints of a whole server of this site, to be changed and started with
     /// [`start_proxy_with`](Self::start_proxy_with).
     ///

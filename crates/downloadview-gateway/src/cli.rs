@@ -1,5 +1,7 @@
 //! The command line: what may be asked of the gateway, and the help that says so.
 
+mod spool;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,6 +10,7 @@ use clap::builder::PossibleValue;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use http::{HeaderName, HeaderValue, Uri};
 
+pub use self::spool::{SpoolArgs, SpoolClearArgs, SpoolCommand, SpoolLookArgs, SpoolPruneArgs};
 use crate::config::{Listen, Proxy};
 use crate::probe::{Address, AddressError};
 
@@ -66,6 +69,9 @@ pub enum Command {
     /// Print the configuration of the proxy in front
     #[command(after_help = PROXY_CONFIG_HELP)]
     ProxyConfig(ProxyConfigArgs),
+    /// Look after the local copies that [spool] keeps
+    #[command(after_help = spool::HELP)]
+    Spool(SpoolArgs),
     /// Run the demonstration: every kind of view, before each proxy that is installed
     #[cfg(feature = "demo")]
     Demo(DemoArgs),

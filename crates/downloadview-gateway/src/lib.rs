@@ -16,4 +16,5 @@ pub mod proxy_config;
 pub mod serve;
 pub mod server;
 pub mod sign;
+pub mod spool;
 pub mod witness;

@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use clap::Parser;
 use downloadview_gateway::check;
-use downloadview_gateway::cli::{Cli, Command, ExplainArgs, ProxyConfigArgs, SignArgs};
+use downloadview_gateway::cli::{
+    Cli, Command, ExplainArgs, Format, ProxyConfigArgs, SignArgs, SpoolCommand,
+};
 use downloadview_gateway::config::{Colours, Config, ConfigError, Listen, Proxy};
 #[cfg(feature = "demo")]
 use downloadview_gateway::demo;
@@ -15,6 +17,7 @@ use downloadview_gateway::logging;
 use downloadview_gateway::proxy_config::{self, Form};
 use downloadview_gateway::serve::serve;
 use downloadview_gateway::sign;
+use downloadview_gateway::spool;
 
 /// Where a printed stand-alone proxy listens.
 const PROXY_ADDRESS: ([u8; 4], u16) = ([127, 0, 0, 1], 8080);
@@ -32,6 +35,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Check(args) => return Ok(check::run(&args)?.into()),
+        Command::Spool(args) => return look_after_spool(&args.command),
         Command::ProxyConfig(args) => print_proxy_config(args),
         Command::Serve(args) => serve(&Config::load(&args.config.file)?, args.listen),
         Command::Explain(args) => print_explanation(&args),
@@ -68,6 +72,18 @@ fn print_link(args: &SignArgs) -> anyhow::Result<()> {
         return print(&sign::explain(&config, link, asker.as_ref())?);
     }
     print(&sign::link(&config, args)?)
+}
+
+fn look_after_spool(command: &SpoolCommand) -> anyhow::Result<ExitCode> {
+    let report = spool::run(command)?;
+    print(&match command.format() {
+        Format::Json => report.json(),
+        _ => report.text(),
+    })?;
+    Ok(match report.is_faulty() {
+        true => ExitCode::FAILURE,
+        false => ExitCode::SUCCESS,
+    })
 }
 
 fn print_proxy_config(args: ProxyConfigArgs) -> anyhow::Result<()> {

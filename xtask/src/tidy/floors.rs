@@ -67,6 +67,7 @@ const GATEWAY_ROWS: &[Row] = &[
     row("3b", 3, 3, &["serve"], "it uses floors 0 to 2"),
     row("3c", 3, 3, &["demo"], "it uses floors 0 to 2"),
     row("3d", 3, 3, &["sign"], "it uses floors 0 to 2"),
+    row("3e", 3, 3, &["spool"], "it uses floors 0 to 2"),
     row("4", 4, 4, &["check"], "it uses every floor below"),
 ];
 

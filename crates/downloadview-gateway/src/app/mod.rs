@@ -40,6 +40,7 @@ pub use self::mount::Mounted;
 pub use self::reloadable::Reloadable;
 pub use self::routes::Routes;
 use self::sources::Sources;
+pub use self::spool::survey;
 use crate::config::{Config, spelling};
 use crate::witness::{CHECK, Key, Witness};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use downloadview::BuildError;
-use downloadview::spool::{Fill, Spool};
+use downloadview::spool::{Fill, Spool, SpoolBuilder, Survey};
 
 use crate::config::{Config, SpoolConfig, SpoolFill};
 
@@ -30,6 +30,19 @@ pub(super) fn lease(config: &Config, spool: &SpoolConfig) -> Duration {
 ///
 /// As the library: a folder that cannot be opened or read.
 pub(super) fn open(config: &SpoolConfig, lease: Duration) -> Result<Spool, BuildError> {
+    builder(config, lease).open()
+}
+
+/// A look at the folder of `[spool]` from outside, beside the gateways that use it.
+///
+/// # Errors
+///
+/// The folder cannot be opened.
+pub fn survey(config: &Config, spool: &SpoolConfig) -> Result<Survey, BuildError> {
+    builder(spool, lease(config, spool)).survey()
+}
+
+fn builder(config: &SpoolConfig, lease: Duration) -> SpoolBuilder {
     let mut builder = Spool::builder(&config.dir)
         .lease(lease)
         .sync(config.sync)
@@ -58,5 +71,5 @@ pub(super) fn open(config: &SpoolConfig, lease: Duration) -> Result<Spool, Build
     if let Some(time) = config.max_idle_fill {
         builder = builder.max_idle_fill(time);
     }
-    builder.open()
+    builder
 }

@@ -7,6 +7,9 @@
 //! - A complete part gets its mode, its group and its time, is synced if that is wished, and is
 //!   renamed. So a copy is always complete.
 //! - A file is removed only if it is the very one (device and inode) that was looked at.
+//! - That a copy was handed out is noted on it under a shared lock of the folder that it lies in;
+//!   who removes one holds that lock alone (`walk`). So no process removes what another one hands
+//!   out in the same moment.
 //!
 //! Everything here may wait for the disk, and is called on threads that may.
 
@@ -19,9 +22,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use rustix::fs::{
-    AtFlags, Dir, FallocateFlags, FileType, FlockOperation, Gid, Mode, OFlags, StatVfsMountFlags,
-    Timespec, Timestamps, UTIME_OMIT, chownat, fallocate, fchmod, fchown, fdatasync, flock, fstat,
-    fstatvfs, fsync, futimens, mkdirat, openat, renameat, statat, unlinkat, utimensat,
+    AtFlags, Dir, FallocateFlags, FileType, FlockOperation, Gid, Mode, OFlags, Stat,
+    StatVfsMountFlags, Timespec, Timestamps, UTIME_OMIT, chownat, fallocate, fchmod, fchown,
+    fdatasync, flock, fstat, fstatvfs, fsync, futimens, mkdirat, openat, renameat, statat,
+    unlinkat, utimensat,
 };
 use rustix::io::Errno;
 
@@ -62,9 +66,9 @@ struct Opened {
 /// The folder as it was opened.
 #[derive(Debug)]
 pub(super) struct Root {
-    folder: OwnedFd,
+    pub(super) folder: OwnedFd,
     inode: Inode,
-    group: Gid,
+    pub(super) group: Gid,
     /// Whether the folder lets everybody in.
     open_to_all: bool,
     local: bool,
@@ -151,7 +155,7 @@ impl Folder {
 }
 
 impl Root {
-    fn open(path: &Path) -> io::Result<Self> {
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let folder = rustix::fs::open(path, flags, Mode::empty())?;
         let found = fstat(&folder)?;
@@ -276,35 +280,22 @@ impl Root {
         Ok(())
     }
 
-    /// Looks at one copy; `None` if it is not there, or not what its name says.
-    pub(super) fn look(&self, name: CopyName) -> io::Result<Option<Found>> {
-        match self.folder_of(name.id) {
-            Ok(folder) => looked_at(&folder, name),
-            Err(Errno::NOENT) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
-    }
-
     /// Notes on the file that it was handed to a proxy, for other processes that share the folder.
+    ///
+    /// # Errors
+    ///
+    /// If it is not there, or somebody removes one from the same folder in this moment.
     pub(super) fn mark(&self, name: CopyName, modified: u64, mark: u32) -> io::Result<()> {
         let times = times(modified, mark);
         let folder = self.folder_of(name.id)?;
+        // Without waiting: whoever holds it may have been stopped.
+        lock(&folder, FlockOperation::NonBlockingLockShared)?;
         Ok(utimensat(
             &folder,
             name.file_name(),
             &times,
             AtFlags::SYMLINK_NOFOLLOW,
         )?)
-    }
-
-    /// Removes a copy, if it is still this file. Whoever has it open keeps it.
-    pub(super) fn remove(&self, name: CopyName, inode: Inode) -> io::Result<bool> {
-        let folder = match self.folder_of(name.id) {
-            Ok(folder) => folder,
-            Err(Errno::NOENT) => return Ok(false),
-            Err(error) => return Err(error.into()),
-        };
-        Ok(remove_very(&folder, &name.file_name(), inode)?)
     }
 
     /// What is free on the disk.
@@ -318,7 +309,7 @@ impl Root {
         })
     }
 
-    fn folder_of(&self, id: Id) -> Result<OwnedFd, Errno> {
+    pub(super) fn folder_of(&self, id: Id) -> Result<OwnedFd, Errno> {
         let [first, second] = id.folders();
         let first = self.open_folder(&self.folder, &first)?;
         self.open_folder(&first, &second)
@@ -353,7 +344,7 @@ impl Root {
         Ok(made)
     }
 
-    fn open_folder(&self, parent: impl AsFd, name: &str) -> Result<OwnedFd, Errno> {
+    pub(super) fn open_folder(&self, parent: impl AsFd, name: &str) -> Result<OwnedFd, Errno> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         openat(parent, name, flags, Mode::empty())
     }
@@ -516,21 +507,25 @@ fn names(folder: &OwnedFd) -> io::Result<Vec<String>> {
 }
 
 /// The file of this name, if it is a regular one of the length that the name says.
-#[allow(clippy::unnecessary_cast)] // These types differ from system to system.
 fn looked_at(folder: &OwnedFd, name: CopyName) -> io::Result<Option<Found>> {
-    let found = match statat(folder, name.file_name(), AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(found) => found,
-        Err(Errno::NOENT) => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
+    match statat(folder, name.file_name(), AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(found) => Ok(as_copy(name, &found)),
+        Err(Errno::NOENT) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What was found under the name of a copy, if it is one.
+#[allow(clippy::unnecessary_cast)] // These types differ from system to system.
+pub(super) fn as_copy(name: CopyName, found: &Stat) -> Option<Found> {
     let regular = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile;
     let complete = u64::try_from(found.st_size) == Ok(name.size);
-    Ok((regular && complete).then(|| Found {
+    (regular && complete).then(|| Found {
         name,
-        inode: inode_of(&found),
+        inode: inode_of(found),
         modified: u64::try_from(found.st_mtime).unwrap_or_default(),
         mark: found.st_mtime_nsec as u32,
-    }))
+    })
 }
 
 /// Removes a regular file that has a copy's name and another length: a disk that lost its power
@@ -560,8 +555,16 @@ fn remove_leftover(folder: &OwnedFd, name: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes a name, if it leads to this very file.
-fn remove_very(folder: &OwnedFd, name: &str, inode: Inode) -> Result<bool, Errno> {
+/// Locks a folder until it is closed. Where folders cannot be locked, nobody is kept out.
+pub(super) fn lock(folder: &OwnedFd, how: FlockOperation) -> Result<(), Errno> {
+    match flock(folder, how) {
+        Err(Errno::WOULDBLOCK) => Err(Errno::WOULDBLOCK),
+        _ => Ok(()),
+    }
+}
+
+/// Removes a name, if it leads to this very file. Whoever has it open keeps it.
+pub(super) fn remove_very(folder: &OwnedFd, name: &str, inode: Inode) -> Result<bool, Errno> {
     match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(found) if inode_of(&found) == inode => {}
         Ok(_) | Err(Errno::NOENT) => return Ok(false),
@@ -576,7 +579,7 @@ fn remove_very(folder: &OwnedFd, name: &str, inode: Inode) -> Result<bool, Errno
 
 // The types of these fields differ from system to system.
 #[allow(clippy::unnecessary_cast)]
-fn inode_of(found: &rustix::fs::Stat) -> Inode {
+pub(super) fn inode_of(found: &Stat) -> Inode {
     Inode(found.st_dev as u64, found.st_ino as u64)
 }
 

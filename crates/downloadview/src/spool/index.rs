@@ -19,7 +19,7 @@ use super::name::{CopyName, Id, State};
 use crate::content::Metadata;
 
 /// How often other processes are told of a copy that is handed out all the time.
-const TOLD_IN_A_LEASE: u32 = 4;
+pub(super) const TOLD_IN_A_LEASE: u32 = 4;
 
 /// How much may lie in the folder.
 #[derive(Debug, Clone, Copy)]

@@ -13,6 +13,7 @@ use super::folder::{Folder, Found, Root};
 use super::index::{Bounds, Doomed, Index, Retired};
 use super::name::CopyName;
 use super::settings::Settings;
+use super::walk::Removal;
 use super::why::NotSpooled;
 use crate::content::{Bulkhead, on_blocking_pool};
 use crate::storage::LocalStorage;
@@ -138,12 +139,10 @@ impl Inner {
     }
 
     pub(super) fn remove_one(&self, root: &Root, doomed: Doomed) {
-        match root.look(doomed.name) {
-            Ok(Some(found)) if found.inode == doomed.inode && found.mark != doomed.mark => {
-                self.index().spare(found, Instant::now());
-            }
-            _ => {
-                if let Ok(true) = root.remove(doomed.name, doomed.inode) {
+        match root.remove_if(doomed.name, doomed.inode, |seen| seen.mark == doomed.mark) {
+            Ok(Removal::Kept(found)) => self.index().spare(found, Instant::now()),
+            removed => {
+                if let Ok(Removal::Removed) = removed {
                     add(&self.counting.evictions, 1);
                 }
                 self.index().gone(doomed.name);

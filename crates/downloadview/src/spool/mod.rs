@@ -44,9 +44,12 @@ mod folder;
 mod growing;
 mod index;
 mod inner;
+mod moment;
 mod name;
 mod place;
 mod settings;
+mod survey;
+mod walk;
 mod why;
 
 use std::path::Path;
@@ -55,12 +58,13 @@ use std::time::Duration;
 
 pub use self::counters::Counters;
 use self::flight::Progress;
-use self::folder::Folder;
+use self::folder::{Folder, Root};
 use self::inner::Inner;
 use self::name::Id;
 pub(crate) use self::place::{Placed, Request};
 use self::settings::Settings;
 pub use self::settings::{Fill, Status};
+pub use self::survey::{Entry, EntryKind, Fault, Removed, Survey};
 pub use self::why::NotSpooled;
 use crate::content::CacheKey;
 use crate::error::BuildError;
@@ -251,13 +255,7 @@ impl SpoolBuilder {
     /// says how to correct it.
     pub fn open(self) -> Result<Spool, BuildError> {
         let (dir, settings) = (self.dir, self.settings);
-        let shown = dir.display().to_string();
-        let cannot = |error: std::io::Error| {
-            BuildError::new(format!(
-                "the spool folder {shown} cannot be opened: {error}; make it, and give it to the user of this program \
-                 and the group of the proxy"
-            ))
-        };
+        let cannot = |error| cannot_open(&dir, &error);
         if settings.max_bytes == 0 || settings.max_files == 0 || settings.fills == 0 {
             return Err(BuildError::new(
                 "a spool without room for a single copy: raise `max_bytes`, `max_files` and `fills` above 0",
@@ -276,4 +274,24 @@ impl SpoolBuilder {
         inner.take_stock(&root).map_err(cannot)?;
         Ok(Spool(Arc::new(inner)))
     }
+
+    /// Opens the folder to look at it from outside: nothing is taken in, and nothing removed. The
+    /// bounds and the [lease](Self::lease) should be those of the processes that use the spool.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be opened. The text says how to correct it.
+    pub fn survey(self) -> Result<Survey, BuildError> {
+        let root = std::path::absolute(&self.dir).and_then(|dir| Root::open(&dir));
+        let root = root.map_err(|error| cannot_open(&self.dir, &error))?;
+        Ok(Survey::new(root, self.settings))
+    }
+}
+
+fn cannot_open(dir: &Path, error: &std::io::Error) -> BuildError {
+    let dir = dir.display();
+    BuildError::new(format!(
+        "the spool folder {dir} cannot be opened: {error}; make it, and give it to the user of this program \
+         and the group of the proxy"
+    ))
 }

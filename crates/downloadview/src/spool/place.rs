@@ -8,7 +8,7 @@
 //!    the source is sent.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use http::Method;
 use tokio::sync::oneshot;
@@ -20,6 +20,7 @@ use super::flight::{Progress, Seat};
 use super::growing::{Chain, Follower, Left};
 use super::index::Given;
 use super::inner::Inner;
+use super::moment::Moment;
 use super::name::Id;
 use super::why::NotSpooled;
 use super::{Spool, settings};
@@ -150,8 +151,7 @@ impl Inner {
         id: Id,
         key: Option<&CacheKey>,
     ) -> Option<Arc<dyn File>> {
-        let mark = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let mark = mark.map_or(1, |since| since.subsec_nanos());
+        let mark = Moment::now().mark();
         let given = self.index().give(id, Instant::now(), mark)?;
         let Given { name, source, tell } = given;
         if let Some((modified, mark)) = tell {

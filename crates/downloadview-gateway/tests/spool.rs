@@ -1,0 +1,438 @@
+//! `downloadview spool`, as an operator calls it: beside a gateway that hands copies out, and on folders in every state.
+
+#![cfg(unix)]
+
+use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::fs::{FlockOperation, flock};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A folder with a configuration, and perhaps a gateway.
+struct Place {
+    folder: TempDir,
+    gateway: Option<Child>,
+}
+
+impl Place {
+    /// With these lines in `[spool]`.
+    fn new(keys: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = Self {
+            folder,
+            gateway: None,
+        };
+        fs::create_dir(place.spool()).expect("made");
+        place.set_mode("", 0o750);
+        place.configure(keys);
+        place
+    }
+
+    fn configure(&self, keys: &str) {
+        let views = ["one", "two", "three"].map(|name| {
+            format!(
+                "[[views]]\nroute = \"/{name}\"\nkind = \"virtual\"\nbasename = \"a.txt\"\ntext = \"the text of {name}\"\n"
+            )
+        });
+        let text = format!(
+            "listen = \"unix:gateway.sock\"\n[optimize]\nbackend = \"nginx\"\n[spool]\ndir = \"spool\"\n\
+             min_free_bytes = 0\n{keys}\n{}",
+            views.concat()
+        );
+        fs::write(self.path("gateway.toml"), text).expect("written");
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn spool(&self) -> PathBuf {
+        self.path("spool")
+    }
+
+    fn set_mode(&self, name: &str, mode: u32) {
+        let mode = fs::Permissions::from_mode(mode);
+        fs::set_permissions(self.spool().join(name), mode).expect("it is there");
+    }
+
+    /// Something that lies in the folder.
+    fn put(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.spool().join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        fs::write(&path, content).expect("written");
+        path
+    }
+
+    fn start(&mut self) {
+        let child = command(&["serve", "--config", "gateway.toml"])
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("started");
+        self.gateway = Some(child);
+        wait("it listens", || self.connect().is_some());
+    }
+
+    fn stop(&mut self) {
+        if let Some(mut child) = self.gateway.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    fn connect(&self) -> Option<UnixStream> {
+        UnixStream::connect(self.path("gateway.sock")).ok()
+    }
+
+    /// The copy that the gateway hands over for this view.
+    fn copy_of(&self, view: &str) -> PathBuf {
+        let mut stream = self.connect().expect("it answers");
+        let request = format!("GET /{view} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("received");
+        let told = answer.lines().find_map(|line| {
+            let (name, value) = line.split_once(": /_downloadview/spool/")?;
+            name.eq_ignore_ascii_case("x-accel-redirect")
+                .then_some(value)
+        });
+        self.spool()
+            .join(told.unwrap_or_else(|| panic!("no hand-off: {answer}")))
+    }
+
+    fn ask(&self, arguments: &[&str]) -> Output {
+        let mut command = command(&["spool"]);
+        command.args(arguments).args(["--config", "gateway.toml"]);
+        command
+            .current_dir(self.folder.path())
+            .output()
+            .expect("started")
+    }
+
+    /// What it says as JSON, and the code that it ends with.
+    fn told(&self, arguments: &[&str]) -> (Value, i32) {
+        let output = self.ask(&[arguments, &["--format", "json"]].concat());
+        let code = output.status.code().expect("a code");
+        let text = String::from_utf8(output.stdout).expect("UTF-8");
+        let error = String::from_utf8_lossy(&output.stderr);
+        let told = serde_json::from_str(&text);
+        (
+            told.unwrap_or_else(|why| panic!("{why}: {text}{error}")),
+            code,
+        )
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_downloadview"));
+    command.args(arguments).env_remove("RUST_LOG");
+    command
+}
+
+fn wait(what: &str, mut is_so: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !is_so() {
+        assert!(started.elapsed() < DEADLINE, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Each entry by its name, with its kind and what was done to it.
+fn entries(told: &Value) -> Vec<(String, String, Option<String>)> {
+    let entries = told["entries"].as_array().expect("a list").iter();
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let mut found: Vec<_> = entries
+        .map(|it| {
+            let name = text(&it["name"]).expect("a name");
+            (
+                name,
+                text(&it["kind"]).expect("a kind"),
+                text(&it["result"]),
+            )
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+fn named<'a>(
+    entries: &'a [(String, String, Option<String>)],
+    name: &str,
+) -> Option<&'a (String, String, Option<String>)> {
+    entries.iter().find(|(it, ..)| it == name)
+}
+
+const KEY: &str = "0123456789abcdef0123456789abcdef0123456789ab";
+
+/// The process that lists and the one that hands out are two: what the one knows of the other's leases lies on the disk.
+#[test]
+fn a_copy_that_a_running_gateway_handed_out_is_leased_and_stays() {
+    let mut place = Place::new("lease = \"1h\"");
+    place.start();
+    let copy = place.copy_of("one");
+    let (told, code) = place.told(&["list"]);
+    assert_eq!(
+        (&told["copies"], &told["leased"], code),
+        (&1.into(), &1.into(), 0),
+        "{told}"
+    );
+    let entry = &told["entries"][0];
+    assert_eq!(
+        place.spool().join(entry["name"].as_str().expect("a name")),
+        copy
+    );
+    let (kind, bytes, leased) = (&entry["kind"], &entry["bytes"], &entry["leased"]);
+    assert_eq!(
+        (kind, bytes, leased),
+        (&"copy".into(), &15.into(), &true.into()),
+        "{told}"
+    );
+    for what in [&["clear"][..], &["prune"], &["prune", "--unused-for", "0s"]] {
+        let (told, code) = place.told(what);
+        assert_eq!(
+            (told["entries"].as_array().map(Vec::len), code),
+            (Some(0), 0),
+            "{told}"
+        );
+        assert_eq!(
+            fs::read_to_string(&copy).expect("it stays"),
+            "the text of one"
+        );
+    }
+    // The lease goes on though the gateway has ended: the proxy may yet open the copy.
+    place.stop();
+    let _ = place.told(&["clear"]);
+    assert!(copy.exists());
+}
+
+#[test]
+fn a_copy_whose_lease_is_over_is_cleared_and_made_anew_when_it_is_asked_for() {
+    let mut place = Place::new("lease = \"100ms\"");
+    place.start();
+    let copy = place.copy_of("one");
+    wait("the lease ends", || {
+        let (told, _) = place.told(&["clear", "--dry-run"]);
+        let entries = entries(&told);
+        assert!(copy.exists(), "a dry run removes nothing");
+        entries
+            .iter()
+            .any(|(_, _, done)| done.as_deref() == Some("would be removed"))
+    });
+    let (told, code) = place.told(&["clear"]);
+    let entries = entries(&told);
+    assert_eq!((entries.len(), code), (1, 0), "{told}");
+    assert_eq!(entries[0].2.as_deref(), Some("removed"), "{told}");
+    assert!(!copy.exists());
+    assert_eq!(place.copy_of("one"), copy);
+    assert_eq!(
+        fs::read_to_string(&copy).expect("made anew"),
+        "the text of one"
+    );
+}
+
+#[test]
+fn what_is_left_over_or_damaged_goes_and_what_is_filled_or_somebody_elses_stays() {
+    let place = Place::new("");
+    let leftover = place.put(&format!("00/01/{KEY}.part"), "half");
+    let damaged = place.put(&format!("00/02/{KEY}-ff"), "shorter than its name says");
+    let filled = place.put(&format!("00/03/{KEY}.part"), "half");
+    let file = File::open(&filled).expect("there");
+    flock(&file, FlockOperation::LockExclusive).expect("locked");
+    let notes = place.put("00/04/notes.txt", "of an operator");
+    let readme = place.put("README", "of an operator");
+    let link = place.spool().join(format!("00/04/{KEY}-e"));
+    symlink(&notes, &link).expect("made");
+    let odd = place.spool().join("not a text \u{e9}");
+    fs::write(&odd, "").expect("written");
+
+    let (told, _) = place.told(&["list"]);
+    let listed = entries(&told);
+    let kind = |path: &Path| {
+        let name = path
+            .strip_prefix(place.spool())
+            .expect("below")
+            .to_str()
+            .expect("text");
+        named(&listed, name).map(|(_, kind, _)| kind.as_str())
+    };
+    let kinds = [&leftover, &damaged, &filled, &notes, &readme, &link, &odd].map(|it| kind(it));
+    let expected = [
+        "leftover", "damaged", "part", "foreign", "foreign", "foreign", "foreign",
+    ];
+    assert_eq!(kinds, expected.map(Some), "{told}");
+
+    let (told, code) = place.told(&["prune"]);
+    assert_eq!(code, 0, "{told}");
+    assert!(!leftover.exists() && !damaged.exists(), "{told}");
+    for stays in [&filled, &notes, &readme, &odd] {
+        assert!(stays.exists(), "{stays:?}");
+    }
+    assert!(link.is_symlink());
+    let (told, _) = place.told(&["clear"]);
+    assert_eq!(entries(&told), [], "what is filled stays");
+    drop(file);
+    let (told, _) = place.told(&["clear"]);
+    assert_eq!(
+        entries(&told).len(),
+        1,
+        "and is a leftover when its process is gone: {told}"
+    );
+    assert!(!filled.exists() && readme.exists());
+}
+
+#[test]
+fn copies_beyond_the_bounds_go_and_those_used_least_recently_go_first() {
+    let mut place = Place::new("lease = \"100ms\"");
+    place.start();
+    let [one, two, three] = ["one", "two", "three"].map(|view| {
+        let copy = place.copy_of(view);
+        // The order of use is told by whole seconds.
+        let used = used(&copy);
+        wait("a second passes", || now() > used);
+        copy
+    });
+    place.stop();
+    wait("the leases end", || place.told(&["list"]).0["leased"] == 0);
+    let (told, _) = place.told(&["prune"]);
+    assert_eq!(entries(&told), [], "all three keep the bounds");
+    // Of 15, 15 and 17 bytes.
+    place.configure("lease = \"100ms\"\nmax_bytes = 40");
+    let (told, _) = place.told(&["prune"]);
+    assert_eq!(entries(&told).len(), 1, "{told}");
+    assert!(!one.exists() && two.exists() && three.exists(), "{told}");
+    place.configure("lease = \"100ms\"\nmax_files = 1");
+    let _ = place.told(&["prune"]);
+    assert!(!two.exists() && three.exists());
+    let (told, _) = place.told(&["prune", "--unused-for", "1h"]);
+    assert_eq!(entries(&told), []);
+    let _ = place.told(&["prune", "--unused-for", "0s"]);
+    assert!(!three.exists());
+}
+
+fn used(path: &Path) -> u64 {
+    use std::os::unix::fs::MetadataExt as _;
+    u64::try_from(fs::metadata(path).expect("there").ctime()).expect("after 1970")
+}
+
+fn now() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.expect("after 1970").as_secs()
+}
+
+#[test]
+fn verify_reads_every_copy_and_says_what_is_wrong_and_how_to_fix_it() {
+    let mut place = Place::new("");
+    place.start();
+    let [one, two] = ["one", "two"].map(|view| place.copy_of(view));
+    let (told, code) = place.told(&["verify"]);
+    assert_eq!((entries(&told), code), (Vec::new(), 0), "{told}");
+    let output = place.ask(&["verify"]);
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(
+        text.contains("2 copies, 30 B of 10.0 GiB; 2 leased, 0 being made"),
+        "{text}"
+    );
+    assert_eq!(output.stderr, b"", "no progress where no terminal is");
+
+    fs::set_permissions(&one, fs::Permissions::from_mode(0o460)).expect("there");
+    fs::set_permissions(&two, fs::Permissions::from_mode(0o400)).expect("there");
+    place.put(&format!("00/01/{KEY}.part"), "half");
+    place.put("notes", "of an operator");
+    let (told, code) = place.told(&["verify"]);
+    let mut faults = entries(&told);
+    faults.retain(|(_, _, fault)| fault.is_some());
+    assert_eq!((faults.len(), code), (4, 1), "{told}");
+    let fault = |path: &Path| {
+        let name = path
+            .strip_prefix(place.spool())
+            .expect("below")
+            .to_str()
+            .expect("text");
+        named(&faults, name)
+            .and_then(|(_, _, fault)| fault.clone())
+            .expect("a fault")
+    };
+    assert!(
+        fault(&one).contains("may write to it: chmod 0440"),
+        "{told}"
+    );
+    assert!(fault(&two).contains("may not read it: chgrp"), "{told}");
+    assert!(
+        fault(&place.spool().join("notes")).contains("move it elsewhere"),
+        "{told}"
+    );
+    let output = place.ask(&["verify"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(
+        text.contains("left by a process that has ended; prune removes it"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_table_is_for_people() {
+    let mut place = Place::new("lease = \"1h\"");
+    place.start();
+    let _ = place.copy_of("three");
+    let output = place.ask(&["list"]);
+    assert!(output.status.success());
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines.len(), 3, "{text}");
+    let words: Vec<_> = lines[1].split_whitespace().collect();
+    assert_eq!(lines[0].split_whitespace().last(), Some("NAME"), "{text}");
+    assert_eq!(
+        (&words[..3], words[5]),
+        (&["copy", "17", "B"][..], "runs"),
+        "{text}"
+    );
+    assert!(
+        lines[2].ends_with("1 copies, 17 B of 10.0 GiB; 1 leased, 0 being made"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_file_without_a_spool_and_a_folder_that_all_may_write_are_errors_that_say_what_to_do() {
+    let place = Place::new("");
+    place.set_mode("", 0o777);
+    let output = place.ask(&["list"]);
+    let error = String::from_utf8(output.stderr).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(
+        error.contains("every user of this machine may write into it (chmod o-w)"),
+        "{error}"
+    );
+
+    fs::write(
+        place.path("gateway.toml"),
+        "[[views]]\nroute = \"/a\"\nkind = \"virtual\"\nbasename = \"a\"\ntext = \"a\"\n",
+    )
+    .expect("written");
+    let output = place.ask(&["clear"]);
+    let error = String::from_utf8(output.stderr).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(
+        error.contains("there is no [spool]; add one with `dir`"),
+        "{error}"
+    );
+
+    let output = place.ask(&["prune", "--unused-for", "long"]);
+    assert_eq!(output.status.code(), Some(2));
+}
