@@ -27,15 +27,12 @@ pub(super) struct Ask {
 }
 
 impl Ask {
-    pub(super) fn new(authorizer: Authorizer, route: &Route) -> Result<Self> {
-        let mut router = matchit::Router::new();
-        let inserted = router.insert(route.pattern(), ());
-        inserted.map_err(|error| BuildError::new(format!("route {route}: {error}")))?;
-        Ok(Self {
+    pub(super) fn new(authorizer: Authorizer, route: &Route) -> Self {
+        Self {
             authorizer,
             pattern: route.pattern().to_owned(),
-            route: router,
-        })
+            route: route.router(),
+        }
     }
 
     /// The question about a request.
@@ -141,7 +138,7 @@ mod tests {
         let view = &config.views[0];
         let authorize = view.authorize.as_deref().expect("it is there");
         let authorizer = authorizer(&client, authorize).expect("built");
-        let ask = Ask::new(authorizer, &view.route).expect("a route");
+        let ask = Ask::new(authorizer, &view.route);
         let (parts, ()) = Request::get(target).body(()).expect("valid").into_parts();
         Ok(ask.question(&parts)?.uri())
     }

@@ -25,7 +25,6 @@ mod sources;
 mod spool;
 mod witnessed;
 
-use std::borrow::Cow;
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
@@ -41,7 +40,7 @@ pub use self::reloadable::Reloadable;
 pub use self::routes::Routes;
 use self::sources::Sources;
 pub use self::spool::survey;
-use crate::config::{Config, spelling};
+use crate::config::Config;
 use crate::witness::{CHECK, Key, Witness};
 
 /// The gateway as a tower service. Cloning shares everything.
@@ -55,9 +54,7 @@ pub struct App {
 
 /// What one configuration was made into.
 struct Shared {
-    routes: matchit::Router<Arc<Mounted>>,
-    /// The same views under their routes in the one spelling, for paths in another.
-    spelt_once: matchit::Router<Arc<Mounted>>,
+    routes: Routes<Arc<Mounted>>,
     sources: Sources,
     witness: Witness,
 }
@@ -85,16 +82,13 @@ async fn build_with(config: &Config, mut sources: Sources) -> anyhow::Result<App
     let spool = sources.spool(config)?;
     let of_all = optimizer::of_config(config, spool.as_ref())?;
     let records = database::records(config).await?;
-    let (mut routes, mut spelt_once) = (matchit::Router::new(), matchit::Router::new());
+    let mut routes = Routes::default();
     for (view, records) in config.views.iter().zip(records) {
         let mounted = mount::mount(config, view, records, &mut sources, &of_all)?;
-        let mounted = Arc::new(mounted);
-        routes.insert(view.route.pattern(), Arc::clone(&mounted))?;
-        spelt_once.insert(view.route.spelt_once(), mounted)?;
+        routes.insert(&view.route, Arc::new(mounted))?;
     }
     let shared = Shared {
         routes,
-        spelt_once,
         sources: sources.settled(),
         witness: Witness::new(Key::new(config.digest())),
     };
@@ -122,17 +116,9 @@ impl App {
     }
 
     /// The view that a path leads to; `None` if there is none, which is a 404.
-    ///
-    /// A path whose one spelling leads to another view (`/files/%70rivate/a` where `/files/private/{*path}` has a view
-    /// of its own) leads nowhere: it would get past what that view asks for.
     #[must_use]
     pub fn route(&self, path: &str) -> Option<&Arc<Mounted>> {
-        let found = self.shared.routes.at(path).ok()?.value;
-        let meant = match spelling::of_path(path) {
-            Cow::Borrowed(_) => return Some(found),
-            Cow::Owned(path) => self.shared.spelt_once.at(&path).ok()?.value,
-        };
-        Arc::ptr_eq(found, meant).then_some(found)
+        self.shared.routes.find(path)
     }
 }
 

@@ -294,10 +294,8 @@ fn steps(config: &Config, view: &ViewConfig, sources: &mut Sources) -> Result<Ve
         steps.push(Box::new(Signed::new(signing, signature)?));
     }
     if let Some(authorize) = &view.authorize {
-        steps.push(Box::new(Ask::new(
-            sources.authorizer(authorize)?,
-            &view.route,
-        )?));
+        let authorizer = sources.authorizer(authorize)?;
+        steps.push(Box::new(Ask::new(authorizer, &view.route)));
     }
     Ok(steps)
 }

@@ -82,7 +82,6 @@ pub use self::view::{
 use self::database::Databases;
 pub(crate) use self::optimize::can_be_kept;
 pub(crate) use self::reader::scalar::{duration, listing, nearest};
-pub(crate) use self::view::spelling;
 
 use self::reader::{Table, mask_lines};
 use self::storage::Storages;

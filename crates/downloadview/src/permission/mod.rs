@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`Grant`] | name, type, caching and further headers that the permission states; never a file |
 //! | [`Caller`] | who asks: address, scheme and host of the client |
+//! | [`AskedUri`] | the URI that the client asked, where something on the way changed it |
 //! | [`Denial`] | why somebody may not have the file; see [`Error::Denied`](crate::Error::Denied) |
 //!
 //! The way of a grant: [`Grant::extend`] puts it into the extensions of the request. The view's
@@ -18,8 +19,11 @@ mod apply;
 mod caching;
 mod caller;
 mod grant;
+mod public_uri;
 
 pub(crate) use self::apply::apply;
 pub use self::caller::Caller;
 pub use self::grant::Grant;
+pub use self::public_uri::AskedUri;
+pub(crate) use self::public_uri::PublicUri;
 pub use crate::error::Denial;

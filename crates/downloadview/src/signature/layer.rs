@@ -20,11 +20,8 @@ use super::future::SignatureFuture;
 use super::verifier::Verifier;
 use crate::error::Error;
 use crate::optimize::{Asked, ResponseBody, answer_denied};
-use crate::permission::Grant;
+use crate::permission::{Grant, PublicUri};
 use crate::response::Deferred;
-
-/// Finds the URI that the client asked for, where a router changes that of the request.
-type PublicUri = Arc<dyn Fn(&Extensions) -> Option<Uri> + Send + Sync>;
 
 /// A tower layer that lets only requests with a good signed link pass. It stands around a view, a
 /// handler or a whole router, inside or outside of an [`OptimizeLayer`](crate::OptimizeLayer).
@@ -66,7 +63,7 @@ type PublicUri = Arc<dyn Fn(&Extensions) -> Option<Uri> + Send + Sync>;
 pub struct RequireSignature {
     verifier: Arc<Verifier>,
     optional: bool,
-    public_uri: Option<PublicUri>,
+    public_uri: PublicUri,
 }
 
 impl RequireSignature {
@@ -76,7 +73,7 @@ impl RequireSignature {
         Self {
             verifier: Arc::new(verifier),
             optional: false,
-            public_uri: None,
+            public_uri: PublicUri::default(),
         }
     }
 
@@ -89,14 +86,14 @@ impl RequireSignature {
     }
 
     /// Where the URI stands that the client asked for, if a router takes a prefix off that of the
-    /// request. Default: the URI of the request. `downloadview-axum` has this closure for axum. A
+    /// request. Default: the URI of the request, or its [`AskedUri`](crate::permission::AskedUri). `downloadview-axum` has this closure for axum. A
     /// prefix that a proxy took off is [`Verifier::prefix`].
     #[must_use]
     pub fn public_uri(
         mut self,
         find: impl Fn(&Extensions) -> Option<Uri> + Send + Sync + 'static,
     ) -> Self {
-        self.public_uri = Some(Arc::new(find));
+        self.public_uri = PublicUri::kept_by(find);
         self
     }
 }
@@ -155,13 +152,11 @@ where
             return SignatureFuture::answered(Error::MethodNotAllowed.into_response());
         }
         let layer = &self.layer;
-        let public = layer.public_uri.as_ref();
-        let public = public.and_then(|find| find(&head.extensions));
-        let public = public.as_ref().unwrap_or(&head.uri);
-        if layer.optional && !layer.verifier.is_asked(public) {
+        let public = layer.public_uri.of(&head);
+        if layer.optional && !layer.verifier.is_asked(&public) {
             return SignatureFuture::passing(self.inner.call(Request::from_parts(head, body)));
         }
-        match layer.verifier.check_as(&head, public) {
+        match layer.verifier.check_as(&head, &public) {
             Ok(grant) => {
                 grant.extend(&mut head.extensions);
                 let grant = Grant::of(&head.extensions).cloned().unwrap_or_default();

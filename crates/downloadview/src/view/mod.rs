@@ -12,6 +12,16 @@
 //! [`options_with`](StorageView::options_with) for options that depend on the request. Each becomes
 //! a tower service ([`DownloadView::into_service`]) that is complete alone: preconditions, ranges,
 //! HEAD, errors.
+//!
+//! # Open and guarded routes side by side
+//!
+//! Routers compare paths as text, and a view decodes them. **If a part of what an open view serves
+//! is guarded by a route of its own** (`/files/{*path}` for everybody, `/files/private/{*path}` behind
+//! a layer), another spelling of the path must not lead to the open one. So these services answer 400
+//! to a path that escapes a slash, a letter, a digit or one of `-._~`, or has a segment `.`. Put [`NormalizeEscapes`]
+//! around the router, and such paths go where they belong; it is needed where handlers of your own
+//! take names from the path, or the fixed part of a route has other characters. Better still: give
+//! what is guarded a storage of its own.
 
 #[cfg(feature = "remote")]
 mod http;
@@ -21,6 +31,7 @@ mod parameters;
 #[cfg(feature = "fs")]
 mod path;
 mod service;
+mod spelling;
 mod storage;
 mod virt;
 
@@ -35,6 +46,7 @@ pub use self::parameters::RouteParameters;
 #[cfg(feature = "fs")]
 pub use self::path::PathView;
 pub use self::service::DownloadService;
+pub use self::spelling::{NormalizeEscapes, NormalizeEscapesService, normalized};
 pub use self::storage::StorageView;
 pub use self::virt::VirtualView;
 use crate::error::Result;

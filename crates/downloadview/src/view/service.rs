@@ -1,6 +1,6 @@
 //! A view as a tower service.
 //!
-//! 1. Methods other than GET and HEAD are 405.
+//! 1. Methods other than GET and HEAD are 405, paths in a second spelling 400 (`spelling`).
 //! 2. The view finds the file, then the options (`try_call`).
 //! 3. If a layer around it announced (`Deferred`) that it will deliver, the plain response goes
 //!    out, with the download in its extensions.
@@ -17,7 +17,7 @@ use http::request::Parts;
 use http::{Method, Request, Response};
 use tower_service::Service;
 
-use super::DownloadView;
+use super::{DownloadView, spelling};
 use crate::content::BoxFuture;
 use crate::delivery::deliver_granted;
 use crate::error::{Error, Result};
@@ -25,8 +25,10 @@ use crate::headers::ConditionalRequest;
 use crate::permission::Grant;
 use crate::response::{Deferred, DownloadBody, DownloadFuture, DownloadResponse};
 
-/// The tower service of a [`DownloadView`]. It answers GET and HEAD, and 405 to everything else. It
-/// never fails: errors become responses. Clones share the view.
+/// The tower service of a [`DownloadView`]. It answers GET and HEAD, and 405 to everything else; 400
+/// to a path that a router may have taken for another one
+/// ([open and guarded routes](super#open-and-guarded-routes-side-by-side)). It never fails: errors
+/// become responses. Clones share the view.
 ///
 /// [`DownloadView::into_service`] makes it.
 ///
@@ -53,7 +55,8 @@ impl<V: DownloadView> DownloadService<V> {
     }
 
     /// The view's response before anything is delivered, with its error kept: for an adapter that
-    /// answers errors in its own way.
+    /// answers errors in its own way, and whose router knows a path in each of its spellings
+    /// ([`normalized`](super::normalized)).
     ///
     /// # Errors
     ///
@@ -71,7 +74,11 @@ impl<V: DownloadView> DownloadService<V> {
     pub fn respond(&self, request: Parts) -> BoxFuture<'static, Response<DownloadBody>> {
         let service = self.clone();
         Box::pin(async move {
-            let response = match service.try_call(&request).await {
+            let response = match spelling::check(request.uri.path()) {
+                Ok(()) => service.try_call(&request).await,
+                Err(error) => Err(error),
+            };
+            let response = match response {
                 Ok(response) => response,
                 Err(error) => return error.into_response(),
             };

@@ -6,7 +6,6 @@ mod http;
 mod known;
 mod object;
 mod route;
-pub(crate) mod spelling;
 
 use std::path::PathBuf;
 

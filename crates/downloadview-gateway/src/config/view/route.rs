@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::spelling;
+use downloadview::view::normalized;
+
 use crate::config::reader::scalar::Fault;
 
 /// The paths that a view answers: `/files/{*path}`. In the syntax of `matchit` 0.8, which is axum 0.8's.
@@ -48,8 +49,8 @@ impl Route {
     }
 
     /// The pattern in the one spelling of its paths.
-    pub(crate) fn spelt_once(&self) -> String {
-        spelling::of_pattern(&self.pattern)
+    pub(crate) fn normalized(&self) -> String {
+        normalized_pattern(&self.pattern)
     }
 
     /// Whether no router can hold both routes, in this or another spelling.
@@ -58,7 +59,7 @@ impl Route {
             let mut router = matchit::Router::new();
             router.insert(one, ()).is_ok() && router.insert(other, ()).is_err()
         };
-        clash(&self.pattern, &other.pattern) || clash(&self.spelt_once(), &other.spelt_once())
+        clash(&self.pattern, &other.pattern) || clash(&self.normalized(), &other.normalized())
     }
 
     pub(super) fn read(text: &str) -> Result<Self, Fault> {
@@ -133,6 +134,30 @@ fn help(error: &matchit::InsertError) -> &'static str {
     }
 }
 
+/// A pattern whose fixed parts are in the one spelling of paths, in which a brace is always escaped.
+fn normalized_pattern(pattern: &str) -> String {
+    let (mut text, mut fixed) = (String::with_capacity(pattern.len()), String::new());
+    let mut rest = pattern;
+    while let Some(character) = rest.chars().next() {
+        let doubled = rest.starts_with("{{") || rest.starts_with("}}");
+        let parameter = match character {
+            '{' if !doubled => rest.find('}').map(|end| end + 1),
+            _ => None,
+        };
+        let end = parameter.unwrap_or(character.len_utf8() * (1 + usize::from(doubled)));
+        if let Some(end) = parameter {
+            text.push_str(&normalized(&fixed));
+            text.push_str(&rest[..end]);
+            fixed.clear();
+        } else {
+            fixed.push(character);
+        }
+        rest = &rest[end..];
+    }
+    text.push_str(&normalized(&fixed));
+    text
+}
+
 /// The names between single braces. `matchit` has accepted the route before, so each brace is closed.
 fn parameters(text: &str) -> Vec<String> {
     let literal = text.replace("{{", "").replace("}}", "");
@@ -141,4 +166,22 @@ fn parameters(text: &str) -> Vec<String> {
         .filter_map(|rest| rest.split_once('}'))
         .map(|(name, _)| name.trim_start_matches('*').to_owned())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fixed_parts_of_a_route_have_one_spelling() {
+        for (pattern, expected) in [
+            ("/a", "/a"),
+            ("/%61/{b}/%7Bc{{", "/a/{b}/%7Bc%7B"),
+            ("/./a+b/v-%2B{version}", "/a+b/v-+{version}"),
+            ("/{{}}/\"/%zz/{*rest}", "/%7B%7D/%22/%25zz/{*rest}"),
+            ("/{a%41}", "/{a%41}"),
+        ] {
+            assert_eq!(normalized_pattern(pattern), expected, "{pattern}");
+        }
+    }
 }
