@@ -1,8 +1,10 @@
 //! The layer that asks an authorizer: inside and outside of an optimizing layer, and with none.
 
 use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
 
-use downloadview::authorize::{Authorize, Authorizer};
+use downloadview::authorize::{AccessRequest, Authorize, Authorizer, Verdict};
 use downloadview::fetch::Client;
 use downloadview::file::VirtualFile;
 use downloadview::optimize::Outcome;
@@ -13,6 +15,8 @@ use http::{Request, Response, header};
 use http_body_util::BodyExt as _;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tower::{Layer as _, Service, ServiceExt as _};
 
 /// An authorizer that lets alice pass under another name, and answers 403 to everybody else.
@@ -126,4 +130,53 @@ async fn the_layer_outside_of_an_optimizing_layer() {
     let authorize = Authorize::new(authorizer().await);
     let optimize = OptimizeLayer::new(Optimizer::none());
     check(authorize.layer(optimize.layer(view())), false).await;
+}
+
+/// One question is under way and 256 wait: the next is refused at once, and none of those is lost.
+#[tokio::test]
+async fn a_crowd_waits_in_a_queue_that_ends() {
+    const WAITING: usize = 256;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}/may", listener.local_addr().expect("bound"));
+    let open = Arc::new(Semaphore::new(0));
+    let gate = Arc::clone(&open);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let gate = Arc::clone(&gate);
+            tokio::spawn(async move {
+                let (reader, mut writer) = stream.split();
+                let mut lines = BufReader::new(reader).lines();
+                while let Ok(Some(line)) = lines.next_line().await {
+                    if line.is_empty() {
+                        gate.acquire().await.expect("it is open").forget();
+                        let _ = writer.write_all(b"HTTP/1.1 204 Yes\r\n\r\n").await;
+                    }
+                }
+            });
+        }
+    });
+    let hour = Duration::from_secs(3600);
+    let authorizer = Authorizer::builder(&Client::new().expect("a client"), url)
+        .concurrency(1)
+        .timeout(hour)
+        .build()
+        .expect("valid");
+    let mut asked = JoinSet::new();
+    for _ in 0..WAITING + 2 {
+        let authorizer = authorizer.clone();
+        asked.spawn(async move {
+            let (parts, ()) = Request::get("/a").body(()).expect("valid").into_parts();
+            let asked = AccessRequest::of(&parts).expect("a path");
+            match authorizer.ask(&asked).await {
+                Verdict::Allowed(_) => 204,
+                Verdict::Denied { response, .. } => response.status().as_u16(),
+                _ => 0,
+            }
+        });
+    }
+    // Nobody was answered yet, so this one did not wait.
+    assert_eq!(asked.join_next().await.expect("one").expect("whole"), 503);
+    open.add_permits(WAITING + 1);
+    let rest = asked.join_all().await;
+    assert_eq!(rest, vec![204; WAITING + 1]);
 }

@@ -203,7 +203,7 @@ const FORM: &percent_encoding::AsciiSet = &NON_ALPHANUMERIC
     .remove(b'*');
 
 /// A path in the one spelling that it has.
-fn canonical(path: &str) -> Result<String> {
+pub(super) fn canonical(path: &str) -> Result<String> {
     let inside = path.strip_prefix('/').unwrap_or(path);
     if inside.is_empty() {
         return Ok("/".to_owned());

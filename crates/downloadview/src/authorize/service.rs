@@ -2,18 +2,21 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Method, Request, Response};
+use http::request::Parts;
+use http::{Extensions, Method, Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
+use super::request::canonical;
 use super::{AccessRequest, Authorizer, Verdict};
 use crate::content::BoxFuture;
 use crate::error::Error;
 use crate::optimize::ResponseBody;
-use crate::permission::Grant;
+use crate::permission::{Grant, PublicUri};
 use crate::response::DownloadBody;
 
 /// The service of [`Authorize`](super::Authorize), which makes it. Its errors are those of the
@@ -21,7 +24,23 @@ use crate::response::DownloadBody;
 #[derive(Debug, Clone)]
 pub struct AuthorizeService<S> {
     inner: S,
-    authorizer: Authorizer,
+    setting: Arc<Setting>,
+}
+
+/// Where the router keeps the route that matched.
+type RouteName = Arc<dyn Fn(&Extensions) -> Option<Arc<str>> + Send + Sync>;
+/// Puts what the authorizer is told into a request.
+type Prepare = Arc<dyn Fn(&mut Parts) + Send + Sync>;
+
+/// What the layer says of each request.
+#[derive(Clone)]
+pub(super) struct Setting {
+    pub(super) authorizer: Authorizer,
+    pub(super) public_uri: PublicUri,
+    /// What a proxy took off the path.
+    pub(super) prefix: String,
+    pub(super) route: Option<RouteName>,
+    pub(super) prepare: Option<Prepare>,
 }
 
 /// The response future of [`AuthorizeService`].
@@ -29,8 +48,8 @@ pub struct AuthorizeService<S> {
 pub struct AuthorizeFuture<B, E>(BoxFuture<'static, Result<Response<ResponseBody<B>>, E>>);
 
 impl<S> AuthorizeService<S> {
-    pub(super) fn new(inner: S, authorizer: Authorizer) -> Self {
-        Self { inner, authorizer }
+    pub(super) fn new(inner: S, setting: Arc<Setting>) -> Self {
+        Self { inner, setting }
     }
 }
 
@@ -53,16 +72,14 @@ where
         // The one that is ready goes along.
         let next = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, next);
-        let authorizer = self.authorizer.clone();
+        let setting = Arc::clone(&self.setting);
         AuthorizeFuture(Box::pin(async move {
             let (mut parts, body) = request.into_parts();
-            let verdict = match asked(&parts) {
-                Ok(asked) => authorizer.ask(&asked).await,
-                Err(error) => return Ok(refused(error.into_response())),
-            };
+            let verdict = setting.ask(&mut parts).await;
             let grant = match verdict {
-                Verdict::Allowed(grant) => grant,
-                Verdict::Denied { response, .. } => return Ok(refused(*response)),
+                Ok(Verdict::Allowed(grant)) => grant,
+                Ok(Verdict::Denied { response, .. }) => return Ok(refused(*response)),
+                Err(error) => return Ok(refused(error.into_response())),
             };
             grant.extend(&mut parts.extensions);
             // With that of a layer further out.
@@ -75,11 +92,31 @@ where
     }
 }
 
-/// What the authorizer is asked, if the method and the path are such that it can be.
-fn asked(parts: &http::request::Parts) -> Result<AccessRequest<'_>, Error> {
-    match parts.method {
-        Method::GET | Method::HEAD => AccessRequest::of(parts),
-        _ => Err(Error::MethodNotAllowed),
+impl Setting {
+    /// The authorizer's word, if the method and the path are such that it can be asked.
+    async fn ask(&self, parts: &mut Parts) -> Result<Verdict, Error> {
+        if !matches!(parts.method, Method::GET | Method::HEAD) {
+            return Err(Error::MethodNotAllowed);
+        }
+        if let Some(prepare) = &self.prepare {
+            prepare(parts);
+        }
+        let path = canonical(self.public_uri.of(parts).path())?;
+        let route = self.route.as_ref().and_then(|find| find(&parts.extensions));
+        let mut asked = AccessRequest::at(parts, format!("{}{path}", self.prefix));
+        if let Some(route) = &route {
+            asked = asked.route(route);
+        }
+        Ok(self.authorizer.ask(&asked).await)
+    }
+}
+
+impl fmt::Debug for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Setting")
+            .field("authorizer", &self.authorizer)
+            .field("prefix", &self.prefix)
+            .finish_non_exhaustive()
     }
 }
 
