@@ -4,11 +4,12 @@
 //! | you have | use |
 //! |---|---|
 //! | a handler that says which file | [`DownloadResponse`] as its result, [`DownloadError`] for its errors |
-//! | a view that needs the route's parameters | [`view`], with `route_service` |
-//! | any other view | its `into_service`, with `route_service` or `nest_service` |
+//! | a view | [`view`], with `route_service` or `nest_service` |
 //! | signed links (feature `signature`) | `require_signature`, as a `layer` around the routes, nested ones too |
+//! | another program that says who may (feature `authorize`) | `authorize`, likewise |
 //! | rules for a proxy | [`optimize`], as a `layer` around the routes |
 //! | compression | [`may_be_compressed`], outside of that layer |
+//! | guarded routes beside open ones | [`normalize_escapes`], around the whole router |
 //!
 //! ```
 //! use axum::Router;
@@ -17,8 +18,8 @@
 //! use downloadview::backend::Nginx;
 //! use downloadview::file::StorageFile;
 //! use downloadview::storage::{LocalStorage, StorageName};
-//! use downloadview::{DownloadView, Error, Optimizer, Rule, view::StorageView};
-//! use downloadview_axum::{DownloadError, DownloadResponse, optimize};
+//! use downloadview::{Error, Optimizer, Rule, view::StorageView};
+//! use downloadview_axum::{DownloadError, DownloadResponse, optimize, view};
 //! use std::sync::Arc;
 //!
 //! // A handler: check whatever must be checked, then say which file.
@@ -42,7 +43,7 @@
 //!     .build()?;
 //! let app: Router = Router::new()
 //!     .route("/invoices/{number}", get(invoice))
-//!     .nest_service("/files", StorageView::new(media.clone()).into_service())
+//!     .nest_service("/files", view(StorageView::new(media.clone())))
 //!     .with_state(Arc::new(media))
 //!     .layer(optimize(optimizer)); // nearest the views; compression goes outside
 //! # Ok(())
@@ -51,11 +52,19 @@
 
 mod view;
 
+use std::sync::Arc;
+
+use axum::Router;
 use axum::body::Body;
 use axum::extract::MatchedPath;
+use axum::http::Extensions;
+#[cfg(any(feature = "authorize", feature = "signature"))]
+use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
 use downloadview::optimize::Front;
+use downloadview::view::NormalizeEscapes;
 use downloadview::{DownloadOptions, File, OptimizeLayer};
+use tower_layer::Layer as _;
 
 pub use self::view::{ViewService, view};
 pub use downloadview::delivery::may_be_compressed;
@@ -158,10 +167,31 @@ impl IntoResponse for DownloadError {
 /// # let _ = app;
 /// ```
 pub fn optimize(front: impl Into<Front>) -> OptimizeLayer {
-    OptimizeLayer::new(front).route_name(|extensions| {
-        let matched = extensions.get::<MatchedPath>()?;
-        Some(matched.as_str().into())
-    })
+    OptimizeLayer::new(front).route_name(route_name)
+}
+
+/// The router, behind one that gives each path its one spelling before a route is chosen:
+/// [`NormalizeEscapes`](downloadview::view::NormalizeEscapes). `Router::layer` would come too late
+/// for that.
+///
+/// Use it where a part of what one route serves is guarded by another: `/files/%70rivate/a` then
+/// leads where `/files/private/a` does. Without it such a path is 400 in the views of this crate,
+/// and leads past the guarded route to a handler of your own.
+///
+/// ```
+/// use axum::Router;
+/// use axum::routing::get;
+///
+/// async fn everybody() {}
+/// async fn those_who_may() {}
+/// let app = Router::new()
+///     .route("/files/{*path}", get(everybody))
+///     .route("/files/private/{*path}", get(those_who_may));
+/// let app: Router = downloadview_axum::normalize_escapes(app);
+/// # let _ = app;
+/// ```
+pub fn normalize_escapes(router: Router) -> Router {
+    Router::new().fallback_service(NormalizeEscapes::new().layer(router))
 }
 
 /// A [`RequireSignature`](downloadview::signature::RequireSignature) layer that knows what the
@@ -171,12 +201,12 @@ pub fn optimize(front: impl Into<Front>) -> OptimizeLayer {
 /// use axum::Router;
 /// use downloadview::signature::{Key, Keys, Verifier};
 /// use downloadview::storage::MemoryStorage;
-/// use downloadview::{DownloadView as _, view::StorageView};
-/// use downloadview_axum::require_signature;
+/// use downloadview::view::StorageView;
+/// use downloadview_axum::{require_signature, view};
 ///
 /// let key = Key::new("2026a", "6n4HPVrEgCoaSnTiCBK3G1Z-FBAvSfPOQ5i3wO2uQUI")?;
 /// let signed = require_signature(Verifier::new(Keys::new(key)));
-/// let files = StorageView::new(MemoryStorage::new()).into_service();
+/// let files = view(StorageView::new(MemoryStorage::new()));
 /// let files: Router = Router::new().fallback_service(files).layer(signed);
 /// let app: Router = Router::new().nest("/files", files); // links to /files/…
 /// # let _ = app;
@@ -186,10 +216,52 @@ pub fn optimize(front: impl Into<Front>) -> OptimizeLayer {
 pub fn require_signature(
     verifier: downloadview::signature::Verifier,
 ) -> downloadview::signature::RequireSignature {
-    downloadview::signature::RequireSignature::new(verifier).public_uri(|extensions| {
-        let original = extensions.get::<axum::extract::OriginalUri>()?;
-        Some(original.0.clone())
-    })
+    downloadview::signature::RequireSignature::new(verifier).public_uri(original_uri)
+}
+
+/// An [`Authorize`](downloadview::authorize::Authorize) layer that tells the authorizer what the
+/// client asked for, also where axum's `nest` took a prefix off the URI, and axum's route and its
+/// parameters.
+///
+/// Put it around routes, by `route_layer` or `layer`. Around a service that is nested, axum has
+/// neither a route nor parameters to tell.
+///
+/// ```
+/// use axum::Router;
+/// use downloadview::authorize::Authorizer;
+/// use downloadview::fetch::Client;
+/// use downloadview::storage::MemoryStorage;
+/// use downloadview::view::StorageView;
+/// use downloadview_axum::{authorize, view};
+///
+/// let authorizer = Authorizer::builder(&Client::new()?, "http://127.0.0.1:9000/may").build()?;
+/// let files = Router::new()
+///     .route_service("/{*path}", view(StorageView::new(MemoryStorage::new())))
+///     .layer(authorize(authorizer));
+/// let app: Router = Router::new().nest("/files", files); // it is told /files/…
+/// # let _ = app;
+/// # Ok::<(), downloadview::BuildError>(())
+/// ```
+#[cfg(feature = "authorize")]
+pub fn authorize(
+    authorizer: downloadview::authorize::Authorizer,
+) -> downloadview::authorize::Authorize {
+    downloadview::authorize::Authorize::new(authorizer)
+        .public_uri(original_uri)
+        .route_name(route_name)
+        .prepare(view::prepare)
+}
+
+/// The URI before `nest` took a prefix off.
+#[cfg(any(feature = "authorize", feature = "signature"))]
+fn original_uri(extensions: &Extensions) -> Option<Uri> {
+    let original = extensions.get::<axum::extract::OriginalUri>()?;
+    Some(original.0.clone())
+}
+
+fn route_name(extensions: &Extensions) -> Option<Arc<str>> {
+    let matched = extensions.get::<MatchedPath>()?;
+    Some(matched.as_str().into())
 }
 
 /// The example of the project's first page, compiled.

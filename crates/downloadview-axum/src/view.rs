@@ -7,18 +7,19 @@ use std::fmt;
 use std::task::{Context, Poll};
 
 use axum::extract::rejection::RawPathParamsRejection;
-use axum::extract::{FromRequestParts as _, RawPathParams};
+use axum::extract::{FromRequestParts as _, OriginalUri, RawPathParams};
 use axum::http::request::Parts;
 use axum::http::{Request, Response};
 use downloadview::view::{DownloadService, RouteParameters};
 use downloadview::{DownloadBody, DownloadFuture, DownloadView, Error};
 use tower_service::Service;
 
-/// A view as a service for `route_service`, with axum's path parameters as its [`RouteParameters`].
+/// A view as a service for `route_service` and `nest_service`, with axum's path parameters as its
+/// [`RouteParameters`].
 ///
-/// Views that need no parameters may also be mounted with
-/// [`into_service`](downloadview::DownloadView::into_service). A parameter that is not valid UTF-8
-/// is 404.
+/// 404 is a parameter that is not valid UTF-8, and a path in which axum's `nest` lost a slash: the
+/// view's own [`into_service`](downloadview::DownloadView::into_service) would take `/files//private/a`
+/// for `/files/private/a`, which a route of yours may guard.
 ///
 /// ```
 /// use axum::Router;
@@ -46,17 +47,38 @@ impl<V: DownloadView> ViewService<V> {
     fn respond(&self, mut request: Parts) -> DownloadFuture {
         let service = self.0.clone();
         DownloadFuture::new(async move {
-            match RawPathParams::from_request_parts(&mut request, &()).await {
-                Ok(parameters) => {
-                    let parameters = RouteParameters::from_iter(&parameters);
-                    request.extensions.insert(parameters);
-                }
-                // The route has none.
-                Err(RawPathParamsRejection::MissingPathParams(_)) => {}
-                Err(_) => return Error::NotFound.into_response(),
+            if has_lost_a_slash(&request) {
+                return Error::NotFound.into_response();
             }
-            service.respond(request).await
+            match insert_parameters(&mut request).await {
+                Ok(()) => service.respond(request).await,
+                Err(error) => error.into_response(),
+            }
         })
+    }
+}
+
+/// Whether `nest` made one slash of two: `/files//a` arrives as `/a`, as `/files/a` does, although a
+/// route for the latter would not have seen it.
+fn has_lost_a_slash(request: &Parts) -> bool {
+    let Some(OriginalUri(original)) = request.extensions.get() else {
+        return false;
+    };
+    let prefix = original.path().strip_suffix(request.uri.path());
+    prefix.is_some_and(|prefix| prefix.ends_with('/'))
+}
+
+/// Puts axum's parameters into the request, where a view looks for them. 404 if one is not UTF-8.
+pub(crate) async fn insert_parameters(request: &mut Parts) -> Result<(), Error> {
+    match RawPathParams::from_request_parts(request, &()).await {
+        Ok(parameters) => {
+            let parameters = RouteParameters::from_iter(&parameters);
+            request.extensions.insert(parameters);
+            Ok(())
+        }
+        // The route has none.
+        Err(RawPathParamsRejection::MissingPathParams(_)) => Ok(()),
+        Err(_) => Err(Error::NotFound),
     }
 }
 
@@ -84,4 +106,13 @@ impl<V> fmt::Debug for ViewService<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ViewService").finish_non_exhaustive()
     }
+}
+
+/// As [`insert_parameters`], for a layer around a view. One that is not UTF-8 is told to nobody: the
+/// view will answer 404.
+#[cfg(feature = "authorize")]
+pub(crate) fn prepare(request: &mut Parts) {
+    let inserted = std::pin::pin!(insert_parameters(request));
+    // axum reads them from the extensions, which does not wait.
+    let _ = inserted.poll(&mut Context::from_waker(std::task::Waker::noop()));
 }

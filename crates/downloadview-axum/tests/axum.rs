@@ -12,7 +12,9 @@ use downloadview::optimize::{Outcome, Unmatched};
 use downloadview::storage::{LocalStorage, StorageName};
 use downloadview::view::{RouteParameters, StorageView};
 use downloadview::{DownloadView as _, Error, OptimizeLayer, Optimizer, Rule};
-use downloadview_axum::{DownloadError, DownloadResponse, may_be_compressed, optimize, view};
+use downloadview_axum::{
+    DownloadError, DownloadResponse, may_be_compressed, normalize_escapes, optimize, view,
+};
 use http::header::{
     ACCEPT_ENCODING, ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH,
     CONTENT_RANGE, CONTENT_TYPE, RANGE,
@@ -348,7 +350,7 @@ async fn the_parameters_of_a_route_reach_the_view_decoded() {
         .layer(optimize(nginx("/media/")));
     for (path, status) in [
         ("/named/hello", StatusCode::OK),
-        ("/named/%68ello", StatusCode::OK),
+        ("/named/hell%6F", StatusCode::BAD_REQUEST),
         ("/named/other", StatusCode::NOT_FOUND),
         ("/named/%FF", StatusCode::NOT_FOUND),
         ("/none", StatusCode::NOT_FOUND),
@@ -358,5 +360,68 @@ async fn the_parameters_of_a_route_reach_the_view_decoded() {
         assert_eq!(response.status(), status, "{path}");
         let handed_off = response.headers().contains_key("x-accel-redirect");
         assert_eq!(handed_off, status == StatusCode::OK, "{path}");
+    }
+}
+
+/// An open route, and a guarded one within it: nobody may, as of a layer that asks.
+fn open_and_guarded(storage: &LocalStorage) -> Router {
+    let files = StorageView::new(storage.clone());
+    let named = files.clone().name(|request: &Parts| {
+        let parameters = RouteParameters::of(request);
+        let path = parameters.and_then(|parameters| parameters.get("path"));
+        StorageName::parse(path.unwrap_or_default())
+    });
+    Router::new()
+        .route_service("/files/{*path}", view(named))
+        .route("/files/private/{*path}", get(refused))
+        .route("/files/c+d/{*path}", get(refused))
+        .nest_service("/nested", view(files))
+        .route("/nested/private/{*path}", get(refused))
+}
+
+#[tokio::test]
+async fn another_spelling_does_not_lead_past_a_guarded_route() {
+    let media = media();
+    for name in ["private", "c+d"] {
+        let folder = media._dir.path().join(name);
+        std::fs::create_dir(&folder).expect("made");
+        std::fs::write(folder.join("s.txt"), "a secret").expect("written");
+    }
+    let plain = open_and_guarded(&media.storage);
+    let layered = plain.clone().layer(optimize(nginx("/media/")));
+    let normalized = normalize_escapes(layered.clone());
+    for path in [
+        "/files/private/s.txt",
+        "/files/%70rivate/s.txt",
+        "/files/privat%65/s.txt",
+        "/files/./private/s.txt",
+        "/files/%2e/private/s.txt",
+        "/files/%2E/./%50%72ivate/../private/s.txt",
+        "/files//private/s.txt",
+        "/files/private%2Fs.txt",
+        "/nested/%70rivate/s.txt",
+        "/nested/./private/s.txt",
+        "/nested//private/s.txt",
+        "/n%65sted/%70rivate/s.txt",
+    ] {
+        for app in [&plain, &layered, &normalized] {
+            let response = ask(app, path, &[]).await;
+            let status = response.status();
+            assert!(status.is_client_error(), "{path}: {status}");
+            assert_eq!(header(&response, "x-accel-redirect"), None, "{path}");
+        }
+    }
+    // With the layer each spelling leads to its route: the guarded one, or the open one.
+    for (path, status) in [
+        ("/files/%70rivate/s.txt", StatusCode::FORBIDDEN),
+        ("/nested/./privat%65/s.txt", StatusCode::FORBIDDEN),
+        ("/nested//private/s.txt", StatusCode::FORBIDDEN),
+        ("/files/c%2Bd/s.txt", StatusCode::FORBIDDEN),
+        ("/files/%68ello.txt", StatusCode::OK),
+        ("/%66iles/./hello.txt", StatusCode::OK),
+        ("/nested/hell%6f.txt", StatusCode::OK),
+    ] {
+        let response = ask(&normalized, path, &[]).await;
+        assert_eq!(response.status(), status, "{path}");
     }
 }

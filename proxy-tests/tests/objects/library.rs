@@ -5,7 +5,7 @@ use downloadview::backend::Nginx;
 use downloadview::storage::LocalStorage;
 use downloadview::view::{FindRecord, ObjectView, RouteParameters};
 use downloadview::{Error, OptimizeLayer, Optimizer, Rule};
-use downloadview_axum::view;
+use downloadview_axum::{normalize_escapes, view};
 use downloadview_sea_orm::{EntityView, ObjectViewExt as _};
 use http::request::Parts;
 use proxy_tests::{Application, Site};
@@ -17,7 +17,9 @@ use crate::stands::Mode;
 /// Over rows in memory.
 pub(crate) fn over_memory(site: &Site, mode: Mode) -> Application {
     let (media, layer) = (media(site), layer(site, mode));
-    Application::start(site.app(), async move { in_memory(&media).layer(layer) })
+    Application::start(site.app(), async move {
+        normalize_escapes(in_memory(&media).layer(layer))
+    })
 }
 
 /// Over the entity `document` of the database at `url`.
@@ -25,7 +27,8 @@ pub(crate) fn over_database(site: &Site, mode: Mode, url: String) -> Application
     let (media, layer) = (media(site), layer(site, mode));
     Application::start(site.app(), async move {
         let db = sea_orm::Database::connect(url).await.expect("connected");
-        over_entity(&db, &media).expect("fitting").layer(layer)
+        let router = over_entity(&db, &media).expect("fitting");
+        normalize_escapes(router.layer(layer))
     })
 }
 
