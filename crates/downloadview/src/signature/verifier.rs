@@ -146,8 +146,8 @@ impl Verifier {
         self
     }
 
-    /// For how long after its expiry a link still resumes a download: only a range of the state
-    /// that the client has a part of, by a strong `If-Range`. Everything else is refused as
+    /// For how long after its expiry a link still resumes a download: only one range behind the
+    /// first byte, of the state that the client has a part of, by a strong `If-Range`. Everything else is refused as
     /// expired. Such an answer is streamed, since a proxy would send the whole file where the state
     /// changed. Default: no time.
     #[must_use]

@@ -350,6 +350,10 @@ async fn an_expired_link_resumes_the_same_state_within_its_grace_and_nothing_els
         (day, &[("range", "bytes=3-"), ("if-range", "\"another\"")]),
         (day, &[("range", "bytes=3-"), ("if-range", &*weak)]),
         (day, &[("range", "bytes=9-"), ("if-range", tag)]),
+        // Nobody has a part of which the first byte is missing.
+        (day, &[("range", "bytes=0-"), ("if-range", tag)]),
+        (day, &[("range", "bytes=3-,0-2"), ("if-range", tag)]),
+        (day, &[("range", "bytes=-7"), ("if-range", tag)]),
         (day, &[("range", "nonsense"), ("if-range", tag)]),
         (
             day,
