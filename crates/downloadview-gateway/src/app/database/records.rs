@@ -145,8 +145,38 @@ impl FindRecord for Records {
     }
 }
 
-/// A parameter of the route as a text; what is not valid UTF-8 is in no row.
+/// A parameter of the route as a text. What is not valid UTF-8 is in no row. 404 too: an escaped slash, and segments
+/// `.` and `..`. The router saw no slash, and who is asked whether the client may is not told such segments.
 pub(super) fn lookup(parameter: &str) -> Result<String> {
+    let mut segments = parameter.split('/').map(percent_decode_str);
+    let odd = |segment: Vec<u8>| segment.contains(&b'/') || matches!(&*segment, b"." | b"..");
+    if segments.any(|segment| odd(segment.collect())) {
+        return Err(Error::NotFound);
+    }
     let decoded = percent_decode_str(parameter).decode_utf8();
     decoded.map(Into::into).map_err(|_| Error::NotFound)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_what_the_router_saw_and_an_authorizer_is_told() {
+        for (parameter, expected) in [
+            ("a%20b/c", Some("a b/c")),
+            ("a//b", Some("a//b")),
+            ("%2E.a/...", Some("..a/...")),
+            ("a%252Fb", Some("a%2Fb")),
+            ("", Some("")),
+            ("private%2Fa", None),
+            ("./a", None),
+            ("a/%2e/b", None),
+            ("a/.", None),
+            ("%2e%2E/a", None),
+            ("%FF", None),
+        ] {
+            assert_eq!(lookup(parameter).ok().as_deref(), expected, "{parameter}");
+        }
+    }
 }
