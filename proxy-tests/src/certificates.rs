@@ -23,18 +23,29 @@ impl Certificates {
     /// When `openssl` is missing or fails.
     #[must_use]
     pub fn for_name(site: &Site, name: &str) -> Self {
+        Self::of(site, name, "2")
+    }
+
+    /// The same, of which the server's has expired.
+    ///
+    /// # Panics
+    /// When `openssl` is missing or fails.
+    #[must_use]
+    pub fn expired(site: &Site, name: &str) -> Self {
+        Self::of(site, name, "-1")
+    }
+
+    fn of(site: &Site, name: &str, days: &str) -> Self {
         const AUTHORITY: &str = "basicConstraints=critical,CA:TRUE\n";
         let folder = site.path("certificates");
         site.make_folder("certificates");
-        let make = |own, issuer, extensions: &str| make(&folder, own, issuer, extensions);
-        make("root", None, AUTHORITY);
-        make("first", Some("root"), AUTHORITY);
-        make("second", Some("first"), AUTHORITY);
-        make(
-            "server",
-            Some("second"),
-            &format!("subjectAltName=DNS:{name}\n"),
-        );
+        let make =
+            |own, issuer, days, extensions: &str| make(&folder, own, issuer, days, extensions);
+        make("root", None, "2", AUTHORITY);
+        make("first", Some("root"), "2", AUTHORITY);
+        make("second", Some("first"), "2", AUTHORITY);
+        let named = format!("subjectAltName=DNS:{name}\n");
+        make("server", Some("second"), days, &named);
         let chain = ["server", "second", "first"].map(|name| {
             let path = folder.join(format!("{name}.pem"));
             std::fs::read(path).expect("the certificate is there")
@@ -53,7 +64,7 @@ impl Certificates {
     }
 }
 
-fn make(folder: &Path, own: &str, issuer: Option<&str>, extensions: &str) {
+fn make(folder: &Path, own: &str, issuer: Option<&str>, days: &str, extensions: &str) {
     let of = |name: &str, ending: &str| format!("{name}.{ending}");
     std::fs::write(folder.join(of(own, "ext")), extensions).expect("a file can be written");
     let new_key = [
@@ -91,7 +102,7 @@ fn make(folder: &Path, own: &str, issuer: Option<&str>, extensions: &str) {
         "x509",
         "-req",
         "-days",
-        "2",
+        days,
         "-in",
         &request,
         "-extfile",

@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 use downloadview::backend::{Apache, Backend, Caddy, Escaping, Lighttpd, Nginx};
 use downloadview::content::{BoxFuture, Content, ETag, Metadata, Want};
 use downloadview::file::{ObjectFile, Places};
+use downloadview::headers::Disposition;
 use downloadview::optimize::{Announced, Asked, Front, Outcome, Reason, Step, Trace, answer};
+use downloadview::permission::Grant;
 use downloadview::storage::{LinkRequest, SignedUrl, Storage, StorageName};
 use downloadview::view::StorageView;
 use downloadview::{
@@ -385,6 +387,45 @@ async fn a_get_or_head_is_redirected_to_a_link_for_its_own_method_and_headers() 
             assert_eq!(body(response.map(Into::into)).await, "");
         }
     }
+}
+
+/// Whoever sends the file in our place is told what a permission states, not what the view states.
+#[tokio::test]
+async fn the_name_and_the_type_of_a_grant_go_along_to_the_other_server() {
+    let grant = Grant::new()
+        .basename("Annual report.html")
+        .disposition(Disposition::Inline)
+        .content_type("text/csv")
+        .expect("a type")
+        .private_for(std::time::Duration::from_secs(60));
+    for front in [redirecting(), optimizer(Nginx::new(), [redirect()])] {
+        let bucket = Bucket::new(Access::Signed);
+        let mut request = request(&Method::GET).body(()).expect("a request");
+        grant.clone().extend(request.extensions_mut());
+        let view = StorageView::new(bucket.clone()).basename("a.bin");
+        let service = OptimizeLayer::new(front).layer(view.into_service());
+        let response = service.oneshot(request).await.expect("infallible");
+        assert_eq!(response.status(), 302);
+        assert_eq!(text(&response, "cache-control"), Some("no-store"));
+        let asked = bucket.asked();
+        let [(_, Some(headers))] = &asked[..] else {
+            panic!("{asked:?}");
+        };
+        let disposition = "inline; filename=\"Annual report.html\"";
+        assert_eq!(headers["content-disposition"], disposition);
+        assert_eq!(headers["content-type"], "text/csv");
+    }
+    let bucket = Bucket::new(Access::Signed);
+    let mut request = request(&Method::GET).body(()).expect("a request");
+    grant.extend(request.extensions_mut());
+    let service = OptimizeLayer::new(optimizer(Nginx::new(), [fetched()]))
+        .layer(StorageView::new(bucket).into_service());
+    let response = service.oneshot(request).await.expect("infallible");
+    let disposition = "inline; filename=\"Annual report.html\"";
+    assert_eq!(text(&response, "content-disposition"), Some(disposition));
+    assert_eq!(text(&response, "content-type"), Some("text/csv"));
+    assert_eq!(text(&response, "cache-control"), Some("private, no-cache"));
+    assert!(response.headers().contains_key("x-accel-redirect"));
 }
 
 #[tokio::test]

@@ -1,11 +1,14 @@
 //! Another program says who may have what: a Python application, Django, what login servers answer, and everything that an
 //! authorizer can do wrong.
 
+mod announced;
+mod before;
 mod django;
 mod faults;
 mod grants;
 mod journeys;
 mod neighbours;
+mod tls;
 
 use proxy_tests::{Proxy, Response, Server, Site, configuration};
 
