@@ -1,8 +1,8 @@
 //! The project's commands, the same by hand and in continuous integration: `cargo xtask <command>`.
 
-mod azurite;
 mod command;
 mod newest;
+mod node;
 mod packages;
 mod python;
 mod steps;
@@ -20,7 +20,8 @@ cargo xtask <command>
 
   test [--only STEP]   everything: packages, format, lints, house rules, docs, features, tests
                        against the real proxies (installs what is missing when root on Debian, and the
-                       newest nginx and Caddy, servers for S3, Google Cloud Storage and Azure, and Django below target)
+                       newest nginx and Caddy, servers for S3, Google Cloud Storage and Azure, Django and axe-core below
+                       target)
   tidy                 house rules alone: floors, backend rooms, habits, links
   proxies [NAME...]    the tests against real proxies, then a table of who carries which file name;
                        or the suite of nginx, apache, lighttpd, caddy, newest_nginx, newest_caddy, announced,
@@ -61,6 +62,8 @@ fn proxies(names: &[String]) -> Result<()> {
     newest::ensure()?;
     python::ensure_stores()?;
     python::ensure_django()?;
+    node::ensure_azurite()?;
+    node::ensure_axe()?;
     let mut arguments = vec!["test", "--package", "proxy-tests", "--no-fail-fast"];
     for name in names {
         arguments.extend(["--test", name]);

@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::command::{cargo, cargo_command, run as run_command, succeeds};
-use crate::{azurite, newest, packages, python, tidy};
+use crate::{newest, node, packages, python, tidy};
 
 struct Step {
     name: &'static str,
@@ -32,7 +32,12 @@ const STEPS: &[Step] = &[
     Step {
         name: "azurite",
         what: "a server that stands for Azure's Blob Storage, as Node.js packages below target",
-        run: azurite::ensure,
+        run: node::ensure_azurite,
+    },
+    Step {
+        name: "axe",
+        what: "axe-core, which looks at the demonstration's page, as a Node.js package below target",
+        run: node::ensure_axe,
     },
     Step {
         name: "django",
