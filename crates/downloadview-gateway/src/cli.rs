@@ -75,6 +75,13 @@ pub enum Command {
     /// Run the demonstration: every kind of view, before each proxy that is installed
     #[cfg(feature = "demo")]
     Demo(DemoArgs),
+    /// Take away what a killed demonstration leaves; `demo` starts it by itself
+    #[cfg(feature = "demo")]
+    #[command(hide = true)]
+    DemoGuard {
+        /// The folder of the demonstration
+        folder: PathBuf,
+    },
 }
 
 const SIGN_HELP: &str = "\
@@ -280,14 +287,9 @@ pub struct ProxyConfigArgs {
 #[cfg(feature = "demo")]
 #[derive(Debug, Args)]
 pub struct DemoArgs {
-    /// Listen here; the proxies take the ports that follow
-    #[arg(
-        long,
-        value_name = "ADDR",
-        default_value = "127.0.0.1:8000",
-        env = "DOWNLOADVIEW_LISTEN"
-    )]
-    pub listen: std::net::SocketAddr,
+    /// Listen here; the proxies take free ports that follow [default: 127.0.0.1:8000, or the next free port]
+    #[arg(long, value_name = "ADDR", env = "DOWNLOADVIEW_LISTEN")]
+    pub listen: Option<std::net::SocketAddr>,
     /// Proxies to start: auto (those installed), none, or names: nginx,apache,lighttpd,caddy
     #[arg(long, value_name = "WHICH", default_value = "auto", value_parser = proxies)]
     pub proxies: Proxies,
@@ -299,7 +301,7 @@ pub struct DemoArgs {
 pub enum Proxies {
     /// `auto`: those that are installed.
     Installed,
-    /// `none`, or a list: exactly these; one that is missing is an error.
+    /// `none`, or a list: no others than these.
     Named(Vec<Proxy>),
 }
 

@@ -42,6 +42,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Sign(args) => print_link(&args),
         #[cfg(feature = "demo")]
         Command::Demo(args) => demo::run(&args),
+        #[cfg(feature = "demo")]
+        Command::DemoGuard { folder } => demo::stand_by(&folder),
         _ => bail!("this command is not built yet"),
     }?;
     Ok(ExitCode::SUCCESS)

@@ -565,48 +565,160 @@ fn sigterm_takes_the_proxies_and_the_files_along() {
     assert_eq!(entries(temporary.path()), 0, "the folder is gone");
 }
 
+/// Nothing can catch SIGKILL, so another process has to.
 #[test]
-fn a_demo_with_a_proxy_that_cannot_start_leaves_nothing_behind() {
-    for (proxy, step) in PROXIES {
-        let direct = free_ports();
-        let address = after(direct, step);
-        let _taken = TcpListener::bind(address).expect("free a moment ago");
-        let temporary = temporary();
-        let ended = command(direct, ALL, &temporary).output().expect("it runs");
-        let stderr = String::from_utf8_lossy(&ended.stderr);
-        assert_eq!(ended.status.code(), Some(1), "{proxy}");
-        let error = format!("error: cannot start {proxy} on {address}: ");
-        assert!(stderr.starts_with(&error), "{stderr}");
-        assert!(stderr.contains("--listen"), "{stderr}");
-        assert_eq!(entries(temporary.path()), 0, "the folder is gone");
-        for (other, step) in PROXIES.into_iter().filter(|(other, _)| *other != proxy) {
-            assert!(
-                TcpStream::connect(after(direct, step)).is_err(),
-                "{other} is still there"
-            );
+fn a_killed_demo_leaves_no_process_and_no_file_behind() {
+    let mut demo = Demo::start(ALL);
+    let mut others: Vec<_> = descendants(demo.child.id());
+    let names: Vec<_> = others.iter().map(|pid| name_of(*pid)).collect();
+    others.retain(|pid| name_of(*pid).is_some());
+    assert!(others.len() > PROXIES.len(), "{names:?}");
+    demo.child.kill().expect("it is ours");
+    demo.child.wait().expect("it ends");
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        let left: Vec<_> = others.iter().filter(|pid| is_running(**pid)).collect();
+        let files = entries(demo.temporary.path());
+        if left.is_empty() && files == 0 {
+            break;
         }
+        assert!(
+            Instant::now() < deadline,
+            "{left:?} of {others:?} {names:?}, {files} folders"
+        );
+        thread::sleep(Duration::from_millis(10));
+    }
+    for (proxy, step) in PROXIES {
+        assert!(TcpStream::connect(demo.proxy(step)).is_err(), "{proxy}");
     }
 }
 
 #[test]
-fn a_proxy_that_is_not_installed_is_an_error_that_says_how_to_get_it() {
-    let empty = tempfile::tempdir().expect("made");
+fn ports_in_use_are_stepped_over() {
+    let direct = free_ports();
+    let taken = PROXIES.map(|(_, step)| TcpListener::bind(after(direct, step)));
+    let demo = Demo::start_at(direct, &["--proxies", ALL], None);
+    for (proxy, listener) in PROXIES.iter().zip(&taken) {
+        listener.as_ref().expect(proxy.0);
+    }
+    let cells = demo.grid();
+    assert!(
+        cells.iter().all(|cell| cell["verified"] == true),
+        "{cells:#?}"
+    );
+    for (proxy, _) in PROXIES {
+        let port = demo.port_of(proxy);
+        assert!(port > after(direct, 4).port(), "{proxy} {port}");
+    }
+    demo.stop();
+}
+
+/// 8000 is everybody's favourite.
+#[test]
+fn without_an_address_the_next_free_port_after_8000_is_taken() {
+    // If this fails somebody else has it, which is as good.
+    let _taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 8000));
+    let demo = Demo::start_with(&["--proxies", "none"], None);
+    let said = demo.said.iter().find(|line| line.contains("Open this:"));
+    let url = said.and_then(|line| line.split_whitespace().last());
+    let port = url.and_then(|url| url.trim_end_matches('/').rsplit_once(':'));
+    let port: u16 = port.expect("a port").1.parse().expect("a number");
+    assert!(port > 8000 && port < 8100, "{port}");
+    let page = get((Ipv4Addr::LOCALHOST, port).into(), "/");
+    assert!(page.body.contains("14 of 14 verified"), "{}", page.body);
+    demo.stop();
+}
+
+/// An address that was asked for is not exchanged for another.
+#[test]
+fn the_address_that_was_asked_for_is_an_error_when_it_is_taken() {
+    let direct = free_ports();
+    let _taken = TcpListener::bind(direct).expect("free a moment ago");
     let temporary = temporary();
-    // Programs in the folders of daemons are found all the same; caddy is a user's program.
-    let ended = command(free_ports(), "caddy", &temporary)
-        .env("PATH", empty.path())
+    let listen = direct.to_string();
+    let ended = command(&["--proxies", "none", "--listen", &listen], &temporary)
         .output()
         .expect("it runs");
-    assert_eq!(ended.status.code(), Some(1));
-    assert_eq!(
-        String::from_utf8_lossy(&ended.stderr),
-        "error: --proxies: caddy is not installed; install with: sudo apt-get install caddy\n"
+    let stderr = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(1), "{stderr}");
+    let error = format!("error: cannot listen on {direct}; choose another address with --listen");
+    assert!(stderr.starts_with(&error), "{stderr}");
+    assert_eq!(entries(temporary.path()), 0, "the folder is gone");
+}
+
+/// Programs in the folders of daemons are found whatever PATH says; caddy is a user's program.
+fn path_with_caddy(mode: Option<u32>, script: &str) -> TempDir {
+    let folder = temporary();
+    if let Some(mode) = mode {
+        let caddy = folder.path().join("caddy");
+        fs::write(&caddy, script).expect("ours");
+        fs::set_permissions(&caddy, fs::Permissions::from_mode(mode)).expect("ours");
+    }
+    folder
+}
+
+#[test]
+fn a_proxy_that_is_missing_or_does_not_start_is_a_note_and_the_others_are_there() {
+    let cases = [
+        (
+            None,
+            "",
+            "caddy is not installed; to see more columns: sudo apt-get install caddy",
+        ),
+        (None, "", "package of caddy starts a server on port 80"),
+        (Some(0o644), "", "Permission denied"),
+        (
+            Some(0o755),
+            "#!/bin/sh\necho no such luck >&2\nexit 3\n",
+            "caddy says: no such luck",
+        ),
+        (
+            Some(0o755),
+            "#!/bin/sh\nexit 3\n",
+            "caddy ended with exit status: 3",
+        ),
+    ];
+    for (mode, script, why) in cases {
+        let path = path_with_caddy(mode, script);
+        let demo = Demo::start_with_free_ports(&["--proxies", "caddy,lighttpd"], Some(path.path()));
+        assert!(
+            demo.said.iter().any(|line| line.contains(why)),
+            "{why}: {:#?}",
+            demo.said
+        );
+        let page = get(demo.direct, "/").body;
+        assert!(page.replace("&#x2f;", "/").contains(why), "{why}: {page}");
+        let cells = demo.grid();
+        assert!(
+            cells.iter().all(|cell| cell["verified"] == true),
+            "{cells:#?}"
+        );
+        let of = |proxy: &str| cells.iter().filter(|cell| cell["proxy"] == proxy).count();
+        assert_eq!((of("caddy"), of("lighttpd") > 10), (0, true), "{why}");
+        demo.stop();
+    }
+}
+
+#[test]
+fn a_demo_without_any_proxy_says_so() {
+    let path = path_with_caddy(None, "");
+    let demo = Demo::start_with_free_ports(&["--proxies", "caddy"], Some(path.path()));
+    let why = "No proxy runs here: the application streams every file itself";
+    assert!(
+        demo.said.iter().any(|line| line.contains(why)),
+        "{:#?}",
+        demo.said
     );
+    assert!(get(demo.direct, "/").body.contains(why));
+    demo.stop();
+    let demo = Demo::start("lighttpd");
+    assert!(!get(demo.direct, "/").body.contains("No proxy runs here"));
+    demo.stop();
 }
 
 #[test]
 fn a_proxy_that_nobody_knows_is_refused_with_those_that_are_known() {
-    let ended = command(free_ports(), "nginx,squid", &temporary())
+    let ended = command(&["--proxies", "nginx,squid"], &temporary())
         .output()
         .expect("it runs");
     let stderr = String::from_utf8_lossy(&ended.stderr);
@@ -623,17 +735,41 @@ struct Demo {
     child: Child,
     direct: SocketAddr,
     temporary: TempDir,
+    /// What it said until it was there.
+    said: Vec<String>,
 }
 
 impl Demo {
     /// Starts it and waits until it says that it is there.
     #[track_caller]
     fn start(proxies: &str) -> Self {
-        let direct = free_ports();
+        Self::start_with_free_ports(&["--proxies", proxies], None)
+    }
+
+    #[track_caller]
+    fn start_with_free_ports(arguments: &[&str], path: Option<&Path>) -> Self {
+        Self::start_at(free_ports(), arguments, path)
+    }
+
+    #[track_caller]
+    fn start_at(direct: SocketAddr, arguments: &[&str], path: Option<&Path>) -> Self {
+        let listen = direct.to_string();
+        let listen = ["--listen", listen.as_str()];
+        let mut demo = Self::start_with(&[arguments, listen.as_slice()].concat(), path);
+        demo.direct = direct;
+        demo
+    }
+
+    /// With these arguments, and perhaps another PATH.
+    #[track_caller]
+    fn start_with(arguments: &[&str], path: Option<&Path>) -> Self {
+        let direct = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let temporary = temporary();
-        let mut child = command(direct, proxies, &temporary)
-            .spawn()
-            .expect("it starts");
+        let mut command = command(arguments, &temporary);
+        if let Some(path) = path {
+            command.env("PATH", path);
+        }
+        let mut child = command.spawn().expect("it starts");
         let stdout = child.stdout.take().expect("piped");
         let (said, heard) = mpsc::channel();
         thread::spawn(move || {
@@ -645,15 +781,13 @@ impl Demo {
             child,
             direct,
             temporary,
+            said: Vec::new(),
         };
         loop {
             match heard.recv_timeout(DEADLINE) {
                 Ok(line) if line.starts_with("Ctrl-C") => return demo,
-                Ok(_) => {}
-                Err(_) => panic!(
-                    "`demo --proxies {proxies}` did not start: {}",
-                    demo.stderr()
-                ),
+                Ok(line) => demo.said.push(line),
+                Err(_) => panic!("`demo {arguments:?}` did not start: {}", demo.stderr()),
             }
         }
     }
@@ -661,6 +795,15 @@ impl Demo {
     /// Where a proxy listens.
     fn proxy(&self, step: u16) -> SocketAddr {
         after(self.direct, step)
+    }
+
+    /// On which port the grid says that a proxy listens.
+    fn port_of(&self, proxy: &str) -> u16 {
+        let cells = self.grid();
+        let cell = cells.iter().find(|cell| cell["proxy"] == proxy);
+        let url = cell.expect(proxy)["url"].as_str().expect("a text");
+        let port = url.split(':').nth(2).and_then(|it| it.split('/').next());
+        port.expect(url).parse().expect("a number")
     }
 
     /// The demonstration's own folder.
@@ -724,11 +867,11 @@ impl Drop for Demo {
     }
 }
 
-fn command(listen: SocketAddr, proxies: &str, temporary: &TempDir) -> Command {
+fn command(arguments: &[&str], temporary: &TempDir) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_downloadview"));
     command
-        .args(["demo", "--proxies", proxies, "--listen"])
-        .arg(listen.to_string())
+        .arg("demo")
+        .args(arguments)
         .env("TMPDIR", temporary.path())
         .env_remove("RUST_LOG")
         .stdout(Stdio::piped())
@@ -784,6 +927,13 @@ fn parent_of(pid: u32) -> Option<u32> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("PPid:"))?;
     line.trim().parse().ok()
+}
+
+/// Whether a process does anything: one that only waits for its parent does not.
+fn is_running(pid: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let state = status.lines().find(|line| line.starts_with("State:"));
+    state.is_some_and(|state| !state.contains('Z') && !state.contains('X'))
 }
 
 fn name_of(pid: u32) -> Option<String> {

@@ -21,6 +21,9 @@ pub(super) const GOODBYE: &str = "Goodbye world!\n";
 /// The size of the large file in bytes. It is all zeros and takes no room on disk.
 pub(super) const LARGE: u64 = 64 * 1024 * 1024;
 
+/// How the name of every demonstration's folder begins.
+pub(super) const PREFIX: &str = "downloadview-demo-";
+
 /// Debian's `nobody` and `nogroup`, which own no file.
 pub(super) const NOBODY: u32 = 65_534;
 
@@ -49,7 +52,7 @@ impl Files {
     /// Writes everything into a new folder.
     pub(super) fn create() -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new()
-            .prefix("downloadview-demo-")
+            .prefix(PREFIX)
             .tempdir()
             .context("cannot make a temporary folder; set TMPDIR to one that takes it")?;
         let files = Self {

@@ -8,6 +8,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
@@ -72,17 +73,38 @@ pub(super) struct Cell {
 /// The ways to the application, and its witness.
 #[derive(Debug)]
 pub(super) struct Grid {
-    pub(super) hops: Vec<Hop>,
+    hops: RwLock<Vec<Hop>>,
     pub(super) witness: Witness,
     pub(super) trust: Trust,
 }
 
 impl Grid {
+    /// With one way for now.
+    pub(super) fn new(direct: Hop, witness: Witness, trust: Trust) -> Self {
+        Self {
+            hops: RwLock::new(vec![direct]),
+            witness,
+            trust,
+        }
+    }
+
+    /// The ways that there are: the direct one, then that through each proxy which runs.
+    pub(super) fn hops(&self) -> Vec<Hop> {
+        let hops = self.hops.read().unwrap_or_else(PoisonError::into_inner);
+        hops.clone()
+    }
+
+    /// One more way.
+    pub(super) fn add(&self, hop: Hop) {
+        let mut hops = self.hops.write().unwrap_or_else(PoisonError::into_inner);
+        hops.push(hop);
+    }
+
     /// Fetches and judges everything; `host` is what the client calls this machine.
     pub(super) async fn check(&self, host: &str) -> Vec<Cell> {
-        let mut cells = Vec::new();
+        let (mut cells, hops) = (Vec::new(), self.hops());
         for view in &VIEWS {
-            for hop in &self.hops {
+            for hop in &hops {
                 if view.fixed_to.is_none_or(|proxy| proxy == hop.proxy) {
                     cells.push(self.cell(host, view, hop).await);
                 }

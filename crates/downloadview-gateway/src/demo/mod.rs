@@ -10,7 +10,8 @@
 //!    `secrets` draws what proves the proxies;
 //! 2. `app` is the application, `fixed` those of its routes that are for one proxy only, and `elsewhere` are two servers
 //!    that have files which it has not;
-//! 3. `programs` finds the proxies, `proxies` starts them;
+//! 3. `programs` finds the proxies, `proxies` starts them, and a `guard` takes them and the files away should the
+//!    demonstration be killed;
 //! 4. `page` shows the `grid`, which fetches the file of all `views` through every proxy with a `probe`, whose witness
 //!    watches the application from inside.
 
@@ -21,6 +22,7 @@ mod elsewhere;
 mod files;
 mod fixed;
 mod grid;
+mod guard;
 mod note;
 mod page;
 mod programs;
@@ -28,8 +30,10 @@ mod proxies;
 mod secrets;
 mod views;
 
+pub use self::guard::stand_by;
+
 use std::io::{self, Write as _};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,23 +46,30 @@ use tokio::sync::oneshot;
 use self::elsewhere::Elsewhere;
 use self::files::Files;
 use self::grid::{Grid, Hop};
+use self::guard::Guard;
 use self::page::Page;
 use self::programs::{Choice, Program};
 use self::proxies::{Running, Surroundings};
 use self::secrets::Secrets;
 use crate::cli::DemoArgs;
-use crate::config::{Listen, LogSettings, ServerSettings};
+use crate::config::{Listen, LogSettings, Proxy, ServerSettings};
 use crate::logging;
 use crate::probe::Trust;
 use crate::server::{self, Listener, Signals};
 use crate::witness::{Key, Witness};
 
-/// Runs the demonstration until SIGTERM, SIGINT or SIGHUP. Its files and its proxies go with it.
+/// Where the demonstration listens unless it is told otherwise; if the port is in use, on the next that is free.
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8000);
+/// How many ports are tried before it is given up.
+const MOST_PORTS: u16 = 100;
+
+/// Runs the demonstration until SIGTERM, SIGINT or SIGHUP. Its files and its proxies go with it, also if it is killed.
+///
+/// A proxy that is missing or does not start is a note on the page.
 ///
 /// # Errors
 ///
-/// A port is taken, a proxy that was asked for is missing or does not start, or no temporary folder or no database in it
-/// can be written.
+/// The address that was asked for is taken, or no temporary folder or no database in it can be written.
 pub fn run(args: &DemoArgs) -> anyhow::Result<()> {
     logging::init(&LogSettings {
         level: "warn".to_owned(),
@@ -69,30 +80,34 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<()> {
         shutdown_timeout: Duration::from_secs(2),
         ..ServerSettings::default()
     };
-    let choice = programs::choose(&args.proxies, programs::find)?;
+    let choice = programs::choose(&args.proxies, programs::find);
     let runtime = server::runtime(&settings)?;
     let files = Files::create()?;
-    runtime.block_on(run_until_stopped(args.listen, choice, &files, settings))
+    let guard = Guard::start(&files.path("")).context("cannot start the demonstration's guard")?;
+    let guard = Arc::new(guard);
+    runtime.block_on(run_until_stopped(
+        args.listen,
+        choice,
+        &files,
+        &guard,
+        settings,
+    ))
 }
 
 async fn run_until_stopped(
-    listen: SocketAddr,
+    listen: Option<SocketAddr>,
     choice: Choice,
     files: &Files,
+    guard: &Arc<Guard>,
     settings: ServerSettings,
 ) -> anyhow::Result<()> {
     let mut stop = pin!(asked_to_stop()?);
-    let listener = Listener::bind(&Listen::Tcp(listen))
-        .await
-        .with_context(|| {
-            format!("cannot listen on {listen}; choose another address with --listen")
-        })?;
+    let listener = bind(listen).await?;
     let Listen::Tcp(listen) = listener.address()? else {
         bail!("the demonstration listens on a TCP address");
     };
-    let fronts = fronts(choice.programs, listen)?;
     let secrets = Secrets::draw().context("cannot draw random bytes from the kernel")?;
-    let page = Arc::new(page(listen, &fronts, choice.absent, files)?);
+    let page = Arc::new(page(listen, choice.absent, files)?);
     let db = documents::create(files).await?;
     let elsewhere = Elsewhere::start(files)
         .await
@@ -108,10 +123,12 @@ async fn run_until_stopped(
         secrets: &secrets,
         elsewhere,
         grid: &page.grid,
+        guard,
     };
     let mut running = Vec::new();
-    let started = start(&fronts, &surroundings, &mut running, stop.as_mut()).await;
-    if let Ok(Started::All) = started {
+    let programs = choice.programs;
+    let started = start(&programs, &surroundings, &page, &mut running, stop.as_mut()).await;
+    if started == Started::All {
         // If nobody reads it, the page is there all the same.
         let _ = io::stdout().write_all(greeting(&page).as_bytes());
         stop.await;
@@ -122,58 +139,95 @@ async fn run_until_stopped(
     for proxy in running {
         proxy.stop().await;
     }
-    started.map(|_| ())
+    Ok(())
 }
 
-/// A proxy and where it listens.
-struct Front {
-    program: Program,
-    hop: Hop,
-}
-
-/// The place of each proxy: on the ports after the application's, each proxy always on the same.
-///
-/// # Errors
-///
-/// There are not enough ports.
-fn fronts(programs: Vec<Program>, app: SocketAddr) -> anyhow::Result<Vec<Front>> {
-    let place = |program: Program| {
-        let name = program.proxy.name();
-        let port = app.port().checked_add(programs::step(program.proxy));
-        let port = port.with_context(|| {
-            format!("no port is left for {name} after 65535; choose another with --listen")
-        })?;
-        let hop = Hop {
-            proxy: name,
-            listen: SocketAddr::new(app.ip(), port),
-        };
-        Ok(Front { program, hop })
-    };
-    programs.into_iter().map(place).collect()
+/// The address that was asked for and no other; else the first free port.
+async fn bind(asked_for: Option<SocketAddr>) -> anyhow::Result<Listener> {
+    let last = LISTEN.port() + MOST_PORTS;
+    let mut address = asked_for.unwrap_or(LISTEN);
+    loop {
+        match Listener::bind(&Listen::Tcp(address)).await {
+            Err(error)
+                if error.kind() == io::ErrorKind::AddrInUse
+                    && asked_for.is_none()
+                    && address.port() < last =>
+            {
+                address.set_port(address.port() + 1);
+            }
+            bound => {
+                return bound.with_context(|| {
+                    format!("cannot listen on {address}; choose another address with --listen")
+                });
+            }
+        }
+    }
 }
 
 /// How far the start came.
+#[derive(Debug, PartialEq, Eq)]
 enum Started {
     All,
     /// Somebody asked to stop meanwhile.
     NotAll,
 }
 
-/// Starts the proxies one after the other; those that run are in `running`, also when a later one fails.
+/// Starts the proxies one after the other; those that run are in `running`, and one that does not becomes a note.
 async fn start(
-    fronts: &[Front],
+    programs: &[Program],
     surroundings: &Surroundings<'_>,
+    page: &Page,
     running: &mut Vec<Running>,
     mut stop: Pin<&mut impl Future<Output = ()>>,
-) -> anyhow::Result<Started> {
-    for front in fronts {
-        tokio::select! {
-            started = Running::start(&front.program, front.hop, surroundings) => running.push(started?),
+) -> Started {
+    for program in programs {
+        let started = tokio::select! {
+            started = start_one(program, surroundings) => started,
             // What was about to start goes as it is dropped.
-            () = &mut stop => return Ok(Started::NotAll),
+            () = &mut stop => return Started::NotAll,
+        };
+        match started {
+            Ok((proxy, hop)) => {
+                running.push(proxy);
+                page.grid.add(hop);
+            }
+            Err(error) => page.note(format!("{error:#}")),
         }
     }
-    Ok(Started::All)
+    Started::All
+}
+
+async fn start_one(
+    program: &Program,
+    surroundings: &Surroundings<'_>,
+) -> anyhow::Result<(Running, Hop)> {
+    let proxy = program.proxy.name();
+    // A proxy might try for seconds to get a port, and somebody else answer meanwhile: so it only gets a free one.
+    for listen in places(program.proxy, surroundings.app).filter(is_free) {
+        let hop = Hop { proxy, listen };
+        match Running::start(program, hop, surroundings).await {
+            // Somebody else was faster.
+            Err(_) if !is_free(&listen) => {}
+            started => return Ok((started?, hop)),
+        }
+    }
+    bail!(
+        "{proxy} is not started: no port after {} is free; choose another with --listen",
+        surroundings.app.port()
+    )
+}
+
+/// Where a proxy may listen: always on the same of the ports after the application's, or else behind all of these.
+fn places(proxy: Proxy, app: SocketAddr) -> impl Iterator<Item = SocketAddr> {
+    let port = app.port();
+    let others = port.saturating_add(programs::STEPS + 1)..=port.saturating_add(MOST_PORTS);
+    let own = port.checked_add(programs::step(proxy));
+    let ports = own.into_iter().chain(others);
+    ports.map(move |port| SocketAddr::new(app.ip(), port))
+}
+
+fn is_free(address: &SocketAddr) -> bool {
+    TcpListener::bind(address).is_ok()
 }
 
 /// Ready once somebody wants the demonstration to end, from now on.
@@ -185,24 +239,14 @@ fn asked_to_stop() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-fn page(
-    listen: SocketAddr,
-    fronts: &[Front],
-    absent: Vec<String>,
-    files: &Files,
-) -> anyhow::Result<Page> {
+fn page(listen: SocketAddr, absent: Vec<String>, files: &Files) -> anyhow::Result<Page> {
     let mut key = [0; 32];
     getrandom::fill(&mut key)?;
     let direct = Hop {
         proxy: Hop::DIRECT,
         listen,
     };
-    let through = fronts.iter().map(|front| front.hop);
-    let grid = Grid {
-        hops: std::iter::once(direct).chain(through).collect(),
-        witness: Witness::new(Key::new(&key)),
-        trust: Trust::new(None)?,
-    };
+    let grid = Grid::new(direct, Witness::new(Key::new(&key)), Trust::new(None)?);
     Ok(Page::new(grid, absent, files)?)
 }
 
@@ -217,7 +261,7 @@ fn greeting(page: &Page) -> String {
     const EXAMPLE: &str = "/storage/static-path/1.txt";
 
     let mut lines = vec!["Every kind of download, with and without a proxy in front.\n".to_owned()];
-    for hop in &page.grid.hops {
+    for hop in page.grid.hops() {
         let host = match hop.address().ip() {
             IpAddr::V4(ip) => ip.to_string(),
             IpAddr::V6(ip) => format!("[{ip}]"),
@@ -233,7 +277,7 @@ fn greeting(page: &Page) -> String {
         line("The same as data:", "/grid.json");
         line("A file, streamed:", EXAMPLE);
     }
-    lines.extend(page.absent.iter().map(|why| format!("\n{why}")));
+    lines.extend(page.notes().iter().map(|why| format!("\n{why}")));
     lines.push("\nCtrl-C stops everything.\n".to_owned());
     lines.join("\n")
 }

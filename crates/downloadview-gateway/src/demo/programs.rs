@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
 use tokio::process::Command;
 
 use crate::cli::Proxies;
@@ -28,14 +27,7 @@ pub(super) struct Choice {
 }
 
 /// Decides which proxies are started; `find` tells where one is installed.
-///
-/// # Errors
-///
-/// One that was named is not installed.
-pub(super) fn choose(
-    wanted: &Proxies,
-    find: impl Fn(Proxy) -> Option<PathBuf>,
-) -> anyhow::Result<Choice> {
+pub(super) fn choose(wanted: &Proxies, find: impl Fn(Proxy) -> Option<PathBuf>) -> Choice {
     let asked_for = |proxy: &Proxy| match wanted {
         Proxies::Installed => true,
         Proxies::Named(names) => names.contains(proxy),
@@ -52,13 +44,12 @@ pub(super) fn choose(
     let unwanted: Vec<_> = all().filter(|proxy| !asked_for(proxy)).collect();
     let mut absent = Vec::new();
     if !missing.is_empty() {
-        let (are, packages) = (are(&missing), packages(&missing));
-        if matches!(wanted, Proxies::Named(_)) {
-            bail!("--proxies: {are} not installed; install with: {packages}");
-        }
         absent.push(format!(
-            "{are} not installed; to see more columns: {packages}"
+            "{} not installed; to see more columns: {}",
+            are(&missing),
+            packages(&missing)
         ));
+        absent.extend(without_servers(&missing));
     }
     if !unwanted.is_empty() {
         let are = match unwanted.as_slice() {
@@ -70,7 +61,28 @@ pub(super) fn choose(
             "{names} {are} not asked for; start with --proxies auto"
         ));
     }
-    Ok(Choice { programs, absent })
+    Choice { programs, absent }
+}
+
+/// What keeps Debian's packages from starting anything, and its end (invoke-rc.d(8)).
+const FORBID: &str =
+    r"printf '#!/bin/sh\nexit 101\n' | sudo install -m 755 /dev/stdin /usr/sbin/policy-rc.d";
+const ALLOW: &str = "sudo rm /usr/sbin/policy-rc.d";
+
+/// How to install programs without the servers that Debian's packages start.
+fn without_servers(missing: &[Proxy]) -> Option<String> {
+    // `apache2-bin` is the program alone.
+    let mut starting = missing.to_vec();
+    starting.retain(|proxy| *proxy != Proxy::Apache);
+    let start = match starting.as_slice() {
+        [] => return None,
+        [one] => format!("package of {} starts a server", one.name()),
+        several => format!("packages of {} start servers", names(several)),
+    };
+    Some(format!(
+        "Debian's {start} on port 80. To install without that, unless there is a policy-rc.d already, begin with: \
+         {FORBID}\nand end with: {ALLOW}"
+    ))
 }
 
 /// Where a proxy is installed with all it needs; the folders of daemons are not on every user's PATH.
@@ -102,7 +114,10 @@ impl Program {
     }
 }
 
-/// How many ports after the application's it listens, whichever others are started.
+/// How many ports they take in all.
+pub(super) const STEPS: u16 = 4;
+
+/// How many ports after the application's it listens, whichever others are started, if that port is free.
 pub(super) fn step(proxy: Proxy) -> u16 {
     match proxy {
         Proxy::Nginx => 1,
@@ -146,8 +161,6 @@ fn names(proxies: &[Proxy]) -> String {
 mod tests {
     use super::*;
 
-    const INSTALL: &str = "sudo apt-get install apache2-bin libapache2-mod-xsendfile caddy";
-
     /// Only nginx and lighttpd are there.
     fn some(proxy: Proxy) -> Option<PathBuf> {
         let there = matches!(proxy, Proxy::Nginx | Proxy::Lighttpd);
@@ -159,29 +172,63 @@ mod tests {
     }
 
     #[test]
-    fn auto_takes_what_is_there_and_says_what_is_missing() {
-        let choice = choose(&Proxies::Installed, some).expect("auto takes what is there");
+    fn a_missing_proxy_is_told_with_the_command_that_installs_it_and_the_others_are_started() {
+        let why = "apache, caddy are not installed; to see more columns: \
+                   sudo apt-get install apache2-bin libapache2-mod-xsendfile caddy";
+        let choice = choose(&Proxies::Installed, some);
         assert_eq!(started(&choice), [Proxy::Nginx, Proxy::Lighttpd]);
-        let why = format!("apache, caddy are not installed; to see more columns: {INSTALL}");
-        assert_eq!(choice.absent, [why]);
+        assert_eq!(choice.absent[0], why);
+        assert_eq!(choice.absent.len(), 2);
+
+        let named = vec![Proxy::Caddy, Proxy::Nginx, Proxy::Apache];
+        let choice = choose(&Proxies::Named(named), some);
+        assert_eq!(started(&choice), [Proxy::Nginx]);
+        assert_eq!(choice.absent[0], why);
     }
 
     #[test]
-    fn a_missing_proxy_that_was_named_is_an_error_with_the_mend() {
-        let named = vec![Proxy::Caddy, Proxy::Nginx, Proxy::Apache];
-        let error = choose(&Proxies::Named(named), some).expect_err("they were asked for");
-        let why = format!("--proxies: apache, caddy are not installed; install with: {INSTALL}");
-        assert_eq!(error.to_string(), why);
+    fn without_any_proxy_everything_is_told_and_nothing_is_started() {
+        let choice = choose(&Proxies::Installed, |_| None);
+        assert_eq!(started(&choice), []);
+        let told = choice.absent.join("\n");
+        let start = "packages of nginx, lighttpd, caddy start servers on port 80";
+        for expected in ["nginx, apache, lighttpd, caddy are not", start] {
+            assert!(told.contains(expected), "{told}");
+        }
+    }
+
+    /// What is to be typed, with another file in the place of the machine's own.
+    #[test]
+    fn the_command_against_servers_makes_a_policy_that_refuses_them() {
+        let apache = without_servers(&[Proxy::Apache]);
+        assert_eq!(apache, None, "its package starts nothing");
+        let told = without_servers(&[Proxy::Caddy]).expect("its package starts a server");
+        let folder = tempfile::tempdir().expect("a folder");
+        let policy = folder.path().join("policy-rc.d");
+        let typed = |command: &str| {
+            assert!(told.contains(command), "{told}");
+            let here = command.replace("sudo ", "");
+            let here = here.replace("/usr/sbin/policy-rc.d", &policy.display().to_string());
+            let status = std::process::Command::new("sh")
+                .args(["-c", &here])
+                .status();
+            assert!(status.expect("sh").success(), "{here}");
+        };
+        typed(FORBID);
+        let status = std::process::Command::new(&policy).status();
+        assert_eq!(status.expect("a program").code(), Some(101));
+        typed(ALLOW);
+        assert!(!policy.exists());
     }
 
     #[test]
     fn an_installed_proxy_is_left_alone_unless_it_was_asked_for() {
-        let none = choose(&Proxies::Named(Vec::new()), some).expect("valid");
+        let none = choose(&Proxies::Named(Vec::new()), some);
         assert_eq!(started(&none), []);
         let why = "nginx, apache, lighttpd, caddy were not asked for; start with --proxies auto";
         assert_eq!(none.absent, [why]);
 
-        let one = choose(&Proxies::Named(vec![Proxy::Lighttpd]), some).expect("it is there");
+        let one = choose(&Proxies::Named(vec![Proxy::Lighttpd]), some);
         assert_eq!(started(&one), [Proxy::Lighttpd]);
     }
 }

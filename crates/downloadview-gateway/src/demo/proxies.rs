@@ -1,9 +1,10 @@
 //! A proxy as a child of the demonstration: configured from its rules, unprivileged, and gone when it is.
 
 use std::fs::{self, File};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -14,6 +15,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::elsewhere::Elsewhere;
 use super::files::{Files, NOBODY, hand_over, is_root, write_for_proxy};
 use super::grid::{Grid, Hop};
+use super::guard::Guard;
 use super::programs::Program;
 use super::secrets::Secrets;
 use super::views::VIEWS;
@@ -33,6 +35,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) secrets: &'a Secrets,
     pub(super) elsewhere: Elsewhere,
     pub(super) grid: &'a Grid,
+    pub(super) guard: &'a Arc<Guard>,
 }
 
 /// A running proxy. One that was not [stopped](Self::stop) is killed when dropped, with its workers.
@@ -41,6 +44,8 @@ pub(super) struct Running {
     name: &'static str,
     child: Child,
     folder: PathBuf,
+    /// Hears of its start and its end.
+    guard: Arc<Guard>,
 }
 
 impl Running {
@@ -48,19 +53,15 @@ impl Running {
     ///
     /// # Errors
     ///
-    /// The address is taken, or the proxy does not start, or no download comes through; with the end of its log.
+    /// The proxy does not start, or no download comes through; with the end of its log.
     pub(super) async fn start(
         program: &Program,
         hop: Hop,
         surroundings: &Surroundings<'_>,
     ) -> anyhow::Result<Self> {
         let (name, address) = (hop.proxy, hop.listen);
-        // A proxy might try for seconds, and somebody else answer meanwhile.
-        TcpListener::bind(address).with_context(|| {
-            format!("cannot start {name} on {address}: choose another port with --listen, the proxies take the next ones")
-        })?;
         let mut running = Self::spawn(program, address, surroundings)
-            .with_context(|| format!("cannot start {name}"))?;
+            .with_context(|| format!("cannot start {name} ({})", program.path.display()))?;
         let ready = running.wait_until_ready(hop, surroundings.grid).await;
         if let Err(error) = ready {
             running.terminate().await;
@@ -83,6 +84,8 @@ impl Running {
         let folder = surroundings.files.path(name);
         let configuration = folder.join("front.conf");
         let text = configuration_for(program, address, surroundings)?;
+        // That of an attempt on another port.
+        let _ = fs::remove_file(&configuration);
         write_for_proxy(&configuration, &text)?;
         let log = folder.join("output.log");
         let output = File::create(&log)?;
@@ -98,12 +101,16 @@ impl Running {
         if is_root() {
             command.uid(NOBODY).gid(NOBODY);
         }
-        let child = command.spawn()?;
-        Ok(Self {
+        let running = Self {
             name,
-            child,
+            child: command.spawn()?,
             folder,
-        })
+            guard: Arc::clone(surroundings.guard),
+        };
+        if let Some(group) = running.pid() {
+            running.guard.started(group);
+        }
+        Ok(running)
     }
 
     async fn wait_until_ready(&mut self, hop: Hop, grid: &Grid) -> anyhow::Result<()> {
@@ -132,6 +139,7 @@ impl Running {
             let _ = kill_process_group(pid, Signal::KILL);
             let _ = self.child.wait().await;
         }
+        self.guard.ended(pid);
     }
 
     fn pid(&self) -> Option<Pid> {

@@ -59,7 +59,7 @@ impl Cost {
 /// Downloads the large file once on each way to the application.
 pub(super) async fn measure(grid: &Grid) -> Vec<Cost> {
     let mut costs = Vec::new();
-    for hop in &grid.hops {
+    for hop in &grid.hops() {
         costs.push(Cost {
             proxy: hop.proxy,
             spent: spend(grid, hop).await,

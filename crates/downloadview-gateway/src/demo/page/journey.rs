@@ -17,8 +17,9 @@ const VIEW: &str = "storage";
 /// says why.
 pub(super) async fn take(grid: &Grid) -> Option<Value> {
     let view = VIEWS.iter().find(|view| view.name == VIEW)?;
-    let proxied = grid.hops.iter().find(|hop| !hop.is_direct());
-    let hop = proxied.or(grid.hops.first())?;
+    let hops = grid.hops();
+    let proxied = hops.iter().find(|hop| !hop.is_direct());
+    let hop = proxied.or(hops.first())?;
     let ticket = grid.witness.issue().ok()?;
     let headers = HeaderMap::from_iter([(CHECK, ticket.value())]);
     let answer = probe::get(hop.address(), view.path, headers, &grid.trust).await;

@@ -12,7 +12,7 @@ mod journey;
 mod matrix;
 mod names;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::Router;
 use axum::extract::State;
@@ -39,13 +39,17 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 /// The name that stands in the form until somebody types another.
 const EXAMPLE: &str = "Résumé “50 %” 🚀.pdf";
 
+/// What a demonstration without any proxy is.
+const WITHOUT_PROXY: &str = "No proxy runs here: the application streams every file itself, but for those that a client is sent to \
+                             the store for.";
+
 /// What the page shows.
 #[derive(Debug)]
 pub(super) struct Page {
     /// The ways to the application.
     pub(super) grid: Grid,
-    /// Why some proxies have no column: a sentence for each reason.
-    pub(super) absent: Vec<String>,
+    /// Why some proxies have no column: a text for each reason.
+    absent: RwLock<Vec<String>>,
     /// What becomes of names.
     names: names::Fronts,
 }
@@ -63,9 +67,30 @@ impl Page {
     ) -> downloadview::Result<Self> {
         Ok(Self {
             grid,
-            absent,
+            absent: RwLock::new(absent),
             names: names::Fronts::new(files)?,
         })
+    }
+}
+
+impl Page {
+    /// One more reason why a proxy has no column.
+    pub(super) fn note(&self, why: String) {
+        let mut absent = self.absent.write().unwrap_or_else(PoisonError::into_inner);
+        absent.push(why);
+    }
+
+    /// Why some proxies have no column, or all of them.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let absent = self.absent.read().unwrap_or_else(PoisonError::into_inner);
+        let without_proxy = match self.grid.hops().as_slice() {
+            [_] => Some(WITHOUT_PROXY.to_owned()),
+            _ => None,
+        };
+        without_proxy
+            .into_iter()
+            .chain(absent.iter().cloned())
+            .collect()
     }
 }
 
@@ -131,7 +156,7 @@ fn host_of(headers: &HeaderMap) -> String {
 }
 
 async fn render(page: &Page, host: &str, typed: Option<&str>) -> Result<String, minijinja::Error> {
-    let grid = &page.grid;
+    let (grid, hops) = (&page.grid, page.grid.hops());
     let cells = grid.check(host).await;
     let costs = cost::measure(grid).await;
     let journey = journey::take(grid).await;
@@ -140,16 +165,16 @@ async fn render(page: &Page, host: &str, typed: Option<&str>) -> Result<String, 
     environment.add_template("page.html", TEMPLATE)?;
     environment.get_template("page.html")?.render(context! {
         style => STYLE,
-        proxies => grid.hops.iter().map(|hop| shown(hop.proxy)).collect::<Vec<_>>(),
-        rows => matrix::of_all(&grid.hops, &cells),
-        fixed => matrix::of_one(&grid.hops, &cells),
+        proxies => hops.iter().map(|hop| shown(hop.proxy)).collect::<Vec<_>>(),
+        rows => matrix::of_all(&hops, &cells),
+        fixed => matrix::of_one(&hops, &cells),
         verified => cells.iter().filter(|cell| cell.verified).count(),
         total => cells.len(),
-        absent => page.absent.clone(),
-        direct => grid.hops.first().map(|hop| hop.url(host, "")),
+        absent => page.notes(),
+        direct => hops.first().map(|hop| hop.url(host, "")),
         costs => costs.iter().map(cost::Cost::shown).collect::<Vec<_>>(),
         large => cost::SIZE,
-        large_links => grid.hops.iter().map(|hop| hop.url(host, cost::PATH)).collect::<Vec<_>>(),
+        large_links => hops.iter().map(|hop| hop.url(host, cost::PATH)).collect::<Vec<_>>(),
         journey => journey,
         named => named,
         typed => typed.is_some(),
