@@ -37,6 +37,24 @@ pub(crate) fn serve_through(
     Server::start("gateway", &mut command, address, folder)
 }
 
+/// Starts `downloadview demo` through lines of sh that end in `exec "$@"`, with `folder` for all its files.
+pub(crate) fn demo(
+    shell: &str,
+    address: SocketAddr,
+    proxies: &str,
+    folder: &Path,
+) -> Result<Server> {
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", shell, "sh"])
+        .arg(binary(folder)?)
+        .args(["demo", "--proxies", proxies, "--listen"])
+        .arg(address.to_string())
+        .env("TMPDIR", folder)
+        .env_remove("RUST_LOG");
+    Server::start("demo", &mut command, address, folder)
+}
+
 /// A whole server of its own, to be printed by `downloadview proxy-config`.
 pub(crate) struct ProxyConfig<'a> {
     pub(crate) proxy: Proxy,

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::net::SocketAddr;
 
-use proxy_tests::{Proxy, Site, announced, configuration};
+use proxy_tests::{Picture, Proxy, Site, announced, configuration};
 
 const GREEN: [u8; 3] = [0, 128, 0];
 const BLUE: [u8; 3] = [0, 0, 255];
@@ -46,18 +46,9 @@ fn colours(site: &Site, url: &str) -> [[u8; 3]; 2] {
     ]);
     run.run().expect(url);
     let shot = File::open(site.path("client/shot.png")).expect("a screenshot");
-    let mut reader = png::Decoder::new(BufReader::new(shot))
-        .read_info()
-        .expect("a PNG");
-    let mut pixels = vec![0; reader.output_buffer_size().expect("it fits")];
-    let info = reader.next_frame(&mut pixels).expect("a picture");
+    let picture = Picture::read(BufReader::new(shot));
     site.remove("client/shot.png");
-    let samples = info.color_type.samples();
-    let at = |x: usize, y: usize| {
-        let start = y * info.line_size + x * samples;
-        [pixels[start], pixels[start + 1], pixels[start + 2]]
-    };
-    [at(50, 50), at(200, 90)]
+    [picture.at(50, 50), picture.at(200, 90)]
 }
 
 fn site(configuration: &str) -> Site {
