@@ -280,7 +280,9 @@ fn a_slug_that_no_row_has_is_not_found_whatever_it_says() {
     for view in objects() {
         for slug in SLUGS {
             let answer = get(demo.direct, &format!("{view}{slug}/"));
-            assert_eq!(answer.status, 404, "{view} {slug}");
+            // An encoded slash may mean one, or not: the views for axum take neither.
+            let expected = if slug.contains("%2f") { 400 } else { 404 };
+            assert_eq!(answer.status, expected, "{view} {slug}");
         }
         for (proxy, step) in PROXIES {
             let answer = get(demo.proxy(step), &format!("{view}nobody/"));
