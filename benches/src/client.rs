@@ -52,6 +52,13 @@ impl Connection {
             .context("the server did not take the request")
     }
 
+    /// Takes at most so many bytes of what has come, and waits for the first of them.
+    pub(crate) fn sip(&mut self, most: usize) -> Result<usize> {
+        let Self { stream, sink, .. } = self;
+        let most = most.min(sink.len());
+        unless_interrupted(|| stream.read(&mut sink[..most]))
+    }
+
     /// Reads one whole answer and refuses a wrong one.
     pub(crate) fn receive(&mut self, expected: Expected) -> Result<()> {
         let mut filled = 0;

@@ -23,6 +23,11 @@ const RESTS: u32 = 10;
 /// How long the first byte of a stalled download may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What a slow client takes at a time, in bytes, and how often.
+const SIPS: [usize; 5] = [100, 3_000, 20_000, 65_536, 900];
+const SIP_ROUNDS: usize = 40;
+const BETWEEN_SIPS: Duration = Duration::from_millis(100);
+
 /// Most bytes that the project promises to hold.
 const STALLED_EACH: u64 = 100 * KIB;
 const REMOTE_EACH: u64 = 130 * KIB;
@@ -82,7 +87,40 @@ fn remote(lab: &Lab, binary: &Path) -> Result<Vec<Amount>> {
         bound: row.bound.and(Some(REMOTE_EACH)),
         ..row
     };
-    Ok(rows.into_iter().take(1).map(bounded).collect())
+    let mut rows: Vec<Amount> = rows.into_iter().take(1).map(bounded).collect();
+    let origin = nginx::start_origin(lab)?;
+    let server = gateway::start(lab, binary, Mode::Remote(origin.address))?;
+    rows.push(slow(&server.fetching_from(origin))?);
+    Ok(rows)
+}
+
+/// Memory for downloads whose clients read a little, and never the same: what buffers grow to.
+fn slow(server: &Server) -> Result<Amount> {
+    eprintln!(
+        "measuring memory, {STALLED} slow downloads, {} …",
+        server.name
+    );
+    let before = warm(server)?;
+    let request = Request::file(FILE_100_MIB);
+    let mut connections = client::open(server.address, STALLED)?;
+    for connection in &mut connections {
+        connection.send(&request)?;
+    }
+    let mut most = 0;
+    for round in 0..SIP_ROUNDS {
+        for (place, connection) in connections.iter_mut().enumerate() {
+            let taken = connection.sip(SIPS[(round + place * 7) % SIPS.len()])?;
+            ensure!(taken > 0, "{}: a slow download ended", server.name);
+        }
+        most = most.max(server.resident()?);
+        std::thread::sleep(BETWEEN_SIPS);
+    }
+    Ok(Amount {
+        what: format!("for each of {STALLED} slow downloads, fetched from an origin"),
+        server: server.name.clone(),
+        bytes: most.saturating_sub(before) / STALLED as u64,
+        bound: Some(REMOTE_EACH),
+    })
 }
 
 fn measure_server(start: &Start<'_>) -> Result<Vec<Amount>> {
