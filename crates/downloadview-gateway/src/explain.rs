@@ -17,6 +17,7 @@ use std::net::IpAddr;
 
 use anyhow::bail;
 use downloadview::optimize::{Outcome, PROXY_HEADER, Step, Trace};
+use downloadview::spool::NotSpooled;
 use downloadview::storage::SignedUrl;
 use downloadview::{DownloadBody, DownloadResponse, Error};
 use http::header::CONTENT_LENGTH;
@@ -265,6 +266,20 @@ fn decision<'a>(
     }
     for step in trace.steps() {
         match step {
+            Step::Spooled { copy: Ok(name), .. } => {
+                writeln!(
+                    text,
+                    "  spooled as {name}; what follows is said of that copy"
+                )?;
+            }
+            Step::Spooled {
+                copy: Err(NotSpooled::NotAsked),
+                ..
+            } => writeln!(
+                text,
+                "  not spooled yet: the GET of a client makes a copy, which is what its proxy sends"
+            )?,
+            Step::Spooled { copy: Err(why), .. } => writeln!(text, "  not spooled: {why}")?,
             Step::PassedBy { reason, .. } => writeln!(text, "  no rule is asked: {reason}")?,
             Step::Look {
                 found: Ok(size), ..

@@ -40,6 +40,7 @@ pub fn serve(config: &Config, listen: Option<Listen>) -> anyhow::Result<()> {
         let served = app.clone();
         let connected = move |peer| served.of_peer(peer);
         let ended = server::serve_until_signal(listener, connected, &settings, reload).await?;
+        tell_of_spool(&app);
         match ended {
             Some(ended) => tracing::info!(
                 accepted = ended.accepted,
@@ -63,6 +64,7 @@ async fn reload(current: &mut Config, app: &Reloadable) {
                 tracing::warn!("{restart} changed in the file: that takes a restart");
             }
             warn_of_idle_rules(&config);
+            tell_of_spool(app);
             app.replace(built);
             tracing::info!(views = config.views.len(), "configuration read anew");
             *current = config;
@@ -86,6 +88,33 @@ async fn read_anew(file: PathBuf, before: App) -> anyhow::Result<(Config, App)> 
         anyhow::Ok((config, built))
     };
     spawn_blocking(read).await?
+}
+
+/// What the copies were good for, and what they cost: at reload and stop.
+fn tell_of_spool(app: &Reloadable) {
+    let Some(counters) = app.current().spool_counters() else {
+        return;
+    };
+    let streamed = counters.streamed.iter();
+    let streamed: Vec<_> = streamed
+        .map(|(why, count)| format!("{count}: {why}"))
+        .collect();
+    tracing::info!(
+        hits = counters.hits,
+        misses = counters.misses,
+        fills = counters.fills,
+        failed = counters.failed,
+        joined = counters.joined,
+        validated = counters.validated,
+        stale = counters.stale,
+        bytes_in = counters.bytes_in,
+        bytes_out = counters.bytes_out,
+        evictions = counters.evictions,
+        bytes_held = counters.bytes_held,
+        copies_held = counters.copies_held,
+        streamed = streamed.join("; "),
+        "the spool since its start"
+    );
 }
 
 /// A rule that nobody carries out looks like one that works, until somebody wonders who sends the files.

@@ -2,15 +2,18 @@
 
 #![cfg(unix)]
 
-use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -72,14 +75,47 @@ impl Place {
     }
 
     fn start(&mut self) {
+        let log = File::create(self.path("log")).expect("made");
         let child = command(&["serve", "--config", "gateway.toml"])
             .current_dir(self.folder.path())
             .stdin(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(log)
             .spawn()
             .expect("started");
         self.gateway = Some(child);
         wait("it listens", || self.connect().is_some());
+    }
+
+    fn signal(&self, signal: Signal) {
+        let child = self.gateway.as_ref().expect("started");
+        kill_process(Pid::from_child(child), signal).expect("it is ours");
+    }
+
+    /// The lines of its log about the spool.
+    fn logged(&self) -> Vec<String> {
+        let log = fs::read_to_string(self.path("log")).expect("read");
+        let lines = log
+            .lines()
+            .filter(|line| line.contains("the spool since its start"));
+        lines.map(str::to_owned).collect()
+    }
+
+    /// The decision that `explain` tells, line by line, and the outcome.
+    fn explained(&self, path: &str) -> Vec<String> {
+        let mut command = command(&["explain", "--config", "gateway.toml", path]);
+        let output = command
+            .current_dir(self.folder.path())
+            .output()
+            .expect("started");
+        let text = String::from_utf8(output.stdout).expect("UTF-8");
+        let (_, decision) = text
+            .split_once("decision\n")
+            .unwrap_or_else(|| panic!("{text}"));
+        let (decision, _) = decision.split_once("answer ").expect("an answer");
+        decision
+            .lines()
+            .map(|line| line.trim().to_owned())
+            .collect()
     }
 
     fn stop(&mut self) {
@@ -435,4 +471,135 @@ fn a_file_without_a_spool_and_a_folder_that_all_may_write_are_errors_that_say_wh
 
     let output = place.ask(&["prune", "--unused-for", "long"]);
     assert_eq!(output.status.code(), Some(2));
+}
+
+/// Another process made the copy: what `explain` says is decided anew, from what lies on the disk.
+#[test]
+fn explain_says_what_a_file_is_spooled_as_or_why_it_is_not() {
+    let mut place = Place::new("");
+    let origin = origin();
+    let more = format!(
+        "[storages.media]\nkind = \"local\"\nroot = \".\"\n\
+         [[views]]\nroute = \"/off\"\nkind = \"virtual\"\nbasename = \"a.txt\"\ntext = \"off\"\nspool = \"off\"\n\
+         [[views]]\nroute = \"/local/{{*path}}\"\nkind = \"storage\"\nstorage = \"media\"\n\
+         [[views]]\nroute = \"/far/{{*path}}\"\nkind = \"http\"\nurl = \"http://{origin}/{{path}}\"\nallow_private = true\n"
+    );
+    let mut config = OpenOptions::new()
+        .append(true)
+        .open(place.path("gateway.toml"))
+        .expect("there");
+    config.write_all(more.as_bytes()).expect("written");
+    place.start();
+
+    let not_yet =
+        "not spooled yet: the GET of a client makes a copy, which is what its proxy sends";
+    assert_eq!(place.explained("/one")[0], not_yet);
+    assert_eq!(place.explained("/far/a")[0], not_yet);
+    let copies = [place.copy_of("one"), place.copy_of("far/a")];
+    let [one, _] = copies.map(|copy| copy.strip_prefix(place.spool()).expect("below").to_owned());
+    let told = place.explained("/one");
+    let expected = format!(
+        "spooled as {}; what follows is said of that copy",
+        one.display()
+    );
+    assert_eq!(told[0], expected, "{told:?}");
+    assert!(
+        told.iter()
+            .any(|line| line.ends_with("for nginx: takes it: it decides")),
+        "{told:?}"
+    );
+    assert!(
+        told.last()
+            .is_some_and(|line| line.starts_with("outcome   delegated to nginx by rule"))
+    );
+    let why = |path: &str| place.explained(path)[0].clone();
+    assert_eq!(
+        why("/far/a"),
+        "not spooled: there is a copy of it, whose source must be asked first whether it is still good"
+    );
+    assert_eq!(why("/off"), "not spooled: the view asks for no copies");
+    let local = "not spooled: the file lies on this machine, where a rule can take it";
+    assert_eq!(why("/local/gateway.toml"), local);
+}
+
+/// A server with one file, until the test ends.
+fn origin() -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let address = listener.local_addr().expect("bound");
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = BufReader::new(stream.expect("a client"));
+            let mut line = String::new();
+            while stream.read_line(&mut line).expect("a request") > 2 {
+                line.clear();
+            }
+            let head =
+                "HTTP/1.1 200 OK\r\nETag: \"v1\"\r\nConnection: close\r\nContent-Length: 4\r\n\r\n";
+            let _ = stream.get_mut().write_all(format!("{head}text").as_bytes());
+        }
+    });
+    address
+}
+
+#[test]
+fn what_the_copies_were_good_for_is_logged_at_reload_and_at_stop() {
+    let mut place = Place::new("max_file_bytes = 16");
+    place.start();
+    for _ in 0..3 {
+        let _ = place.copy_of("one");
+    }
+    place.signal(Signal::HUP);
+    wait("it tells", || place.logged().len() == 1);
+    let told = place.logged().remove(0);
+    for field in [
+        r#""hits":2,"#,
+        r#""misses":1,"#,
+        r#""fills":1,"#,
+        r#""bytes_in":15,"#,
+        r#""bytes_out":45,"#,
+        r#""copies_held":1,"#,
+        r#""streamed":"""#,
+    ] {
+        assert!(told.contains(field), "{field} in {told}");
+    }
+    let mut stream = place.connect().expect("it answers");
+    let request = b"GET /three HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    stream.write_all(request).expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("received");
+    assert!(answer.ends_with("the text of three"), "{answer}");
+    place.signal(Signal::TERM);
+    wait("it tells", || place.logged().len() == 2);
+    let told = place.logged().remove(1);
+    for field in [
+        r#""hits":2,"#,
+        r#""misses":2,"#,
+        r#""streamed":"1: the file is larger than a copy may be""#,
+    ] {
+        assert!(
+            told.contains(field),
+            "{field} in {told}: what is known of the copies outlives a reload"
+        );
+    }
+}
+
+#[test]
+fn every_printed_configuration_lets_its_proxy_send_the_copies() {
+    let place = Place::new("destination_url = \"/_copies/\"");
+    let text = fs::read_to_string(place.path("gateway.toml")).expect("there");
+    let spool = place.spool().display().to_string();
+    for proxy in ["nginx", "apache", "lighttpd", "caddy"] {
+        let config = text.replace("backend = \"nginx\"", &format!("backend = \"{proxy}\""));
+        fs::write(place.path("gateway.toml"), config).expect("written");
+        for form in [&[][..], &["--standalone"]] {
+            let mut command = command(&["proxy-config", proxy, "--config", "gateway.toml"]);
+            let output = command.args(form).current_dir(place.folder.path()).output();
+            let output = output.expect("started");
+            let printed = String::from_utf8(output.stdout).expect("UTF-8");
+            assert!(printed.contains(&spool), "{proxy} {form:?}: {printed}");
+            let has_location = printed.contains("/_copies/");
+            let takes_urls = matches!(proxy, "nginx" | "caddy");
+            assert_eq!(has_location, takes_urls, "{proxy} {form:?}: {printed}");
+        }
+    }
 }

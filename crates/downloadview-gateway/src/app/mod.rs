@@ -30,6 +30,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use downloadview::spool::{Counters, Spool};
 use downloadview::{DownloadBody, DownloadFuture, Error, Result};
 use http::{Request, Response};
 use tower_service::Service;
@@ -56,6 +57,7 @@ pub struct App {
 struct Shared {
     routes: Routes<Arc<Mounted>>,
     sources: Sources,
+    spool: Option<Spool>,
     witness: Witness,
 }
 
@@ -90,6 +92,7 @@ async fn build_with(config: &Config, mut sources: Sources) -> anyhow::Result<App
     let shared = Shared {
         routes,
         sources: sources.settled(),
+        spool,
         witness: Witness::new(Key::new(config.digest())),
     };
     Ok(App {
@@ -106,6 +109,12 @@ impl App {
     /// As there.
     pub async fn rebuild(&self, config: &Config) -> anyhow::Result<Self> {
         build_with(config, Sources::after(&self.shared.sources)).await
+    }
+
+    /// What the spool has done since it was opened, if there is one.
+    #[must_use]
+    pub fn spool_counters(&self) -> Option<Counters> {
+        self.shared.spool.as_ref().map(Spool::counters)
     }
 
     /// For requests of this other side, whose word may count. Default: unknown, so that nobody's does.

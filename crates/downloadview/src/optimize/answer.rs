@@ -16,7 +16,7 @@ use super::decide::{Decision, decide, own_etag};
 use super::denied;
 use super::plan::{Candidate, Plan};
 #[cfg(all(feature = "fs", unix))]
-use super::spooled::{spool_for, spooled};
+use super::spooled::{spool_for, spooled, why_not};
 use super::{Asked, Front, Optimizer, Outcome, PROXY_HEADER, Reason, Trace};
 use crate::content::Metadata;
 use crate::delivery::deliver_parts;
@@ -151,7 +151,13 @@ pub(super) async fn answer_parts(
     decide(asked, fronts, &mut head, &candidate, &mut decision).await;
     #[cfg(all(feature = "fs", unix))]
     let copy = match spool_for(asked, fronts, status, &candidate, &decision) {
-        None => None,
+        None => {
+            if asked.traced {
+                let why = why_not(asked, fronts, status, &candidate, &decision);
+                decision.spooled = why.map(Err);
+            }
+            None
+        }
         Some(spool) => {
             let placing = spooled(spool, asked, fronts, &mut head, &download, &mut decision);
             // Boxed apart, or every other answer would carry the room that it needs.

@@ -25,6 +25,8 @@ use crate::content::{ETag, Metadata};
 use crate::error::Error;
 use crate::response::head::{self, Facts};
 use crate::rule::{Mismatch, Rule, Target};
+#[cfg(all(feature = "fs", unix))]
+use crate::spool::NotSpooled;
 
 /// A decision, and how it came about.
 pub(super) struct Decision<'a> {
@@ -40,6 +42,10 @@ pub(super) struct Decision<'a> {
     pub(super) looked: Option<Metadata>,
     /// The requests that others will make of other servers.
     pub(super) fetches: Vec<Fetch<'a>>,
+    /// What the spool made of a file that no rule takes as it is: the name of its copy, or why
+    /// there is none.
+    #[cfg(all(feature = "fs", unix))]
+    pub(super) spooled: Option<Result<String, NotSpooled>>,
 }
 
 impl<'a> Decision<'a> {
@@ -51,6 +57,8 @@ impl<'a> Decision<'a> {
             cannot: Vec::new(),
             looked: None,
             fetches: Vec::new(),
+            #[cfg(all(feature = "fs", unix))]
+            spooled: None,
         }
     }
 

@@ -20,25 +20,63 @@ pub(super) fn spool_for<'a>(
     candidate: &Candidate<'_>,
     decision: &Decision<'_>,
 ) -> Option<&'a Spool> {
-    let Ok(Plan::Stream(reason) | Plan::Refuse(reason)) = &decision.plan else {
-        return None;
-    };
-    let unmatched = matches!(
-        reason,
-        Reason::NoRuleMatched | Reason::NoPathAndNoUrl | Reason::CannotCarry(_)
-    );
-    let download = candidate.download;
-    let may = download.spooling() != Spooling::Off
+    let may = candidate.download.spooling() != Spooling::Off
         && !candidate.places.has_path()
         && matches!(*asked.method(), Method::GET | Method::HEAD);
-    if !unmatched || !may {
+    if !may || !is_unmatched(decision) {
         return None;
     }
+    one_of(asked, fronts, status, candidate)
+}
+
+/// Why the spool is not asked about a download, where there is one that could be.
+pub(super) fn why_not(
+    asked: &Asked,
+    fronts: &[Front],
+    status: StatusCode,
+    candidate: &Candidate<'_>,
+    decision: &Decision<'_>,
+) -> Option<NotSpooled> {
+    let there_is_one = is_unmatched(decision) && one_of(asked, fronts, status, candidate).is_some();
+    if !there_is_one {
+        return None;
+    }
+    match candidate.places.has_path() {
+        true => Some(NotSpooled::Local),
+        false => (candidate.download.spooling() == Spooling::Off).then_some(NotSpooled::Off),
+    }
+}
+
+/// Whether no rule takes the file as it is.
+fn is_unmatched(decision: &Decision<'_>) -> bool {
+    let Ok(Plan::Stream(reason) | Plan::Refuse(reason)) = &decision.plan else {
+        return false;
+    };
+    matches!(
+        reason,
+        Reason::NoRuleMatched | Reason::NoPathAndNoUrl | Reason::CannotCarry(_)
+    )
+}
+
+/// The spool of the first front that may delegate the download.
+fn one_of<'a>(
+    asked: &Asked,
+    fronts: &'a [Front],
+    status: StatusCode,
+    candidate: &Candidate<'_>,
+) -> Option<&'a Spool> {
     fronts.iter().find_map(|front| {
         let optimizer = front.optimizer(asked.announcement.as_ref());
-        let asks = optimizer.passes_by(status, download).is_none();
+        let asks = optimizer.passes_by(status, candidate.download).is_none();
         optimizer.spool().filter(|_| asks)
     })
+}
+
+/// What a copy is called below the folder.
+fn name_in(spool: &Spool, copy: &Candidate<'_>) -> Option<String> {
+    let path = copy.places.path()?;
+    let name = path.strip_prefix(spool.dir()).ok()?;
+    name.to_str().map(str::to_owned)
 }
 
 /// Asks the spool, and decides again about what it gives: the download to answer with, if it is
@@ -63,16 +101,24 @@ pub(super) async fn spooled<'a>(
             let candidate = Candidate::new(&copy);
             *decision = Decision::new();
             decide(asked, fronts, head, &candidate, decision).await;
+            if asked.traced {
+                decision.spooled = name_in(spool, &candidate).map(Ok);
+            }
             drop(candidate);
             Some(copy)
         }
         Placed::Stream(file, why) => {
+            decision.spooled = Some(Err(why));
             decision.plan = Ok(Plan::Stream(Reason::NotSpooled(why)));
             Some(download.with_file(file))
         }
         // What is said of a file without a key is that no rule takes it.
-        Placed::Own(NotSpooled::NoKey) => None,
+        Placed::Own(NotSpooled::NoKey) => {
+            decision.spooled = Some(Err(NotSpooled::NoKey));
+            None
+        }
         Placed::Own(why) => {
+            decision.spooled = Some(Err(why));
             decision.plan = Ok(Plan::Stream(Reason::NotSpooled(why)));
             None
         }

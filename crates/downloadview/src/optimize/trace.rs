@@ -93,6 +93,14 @@ pub enum Step {
         /// Why.
         denial: Denial,
     },
+    /// No rule takes the file as it is, and the [spool](crate::spool) was asked. The further steps
+    /// are about the copy, if there is one.
+    #[cfg(all(feature = "fs", unix))]
+    #[non_exhaustive]
+    Spooled {
+        /// The name of the copy below the spool's folder; or why there is none.
+        copy: Result<String, crate::spool::NotSpooled>,
+    },
     /// The file was looked at.
     #[non_exhaustive]
     Look {
@@ -147,6 +155,8 @@ impl Trace {
         candidate: &Candidate<'_>,
     ) -> Self {
         let mut steps = Vec::new();
+        #[cfg(all(feature = "fs", unix))]
+        steps.extend(decision.spooled.clone().map(|copy| Step::Spooled { copy }));
         let look = match (&decision.plan, &decision.looked) {
             (_, Some(found)) => Some(Ok(found.size())),
             (Err(error), None) if decision.fetches.is_empty() => Some(Err(error.to_string())),

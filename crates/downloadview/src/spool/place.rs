@@ -18,7 +18,7 @@ use super::counters::add;
 use super::fill::{Fill, Order};
 use super::flight::{Progress, Seat};
 use super::growing::{Chain, Follower, Left};
-use super::index::Given;
+use super::index::{Given, Source};
 use super::inner::Inner;
 use super::moment::Moment;
 use super::name::Id;
@@ -94,12 +94,16 @@ impl Inner {
         let id = Id::of(&key);
         let max_age = self.settings.max_age;
         let known = self.index().peek(id);
-        let needs_no_question = known.is_some_and(|(_, source)| {
-            !key.changes() || source.is_some_and(|source| source.is_fresh(max_age))
+        let needs_no_question = known.as_ref().is_some_and(|(_, source)| {
+            let fresh = |source: &Source| source.is_fresh(max_age);
+            !key.changes() || source.as_ref().is_some_and(fresh)
         });
         if needs_no_question && let Some(copy) = self.hand_out(file, id, Some(&key)).await {
             add(&self.counting.hits, 1);
             return Placed::Copy(copy);
+        }
+        if request.only_asks && known.is_some() {
+            return Placed::Own(NotSpooled::Unasked);
         }
         add(&self.counting.misses, 1);
         self.fill(file, id, Some(key), request).await

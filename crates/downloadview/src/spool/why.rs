@@ -14,12 +14,19 @@ use std::io;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum NotSpooled {
+    /// The view asks for no copies.
+    Off,
+    /// The file lies on this machine: a rule can take it where it is.
+    Local,
     /// The file has no [key](crate::File::cache_key), and the view does not ask for copies of such
     /// files.
     NoKey,
     /// What is at the file's place may change, and the file states neither a strong tag nor a date
     /// that would tell.
     NoValidator,
+    /// There is a copy, whose source must be asked first whether it is still good, and this request
+    /// only wants a [trace](crate::optimize::Asked::traced).
+    Unasked,
     /// There is no copy yet, and the request does not ask for the bytes: it is a HEAD, or wants a
     /// [trace](crate::optimize::Asked::traced).
     NotAsked,
@@ -48,9 +55,12 @@ pub enum NotSpooled {
 
 impl NotSpooled {
     /// How many there are, for counting.
-    pub(super) const ALL: [Self; 13] = [
+    pub(super) const ALL: [Self; 16] = [
+        Self::Off,
+        Self::Local,
         Self::NoKey,
         Self::NoValidator,
+        Self::Unasked,
         Self::NotAsked,
         Self::Filling,
         Self::TooLarge,
@@ -95,6 +105,11 @@ impl NotSpooled {
 impl fmt::Display for NotSpooled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Off => "the view asks for no copies",
+            Self::Local => "the file lies on this machine, where a rule can take it",
+            Self::Unasked => {
+                "there is a copy of it, whose source must be asked first whether it is still good"
+            }
             Self::NoKey => "the file has no key that names its content",
             Self::NoValidator => {
                 "the file states neither a strong tag nor a date that tells its state"
