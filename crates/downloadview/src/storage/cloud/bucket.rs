@@ -38,15 +38,22 @@ pub(super) struct Bucket {
     /// `https://host:port/bucket`, without a slash at the end.
     pub(super) url: String,
     pub(super) prefix: Prefix,
-    /// Nobody: the bucket is public.
-    pub(super) signer: Option<Arc<dyn Signer>>,
-    /// Whose right to read it is: differs from account to account.
-    pub(super) reader: String,
+    pub(super) access: Access,
     pub(super) link_lifetime: Duration,
     /// What the store calls the parameters that state a header of its answer.
     pub(super) parameters: Parameters,
     /// Whether the store knows ranges that count from the end.
     pub(super) knows_suffixes: bool,
+}
+
+/// By whose right a bucket is read.
+pub(super) struct Access {
+    /// `None` is nobody: the bucket is public.
+    pub(super) signer: Option<Arc<dyn Signer>>,
+    /// Whose right it is: differs from account to account.
+    pub(super) reader: String,
+    /// From where it comes, for an operator who has none.
+    pub(super) credentials: &'static str,
 }
 
 /// The query parameters of a signed URL that state a header of its answer.
@@ -103,7 +110,7 @@ impl Bucket {
     /// perhaps not.
     pub(super) fn cache_key(&self, name: &StorageName) -> CacheKey {
         let text = self.prefix.text(name);
-        CacheKey::of_place([self.url.as_bytes(), &*text, self.reader.as_bytes()])
+        CacheKey::of_place([self.url.as_bytes(), &*text, self.access.reader.as_bytes()])
     }
 
     /// The URL with a signature for somebody else.
@@ -113,15 +120,16 @@ impl Bucket {
         ask: LinkRequest<'_>,
     ) -> Result<Option<SignedUrl>> {
         let key = self.prefix.key(name)?;
-        let Some(signer) = &self.signer else {
+        if self.access.signer.is_none() {
             return Ok(None);
-        };
+        }
         let query = match ask.headers() {
             Some(headers) => self.parameters.of(headers)?,
             None => Vec::new(),
         };
-        let signed = sign(&**signer, ask.method(), &key, self.link_lifetime, query).await;
-        signed.map(Some)
+        self.access
+            .sign(ask.method(), &key, self.link_lifetime, query)
+            .await
     }
 
     /// Signs each request anew: a signature is for one method, and ages.
@@ -135,8 +143,9 @@ impl Bucket {
     }
 
     async fn target(&self, method: &Method, key: &Path) -> Result<RequestTarget> {
-        let url = match &self.signer {
-            Some(signer) => sign(&**signer, method, key, OWN_LIFETIME, Vec::new()).await?,
+        let signed = self.access.sign(method, key, OWN_LIFETIME, Vec::new());
+        let url = match signed.await? {
+            Some(url) => url,
             None => parsed(&format!("{}/{}", self.url, strict(key.as_ref().as_bytes())))?,
         };
         // `a\..\b`, encoded: a name that no server is asked for.
@@ -180,27 +189,33 @@ fn not_ascii(name: &HeaderName) -> Error {
     ))
 }
 
-async fn sign(
-    signer: &dyn Signer,
-    method: &Method,
-    key: &Path,
-    lifetime: Duration,
-    query: Vec<(&'static str, String)>,
-) -> Result<SignedUrl> {
-    let options = SignedUrlOptions::new().with_query(query);
-    let signed = signer.signed_url_opts(method.clone(), key, lifetime, &options);
-    // Its text is left out: it may hold what the server of the credentials said.
-    let url = signed.await.map_err(|_| no_credentials())?;
-    parsed(url.as_str())
-}
+impl Access {
+    /// A signed URL; `None` of a public bucket.
+    async fn sign(
+        &self,
+        method: &Method,
+        key: &Path,
+        lifetime: Duration,
+        query: Vec<(&'static str, String)>,
+    ) -> Result<Option<SignedUrl>> {
+        let Some(signer) = &self.signer else {
+            return Ok(None);
+        };
+        let options = SignedUrlOptions::new().with_query(query);
+        let signed = signer.signed_url_opts(method.clone(), key, lifetime, &options);
+        // Its text is left out: it may hold what the server of the credentials said.
+        let url = signed.await.map_err(|_| self.is_missing())?;
+        parsed(url.as_str()).map(Some)
+    }
 
-/// Signing itself cannot fail, so what failed is getting the right to.
-fn no_credentials() -> Error {
-    tracing::warn!(
-        "the credentials of an object store cannot be had: neither stated keys nor variables (AWS_ACCESS_KEY_ID, \
-         AWS_SECRET_ACCESS_KEY) nor a role give any"
-    );
-    Error::unavailable(std::io::Error::other("no credentials for the object store"))
+    /// Signing itself cannot fail, so what failed is getting the right to.
+    fn is_missing(&self) -> Error {
+        tracing::warn!(
+            "the credentials of an object store cannot be had: {}",
+            self.credentials
+        );
+        Error::unavailable(std::io::Error::other("no credentials for the object store"))
+    }
 }
 
 fn parsed(url: &str) -> Result<SignedUrl> {
@@ -222,7 +237,7 @@ impl fmt::Debug for Bucket {
         f.debug_struct("Bucket")
             .field("url", &self.url)
             .field("prefix", &self.prefix)
-            .field("is_public", &self.signer.is_none())
+            .field("is_public", &self.access.signer.is_none())
             .finish_non_exhaustive()
     }
 }

@@ -11,12 +11,16 @@ use object_store::path::Path;
 use object_store::signer::{SignedUrlOptions, Signer};
 use url::Url;
 
-use super::bucket::{Bucket, RESPONSE_PARAMETERS};
+use super::bucket::{Access, Bucket, RESPONSE_PARAMETERS};
 use super::connector::{Connector, retries};
 use super::settings::{Settings, check_name, setters, storage};
 use crate::error::BuildError;
 use crate::fetch::Client;
 use crate::storage::strict;
+
+/// From where the right to sign may come.
+const CREDENTIALS: &str = "name the file of a service account, or set GOOGLE_APPLICATION_CREDENTIALS, or give the \
+     machine or the cluster an account that may sign";
 
 /// A bucket of Google Cloud Storage. Clones are the same one.
 ///
@@ -175,9 +179,12 @@ impl GcsBuilder {
         let reader = credentials.reader();
         let signer = signer(&self.settings.client, &self.bucket, base, credentials)?;
         let url = format!("{base}/{}", self.bucket);
-        let bucket = self
-            .settings
-            .bucket(url, (signer, reader), RESPONSE_PARAMETERS)?;
+        let access = Access {
+            signer,
+            reader,
+            credentials: CREDENTIALS,
+        };
+        let bucket = self.settings.bucket(url, access, RESPONSE_PARAMETERS)?;
         Ok(GcsStorage(Arc::new(bucket)))
     }
 }

@@ -6,13 +6,17 @@ use std::sync::Arc;
 use object_store::aws::AmazonS3Builder;
 use object_store::signer::Signer;
 
-use super::bucket::{Bucket, RESPONSE_PARAMETERS};
+use super::bucket::{Access, Bucket, RESPONSE_PARAMETERS};
 use super::connector::{Connector, retries};
 use super::credentials::Credentials;
 use super::settings::{Settings, check_name, setters, storage};
 use crate::error::BuildError;
 use crate::fetch::Client;
 use crate::storage::SignedUrl;
+
+/// From where the right to sign may come.
+const CREDENTIALS: &str = "state keys, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the cluster, the \
+     container or the machine a role";
 
 /// A bucket of Amazon S3, or of a store that speaks like it (MinIO, Ceph, R2, GCS by its HMAC
 /// keys). Clones are the same one.
@@ -215,9 +219,12 @@ impl S3Builder {
         let client = &self.settings.client;
         let reader = credentials.reader();
         let signer = signer(client, &self.bucket, &url, region, credentials)?;
-        let bucket = self
-            .settings
-            .bucket(url, (signer, reader), RESPONSE_PARAMETERS)?;
+        let access = Access {
+            signer,
+            reader,
+            credentials: CREDENTIALS,
+        };
+        let bucket = self.settings.bucket(url, access, RESPONSE_PARAMETERS)?;
         Ok(S3Storage(Arc::new(bucket)))
     }
 }

@@ -1,11 +1,8 @@
 //! What the builders of all stores have in common.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use object_store::signer::Signer;
-
-use super::bucket::{Bucket, LINK_LIFETIME, Parameters, checked_lifetime};
+use super::bucket::{Access, Bucket, LINK_LIFETIME, Parameters, checked_lifetime};
 use super::key::Prefix;
 use crate::error::BuildError;
 use crate::fetch::{Client, OriginBuilder};
@@ -55,7 +52,7 @@ impl Settings {
     pub(super) fn bucket(
         self,
         url: String,
-        (signer, reader): (Option<Arc<dyn Signer>>, String),
+        access: Access,
         parameters: Parameters,
     ) -> Result<Bucket, BuildError> {
         let parsed = SignedUrl::parse(&url)?;
@@ -65,8 +62,7 @@ impl Settings {
         Ok(Bucket {
             origin: origin.build()?,
             prefix: Prefix::parse(&self.prefix)?,
-            signer,
-            reader,
+            access,
             url,
             link_lifetime: checked_lifetime(self.link_lifetime)?,
             parameters,

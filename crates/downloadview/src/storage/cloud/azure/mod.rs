@@ -17,7 +17,7 @@ use http::header;
 
 pub use self::account::AzureAccount;
 use self::account::{Credentials, refused};
-use super::bucket::{Bucket, Parameters};
+use super::bucket::{Access, Bucket, Parameters};
 use super::settings::{Settings, setters, storage};
 use crate::error::BuildError;
 use crate::fetch::{Client, OriginBuilder};
@@ -122,7 +122,12 @@ impl AzureBuilder {
             Credentials::Anonymous => String::new(),
         };
         let signer = sas::signer(&self.account, &self.container).map(Arc::from);
-        let bucket = self.settings.bucket(url, (signer, reader), parameters)?;
+        let access = Access {
+            signer,
+            reader,
+            credentials: CREDENTIALS,
+        };
+        let bucket = self.settings.bucket(url, access, parameters)?;
         Ok(AzureStorage(Arc::new(bucket.without_suffixes())))
     }
 }
@@ -136,6 +141,10 @@ impl fmt::Debug for AzureBuilder {
             .finish_non_exhaustive()
     }
 }
+
+/// From where the right to sign may come.
+const CREDENTIALS: &str = "state the account's key or a SAS token, or set AZURE_STORAGE_CONNECTION_STRING, or \
+     AZURE_STORAGE_ACCOUNT_NAME with AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN";
 
 /// Headers that Azure states for a client that goes to the URL itself.
 const PARAMETERS: Parameters = Parameters {
