@@ -83,6 +83,7 @@ enum Part {
     EndToEnd,
     Streaming,
     Remote,
+    Spool,
     Authorized,
     Object,
     Memory,
@@ -139,6 +140,9 @@ fn run(args: &RunArgs) -> Result<ExitCode> {
     }
     if args.wants(Part::Remote) {
         report.ratios.extend(scenario::remote(&lab)?);
+    }
+    if args.wants(Part::Spool) {
+        report.ratios.extend(scenario::spool(&lab)?);
     }
     if args.wants(Part::Authorized) {
         report.ratios.extend(scenario::authorized(&lab)?);

@@ -9,6 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use crate::gateway;
 use crate::lab::{self, Lab};
 use crate::server::{Launch, Server, free_address};
 
@@ -21,8 +22,18 @@ pub(crate) fn start_static(lab: &Lab) -> Result<Server> {
 
 /// Starts nginx in front of an application, whose hand-offs it follows; both are one server then.
 pub(crate) fn start_in_front_of(lab: &Lab, application: Server) -> Result<Server> {
+    let handed_over = [("media", lab.files()), ("spool", gateway::spool(lab))];
     let upstream = upstream("application", application.address);
-    let files = lab.files();
+    let internal = handed_over.map(|(name, folder)| {
+        format!(
+            "location /_internal/{name}/ {{
+            internal;
+            alias {}/;
+        }}
+        ",
+            folder.display()
+        )
+    });
     let locations = format!(
         "location / {{
             proxy_pass http://application;
@@ -30,11 +41,8 @@ pub(crate) fn start_in_front_of(lab: &Lab, application: Server) -> Result<Server
             proxy_set_header Host $http_host;
             proxy_set_header Connection \"\";
         }}
-        location /_internal/media/ {{
-            internal;
-            alias {}/;
-        }}",
-        files.display()
+        {}",
+        internal.concat()
     );
     Ok(start(lab, "nginx", &upstream, &locations)?.in_front_of(application))
 }
@@ -43,6 +51,16 @@ pub(crate) fn start_in_front_of(lab: &Lab, application: Server) -> Result<Server
 pub(crate) fn start_origin(lab: &Lab) -> Result<Server> {
     let root = lab.root();
     let locations = format!("location / {{ root {}; }}", root.display());
+    start_on(lab.cores.client, lab, "origin", "", &locations)
+}
+
+/// Starts nginx as such an origin that states neither tag nor date, so that nobody can tell whether a file is another one.
+pub(crate) fn start_silent_origin(lab: &Lab) -> Result<Server> {
+    let root = lab.root();
+    let locations = format!(
+        "location / {{ root {}; etag off; add_header Last-Modified \"\"; }}",
+        root.display()
+    );
     start_on(lab.cores.client, lab, "origin", "", &locations)
 }
 
