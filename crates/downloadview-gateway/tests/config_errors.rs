@@ -325,9 +325,9 @@ fn keys_of_links_that_cannot_work_are_refused_without_showing_them() {
     7:6 `id`: "a b" is not the id of a key
         -> use 1 to 32 letters, digits, `-` and `_`: "2026b"
     8:10 `secret`: a secret of 7 bytes can be guessed
-        -> take at least 32: downloadview sign --new-key
+        -> write at least 32: downloadview sign --new-key
     8:10 `secret`: a secret of 31 bytes can be guessed
-        -> take at least 32: downloadview sign --new-key
+        -> write at least 32: downloadview sign --new-key
     6:1 a key has one of `secret`, `secret_env` and `secret_file`
         -> write secret_env = "LINK_KEY", the name of an environment variable
     8:1 unknown key `secrets` in [[signing.keys]]
@@ -341,7 +341,7 @@ fn keys_of_links_that_cannot_work_are_refused_without_showing_them() {
     8:15 `secret_file`: cannot read /nowhere/a.key: No such file or directory (os error 2)
         -> let the user who runs the gateway read this file, and nobody else
     9:14 `secret_env`: in the environment variable `CARGO_PKG_VERSION`: a secret of 5 bytes can be guessed
-        -> take at least 32: downloadview sign --new-key
+        -> write at least 32: downloadview sign --new-key
     "#);
 }
 

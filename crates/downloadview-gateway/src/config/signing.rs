@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use downloadview::signature::{Key, Keys, MIN_SECRET_LEN, Verifier};
 
-use super::reader::scalar::{Fault, duration, of_variable, or_off, positive_duration};
+use super::reader::scalar::{Fault, duration, of_variable, or_off, positive_duration, secret};
 use super::reader::{Table, Value, paths};
 
 /// The keys of signed links, and what links may say. Views ask for links by `signature`.
@@ -166,7 +166,7 @@ impl SigningConfig {
 
 impl LinkKey {
     fn read(mut table: Table<'_>) -> Option<Self> {
-        hide_secrets(&table);
+        table.hide_all_but(&HARMLESS);
         let folder = table.source.folder;
         let id = table.parsed("id", id);
         let id = table.require("id", "\"2026b\"", id);
@@ -202,19 +202,8 @@ impl LinkSecret {
 
     /// The message never holds the text.
     fn read(text: &str) -> Result<Self, Fault> {
-        if text.len() < MIN_SECRET_LEN {
-            return Err(Fault::new(
-                format!("a secret of {} bytes can be guessed", text.len()),
-                format!("take at least {MIN_SECRET_LEN}: downloadview sign --new-key"),
-            ));
-        }
-        match text.chars().any(char::is_control) {
-            false => Ok(Self(text.to_owned())),
-            true => Err(Fault::new(
-                "the secret holds a line break or another control character",
-                "write it in one line: downloadview sign --new-key",
-            )),
-        }
+        let secret = secret(text, MIN_SECRET_LEN, "downloadview sign --new-key")?;
+        Ok(Self(secret.to_owned()))
     }
 
     /// The first line of a file; an editor may have ended it.
@@ -263,15 +252,8 @@ fn without_keys(value: &Value<'_>) {
     ));
 }
 
-/// No report may show a secret, nor one whose key is misspelt.
-fn hide_secrets(table: &Table<'_>) {
-    const HARMLESS: [&str; 4] = ["id", "secret_env", "secret_file", "valid_from"];
-    for (key, value) in table.values() {
-        if !HARMLESS.contains(&key) {
-            value.hide();
-        }
-    }
-}
+/// The keys whose values a report may show.
+const HARMLESS: [&str; 4] = ["id", "secret_env", "secret_file", "valid_from"];
 
 fn id(text: &str) -> Result<String, Fault> {
     // Only the id can be wrong with a secret of this length.

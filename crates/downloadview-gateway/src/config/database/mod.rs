@@ -88,7 +88,7 @@ impl Databases {
 
 impl DatabaseConfig {
     fn read(mut table: Table<'_>) -> Option<Self> {
-        hide_secrets(&table);
+        table.hide_all_but(&HARMLESS);
         let base = table.source.folder;
         let written = table.parsed_at("url", |text| DatabaseUrl::read(text, base));
         let of_variable = table.parsed_at("url_env", |name| DatabaseUrl::of_variable(name, base));
@@ -151,12 +151,5 @@ fn read_connections(value: &Value<'_>) -> Option<NonZeroU32> {
     }))
 }
 
-/// No report may show a URL, nor one whose key is misspelt.
-fn hide_secrets(table: &Table<'_>) {
-    const HARMLESS: [&str; 3] = ["max_connections", "connect_timeout", "query_timeout"];
-    for (key, value) in table.values() {
-        if !HARMLESS.contains(&key) {
-            value.hide();
-        }
-    }
-}
+/// The keys whose values a report may show.
+const HARMLESS: [&str; 3] = ["max_connections", "connect_timeout", "query_timeout"];

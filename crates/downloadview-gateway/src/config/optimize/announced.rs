@@ -9,7 +9,7 @@ use super::proxy::{Proxy, Word};
 use super::rule::RuleConfig;
 use super::rule_owner::RuleOwner;
 use crate::config::reader::Table;
-use crate::config::reader::scalar::{Fault, of_variable};
+use crate::config::reader::scalar::{Fault, of_variable, secret};
 use crate::config::storage::Storages;
 
 /// A proxy that announces itself with each request.
@@ -55,12 +55,7 @@ impl Secret {
 
     /// The message never holds the text, not even a part of it.
     fn read(text: &str) -> Result<Self, Fault> {
-        if text.len() < MIN_SECRET_LEN {
-            return Err(Fault::new(
-                format!("a secret of {} bytes can be guessed", text.len()),
-                format!("write at least {MIN_SECRET_LEN}: openssl rand -hex 32"),
-            ));
-        }
+        secret(text, MIN_SECRET_LEN, "openssl rand -hex 32")?;
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(Fault::new(
                 "the secret holds something other than visible ASCII characters",
@@ -122,7 +117,7 @@ pub(super) fn check_backend(optimize: &Table<'_>, backend: Word) {
 }
 
 fn read(mut table: Table<'_>, name: &str, storages: &Storages) -> Option<AnnouncedProxy> {
-    hide_secrets(&table);
+    table.hide_all_but(&HARMLESS);
     let backend = table.parsed("backend", Proxy::read);
     let backend = table.require("backend", "\"nginx\"", backend);
     let written = table.parsed("secret", Secret::read);
@@ -150,15 +145,8 @@ fn read(mut table: Table<'_>, name: &str, storages: &Storages) -> Option<Announc
     })
 }
 
-/// No report may show a secret, nor one whose key is misspelt.
-fn hide_secrets(table: &Table<'_>) {
-    const HARMLESS: [&str; 3] = ["backend", "secret_env", "rules"];
-    for (key, value) in table.values() {
-        if !HARMLESS.contains(&key) {
-            value.hide();
-        }
-    }
-}
+/// The keys whose values a report may show.
+const HARMLESS: [&str; 3] = ["backend", "secret_env", "rules"];
 
 /// The name stands in a header and in the configuration of proxies, so it is kept plain.
 fn check_name(name: &str) -> Result<(), Fault> {

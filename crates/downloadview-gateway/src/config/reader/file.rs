@@ -142,6 +142,12 @@ impl<'a> Table<'a> {
             .map(|entry| (entry.key, self.value(entry)))
     }
 
+    /// Keeps out of every report what could be a secret: all values but those of these keys, for a key may be misspelt.
+    pub(crate) fn hide_all_but(&self, harmless: &[&str]) {
+        let secrets = self.values().filter(|(key, _)| !harmless.contains(key));
+        secrets.for_each(|(_, value)| value.hide());
+    }
+
     /// A string that `parse` understands.
     pub(crate) fn parsed<T>(
         &mut self,

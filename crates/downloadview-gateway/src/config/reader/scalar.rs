@@ -45,6 +45,23 @@ pub(crate) fn of_variable<T>(
     })
 }
 
+/// A text that nobody guesses, and that stands in one line. It is in no message. `made_by`: a command that makes one.
+pub(crate) fn secret<'t>(text: &'t str, least: usize, made_by: &str) -> Result<&'t str, Fault> {
+    if text.len() < least {
+        return Err(Fault::new(
+            format!("a secret of {} bytes can be guessed", text.len()),
+            format!("write at least {least}: {made_by}"),
+        ));
+    }
+    match text.chars().any(char::is_control) {
+        false => Ok(text),
+        true => Err(Fault::new(
+            "the secret holds a line break or another control character",
+            format!("write it in one line: {made_by}"),
+        )),
+    }
+}
+
 /// A count of bytes: `65536`, `64KiB`, `1MiB`, `2GiB`.
 pub(crate) fn size(text: &str) -> Result<u64, Fault> {
     const UNITS: [(&str, u64); 4] = [

@@ -33,7 +33,7 @@ pub struct AzureConfig {
 
 impl AzureConfig {
     pub(super) fn read(table: &mut Table<'_>) -> Option<Self> {
-        hide_secrets(table);
+        table.hide_all_but(&HARMLESS);
         let container = table.parsed("container", container);
         let container = table.require("container", "\"media\"", container);
         let account = read_account(table);
@@ -132,34 +132,27 @@ fn built(
     }
 }
 
-/// No report may show a secret, nor one whose key is misspelt.
-fn hide_secrets(table: &Table<'_>) {
-    const HARMLESS: [&str; 18] = [
-        "account",
-        "account_key_env",
-        "allow_http",
-        "allow_private",
-        "anonymous",
-        "concurrency",
-        "connect_timeout",
-        "container",
-        "endpoint",
-        "first_byte_timeout",
-        "forbidden",
-        "idle_timeout",
-        "kind",
-        "link_lifetime",
-        "max_size",
-        "prefix",
-        "redirects",
-        "sas_token_env",
-    ];
-    for (key, value) in table.values() {
-        if !HARMLESS.contains(&key) {
-            value.hide();
-        }
-    }
-}
+/// The keys whose values a report may show.
+const HARMLESS: [&str; 18] = [
+    "account",
+    "account_key_env",
+    "allow_http",
+    "allow_private",
+    "anonymous",
+    "concurrency",
+    "connect_timeout",
+    "container",
+    "endpoint",
+    "first_byte_timeout",
+    "forbidden",
+    "idle_timeout",
+    "kind",
+    "link_lifetime",
+    "max_size",
+    "prefix",
+    "redirects",
+    "sas_token_env",
+];
 
 fn container(text: &str) -> Result<String, Fault> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';

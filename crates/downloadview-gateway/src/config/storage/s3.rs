@@ -91,7 +91,7 @@ impl S3Config {
     }
 
     pub(super) fn read(table: &mut Table<'_>) -> Option<Self> {
-        hide_secrets(table);
+        table.hide_all_but(&HARMLESS);
         let bucket = table.parsed("bucket", bucket);
         let bucket = table.require("bucket", "\"archive\"", bucket);
         let endpoint = read_endpoint(table);
@@ -195,36 +195,29 @@ fn variable<const N: usize>(names: [&str; N]) -> Option<String> {
     values.find(|value| !value.is_empty())
 }
 
-/// No report may show a secret, nor one whose key is misspelt.
-fn hide_secrets(table: &Table<'_>) {
-    const HARMLESS: [&str; 20] = [
-        "allow_http",
-        "allow_private",
-        "anonymous",
-        "bucket",
-        "concurrency",
-        "connect_timeout",
-        "first_byte_timeout",
-        "forbidden",
-        "idle_timeout",
-        "kind",
-        "link_lifetime",
-        "max_size",
-        "prefix",
-        "redirects",
-        "region",
-        "secret_access_key_env",
-        "session_token_env",
-        "virtual_hosted",
-        "access_key_id",
-        "endpoint",
-    ];
-    for (key, value) in table.values() {
-        if !HARMLESS.contains(&key) {
-            value.hide();
-        }
-    }
-}
+/// The keys whose values a report may show.
+const HARMLESS: [&str; 20] = [
+    "allow_http",
+    "allow_private",
+    "anonymous",
+    "bucket",
+    "concurrency",
+    "connect_timeout",
+    "first_byte_timeout",
+    "forbidden",
+    "idle_timeout",
+    "kind",
+    "link_lifetime",
+    "max_size",
+    "prefix",
+    "redirects",
+    "region",
+    "secret_access_key_env",
+    "session_token_env",
+    "virtual_hosted",
+    "access_key_id",
+    "endpoint",
+];
 
 fn region(text: &str) -> Result<String, Fault> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
