@@ -91,11 +91,21 @@ impl Mounted {
             None => asked.without_outcome(),
         };
         let (mut request, ()) = request.into_parts();
-        if self.permit.is_some() {
-            let caller = self.caller(&asked, &request, peer);
-            request.extensions.insert(caller);
-            return self.respond_if_permitted(asked, request);
-        }
+        let asked = match &self.permit {
+            None => asked,
+            Some(permit) => {
+                let who = || self.caller(&asked, &request, peer);
+                let Some(checked) = permit.check_now(&request, &who) else {
+                    let caller = who();
+                    request.extensions.insert(caller);
+                    return self.respond_if_permitted(asked, request);
+                };
+                match checked {
+                    Ok(grant) => asked.granted(grant),
+                    Err(stopped) => return refusal(&asked, stopped).into(),
+                }
+            }
+        };
         let mounted = Arc::clone(&self);
         self.find.answer(mounted, asked, request)
     }
@@ -139,12 +149,7 @@ impl Mounted {
         };
         match permit.check(request).await {
             Ok(grant) => Ok(asked.granted(grant)),
-            Err(Stopped::Error(error)) => Err(Box::new(answer_error(&asked, error))),
-            Err(Stopped::Refused(Refused { denial, answer })) => Err(Box::new(answer_denied(
-                &asked,
-                denial,
-                answer.map(|it| *it),
-            ))),
+            Err(stopped) => Err(Box::new(refusal(&asked, stopped))),
         }
     }
 
@@ -181,6 +186,16 @@ impl Mounted {
 impl fmt::Debug for Mounted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Mounted").field(&self.view).finish()
+    }
+}
+
+/// The answer to a request that does not get to its view.
+fn refusal(asked: &Asked, stopped: Stopped) -> Response<DownloadBody> {
+    match stopped {
+        Stopped::Error(error) => answer_error(asked, error),
+        Stopped::Refused(Refused { denial, answer }) => {
+            answer_denied(asked, denial, answer.map(|it| *it))
+        }
     }
 }
 

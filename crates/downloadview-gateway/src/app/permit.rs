@@ -13,7 +13,7 @@
 use std::fmt;
 
 use downloadview::content::BoxFuture;
-use downloadview::permission::{Denial, Grant};
+use downloadview::permission::{Caller, Denial, Grant};
 use downloadview::{DownloadBody, Error, Result};
 use http::request::Parts;
 use http::{Method, Response};
@@ -25,8 +25,20 @@ pub(super) trait Step: fmt::Debug + Send + Sync + 'static {
     /// The key of the configuration that asks for this step, for `explain`.
     fn name(&self) -> &'static str;
 
-    /// What the permission states about the answer, or why there is none.
+    /// What the permission states about the answer, or why there is none. Who asks stands in the extensions of the
+    /// request.
     fn check<'a>(&'a self, request: &'a Parts) -> BoxFuture<'a, Result<Grant, Refused>>;
+
+    /// The same step, if it is one that waits for nothing. Default: it waits.
+    fn without_waiting(&self) -> Option<&dyn Immediate> {
+        None
+    }
+}
+
+/// A step that waits for nothing.
+pub(super) trait Immediate {
+    /// As [`Step::check`]; `who` tells who asks, if that matters.
+    fn check_now(&self, request: &Parts, who: &dyn Fn() -> Caller) -> Result<Grant, Refused>;
 }
 
 /// A request that may not go on.
@@ -72,18 +84,37 @@ impl Permit {
 
     /// What all steps together state about the answer.
     pub(super) async fn check(&self, request: &Parts) -> Result<Grant, Stopped> {
-        if !matches!(request.method, Method::GET | Method::HEAD) {
-            return Err(Stopped::Error(Error::MethodNotAllowed));
-        }
-        if let Some(path) = &self.path {
-            path.name(request).map_err(Stopped::Error)?;
-        }
+        self.check_request(request)?;
         let mut grant = Grant::new();
         for step in &self.steps {
             let later = step.check(request).await.map_err(Stopped::Refused)?;
             grant = grant.merge(later);
         }
         Ok(grant)
+    }
+
+    /// The same at once, if no step waits for anything: most answers then need no future.
+    pub(super) fn check_now(
+        &self,
+        request: &Parts,
+        who: &dyn Fn() -> Caller,
+    ) -> Option<Result<Grant, Stopped>> {
+        let [step] = &self.steps[..] else {
+            return None;
+        };
+        let step = step.without_waiting()?;
+        let check = || step.check_now(request, who).map_err(Stopped::Refused);
+        Some(self.check_request(request).and_then(|()| check()))
+    }
+
+    /// What comes before the steps.
+    fn check_request(&self, request: &Parts) -> Result<(), Stopped> {
+        if !matches!(request.method, Method::GET | Method::HEAD) {
+            return Err(Stopped::Error(Error::MethodNotAllowed));
+        }
+        let path = self.path.as_ref().map(|path| path.name(request));
+        path.transpose().map_err(Stopped::Error)?;
+        Ok(())
     }
 
     /// The names of the steps in their order.

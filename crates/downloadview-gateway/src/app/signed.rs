@@ -9,7 +9,7 @@ use downloadview::signature::{Audience, AudienceKind, Verifier};
 use http::header;
 use http::request::Parts;
 
-use super::permit::{Refused, Step};
+use super::permit::{Immediate, Refused, Step};
 use crate::config::{Signature, SigningConfig};
 
 /// Whether a request has a good link.
@@ -30,23 +30,27 @@ impl Signed {
         })
     }
 
-    fn verify(&self, request: &Parts) -> Result<Grant, Refused> {
+    fn verify(&self, request: &Parts, who: impl Fn() -> Option<Caller>) -> Result<Grant, Refused> {
         let target = request.uri.path_and_query();
         let target = target.map_or("/", |target| target.as_str());
         if self.signature == Signature::Optional && !self.verifier.is_asked(&request.uri) {
             return Ok(Grant::new());
         }
-        let audience = |kind| self.audience(request, kind);
+        let audience = |kind| self.audience(request, kind, who);
         Ok(self.verifier.check_target(request, target, audience)?)
     }
 
     /// The value of an audience of this kind for whoever asks.
-    fn audience(&self, request: &Parts, kind: AudienceKind) -> Option<String> {
+    fn audience(
+        &self,
+        request: &Parts,
+        kind: AudienceKind,
+        who: impl Fn() -> Option<Caller>,
+    ) -> Option<String> {
         if kind == AudienceKind::User {
             return cookie(request, self.user_cookie.as_deref()?).map(str::to_owned);
         }
-        let caller = request.extensions.get::<Caller>()?;
-        let network = Audience::of_client(caller.ip()?);
+        let network = Audience::of_client(who()?.ip()?);
         (network.kind() == kind).then(|| network.value().to_owned())
     }
 }
@@ -57,7 +61,18 @@ impl Step for Signed {
     }
 
     fn check<'a>(&'a self, request: &'a Parts) -> BoxFuture<'a, Result<Grant, Refused>> {
-        Box::pin(future::ready(self.verify(request)))
+        let who = || request.extensions.get::<Caller>().cloned();
+        Box::pin(future::ready(self.verify(request, who)))
+    }
+
+    fn without_waiting(&self) -> Option<&dyn Immediate> {
+        Some(self)
+    }
+}
+
+impl Immediate for Signed {
+    fn check_now(&self, request: &Parts, who: &dyn Fn() -> Caller) -> Result<Grant, Refused> {
+        self.verify(request, || Some(who()))
     }
 }
 

@@ -4,10 +4,17 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, header};
 
+const NO_CACHE: &str = "private, no-cache";
+
 /// Limits `Cache-Control` to one person and to `rest`, and leaves what is stricter.
 pub(super) fn bound(headers: &mut HeaderMap, rest: Duration) {
     // `Expires` counts where `Cache-Control` states no time, and it may lie behind the rest.
     headers.remove(header::EXPIRES);
+    let mut stated = headers.get_all(header::CACHE_CONTROL).iter();
+    // What views state by default is as strict as it can be.
+    if stated.next().is_some_and(|value| value == NO_CACHE) && stated.next().is_none() {
+        return;
+    }
     let bounded = bounded(headers, rest.as_secs());
     headers.insert(header::CACHE_CONTROL, bounded);
 }
@@ -22,7 +29,7 @@ fn bounded(headers: &HeaderMap, rest: u64) -> HeaderValue {
         return HeaderValue::from_static("private, no-store");
     }
     if says("no-cache") {
-        return HeaderValue::from_static("private, no-cache");
+        return HeaderValue::from_static(NO_CACHE);
     }
     let ages = words().filter_map(|word| word.strip_prefix("max-age="));
     // One that is not a number, or said twice, is the shortest.

@@ -66,7 +66,8 @@ impl<'a> Split<'a> {
         ignored: impl Fn(&str) -> bool,
     ) -> Result<Self, SignatureFault> {
         let malformed = |why| Err(SignatureFault::Malformed(why));
-        let Some((signed, rest)) = target.rsplit_once(SIGNATURE) else {
+        let Some((signed, rest)) = at_the_end(target).or_else(|| target.rsplit_once(SIGNATURE))
+        else {
             return Err(match is_signed(target) {
                 false => SignatureFault::Missing,
                 true => SignatureFault::Malformed("the signature is missing, or misspelt"),
@@ -117,6 +118,15 @@ impl<'a> Split<'a> {
             own,
         })
     }
+}
+
+/// What stands around the name of the signature, in a target that ends with one, as nearly all do:
+/// what searching for the last such name finds.
+fn at_the_end(target: &str) -> Option<(&str, &str)> {
+    let (before, signature) = target.split_at_checked(target.len().checked_sub(mac::LEN)?)?;
+    let signed = before.strip_suffix(SIGNATURE)?;
+    // Else another name may begin in it.
+    (!signature.contains('&')).then_some((signed, signature))
 }
 
 const KEY: &str = "X-Download-Key=";
@@ -200,5 +210,31 @@ impl Statement {
             expires,
             grant,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_end_of_a_target_is_what_a_search_finds(
+            pieces in proptest::collection::vec("&X-Download-Signature=|[a-zé&=]{0,22}", 0..8)
+        ) {
+            let target = pieces.concat();
+            if let Some(found) = at_the_end(&target) {
+                prop_assert_eq!(Some(found), target.rsplit_once(SIGNATURE));
+            }
+        }
+    }
+
+    #[test]
+    fn a_target_that_ends_with_a_signature_is_split_there() {
+        let signature = "s".repeat(mac::LEN);
+        let target = format!("/a?b{SIGNATURE}{signature}");
+        assert_eq!(at_the_end(&target), Some(("/a?b", &*signature)));
+        assert_eq!(at_the_end(&format!("{target}&utm_source=a")), None);
     }
 }
