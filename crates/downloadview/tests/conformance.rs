@@ -3,11 +3,12 @@
 use std::io::Cursor;
 
 use bytes::Bytes;
-use downloadview::content::{Content, ETag, Want};
-use downloadview::file::{PathFile, VirtualFile};
-use downloadview::storage::{LocalStorage, MemoryStorage, StorageName};
+use downloadview::content::{BoxFuture, ByteStream, Content, ETag, Metadata, Want};
+use downloadview::file::{PathFile, StorageFile, VirtualFile};
+use downloadview::headers::ConditionalRequest;
+use downloadview::storage::{LocalStorage, MemoryStorage, Storage, StorageName};
 use downloadview::testing::conformance;
-use downloadview::{Error, File as _};
+use downloadview::{DownloadResponse, Error, File as _, Result, delivery};
 use futures_util::{StreamExt as _, stream};
 
 fn pattern(length: usize) -> Vec<u8> {
@@ -39,6 +40,56 @@ async fn memory_storage() {
     let storage = MemoryStorage::new().base_url("/m/").unwrap();
     storage.insert(name("a/b"), pattern(1000));
     conformance::storage(storage, &name("a/b"), &pattern(1000), &name("a")).await;
+}
+
+/// A storage around another one, which knows a better tag.
+#[derive(Debug)]
+struct Tagged<S>(S, &'static str);
+
+impl<S: Storage> Storage for Tagged<S> {
+    fn look<'a>(&'a self, name: &'a StorageName) -> BoxFuture<'a, Result<Metadata>> {
+        Box::pin(async { Ok(self.0.look(name).await?.with_etag(ETag::strong(self.1)?)) })
+    }
+
+    fn open<'a>(&'a self, name: &'a StorageName, want: Want<'a>) -> BoxFuture<'a, Result<Content>> {
+        Box::pin(async move {
+            let content = self.0.open(name, want.without_conditions()).await?;
+            let tag = ETag::strong(self.1)?;
+            // The size and the ranges are those of the bytes, whatever is stated.
+            Ok(content.map_metadata(|found| found.with_etag(tag).with_size(7)))
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_storage_around_another_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let bytes = pattern(70_000);
+    std::fs::write(dir.path().join("a.bin"), &bytes).unwrap();
+    let (a, missing) = (name("a.bin"), name("none"));
+    let tagged = || Tagged(LocalStorage::new(dir.path()).unwrap(), "v7");
+    conformance::storage(tagged(), &a, &bytes, &missing).await;
+
+    // The conditions are judged by its tag, and the bytes are still those of an open local file.
+    let request = http::Request::get("/").header("if-none-match", "\"v7\"");
+    let request = request.body(()).unwrap();
+    let request = ConditionalRequest::of(request.method(), request.headers());
+    let download = || DownloadResponse::new(StorageFile::new(tagged(), a.clone()));
+    assert_eq!(delivery::deliver(&request, download()).await.status(), 304);
+    let request = http::Request::get("/")
+        .header("range", "bytes=10-")
+        .body(())
+        .unwrap();
+    let request = ConditionalRequest::of(request.method(), request.headers());
+    let answer = delivery::deliver(&request, download()).await;
+    assert_eq!(answer.headers()["etag"], "\"v7\"");
+    let part = answer.body().file_part().expect("a part of a local file");
+    assert_eq!((part.range().start(), part.range().end()), (10, 70_000));
+
+    // What can be read only once has no ranges, whatever is stated of it.
+    let stream = ByteStream::from_bytes("text");
+    let once = Content::from_stream(Metadata::new(), stream).map_metadata(Metadata::with_ranges);
+    assert!(!once.metadata().supports_ranges());
 }
 
 #[tokio::test]

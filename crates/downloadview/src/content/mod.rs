@@ -270,6 +270,57 @@ impl Content {
         &self.metadata
     }
 
+    /// The same bytes, of which something else is stated: for a storage or a file around another
+    /// one, which knows a better tag, date or type than that one does.
+    ///
+    /// `change` gets what the content states so far. A size that is known and whether there are
+    /// ranges follow from the bytes, and stay as they are.
+    ///
+    /// State the same in `look`. Where a tag or a date is changed, open the inner file with
+    /// [`Want::without_conditions`]: its source would judge them by its own.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// use downloadview::content::{Content, ETag, Metadata, Want};
+    /// use downloadview::{Result, storage::{Storage, StorageName}};
+    ///
+    /// /// Files of which a table knows the digests.
+    /// struct Digested<S> { files: S, digest: ETag }
+    ///
+    /// impl<S: Storage> Digested<S> {
+    ///     async fn look(&self, name: &StorageName) -> Result<Metadata> {
+    ///         Ok(self.files.look(name).await?.with_etag(self.digest.clone()))
+    ///     }
+    ///     async fn open(&self, name: &StorageName, want: Want<'_>) -> Result<Content> {
+    ///         let content = self.files.open(name, want.without_conditions()).await?;
+    ///         Ok(content.map_metadata(|found| found.with_etag(self.digest.clone())))
+    ///     }
+    /// }
+    /// # let files = downloadview::storage::MemoryStorage::new();
+    /// # let (name, digest) = (StorageName::parse("a.txt")?, ETag::strong("9f86d081")?);
+    /// # files.insert(name.clone(), "text");
+    /// # let files = Digested { files, digest: digest.clone() };
+    /// # assert_eq!(files.look(&name).await?.etag().as_ref(), Some(&digest));
+    /// # let opened = files.open(&name, Want::whole()).await?;
+    /// # assert_eq!(opened.metadata().etag(), Some(digest));
+    /// # Ok::<(), downloadview::Error>(())
+    /// # }).unwrap();
+    /// ```
+    #[must_use]
+    pub fn map_metadata(mut self, change: impl FnOnce(Metadata) -> Metadata) -> Self {
+        let Metadata {
+            size,
+            ranges,
+            remote,
+            ..
+        } = self.metadata;
+        self.metadata = change(self.metadata);
+        self.metadata.size = size.or(self.metadata.size);
+        self.metadata.ranges = ranges;
+        self.metadata.remote = remote;
+        self
+    }
+
     pub(crate) fn metadata_mut(&mut self) -> &mut Metadata {
         &mut self.metadata
     }

@@ -46,7 +46,8 @@ pub use crate::storage::{LinkRequest, Places, SignedUrl};
 /// [`Storage`](crate::storage::Storage) instead.
 ///
 /// A file that a proxy could send in our place says where it is ([`places`](Self::places)); if a
-/// rule takes it, it is never opened here.
+/// rule takes it, it is never opened here. A file around another one must pass `places`,
+/// [`link`](Self::link), [`cache_key`](Self::cache_key) and [`type_hint`](Self::type_hint) on.
 ///
 /// ```
 /// use downloadview::content::{BoxFuture, Content, Metadata, Want};

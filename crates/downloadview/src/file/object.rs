@@ -129,10 +129,8 @@ impl File for ObjectFile {
                 // By the storage's own tag and date the conditions are not meant.
                 _ => want.without_conditions(),
             };
-            let mut content = self.file.open(want).await?;
-            let opened = content.metadata_mut();
-            *opened = self.restated(std::mem::take(opened));
-            Ok(content)
+            let content = self.file.open(want).await?;
+            Ok(content.map_metadata(|found| self.restated(found)))
         })
     }
 }

@@ -74,10 +74,8 @@ impl File for Restated {
                 return self.file.open(want).await;
             }
             // By its own tag and date the conditions are not meant.
-            let mut content = self.file.open(want.without_conditions()).await?;
-            let opened = content.metadata_mut();
-            *opened = std::mem::take(opened).restated_by(&self.stated);
-            Ok(content)
+            let content = self.file.open(want.without_conditions()).await?;
+            Ok(content.map_metadata(|found| found.restated_by(&self.stated)))
         })
     }
 }

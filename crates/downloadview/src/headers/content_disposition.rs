@@ -70,8 +70,8 @@ impl Disposition {
 /// The value of a `Content-Disposition` header (RFC 6266), made from any name.
 ///
 /// Use it where you build a response yourself; [`DownloadResponse`](crate::DownloadResponse) does
-/// it for you. A name without ASCII equivalents is sent twice: in ASCII for old clients, and
-/// exactly.
+/// it for you. A name that is not plain ASCII, or holds `"` or `%`, is sent twice: in ASCII for old
+/// clients, and exactly.
 ///
 /// ```
 /// use downloadview::headers::{ContentDisposition, Disposition::Attachment};
