@@ -64,6 +64,11 @@ use crate::error::Result;
 /// A storage that a proxy can reach states where ([`places`](Self::places)): a path on disk, a URL,
 /// or both. The files of one that states neither are streamed.
 ///
+/// A storage around another one (files by another name, with a better tag, counted) must pass
+/// [`places`](Self::places), [`link`](Self::link) and [`cache_key`](Self::cache_key) on as well:
+/// with their defaults its files would be streamed. [`Content::map_metadata`] changes what is stated
+/// of an opened file. `examples/own-parts` in the repository has such a storage, with tests.
+///
 /// ```
 /// use downloadview::content::{BoxFuture, Content, Metadata, Want};
 /// use downloadview::storage::{Storage, StorageName};
