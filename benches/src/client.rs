@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use rustix::net::{RecvFlags, recv};
 
 use crate::request::{Expected, Head, Request};
@@ -103,6 +103,23 @@ impl Connection {
             Err(rustix::io::Errno::AGAIN) => Ok(Vec::new()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Takes up to `count` of the bytes that are there, without looking at them; how many that were.
+    pub(crate) fn take(&mut self, count: u64) -> Result<u64> {
+        let mut taken = 0;
+        while taken < count {
+            let want = (count - taken).min(SINK as u64) as usize;
+            let sink = self.sink.get_mut(..want).unwrap_or_default();
+            match recv(&self.stream, sink, RecvFlags::TRUNC | RecvFlags::DONTWAIT) {
+                Ok((_, 0)) => bail!("the server closed the connection"),
+                Ok((_, count)) => taken += count as u64,
+                Err(rustix::io::Errno::AGAIN) => break,
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(taken)
     }
 
     /// The window holds `filled` bytes, of which those from `start` on belong to the body.

@@ -5,9 +5,11 @@
 //! 2. [`scenario`] starts the servers of one comparison and lets them take turns under [`client`]'s load;
 //!    for object views over databases, [`database`] makes and starts these;
 //! 3. [`memory`] leaves clients stalled or idle and reads what the servers hold for them;
-//! 4. [`report`] prints the rows and writes them to `RESULTS.md`.
+//! 4. [`crowd`] measures what clients wait for, and cost, beside fast and slow ones and beside the disk;
+//! 5. [`report`] prints the rows and writes them to `RESULTS.md`.
 
 mod client;
+mod crowd;
 mod database;
 mod documents;
 mod environment;
@@ -87,6 +89,9 @@ enum Part {
     Authorized,
     Object,
     Memory,
+    Fairness,
+    Slow,
+    Cold,
 }
 
 impl RunArgs {
@@ -152,6 +157,15 @@ fn run(args: &RunArgs) -> Result<ExitCode> {
     }
     if args.wants(Part::Memory) {
         report.memory.extend(memory::measure(&lab)?);
+    }
+    if args.wants(Part::Fairness) {
+        report.felt.extend(crowd::fairness(&lab)?);
+    }
+    if args.wants(Part::Slow) {
+        report.felt.extend(crowd::slow(&lab)?);
+    }
+    if args.wants(Part::Cold) {
+        report.felt.extend(crowd::cold(&lab)?);
     }
 
     let text = report.render();

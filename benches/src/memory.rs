@@ -10,11 +10,14 @@ use crate::files::{FILE_1_GIB, FILE_1_KIB, FILE_1_MIB, FILE_100_MIB, KIB, MIB, T
 use crate::gateway::{self, Mode};
 use crate::lab::Lab;
 use crate::peers::{self, nginx};
+use crate::proc;
 use crate::request::Request;
 use crate::server::Server;
 
 /// Clients that ask for 100 MiB and read nothing.
 const STALLED: usize = 200;
+/// Many clients that do the same, for what the kernel holds of them.
+const CROWD: usize = 1000;
 /// Clients that were answered once and keep their connection.
 const IDLE: usize = 400;
 /// A server is at rest when it used no CPU time for so long.
@@ -125,6 +128,7 @@ fn slow(server: &Server) -> Result<Amount> {
 
 fn measure_server(start: &Start<'_>) -> Result<Vec<Amount>> {
     let mut rows = stalled(&start()?)?;
+    rows.extend(crowd(&start()?)?);
     rows.push(idle(&start()?)?);
     let small = peak(&start()?, FILE_1_MIB)?;
     let large = peak(&start()?, FILE_1_GIB)?;
@@ -137,15 +141,10 @@ fn measure_server(start: &Start<'_>) -> Result<Vec<Amount>> {
     Ok(rows)
 }
 
-/// Memory for downloads whose clients stopped reading.
-fn stalled(server: &Server) -> Result<Vec<Amount>> {
-    eprintln!(
-        "measuring memory, {STALLED} stalled downloads, {} …",
-        server.name
-    );
-    let before = warm(server)?;
+/// Downloads whose clients stopped reading.
+fn stall(server: &Server, count: usize) -> Result<Vec<Connection>> {
     let request = Request::file(FILE_100_MIB);
-    let mut connections = client::open(server.address, STALLED)?;
+    let mut connections = client::open(server.address, count)?;
     for connection in &mut connections {
         connection.send(&request)?;
     }
@@ -153,6 +152,47 @@ fn stalled(server: &Server) -> Result<Vec<Amount>> {
         wait_for_first_bytes(connection).with_context(|| server.name.clone())?;
     }
     server.wait_until_quiet(REST, RESTS)?;
+    Ok(connections)
+}
+
+/// What the process and the kernel hold for a crowd of them.
+fn crowd(server: &Server) -> Result<Vec<Amount>> {
+    eprintln!(
+        "measuring memory, {CROWD} stalled downloads, {} …",
+        server.name
+    );
+    let (before, tcp_before) = (warm(server)?, proc::held_by_tcp()?);
+    let connections = stall(server, CROWD)?;
+    let (after, tcp_after) = (server.resident()?, proc::held_by_tcp()?);
+    drop(connections);
+    let row = |what: String, before: u64, after: u64| Amount {
+        what,
+        server: server.name.clone(),
+        bytes: after.saturating_sub(before) / CROWD as u64,
+        bound: None,
+    };
+    Ok(vec![
+        row(
+            format!("for each of {CROWD} stalled downloads"),
+            before,
+            after,
+        ),
+        row(
+            format!("for each of {CROWD}, held by the kernel on both sides"),
+            tcp_before,
+            tcp_after,
+        ),
+    ])
+}
+
+/// Memory for downloads whose clients stopped reading.
+fn stalled(server: &Server) -> Result<Vec<Amount>> {
+    eprintln!(
+        "measuring memory, {STALLED} stalled downloads, {} …",
+        server.name
+    );
+    let before = warm(server)?;
+    let _stalled = stall(server, STALLED)?;
     let after = server.resident()?;
     let row = |what: String, bytes, bound| Amount {
         what,

@@ -96,6 +96,18 @@ pub(crate) fn peak(process: u32) -> Result<u64> {
     field(&format!("/proc/{process}/status"), "VmHWM:")
 }
 
+/// Bytes that the kernel holds for all TCP connections of the machine, of both sides.
+pub(crate) fn held_by_tcp() -> Result<u64> {
+    let path = "/proc/net/sockstat";
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?;
+    let pages = text
+        .lines()
+        .find_map(|line| line.strip_prefix("TCP:")?.split_once(" mem "))
+        .and_then(|(_, pages)| first_number(pages))
+        .with_context(|| format!("{path}: no memory of TCP"))?;
+    Ok(pages * rustix::param::page_size() as u64)
+}
+
 /// A line of the form `Name:   1234 kB`.
 fn field(path: &str, name: &str) -> Result<u64> {
     let text = fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?;
@@ -145,6 +157,11 @@ mod tests {
         let stat = "cpu  9 9 9 9 9 9 9 9\ncpu1 9 9 9 9 9 9 9 9\ncpu10 1 2 4 800 900 8 16 32 0 0\n";
         assert_eq!(busy_ticks(stat, 10), Some(31));
         assert_eq!(busy_ticks(stat, 2), None);
+    }
+
+    #[test]
+    fn the_kernel_tells_what_tcp_holds() {
+        held_by_tcp().unwrap();
     }
 
     #[test]

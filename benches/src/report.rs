@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::crowd::Felt;
 use crate::files::{KIB, MIB};
 use crate::memory::Amount;
 use crate::scenario::ratio::{Quotient, Ratio};
@@ -14,6 +15,7 @@ pub(crate) struct Report {
     pub(crate) ratios: Vec<Ratio>,
     pub(crate) objects: Option<Objects>,
     pub(crate) memory: Vec<Amount>,
+    pub(crate) felt: Vec<Felt>,
 }
 
 const METHOD: &str = "\
@@ -31,6 +33,11 @@ comes from: a `HashMap`, or a table of 10 000 rows with a unique index on the sl
 runs within the application; PostgreSQL and MariaDB are servers, reached by TCP over loopback, on the application's core, \
 and their CPU time is part of the sum. \"To memory\" is the figure divided by that of memory. Shown, not promised.";
 
+const BESIDE: &str = "\
+One thread and one core for the server, the other core for all clients. A figure is the median of the sittings, with the \
+quartiles in brackets; \"to nginx\" is the figure divided by that of nginx in the same sitting. Small answers are asked \
+for every half a millisecond, from the page cache. Cold files were dropped from it before. Shown, not promised.";
+
 impl Report {
     /// An empty report of a run in this environment.
     pub(crate) fn new(environment: Vec<(&'static str, String)>) -> Self {
@@ -39,6 +46,7 @@ impl Report {
             ratios: Vec::new(),
             objects: None,
             memory: Vec::new(),
+            felt: Vec::new(),
         }
     }
 
@@ -69,6 +77,10 @@ impl Report {
             text.push_str("\n## Resident memory\n\n");
             text.push_str(&self.memory_table());
         }
+        if !self.felt.is_empty() {
+            let _ = write!(text, "\n## Beside others\n\n{BESIDE}\n\n");
+            text.push_str(&self.felt_table());
+        }
         let kept = self.verdicts().filter(|met| *met).count();
         let _ = writeln!(
             text,
@@ -98,6 +110,11 @@ impl Report {
             "met",
         ];
         table(&head, self.ratios.iter().map(ratio_cells))
+    }
+
+    fn felt_table(&self) -> String {
+        let head = ["beside others", "server", "measured", "unit", "to nginx"];
+        table(&head, self.felt.iter().map(felt_cells))
     }
 
     fn memory_table(&self) -> String {
@@ -174,6 +191,28 @@ fn ratio_cells(row: &Ratio) -> Vec<String> {
         None => cells.extend([(); 5].map(|()| blank())),
     }
     cells
+}
+
+fn felt_cells(row: &Felt) -> Vec<String> {
+    vec![
+        row.what.clone(),
+        row.server.clone(),
+        spread(row.figure),
+        row.unit.to_owned(),
+        row.to_nginx.map_or_else(blank, quotient),
+    ]
+}
+
+/// A figure of any size, with what half of the sittings lie between.
+fn spread(figure: Quotient) -> String {
+    let (low, high) = figure.quartiles;
+    let digits = micros;
+    format!(
+        "{} ({}–{})",
+        digits(figure.median),
+        digits(low),
+        digits(high)
+    )
 }
 
 fn memory_cells(row: &Amount) -> Vec<String> {

@@ -63,17 +63,18 @@ impl Request {
 
     /// 64 KiB from the middle of a file that is large enough.
     pub(crate) fn range(file: TestFile) -> Self {
-        let last = RANGE_OFFSET + RANGE_LENGTH - 1;
+        Self::part(file, RANGE_OFFSET, RANGE_LENGTH)
+    }
+
+    /// Some bytes of a file.
+    pub(crate) fn part(file: TestFile, offset: u64, length: u64) -> Self {
+        let last = offset + length - 1;
         let expected = Expected::Bytes {
             status: 206,
-            offset: RANGE_OFFSET,
-            length: RANGE_LENGTH,
+            offset,
+            length,
         };
-        Self::new(
-            file,
-            &format!("Range: bytes={RANGE_OFFSET}-{last}\r\n"),
-            expected,
-        )
+        Self::new(file, &format!("Range: bytes={offset}-{last}\r\n"), expected)
     }
 
     /// The file, of an application that hands it off to a proxy.

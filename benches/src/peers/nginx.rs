@@ -20,6 +20,13 @@ pub(crate) fn start_static(lab: &Lab) -> Result<Server> {
     start(lab, "static nginx", "", &locations)
 }
 
+/// The same, with reads of the disk on threads of its own.
+pub(crate) fn start_static_with_threads(lab: &Lab) -> Result<Server> {
+    let root = lab.root();
+    let locations = format!("aio threads; location / {{ root {}; }}", root.display());
+    start(lab, "static nginx, aio threads", "", &locations)
+}
+
 /// Starts nginx in front of an application, whose hand-offs it follows; both are one server then.
 pub(crate) fn start_in_front_of(lab: &Lab, application: Server) -> Result<Server> {
     let handed_over = [("media", lab.files()), ("spool", gateway::spool(lab))];

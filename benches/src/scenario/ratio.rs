@@ -49,7 +49,7 @@ impl Cost {
 
 impl Quotient {
     /// Divides round by round.
-    pub(super) fn of(rounds: &[f64], by: &[f64]) -> Self {
+    pub(crate) fn of(rounds: &[f64], by: &[f64]) -> Self {
         let rounds = rounds.iter().zip(by);
         let quotients: Vec<f64> = rounds.map(|(one, by)| one / by).collect();
         Self {
