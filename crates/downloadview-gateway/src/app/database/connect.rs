@@ -23,6 +23,10 @@ use super::{Database, Problem, sqlite};
 use crate::config::{DatabaseConfig, DatabaseKind, DatabaseUrl};
 
 /// Connections that were used more recently are taken to be alive.
+///
+/// That is about a connection that is taken from the pool. One that goes back is asked each time, whatever is set: sqlx 0.9
+/// pings it in `PoolConnection::return_to_pool` (`sqlx-core/src/pool/connection.rs`) after `after_release`, without a
+/// condition.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
 /// The database, connected or down for now.
