@@ -15,11 +15,14 @@ use fuser::{
 };
 
 const READY_INODE: INodeNo = INodeNo(2);
+const STUCK_INODE: INodeNo = INodeNo(3);
+/// Of `stuck.bin`: up to here it is read at once.
+const STUCK_FROM: u64 = 256 << 10;
 /// Nothing is cached, so that every request reaches the file system.
 const FORGOTTEN: Duration = Duration::ZERO;
 
-/// A mounted folder. In it `ready.txt` is read at once, and what begins with `lost` hangs until it is let go; what
-/// hangs wholly does not even tell what its root is.
+/// A mounted folder. In it `ready.txt` is read at once, what begins with `lost` hangs until it is let go, and `stuck.bin`
+/// is found but its second part not read until then; what hangs wholly does not even tell what its root is.
 ///
 /// It lets go and is unmounted when dropped. Drop it before a server that waits for it: the kernel lets nobody end
 /// whose request a file system has taken and not answered.
@@ -35,12 +38,15 @@ struct State {
     released: bool,
     wholly: bool,
     lookups: Vec<ReplyEntry>,
+    reads: Vec<(u32, ReplyData)>,
     looks: Vec<(INodeNo, ReplyAttr)>,
 }
 
 impl HungMount {
     /// The content of `ready.txt`.
     pub const READY: &str = "ready\n";
+    /// How many bytes `stuck.bin` has, all of them `x`.
+    pub const STUCK: u64 = 1 << 20;
 
     /// Mounts it over a folder.
     ///
@@ -64,11 +70,11 @@ impl HungMount {
         }
     }
 
-    /// How many look-ups and looks hang.
+    /// How many look-ups, looks and reads hang.
     #[must_use]
     pub fn held(&self) -> usize {
         let state = lock(&self.state);
-        state.lookups.len() + state.looks.len()
+        state.lookups.len() + state.looks.len() + state.reads.len()
     }
 
     /// Lets everything hang from now on, looks at the root too.
@@ -92,6 +98,9 @@ impl HungMount {
         state.released = true;
         for reply in state.lookups.drain(..) {
             reply.error(Errno::ENOENT);
+        }
+        for (size, reply) in state.reads.drain(..) {
+            reply.data(&vec![b'x'; size as usize]);
         }
     }
 }
@@ -123,7 +132,10 @@ fn attributes(inode: INodeNo) -> FileAttr {
     let folder = inode == INodeNo::ROOT;
     FileAttr {
         ino: inode,
-        size: HungMount::READY.len() as u64,
+        size: match inode {
+            STUCK_INODE => HungMount::STUCK,
+            _ => HungMount::READY.len() as u64,
+        },
         blocks: 1,
         atime: UNIX_EPOCH,
         mtime: UNIX_EPOCH + Duration::from_secs(1_600_000_000),
@@ -152,6 +164,8 @@ impl Filesystem for Slow {
             state.lookups.push(reply);
         } else if name == "ready.txt" {
             reply.entry(&FORGOTTEN, &attributes(READY_INODE), Generation(0));
+        } else if name == "stuck.bin" {
+            reply.entry(&FORGOTTEN, &attributes(STUCK_INODE), Generation(0));
         } else {
             reply.error(Errno::ENOENT);
         }
@@ -169,14 +183,25 @@ impl Filesystem for Slow {
     fn read(
         &self,
         _: &Request,
-        _: INodeNo,
+        inode: INodeNo,
         _: FileHandle,
         offset: u64,
-        _: u32,
+        size: u32,
         _: OpenFlags,
         _: Option<LockOwner>,
         reply: ReplyData,
     ) {
+        if inode == STUCK_INODE {
+            let left = HungMount::STUCK.saturating_sub(offset);
+            let size = size.min(u32::try_from(left).unwrap_or(u32::MAX));
+            let mut state = lock(&self.0);
+            if offset + u64::from(size) > STUCK_FROM && !state.released {
+                state.reads.push((size, reply));
+            } else {
+                reply.data(&vec![b'x'; size as usize]);
+            }
+            return;
+        }
         let content = HungMount::READY.as_bytes();
         let start = usize::try_from(offset)
             .unwrap_or(usize::MAX)

@@ -82,7 +82,7 @@ impl Site {
     /// # Panics
     /// When it cannot be written.
     pub fn configure(&self, configuration: &str) {
-        let text = configuration
+        let text = served_by(configuration)
             .replace("@LISTEN@", &self.app.to_string())
             .replace("@MEDIA@", &self.path("media").to_string_lossy());
         self.replace(CONFIGURATION, text);
@@ -437,6 +437,28 @@ impl Site {
 }
 
 #[track_caller]
+/// Says whether the kernel sends files, if the configuration leaves it open: for one half of the tests it does, for the
+/// other it does not. Which half is told by the test's name, so that a test is the same each time.
+/// `DOWNLOADVIEW_TEST_SENDFILE` says `true` or `false` for all of them, or `swapped`.
+fn served_by(configuration: &str) -> String {
+    if configuration.contains("sendfile") {
+        return configuration.to_owned();
+    }
+    let test = std::thread::current();
+    let sum: u32 = test.name().unwrap_or_default().bytes().map(u32::from).sum();
+    let sendfile = match std::env::var("DOWNLOADVIEW_TEST_SENDFILE").as_deref() {
+        Ok("true") => true,
+        Ok("false") => false,
+        Ok("swapped") => !sum.is_multiple_of(2),
+        _ => sum.is_multiple_of(2),
+    };
+    let stated = format!("[server]\nsendfile = {sendfile}\n");
+    match configuration.contains("[server]\n") {
+        true => configuration.replacen("[server]\n", &stated, 1),
+        false => format!("{configuration}\n{stated}"),
+    }
+}
+
 fn must<T>(result: anyhow::Result<T>) -> T {
     match result {
         Ok(value) => value,

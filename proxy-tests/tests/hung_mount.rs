@@ -9,7 +9,11 @@ use proxy_tests::{HungMount, Proxy, Request, Response, Server, Site, configurati
 
 /// The gateway on a site with the storages `media`, on disk, and `slow`. The mount comes last, so that it goes first.
 fn start() -> (Site, Server, HungMount) {
-    let site = Site::new(&with_slow());
+    start_with(&with_slow())
+}
+
+fn start_with(configuration: &str) -> (Site, Server, HungMount) {
+    let site = Site::new(configuration);
     site.write("media/a.txt", "a");
     site.make_folder("slow");
     let mount = HungMount::over(&site.path("slow"));
@@ -92,6 +96,52 @@ fn a_hung_mount_delays_no_other_storage_and_is_503() {
     wait("it answers again", || {
         gateway.get("/slow/ready.txt").status == 200
     });
+}
+
+#[test]
+fn a_read_that_hangs_delays_nothing_else_where_the_kernel_sends_files() {
+    assert_only_the_download_hangs(true);
+}
+
+#[test]
+fn a_read_that_hangs_delays_nothing_else_where_files_are_copied() {
+    assert_only_the_download_hangs(false);
+}
+
+fn assert_only_the_download_hangs(sendfile: bool) {
+    let configuration = with_slow() + &format!("sendfile = {sendfile}\n");
+    let (_site, gateway, mount) = start_with(&configuration);
+    let download = |gateway: &Server| Request::get("/slow/stuck.bin").send(gateway.address());
+    let address = gateway.address();
+    let ended = Arc::new(AtomicUsize::new(0));
+    let hung: Vec<_> = (0..40)
+        .map(|_| {
+            let ended = Arc::clone(&ended);
+            std::thread::spawn(move || {
+                let answer = Request::get("/slow/stuck.bin").send(address);
+                ended.fetch_add(1, Ordering::Relaxed);
+                answer
+            })
+        })
+        .collect();
+    wait("the first reads hang", || mount.held() > 0);
+    for _ in 0..50 {
+        assert_eq!(gateway.get("/files/a.txt").status, 200);
+    }
+    assert_eq!(ended.load(Ordering::Relaxed), 0, "they hang still");
+    for answer in hung {
+        // Refused, or cut in the middle; never whole, and never for ever.
+        if let Ok(answer) = answer.join().expect("asked") {
+            assert_eq!(answer.status, 503, "{}", answer.head());
+        }
+    }
+    mount.let_go();
+    wait("it answers again", || {
+        download(&gateway).is_ok_and(|answer| answer.status == 200)
+    });
+    let answer = download(&gateway).expect("an answer");
+    assert_eq!(answer.body.len() as u64, HungMount::STUCK);
+    assert!(answer.body.iter().all(|byte| *byte == b'x'));
 }
 
 #[test]

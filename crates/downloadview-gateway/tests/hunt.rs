@@ -3,7 +3,8 @@
 //!
 //! A byte is made of its file, the file's version and its place, and is never 0. What a client got must be of one
 //! version, from the first byte to the last. `DOWNLOADVIEW_HUNT` says how many answers to ask for (default 100),
-//! `DOWNLOADVIEW_HUNT_SEED` where chance begins.
+//! `DOWNLOADVIEW_HUNT_SEED` where chance begins, `DOWNLOADVIEW_HUNT_FOLDER` where half of the files lie (default
+//! `/dev/shm`, a tmpfs).
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -449,8 +450,9 @@ fn from_environment(name: &str, default: u64) -> u64 {
 fn no_byte_is_wrong_whatever_happens_to_files_and_clients() {
     let answers = from_environment("DOWNLOADVIEW_HUNT", 100);
     let seed = from_environment("DOWNLOADVIEW_HUNT_SEED", 1);
-    let folders =
-        ["/var/tmp", "/dev/shm"].map(|place| tempfile::tempdir_in(place).expect("a folder"));
+    let second = std::env::var("DOWNLOADVIEW_HUNT_FOLDER");
+    let second = second.unwrap_or_else(|_| "/dev/shm".to_owned());
+    let folders = ["/var/tmp", &second].map(|place| tempfile::tempdir_in(place).expect("a folder"));
     let site = Arc::new(Site {
         versions: (0..2 * SIZES.len()).map(|_| AtomicU64::new(0)).collect(),
         folders,
