@@ -33,11 +33,14 @@ fn is_valid(value: &[u8]) -> bool {
 
 /// A name or an IPv4 address and perhaps a port, as most requests have it: valid without a closer look.
 fn is_plain(value: &[u8]) -> bool {
-    let end = value.iter().position(|&byte| byte == b':');
-    let (host, port) = value.split_at(end.unwrap_or(value.len()));
-    let mut port = port.iter().skip(1);
     let in_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
-    !host.is_empty() && host.iter().all(in_name) && port.all(u8::is_ascii_digit)
+    let end = value.iter().position(|byte| !in_name(byte));
+    match value.split_at(end.unwrap_or(value.len())) {
+        ([], _) => false,
+        (_, []) => true,
+        (_, [b':', port @ ..]) => port.iter().all(u8::is_ascii_digit),
+        _ => false,
+    }
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ pub use self::routes::Routes;
 use self::sources::Sources;
 pub use self::spool::survey;
 use crate::config::Config;
-use crate::witness::{CHECK, Key, Witness};
+use crate::witness::{Key, Witness, is_checked};
 
 /// The gateway as a tower service. Cloning shares everything.
 /// A path without a view is answered 404. It never fails and is always ready; it does not check the request's `Host`,
@@ -142,7 +142,7 @@ impl<B> Service<Request<B>> for App {
 
     fn call(&mut self, request: Request<B>) -> DownloadFuture {
         let request = request.map(drop);
-        match request.headers().contains_key(CHECK) {
+        match is_checked(&request) {
             true => witnessed::answer(self, request),
             false => self.answer(request),
         }

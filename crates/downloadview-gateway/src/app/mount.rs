@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use downloadview::content::{BoxFuture, CacheKey};
 use downloadview::file::VirtualFile;
-use downloadview::optimize::{Asked, Front, answer, answer_denied, answer_error};
+use downloadview::optimize::{Asked, Front, answer_denied, answer_error, answer_now};
 use downloadview::permission::Caller;
 use downloadview::response::Spooling;
 use downloadview::view::{
@@ -57,8 +57,8 @@ trait Find: Send + Sync {
     /// Its response before anything is delivered.
     fn find<'a>(&'a self, request: &'a Parts) -> BoxFuture<'a, Result<DownloadResponse>>;
 
-    /// The answer of `mounted`, whose service it is, with what it finds: both steps in one future.
-    fn answer(&self, mounted: Arc<Mounted>, asked: Asked, request: Parts) -> DownloadFuture;
+    /// The same, if nothing has to be waited for.
+    fn find_now(&self, request: &Parts) -> Option<Result<DownloadResponse>>;
 }
 
 impl<V: DownloadView> Find for DownloadService<V> {
@@ -66,12 +66,8 @@ impl<V: DownloadView> Find for DownloadService<V> {
         Box::pin(self.try_call(request))
     }
 
-    fn answer(&self, mounted: Arc<Mounted>, asked: Asked, request: Parts) -> DownloadFuture {
-        let service = self.clone();
-        DownloadFuture::new(async move {
-            let found = service.try_call(&request).await;
-            mounted.answer(&asked, found).await
-        })
+    fn find_now(&self, request: &Parts) -> Option<Result<DownloadResponse>> {
+        self.try_call_now(request)
     }
 }
 
@@ -106,8 +102,19 @@ impl Mounted {
                 }
             }
         };
-        let mounted = Arc::clone(&self);
-        self.find.answer(mounted, asked, request)
+        // Most answers wait for nothing, and need no future.
+        let Some(found) = self.find.find_now(&request) else {
+            return DownloadFuture::new(async move {
+                let found = self.find(&request).await;
+                self.answer(&asked, found).await
+            });
+        };
+        match answer_now(&asked, &self.fronts, found) {
+            Ok(response) => response.into(),
+            Err(unanswered) => {
+                DownloadFuture::new(async move { unanswered.answer(&asked, &self.fronts).await })
+            }
+        }
     }
 
     /// Who asks, as the steps are told.
@@ -176,9 +183,9 @@ impl Mounted {
         asked: &Asked,
         found: Result<DownloadResponse>,
     ) -> Response<DownloadBody> {
-        match found {
-            Ok(response) => answer(asked, &self.fronts, response).await,
-            Err(error) => answer_error(asked, error),
+        match answer_now(asked, &self.fronts, found) {
+            Ok(response) => response,
+            Err(unanswered) => unanswered.answer(asked, &self.fronts).await,
         }
     }
 }

@@ -22,7 +22,7 @@ use tower_service::Service;
 
 use super::outbox::FileBody;
 use super::stream::Activity;
-use crate::witness::{CHECK, ConnectionNumber};
+use crate::witness::{self, ConnectionNumber};
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
@@ -80,7 +80,7 @@ where
     type Future = AnswerFuture<S::Future>;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        if request.headers().contains_key(CHECK) {
+        if witness::is_checked(&request) {
             let number = ConnectionNumber(self.number);
             request.extensions_mut().insert(number);
         }

@@ -20,7 +20,7 @@ use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -100,7 +100,14 @@ pub(super) struct Stream {
 
 /// An alarm that is made when first needed.
 #[derive(Debug, Default)]
-struct Timer(Option<Pin<Box<Sleep>>>);
+struct Timer(Option<Alarm>);
+
+#[derive(Debug)]
+struct Alarm {
+    sleep: Pin<Box<Sleep>>,
+    /// Whom it wakes, as of the last time that it was asked.
+    wakes: Option<Waker>,
+}
 
 impl Limits {
     pub(super) fn new(settings: &ServerSettings) -> Self {
@@ -396,11 +403,18 @@ const FAREWELL: Duration = Duration::from_secs(5);
 impl Timer {
     /// Ready once `deadline` has passed; else the task is woken then, or earlier for no reason.
     fn poll(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<io::Error> {
-        let sleep = self
-            .0
-            .get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        let Alarm { sleep, wakes } = self.0.get_or_insert_with(|| Alarm {
+            sleep: Box::pin(sleep_until(deadline)),
+            wakes: None,
+        });
         if sleep.deadline() > deadline {
             sleep.as_mut().reset(deadline);
+            *wakes = None;
+        }
+        // It is set, and will wake this task: there is nothing to ask it.
+        let is_set = |waker: &Waker| waker.will_wake(cx.waker()) && !sleep.is_elapsed();
+        if wakes.as_ref().is_some_and(is_set) {
+            return Poll::Pending;
         }
         while sleep.as_mut().poll(cx).is_ready() {
             if sleep.deadline() >= deadline {
@@ -408,6 +422,7 @@ impl Timer {
             }
             sleep.as_mut().reset(deadline);
         }
+        *wakes = Some(cx.waker().clone());
         Poll::Pending
     }
 }

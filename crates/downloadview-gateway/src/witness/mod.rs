@@ -17,7 +17,7 @@ mod key;
 mod seen;
 mod ticket;
 
-use http::HeaderName;
+use http::{HeaderName, Request};
 
 pub use self::book::{Asked, Witness};
 pub use self::key::Key;
@@ -26,3 +26,9 @@ pub use self::ticket::Ticket;
 
 /// The request header that carries a ticket, or the receipt of one.
 pub const CHECK: HeaderName = HeaderName::from_static("x-downloadview-check");
+
+/// Whether a request carries a ticket or a receipt. Almost none does, and to look at its few names costs less than to
+/// hash this one.
+pub(crate) fn is_checked<B>(request: &Request<B>) -> bool {
+    request.headers().keys().any(|name| *name == CHECK)
+}

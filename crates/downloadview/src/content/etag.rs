@@ -173,6 +173,11 @@ impl ETag {
     }
 
     /// The value of the `ETag` header.
+    pub(crate) fn into_header_value(self) -> HeaderValue {
+        self.0
+    }
+
+    /// The value of the `ETag` header.
     #[must_use]
     pub fn to_header_value(&self) -> HeaderValue {
         self.0.clone()

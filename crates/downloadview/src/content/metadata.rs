@@ -74,7 +74,24 @@ impl Metadata {
     /// Metadata in which every part is unknown.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self::unknown()
+    }
+
+    /// As [`new`](Self::new), for constants.
+    pub(crate) const fn unknown() -> Self {
+        Self {
+            size: None,
+            modified: None,
+            written: None,
+            changed: None,
+            etag: None,
+            content_type: None,
+            content_encoding: None,
+            hearsay_type: None,
+            ranges: false,
+            remote: false,
+            location: None,
+        }
     }
 
     /// The size in bytes; `None` if it is known only after reading everything.

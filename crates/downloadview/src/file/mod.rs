@@ -125,6 +125,14 @@ pub trait File: fmt::Debug + Send + Sync + 'static {
     #[doc(alias = "size")]
     fn look(&self) -> BoxFuture<'_, Result<Metadata>>;
 
+    /// What [`look`](Self::look) finds, if that is known without waiting. Default: `None`, so that
+    /// `look` is asked.
+    ///
+    /// It is asked first, and saves the future where the kernel knows a local file already.
+    fn look_now(&self) -> Option<Result<Metadata>> {
+        None
+    }
+
     /// Opens it: a snapshot, of which nothing is read yet. `want` says what will be asked of it; it
     /// is for files where each access is a request to a server. Others ignore it.
     ///
@@ -179,6 +187,10 @@ impl<F: File + ?Sized> File for Arc<F> {
 
     fn look(&self) -> BoxFuture<'_, Result<Metadata>> {
         (**self).look()
+    }
+
+    fn look_now(&self) -> Option<Result<Metadata>> {
+        (**self).look_now()
     }
 
     fn open<'a>(&'a self, want: Want<'a>) -> BoxFuture<'a, Result<Content>> {

@@ -119,6 +119,11 @@ impl File for ObjectFile {
         Box::pin(async move { Ok(self.restated(self.file.look().await?)) })
     }
 
+    fn look_now(&self) -> Option<Result<Metadata>> {
+        let found = self.file.look_now()?;
+        Some(found.map(|found| self.restated(found)))
+    }
+
     fn open<'a>(&'a self, want: Want<'a>) -> BoxFuture<'a, Result<Content>> {
         Box::pin(async move {
             if want.is_as_source() {

@@ -86,6 +86,13 @@ impl File for PathFile {
         }
     }
 
+    fn look_now(&self) -> Option<Result<Metadata>> {
+        match &self.0 {
+            Place::Fixed { .. } => None,
+            Place::Within(file) => file.look_now(),
+        }
+    }
+
     fn open<'a>(&'a self, want: Want<'a>) -> BoxFuture<'a, Result<Content>> {
         match &self.0 {
             Place::Fixed { path, .. } => Box::pin(path.open()),

@@ -68,6 +68,11 @@ impl File for Restated {
         })
     }
 
+    fn look_now(&self) -> Option<Result<Metadata>> {
+        let found = self.file.look_now()?;
+        Some(found.map(|found| found.restated_by(&self.stated)))
+    }
+
     fn open<'a>(&'a self, want: Want<'a>) -> BoxFuture<'a, Result<Content>> {
         Box::pin(async move {
             if want.is_as_source() {

@@ -1,6 +1,5 @@
 //! A file of a storage, as a download: every question is passed on to the storage, with the name.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::{File, LinkRequest, Places, SignedUrl, TypeHint};
@@ -40,9 +39,9 @@ impl StorageFile {
     }
 
     pub(crate) fn of(storage: Arc<dyn Storage>, name: StorageName) -> Self {
-        let replacement = match name.basename() {
-            Cow::Borrowed(_) => None,
-            Cow::Owned(replacement) => Some(replacement),
+        let replacement = match name.basename_str() {
+            Some(_) => None,
+            None => Some(name.basename().into_owned()),
         };
         Self {
             storage,
@@ -61,9 +60,9 @@ impl StorageFile {
 #[deny(clippy::missing_trait_methods)]
 impl File for StorageFile {
     fn name(&self) -> &str {
-        match (&self.replacement, self.name.basename()) {
-            (None, Cow::Borrowed(name)) => name,
-            (replacement, _) => replacement.as_deref().unwrap_or_default(),
+        match &self.replacement {
+            None => self.name.basename_str().unwrap_or_default(),
+            Some(replacement) => replacement,
         }
     }
 
@@ -85,6 +84,10 @@ impl File for StorageFile {
 
     fn look(&self) -> BoxFuture<'_, Result<Metadata>> {
         self.storage.look(&self.name)
+    }
+
+    fn look_now(&self) -> Option<Result<Metadata>> {
+        self.storage.look_now(&self.name)
     }
 
     fn open<'a>(&'a self, want: Want<'a>) -> BoxFuture<'a, Result<Content>> {

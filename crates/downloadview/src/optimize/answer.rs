@@ -10,21 +10,26 @@
 //!
 //! Errors become responses; nothing here fails.
 
+use std::fmt;
+use std::sync::Arc;
+
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header, response};
 
-use super::decide::{Decision, decide, own_etag};
+use super::decide::{Decision, advance, decide, own_etag};
 use super::denied;
 use super::plan::{Candidate, Plan};
 #[cfg(all(feature = "fs", unix))]
 use super::spooled::{spool_for, spooled, why_not};
 use super::{Asked, Front, Optimizer, Outcome, PROXY_HEADER, Reason, Trace};
+use crate::backend::Backend;
 use crate::content::Metadata;
 use crate::delivery::deliver_parts;
-use crate::error::{Denial, Error, SignatureFault};
+use crate::error::{Denial, Error, Result, SignatureFault};
 use crate::headers::hand_off;
 use crate::permission::{self, Grant};
 use crate::response::head::refused;
 use crate::response::{Download, DownloadBody, DownloadResponse, refusal};
+use crate::rule::Target;
 
 /// Answers a request with a download: the first of `fronts` with a rule that takes the file hands
 /// it over, or else it is streamed. The [`Outcome`] stands in the response's extensions. Errors
@@ -48,13 +53,57 @@ pub fn answer<'a>(
     fronts: &'a [Front],
     response: DownloadResponse,
 ) -> impl Future<Output = Response<DownloadBody>> + Send + use<'a> {
-    // At once: the future then need not carry the response.
-    let parts = response.into_parts();
+    let answered = answer_now(asked, fronts, Ok(response));
     async move {
-        match parts {
-            Ok((head, download)) => answer_parts(asked, fronts, head, download).await,
-            Err(error) => answer_error(asked, error),
+        match answered {
+            Ok(response) => response,
+            Err(unanswered) => unanswered.answer(asked, fronts).await,
         }
+    }
+}
+
+/// As [`answer`], of what a view found, as far as that needs no waiting. The error of a view is
+/// answered as by [`answer_error`].
+///
+/// Most files that a proxy sends are answered at once. Such an answer needs no future, which saves
+/// a server some time.
+///
+/// # Errors
+///
+/// What could not be answered yet: [`Unanswered::answer`] does.
+///
+/// ```
+/// # use downloadview::optimize::{Asked, Front, answer_now};
+/// # use downloadview::view::DownloadService;
+/// # use downloadview::{DownloadBody, DownloadView};
+/// # use http::{Request, Response};
+/// async fn handler<V: DownloadView>(
+///     view: &DownloadService<V>,
+///     mut request: Request<()>,
+///     fronts: &[Front],
+/// ) -> Response<DownloadBody> {
+///     let asked = Asked::of(&mut request);
+///     let (request, ()) = request.into_parts();
+///     let found = match view.try_call_now(&request) {
+///         Some(found) => found,
+///         None => view.try_call(&request).await,
+///     };
+///     match answer_now(&asked, fronts, found) {
+///         Ok(response) => response,
+///         Err(unanswered) => unanswered.answer(&asked, fronts).await,
+///     }
+/// }
+/// ```
+pub fn answer_now(
+    asked: &Asked,
+    fronts: &[Front],
+    found: Result<DownloadResponse>,
+) -> Result<Response<DownloadBody>, Box<Unanswered>> {
+    match found.and_then(DownloadResponse::into_parts) {
+        Ok((head, download)) => {
+            Unanswered::of(asked, fronts, head, download, true).now(asked, fronts)
+        }
+        Err(error) => Ok(answer_error(asked, error)),
     }
 }
 
@@ -126,98 +175,195 @@ pub(super) fn without_file(asked: &Asked, status: StatusCode, denial: Option<Den
     outcome
 }
 
-/// As [`answer`], for a head that has passed through middleware.
-pub(super) async fn answer_parts(
-    asked: &Asked,
-    fronts: &[Front],
-    mut head: response::Parts,
-    mut download: Download,
-) -> Response<DownloadBody> {
-    // That of a middleware further in contains the one that came with the request.
-    let passed_on = head.extensions.remove::<Grant>();
-    if let Some(grant) = passed_on.as_ref().or(asked.grant.as_deref()) {
-        download = permission::apply(grant, &mut head, download);
-        if grant.is_resuming_only() {
-            return Box::pin(resumed(asked, fronts, head, download)).await;
+/// A download whose answer has to wait for something: a look at the disk, a link, the file's bytes.
+///
+/// [`answer_now`] returns it.
+#[must_use = "`answer` makes the response"]
+pub struct Unanswered {
+    head: response::Parts,
+    download: Download,
+    /// Whether the head is still as the options and the file's name made it.
+    untouched: bool,
+    /// Whether a permission has ended, and is good only to resume.
+    resumes_only: bool,
+    /// What a look at the file told, if there was one.
+    looked: Option<Metadata>,
+}
+
+impl fmt::Debug for Unanswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Unanswered").field(&self.download).finish()
+    }
+}
+
+impl Unanswered {
+    /// Steps 0 and 1, for a head that has passed through middleware or that is still `untouched`.
+    pub(super) fn of(
+        asked: &Asked,
+        fronts: &[Front],
+        mut head: response::Parts,
+        mut download: Download,
+        mut untouched: bool,
+    ) -> Self {
+        let mut resumes_only = false;
+        // That of a middleware further in contains the one that came with the request.
+        let passed_on = head.extensions.remove::<Grant>();
+        if let Some(grant) = passed_on.as_ref().or(asked.grant.as_deref()) {
+            download = permission::apply(grant, &mut head, download);
+            untouched = false;
+            resumes_only = grant.is_resuming_only();
+        }
+        for front in fronts {
+            front.strip(&mut head.headers);
+        }
+        vary(fronts, &mut head.headers);
+        Self {
+            head,
+            download,
+            untouched,
+            resumes_only,
+            looked: None,
         }
     }
-    for front in fronts {
-        front.strip(&mut head.headers);
-    }
-    vary(fronts, &mut head.headers);
-    let status = head.status;
-    let candidate = Candidate::new(&download);
-    let mut decision = Decision::new();
-    decide(asked, fronts, &mut head, &candidate, &mut decision).await;
-    #[cfg(all(feature = "fs", unix))]
-    let copy = match spool_for(asked, fronts, status, &candidate, &decision) {
-        None => {
-            if asked.traced {
-                let why = why_not(asked, fronts, status, &candidate, &decision);
-                decision.spooled = why.map(Err);
-            }
-            None
+
+    /// The answer of a hand-off, or of a file that cannot be looked at, if nothing must be waited
+    /// for.
+    fn now(mut self, asked: &Asked, fronts: &[Front]) -> Result<Response<DownloadBody>, Box<Self>> {
+        // Whoever wants to know how it came about wants to know all of it.
+        if self.resumes_only || asked.traced {
+            return Err(Box::new(self));
         }
-        Some(spool) => {
-            let placing = spooled(spool, asked, fronts, &mut head, &download, &mut decision);
-            // Boxed apart, or every other answer would carry the room that it needs.
-            Box::pin(placing).await
+        let candidate = Candidate::new(&self.download).untouched(self.untouched);
+        let mut decision = Decision::new();
+        let waits = advance(asked, fronts, &mut self.head, &candidate, &mut decision);
+        let decided = matches!(decision.plan, Ok(Plan::HandOff { .. }) | Err(_));
+        if waits.is_some() || !decided {
+            // A rule that could not have the file may have left something in the head.
+            let untouched = self.untouched && decision.cannot.is_empty();
+            return Err(Box::new(Self {
+                looked: decision.looked,
+                untouched,
+                ..self
+            }));
         }
-    };
-    #[cfg(all(feature = "fs", unix))]
-    let (download, candidate) = match &copy {
-        None => (&download, candidate),
-        Some(copy) => (copy, Candidate::new(copy)),
-    };
-    #[cfg(not(all(feature = "fs", unix)))]
-    let download = &download;
-    if asked.traced {
-        let trace = Trace::of(&decision, asked, fronts, status, &candidate);
-        head.extensions.insert(trace);
-    }
-    let (mut response, outcome) = match decision.plan {
-        Ok(Plan::HandOff {
-            rule,
-            backend,
-            target,
-        }) => {
-            let outcome = Outcome::Delegated {
+        drop(candidate);
+        let (response, outcome) = match decision.plan {
+            Ok(Plan::HandOff {
                 rule,
                 backend,
                 target,
-            };
-            let body = DownloadBody::handed_off(download.clone());
-            (Response::from_parts(head, body), outcome)
+            }) => handed_off(self.head, self.download, rule, backend, target),
+            Err(error) => failed(self.head, &self.download, error),
+            Ok(_) => return Err(Box::new(self)),
+        };
+        Ok(concluded(asked, decision.optimizer, response, outcome))
+    }
+
+    /// The answer.
+    pub async fn answer(self, asked: &Asked, fronts: &[Front]) -> Response<DownloadBody> {
+        let (mut head, download) = (self.head, self.download);
+        if self.resumes_only {
+            return Box::pin(resumed(asked, fronts, head, download)).await;
         }
-        Ok(Plan::Redirect { rule, url }) => {
-            let response = Response::from_parts(head, DownloadBody::empty());
-            (response, Outcome::Redirected { rule, url })
+        let status = head.status;
+        let candidate = Candidate::new(&download).untouched(self.untouched);
+        let mut decision = Decision::new();
+        decision.looked = self.looked;
+        decide(asked, fronts, &mut head, &candidate, &mut decision).await;
+        #[cfg(all(feature = "fs", unix))]
+        let copy = match spool_for(asked, fronts, status, &candidate, &decision) {
+            None => {
+                if asked.traced {
+                    let why = why_not(asked, fronts, status, &candidate, &decision);
+                    decision.spooled = why.map(Err);
+                }
+                None
+            }
+            Some(spool) => {
+                let placing = spooled(spool, asked, fronts, &mut head, &download, &mut decision);
+                // Boxed apart, or every other answer would carry the room that it needs.
+                Box::pin(placing).await
+            }
+        };
+        #[cfg(all(feature = "fs", unix))]
+        let (download, candidate) = match &copy {
+            None => (&download, candidate),
+            Some(copy) => (copy, Candidate::new(copy)),
+        };
+        #[cfg(not(all(feature = "fs", unix)))]
+        let download = &download;
+        if asked.traced {
+            let trace = Trace::of(&decision, asked, fronts, status, &candidate);
+            head.extensions.insert(trace);
         }
-        Ok(Plan::Stream(reason)) => {
-            let own_etag = |metadata: &Metadata| own_etag(fronts, &candidate, metadata);
-            let delivering = deliver_parts(&asked.conditional, head, download, own_etag);
-            // Boxed apart, or every delegated answer would carry the room that streaming needs.
-            let (response, delivery) = Box::pin(delivering).await;
-            (response, Outcome::of(delivery, reason))
-        }
-        Ok(Plan::Refuse(reason)) => {
-            let refusal = refusal(StatusCode::SERVICE_UNAVAILABLE);
-            (
-                refused(head, download, refusal),
-                Outcome::Refused { reason },
-            )
-        }
-        Err(error) => {
-            let outcome = Outcome::without_file(error.status());
-            (refused(head, download, error.into_response()), outcome)
-        }
+        let (response, outcome) = match decision.plan {
+            Ok(Plan::Stream(reason)) => {
+                let own_etag = |metadata: &Metadata| own_etag(fronts, &candidate, metadata);
+                let delivering = deliver_parts(&asked.conditional, head, download, own_etag);
+                // Boxed apart, or every other answer would carry the room that streaming needs.
+                let (response, delivery) = Box::pin(delivering).await;
+                (response, Outcome::of(delivery, reason))
+            }
+            Ok(Plan::HandOff {
+                rule,
+                backend,
+                target,
+            }) => handed_off(head, download.clone(), rule, backend, target),
+            Ok(Plan::Redirect { rule, url }) => {
+                let response = Response::from_parts(head, DownloadBody::empty());
+                (response, Outcome::Redirected { rule, url })
+            }
+            Ok(Plan::Refuse(reason)) => {
+                let refusal = refusal(StatusCode::SERVICE_UNAVAILABLE);
+                let response = refused(head, download, refusal);
+                (response, Outcome::Refused { reason })
+            }
+            Err(error) => failed(head, download, error),
+        };
+        concluded(asked, decision.optimizer, response, outcome)
+    }
+}
+
+/// The answer that has a proxy send the file.
+fn handed_off(
+    head: response::Parts,
+    download: Download,
+    rule: Arc<str>,
+    backend: Arc<dyn Backend>,
+    target: Target,
+) -> (Response<DownloadBody>, Outcome) {
+    let outcome = Outcome::Delegated {
+        rule,
+        backend,
+        target,
     };
-    log(asked, decision.optimizer, &outcome);
+    let body = DownloadBody::handed_off(download);
+    (Response::from_parts(head, body), outcome)
+}
+
+/// The answer to a file that cannot be looked at.
+fn failed(
+    head: response::Parts,
+    download: &Download,
+    error: Error,
+) -> (Response<DownloadBody>, Outcome) {
+    let outcome = Outcome::without_file(error.status());
+    (refused(head, download, error.into_response()), outcome)
+}
+
+/// Step 5.
+fn concluded(
+    asked: &Asked,
+    optimizer: Option<&Optimizer>,
+    mut response: Response<DownloadBody>,
+    outcome: Outcome,
+) -> Response<DownloadBody> {
+    log(asked, optimizer, &outcome);
     asked.keep(outcome, &mut response);
     response
 }
 
-/// As [`answer_parts`], for a permission that has ended, and is good only for a range of the state
+/// The answer for a permission that has ended, and is good only for a range of the state
 /// that the client has a part of. A proxy would send the whole file where the state changed.
 async fn resumed(
     asked: &Asked,

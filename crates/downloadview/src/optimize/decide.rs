@@ -8,6 +8,9 @@
 //! 5. A file of another server is not looked at: the proxy fetches it, or the client is sent there
 //!    (`remote`).
 //!
+//! A decision goes as far as it can without waiting (`advance`); what it then waits for is awaited by
+//! `decide`, or left to it.
+//!
 //! If a rule cannot have the file after all (its proxy's header cannot hold the name, a link leads
 //! out of it), the next rules are asked. A file that cannot be looked at is the answer: 404, 403,
 //! 503.
@@ -46,6 +49,16 @@ pub(super) struct Decision<'a> {
     /// there is none.
     #[cfg(all(feature = "fs", unix))]
     pub(super) spooled: Option<Result<String, NotSpooled>>,
+    /// Which front is asked, and which of its rules.
+    next: (usize, usize),
+}
+
+/// What a decision has to wait for.
+pub(super) enum Waits<'a> {
+    /// A look at the file.
+    ForLook,
+    /// A link to the file, which another server has.
+    ForLink(&'a Optimizer, &'a Assigned, Target),
 }
 
 impl<'a> Decision<'a> {
@@ -59,6 +72,7 @@ impl<'a> Decision<'a> {
             fetches: Vec::new(),
             #[cfg(all(feature = "fs", unix))]
             spooled: None,
+            next: (0, 0),
         }
     }
 
@@ -71,6 +85,34 @@ impl<'a> Decision<'a> {
         if reason.telling() >= before.telling() {
             self.plan = Ok(optimizer.without_delegation(reason));
             self.optimizer = Some(optimizer);
+        }
+    }
+
+    /// Notes what came of a rule that is for the file; whether that is the decision. Else the next
+    /// rule is asked.
+    fn is_settled(
+        &mut self,
+        optimizer: &'a Optimizer,
+        rule: &'a Rule,
+        taken: Result<Plan, NotTaken>,
+    ) -> bool {
+        match taken {
+            Ok(plan) => {
+                self.plan = Ok(plan);
+                self.optimizer = Some(optimizer);
+                self.decided = Some(rule);
+                true
+            }
+            Err(NotTaken::For(reason)) => {
+                self.cannot.push((rule, reason.clone()));
+                self.is_left(optimizer, reason);
+                self.next.1 += 1;
+                false
+            }
+            Err(NotTaken::Failed(error)) => {
+                self.plan = Err(error);
+                true
+            }
         }
     }
 }
@@ -87,85 +129,111 @@ pub(super) async fn decide<'a>(
     candidate: &Candidate<'_>,
     decision: &mut Decision<'a>,
 ) {
-    for front in fronts {
-        let optimizer = front.optimizer(asked.announcement.as_ref());
-        if let Some(reason) = optimizer.passes_by(head.status, candidate.download) {
-            decision.is_left(optimizer, reason);
-            continue;
-        }
-        for assigned in optimizer.rules() {
-            let rule = &assigned.rule;
-            let Ok(target) = rule.resolve(&candidate.places, None) else {
-                continue;
-            };
-            let matter = Matter {
-                assigned,
-                asked,
-                fronts,
-                candidate,
-                head: &mut *head,
-            };
-            match matter.take(target, decision).await {
-                Ok(plan) => {
-                    decision.plan = Ok(plan);
-                    decision.optimizer = Some(optimizer);
-                    decision.decided = Some(rule);
+    while let Some(waits) = advance(asked, fronts, head, candidate, decision) {
+        match waits {
+            Waits::ForLook => match candidate.download.file().look().await {
+                Ok(found) => decision.looked = Some(found),
+                Err(error) => {
+                    decision.plan = Err(error);
                     return;
                 }
-                Err(NotTaken::For(reason)) => {
-                    decision.cannot.push((rule, reason.clone()));
-                    decision.is_left(optimizer, reason);
-                }
-                Err(NotTaken::Failed(error)) => {
-                    decision.plan = Err(error);
+            },
+            Waits::ForLink(optimizer, assigned, target) => {
+                let rule = &assigned.rule;
+                let remote = Remote {
+                    rule,
+                    method: asked.method(),
+                    candidate,
+                    fetches: &mut decision.fetches,
+                };
+                // Boxed apart, or every other answer would carry the room that these need.
+                let taken = match (target, &assigned.backend) {
+                    (Target::Redirect { url }, _) => Box::pin(remote.redirect(url, head)).await,
+                    (target, Some(backend)) => {
+                        Box::pin(remote.hand_off(backend, target, head)).await
+                    }
+                    // Refused when the optimizer was built.
+                    (_, None) => Err(Reason::NoBackend.into()),
+                };
+                if decision.is_settled(optimizer, rule, taken) {
                     return;
                 }
             }
         }
-        decision.is_left(optimizer, optimizer.unmatched(candidate));
     }
 }
 
-/// A rule that is for the file, and what it needs to answer.
-struct Matter<'m, 'a> {
-    assigned: &'a Assigned,
-    asked: &'m Asked,
+/// As [`decide`], up to where something has to be waited for: what that is. `None`: it is decided.
+pub(super) fn advance<'a>(
+    asked: &Asked,
+    fronts: &'a [Front],
+    head: &mut response::Parts,
+    candidate: &Candidate<'_>,
+    decision: &mut Decision<'a>,
+) -> Option<Waits<'a>> {
+    while let Some(front) = fronts.get(decision.next.0) {
+        let optimizer = front.optimizer(asked.announcement.as_ref());
+        if let Some(reason) = optimizer.passes_by(head.status, candidate.download) {
+            decision.is_left(optimizer, reason);
+            decision.next = (decision.next.0 + 1, 0);
+            continue;
+        }
+        while let Some(assigned) = optimizer.rules().get(decision.next.1) {
+            let rule = &assigned.rule;
+            let Ok(target) = rule.resolve(&candidate.places, None) else {
+                decision.next.1 += 1;
+                continue;
+            };
+            if matches!(target, Target::Redirect { .. } | Target::Remote { .. }) {
+                return Some(Waits::ForLink(optimizer, assigned, target));
+            }
+            let matter = Matter {
+                assigned,
+                fronts,
+                candidate,
+                head: &mut *head,
+            };
+            let taken = match matter.take(target, decision) {
+                Ok(None) => return Some(Waits::ForLook),
+                Ok(Some(plan)) => Ok(plan),
+                Err(not_taken) => Err(not_taken),
+            };
+            if decision.is_settled(optimizer, rule, taken) {
+                return None;
+            }
+        }
+        decision.is_left(optimizer, optimizer.unmatched(candidate));
+        decision.next = (decision.next.0 + 1, 0);
+    }
+    None
+}
+
+/// A rule that is for the file, which this machine or its proxy has, and what it needs to answer.
+struct Matter<'m> {
+    assigned: &'m Assigned,
     fronts: &'m [Front],
     candidate: &'m Candidate<'m>,
     head: &'m mut response::Parts,
 }
 
-impl<'a> Matter<'_, 'a> {
-    /// Turns the head into the answer by this rule, if the rule can have the file.
-    async fn take(self, target: Target, decision: &mut Decision<'a>) -> Result<Plan, NotTaken> {
-        let remote = Remote {
-            rule: &self.assigned.rule,
-            method: self.asked.method(),
-            candidate: self.candidate,
-            fetches: &mut decision.fetches,
-        };
-        match (target, &self.assigned.backend) {
-            // Boxed apart, or every other answer would carry the room that these need.
-            (Target::Redirect { url }, _) => Box::pin(remote.redirect(url, self.head)).await,
-            (target @ Target::Remote { .. }, Some(backend)) => {
-                Box::pin(remote.hand_off(backend, target, self.head)).await
+impl Matter<'_> {
+    /// Turns the head into the answer by this rule, if the rule can have the file. `None`: the file
+    /// must be looked at first, and that takes time.
+    fn take(self, target: Target, decision: &mut Decision<'_>) -> Result<Option<Plan>, NotTaken> {
+        let (rule, candidate) = (&self.assigned.rule, self.candidate);
+        // Refused when the optimizer was built.
+        let backend = self.assigned.backend.as_ref().ok_or(Reason::NoBackend)?;
+        // Once for all rules.
+        if rule.looks() && candidate.places.has_path() && decision.looked.is_none() {
+            match candidate.download.file().look_now() {
+                Some(found) => decision.looked = Some(found?),
+                None => return Ok(None),
             }
-            (target, Some(backend)) => {
-                self.look(&mut decision.looked).await?;
-                Ok(self.hand_off(backend, target, decision.looked.as_ref())?)
-            }
-            // Refused when the optimizer was built.
-            (_, None) => Err(Reason::NoBackend.into()),
         }
-    }
-
-    /// Looks at a local file, once for all rules.
-    async fn look(&self, looked: &mut Option<Metadata>) -> Result<(), Error> {
-        let candidate = self.candidate;
-        if self.assigned.rule.looks() && candidate.places.has_path() && looked.is_none() {
-            *looked = Some(candidate.download.file().look().await?);
-        }
-        Ok(())
+        // A rule that could not have the file after all may have left something in the head.
+        let untouched = candidate.untouched && decision.cannot.is_empty();
+        let looked = decision.looked.as_ref();
+        Ok(Some(self.hand_off(backend, target, looked, untouched)?))
     }
 
     /// Turns the head into the answer for the rule's proxy, which has the file itself.
@@ -174,7 +242,9 @@ impl<'a> Matter<'_, 'a> {
         backend: &Arc<dyn Backend>,
         target: Target,
         looked: Option<&Metadata>,
+        untouched: bool,
     ) -> Result<Plan, Reason> {
+        static UNKNOWN: Metadata = Metadata::unknown();
         let (rule, candidate) = (&self.assigned.rule, self.candidate);
         let looked = looked.filter(|_| rule.looks());
         let target = match looked {
@@ -183,14 +253,13 @@ impl<'a> Matter<'_, 'a> {
                 .map_err(|_: Mismatch| Reason::SymbolicLink)?,
             _ => target,
         };
-        let mut metadata = looked.cloned().unwrap_or_default();
-        if looked.is_some() {
-            // What the client will see, whatever is said here.
-            let own = backend.own_etag(&metadata);
-            let own = own.or_else(|| own_etag(self.fronts, candidate, &metadata));
-            metadata.etag = own.or_else(|| metadata.etag());
-        }
-        let facts = Facts::of(candidate.download, &metadata);
+        let mut facts = Facts::of(candidate.download, looked.unwrap_or(&UNKNOWN));
+        // What the client will see, whatever is said here.
+        facts.etag = looked.and_then(|metadata| {
+            let own = backend.own_etag(metadata);
+            own.or_else(|| own_etag(self.fronts, candidate, metadata))
+        });
+        facts.untouched = untouched;
         head::delegate(self.head, &facts, |headers| {
             backend.hand_off(&target, headers)
         })

@@ -19,7 +19,7 @@ use bytes::Bytes;
 use http::{Method, Response, StatusCode, response};
 use http_body::Body;
 
-use super::answer::{answer_parts, without_file};
+use super::answer::{Unanswered, without_file};
 use super::pages::ErrorPages;
 use super::settings::Told;
 use super::{Asked, Front, Outcome, ResponseBody};
@@ -225,12 +225,18 @@ async fn answer(
     // For a layer further out that this one does not know of.
     let kept = download.clone();
     let mut response = match head.extensions.remove::<Added>() {
-        None => answer_parts(&asked, std::slice::from_ref(&front), head, download).await,
+        None => {
+            let fronts = std::slice::from_ref(&front);
+            let unanswered = Unanswered::of(&asked, fronts, head, download, false);
+            unanswered.answer(&asked, fronts).await
+        }
         Some(mut added) => {
             asked.route = added.route.or(asked.route);
             pages = added.pages.or(pages);
             added.fronts.push(front);
-            answer_parts(&asked, &added.fronts, head, download).await
+            let fronts = &added.fronts;
+            let unanswered = Unanswered::of(&asked, fronts, head, download, false);
+            unanswered.answer(&asked, fronts).await
         }
     };
     if carries(response.body(), &kept) {

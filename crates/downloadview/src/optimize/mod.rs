@@ -38,7 +38,7 @@ pub(crate) mod tests;
 mod trace;
 
 pub use self::announced::{Announced, MIN_SECRET_LEN, PROXY_HEADER};
-pub use self::answer::{answer, answer_denied, answer_error};
+pub use self::answer::{Unanswered, answer, answer_denied, answer_error, answer_now};
 pub use self::asked::Asked;
 pub use self::body::ResponseBody;
 pub use self::front::Front;

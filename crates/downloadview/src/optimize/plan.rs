@@ -13,12 +13,24 @@ use crate::rule::Target;
 pub(super) struct Candidate<'a> {
     pub(super) download: &'a Download,
     pub(super) places: Places,
+    /// Whether the head is still as the options and the file's name made it.
+    pub(super) untouched: bool,
 }
 
 impl<'a> Candidate<'a> {
     pub(super) fn new(download: &'a Download) -> Self {
         let places = download.file().places();
-        Self { download, places }
+        Self {
+            download,
+            places,
+            untouched: false,
+        }
+    }
+
+    /// The same, whose head nobody has seen since the options and the file's name made it.
+    pub(super) fn untouched(mut self, untouched: bool) -> Self {
+        self.untouched = untouched && self.download.leaves_to_initial();
+        self
     }
 
     /// Why it is not delegated if no rule takes it.

@@ -23,24 +23,34 @@ use crate::content::BoxFuture;
 /// # });
 /// ```
 #[must_use = "a future does nothing until it is polled"]
-pub struct DownloadFuture(BoxFuture<'static, Response<DownloadBody>>);
+pub struct DownloadFuture(Answering);
+
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large one is the usual one, and needs no allocation"
+)]
+enum Answering {
+    /// The answer is there; taken once.
+    Ready(Option<Response<DownloadBody>>),
+    Waiting(BoxFuture<'static, Response<DownloadBody>>),
+}
 
 impl DownloadFuture {
     /// The future of the answer that `answering` returns.
     pub fn new(answering: impl Future<Output = Response<DownloadBody>> + Send + 'static) -> Self {
-        Self(Box::pin(answering))
+        Self(Answering::Waiting(Box::pin(answering)))
     }
 }
 
 impl From<BoxFuture<'static, Response<DownloadBody>>> for DownloadFuture {
     fn from(answering: BoxFuture<'static, Response<DownloadBody>>) -> Self {
-        Self(answering)
+        Self(Answering::Waiting(answering))
     }
 }
 
 impl From<Response<DownloadBody>> for DownloadFuture {
     fn from(answer: Response<DownloadBody>) -> Self {
-        Self::new(std::future::ready(answer))
+        Self(Answering::Ready(Some(answer)))
     }
 }
 
@@ -48,7 +58,14 @@ impl Future for DownloadFuture {
     type Output = Result<Response<DownloadBody>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(cx).map(Ok)
+        match &mut self.0 {
+            Answering::Waiting(answering) => answering.as_mut().poll(cx).map(Ok),
+            Answering::Ready(answer) => match answer.take() {
+                Some(answer) => Poll::Ready(Ok(answer)),
+                // Asked again, though it has answered.
+                None => Poll::Pending,
+            },
+        }
     }
 }
 

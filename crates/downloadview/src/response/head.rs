@@ -12,10 +12,10 @@
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header, response};
 
 use super::{Download, DownloadBody, DownloadOptions};
-use crate::content::{ByteRange, Metadata};
+use crate::content::{ByteRange, ETag, Metadata};
 use crate::file::{File, SignedUrl, TypeHint};
 use crate::headers::hand_off::{self, HandOff};
-use crate::headers::{ContentDisposition, MediaTypes, guess, is_active_content};
+use crate::headers::{ContentDisposition, Disposition, MediaTypes, guess, is_active_content};
 
 /// The kinds of answers: the columns of the table, in this order.
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +47,10 @@ pub(crate) struct Facts<'a> {
     pub(crate) location: Option<&'a SignedUrl>,
     /// The type of a body that is not the content's own bytes: of several parts.
     pub(crate) content_type: Option<HeaderValue>,
+    /// The tag that is stated in place of the content's own.
+    pub(crate) etag: Option<ETag>,
+    /// Whether the head is still the one that [`initial`] made, and no option stated a header of the tables.
+    pub(crate) untouched: bool,
 }
 
 /// What happens to a header that already stands in the head.
@@ -66,8 +70,22 @@ enum Fate {
 
 use Fate::{Added, Kept, Removed, Stated, Written};
 
-/// A header, its value, and what happens to it in each kind of answer.
-type Row = (HeaderName, Value, [Fate; 6]);
+/// Whether a header stands in the head that [`initial`] makes, if no option states it. What is known of an untouched
+/// head need not be looked up in it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// It does not.
+    Later,
+    /// It may.
+    Initial,
+    /// It may, and has its true value already, unless somebody else states the type of the body.
+    ByType,
+}
+
+use Origin::{ByType, Initial, Later};
+
+/// A header, its value, where it comes from, and what happens to it in each kind of answer.
+type Row = (HeaderName, Value, Origin, [Fate; 6]);
 /// The true value of a header, if there is one; it may depend on headers that were written before.
 type Value = fn(&Facts<'_>, Kind, &HeaderMap) -> Option<HeaderValue>;
 
@@ -76,27 +94,33 @@ type Value = fn(&Facts<'_>, Kind, &HeaderMap) -> Option<HeaderValue>;
 /// connection to the application after an answer without it.
 #[rustfmt::skip]
 static TABLE: [Row; 11] = [
-    //                                                         delegated redirect whole    partial  304      refused
-    (header::CONTENT_TYPE,            content_type,           [Written, Removed, Written, Written, Removed, Removed]),
-    (header::CONTENT_ENCODING,        content_encoding,       [Written, Removed, Written, Written, Removed, Removed]),
-    (header::CONTENT_DISPOSITION,     nothing,                [Kept,    Removed, Kept,    Kept,    Removed, Removed]),
-    (header::CONTENT_SECURITY_POLICY, sandbox,                [Added,   Removed, Added,   Added,   Kept,    Removed]),
-    (header::CONTENT_LENGTH,          content_length,         [Written, Written, Written, Written, Removed, Removed]),
-    (header::CONTENT_RANGE,           content_range,          [Removed, Removed, Removed, Written, Removed, Removed]),
-    (header::ACCEPT_RANGES,           accept_ranges,          [Removed, Removed, Written, Written, Removed, Removed]),
-    (header::TRANSFER_ENCODING,       nothing,                [Removed, Removed, Removed, Removed, Removed, Removed]),
-    (header::LOCATION,                location,               [Kept,    Written, Kept,    Kept,    Kept,    Kept   ]),
-    (header::REFERRER_POLICY,         no_referrer,            [Kept,    Written, Kept,    Kept,    Kept,    Kept   ]),
-    (header::CACHE_CONTROL,           no_store,               [Kept,    Written, Kept,    Kept,    Kept,    Kept   ]),
+    //                                                               delegated redirect whole    partial  304      refused
+    (header::CONTENT_TYPE,            content_type,     ByType,  [Written, Removed, Written, Written, Removed, Removed]),
+    (header::CONTENT_ENCODING,        content_encoding, Later,   [Written, Removed, Written, Written, Removed, Removed]),
+    (header::CONTENT_DISPOSITION,     nothing,          Initial, [Kept,    Removed, Kept,    Kept,    Removed, Removed]),
+    (header::CONTENT_SECURITY_POLICY, sandbox,          ByType,  [Added,   Removed, Added,   Added,   Kept,    Removed]),
+    (header::CONTENT_LENGTH,          content_length,   Later,   [Written, Written, Written, Written, Removed, Removed]),
+    (header::CONTENT_RANGE,           content_range,    Later,   [Removed, Removed, Removed, Written, Removed, Removed]),
+    (header::ACCEPT_RANGES,           accept_ranges,    Later,   [Removed, Removed, Written, Written, Removed, Removed]),
+    (header::TRANSFER_ENCODING,       nothing,          Later,   [Removed, Removed, Removed, Removed, Removed, Removed]),
+    (header::LOCATION,                location,         Later,   [Kept,    Written, Kept,    Kept,    Kept,    Kept   ]),
+    (header::REFERRER_POLICY,         no_referrer,      Later,   [Kept,    Written, Kept,    Kept,    Kept,    Kept   ]),
+    (header::CACHE_CONTROL,           no_store,         Initial, [Kept,    Written, Kept,    Kept,    Kept,    Kept   ]),
 ];
 
 /// The headers that caches rely on. They are written last, because a backend may refuse before.
 #[rustfmt::skip]
 static VALIDATORS: [Row; 3] = [
-    (header::ETAG,                    etag,                   [Stated,  Removed, Stated,  Stated,  Stated,  Removed]),
-    (header::LAST_MODIFIED,           last_modified,          [Kept,    Removed, Stated,  Stated,  Stated,  Removed]),
-    (header::EXPIRES,                 nothing,                [Kept,    Removed, Kept,    Kept,    Kept,    Removed]),
+    (header::ETAG,                    etag,             Later,   [Stated,  Removed, Stated,  Stated,  Stated,  Removed]),
+    (header::LAST_MODIFIED,           last_modified,    Later,   [Kept,    Removed, Stated,  Stated,  Stated,  Removed]),
+    (header::EXPIRES,                 nothing,          Later,   [Kept,    Removed, Kept,    Kept,    Kept,    Removed]),
 ];
+
+/// Whether a header stands in one of the tables.
+fn is_in_a_table(name: &HeaderName) -> bool {
+    let mut rows = TABLE.iter().chain(&VALIDATORS);
+    rows.any(|(known, ..)| known == name)
+}
 
 /// Makes the head of an answer of this kind.
 pub(crate) fn render(head: &mut response::Parts, kind: Kind, facts: &Facts<'_>) {
@@ -187,10 +211,24 @@ pub(crate) fn refused(
 
 /// Writes these rows of the table for this kind of answer.
 fn write(headers: &mut HeaderMap, rows: &[Row], kind: Kind, facts: &Facts<'_>) {
-    for (name, value, fates) in rows {
+    for (name, value, origin, fates) in rows {
+        let fate = fates[kind as usize];
+        if facts.untouched {
+            match (fate, origin) {
+                (Kept, _) | (Removed, Later) => continue,
+                (Written | Added, ByType) if !facts.others_state_the_type() => continue,
+                (Written | Stated | Added, Later) => {
+                    if let Some(value) = value(facts, kind, headers) {
+                        headers.insert(name, value);
+                    }
+                    continue;
+                }
+                _ => {}
+            }
+        }
         let is_stated = facts.download.states(name);
         let value = |headers: &HeaderMap| value(facts, kind, headers);
-        match fates[kind as usize] {
+        match fate {
             Kept => {}
             Stated | Added if is_stated => {}
             Added if headers.contains_key(name) => {}
@@ -227,7 +265,17 @@ impl<'a> Facts<'a> {
             range: None,
             location: None,
             content_type: None,
+            etag: None,
+            untouched: false,
         }
+    }
+
+    /// Whether the type of the body is stated by somebody else than the options, the file and its names.
+    fn others_state_the_type(&self) -> bool {
+        let metadata = self.metadata;
+        self.content_type.is_some()
+            || metadata.content_type().is_some()
+            || metadata.hearsay_type.is_some()
     }
 }
 
@@ -308,7 +356,8 @@ fn accept_ranges(facts: &Facts<'_>, _: Kind, _: &HeaderMap) -> Option<HeaderValu
 }
 
 fn etag(facts: &Facts<'_>, _: Kind, _: &HeaderMap) -> Option<HeaderValue> {
-    facts.metadata.etag().map(|etag| etag.to_header_value())
+    let stated = facts.etag.as_ref().map(ETag::to_header_value);
+    stated.or_else(|| Some(facts.metadata.etag()?.into_header_value()))
 }
 
 fn last_modified(facts: &Facts<'_>, _: Kind, _: &HeaderMap) -> Option<HeaderValue> {
@@ -358,6 +407,11 @@ pub(super) enum TypeIs {
     Unknown,
 }
 
+/// Whether the options leave all headers of the tables to [`initial`].
+pub(super) fn leaves_to_initial(options: &DownloadOptions) -> bool {
+    !options.stated_headers().any(is_in_a_table)
+}
+
 /// The headers that do not depend on the state of the file. Hand-off headers in the options are
 /// removed, with a warning.
 pub(super) fn initial(file: &dyn File, options: &DownloadOptions) -> (HeaderMap, TypeIs) {
@@ -385,13 +439,23 @@ pub(super) fn initial(file: &dyn File, options: &DownloadOptions) -> (HeaderMap,
         headers.insert(header::CONTENT_TYPE, by_name.unwrap_or(UNKNOWN));
     }
     options.apply(&mut headers);
-    if let Some(name) = hand_off::strip(&mut headers) {
+    // The defaults hold none.
+    let stripped = match options.stated_headers().next() {
+        Some(_) => hand_off::strip(&mut headers),
+        None => None,
+    };
+    if let Some(name) = stripped {
         static TOLD: std::sync::Once = std::sync::Once::new();
         TOLD.call_once(|| {
             tracing::warn!(%name, "a download's options hold a hand-off header, which is not sent: a rule names the destination; said once");
         });
     }
-    if !options.mentions(&header::CONTENT_SECURITY_POLICY) && runs_in_browsers(&headers) {
+    let is_saved =
+        disposition == Disposition::Attachment && !options.mentions(&header::CONTENT_DISPOSITION);
+    if !is_saved
+        && !options.mentions(&header::CONTENT_SECURITY_POLICY)
+        && runs_in_browsers(&headers)
+    {
         let sandbox = HeaderValue::from_static(SANDBOX);
         headers.insert(header::CONTENT_SECURITY_POLICY, sandbox);
     }

@@ -18,6 +18,8 @@ mod body;
 mod error;
 mod future;
 pub(crate) mod head;
+#[cfg(test)]
+mod head_tests;
 mod options;
 
 use std::fmt;
@@ -121,6 +123,7 @@ impl DownloadResponse {
             optimize: self.options.optimizes(),
             spooling: self.options.spooling_is(),
             type_is,
+            leaves_to_initial: head::leaves_to_initial(&self.options),
             stated: Stated::by(&self.options, &head),
             file: Restated::around(self.file, self.options.etag, self.options.modified),
             shown: Shown {
@@ -199,6 +202,8 @@ struct Riding {
     optimize: bool,
     spooling: Spooling,
     type_is: TypeIs,
+    /// Whether the options state no header of which `head` knows what becomes of it.
+    leaves_to_initial: bool,
     stated: Stated,
     shown: Shown,
 }
@@ -231,7 +236,10 @@ impl Stated {
         let stated = OF_THE_FILE.iter().filter(|name| options.mentions(name));
         Self {
             names: stated.cloned().collect(),
-            content_encoding: head.headers.get(header::CONTENT_ENCODING).cloned(),
+            content_encoding: match options.stated_headers().next() {
+                Some(_) => head.headers.get(header::CONTENT_ENCODING).cloned(),
+                None => None,
+            },
         }
     }
 }
@@ -289,6 +297,7 @@ impl Download {
             optimize: self.0.optimize,
             spooling: self.0.spooling,
             type_is,
+            leaves_to_initial: false,
             stated,
             shown: shown.clone(),
         }))
@@ -311,6 +320,11 @@ impl Download {
     /// Where it lies in memory. This tells the download from every other one that is alive.
     fn address(&self) -> usize {
         Arc::as_ptr(&self.0).addr()
+    }
+
+    /// Whether a head that nobody changed since it was made is as `head` makes it by itself.
+    pub(crate) fn leaves_to_initial(&self) -> bool {
+        self.0.leaves_to_initial
     }
 
     /// Whether the options stated this header.

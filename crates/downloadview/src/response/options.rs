@@ -412,6 +412,11 @@ impl DownloadOptions {
         self.spooling.unwrap_or_default()
     }
 
+    /// The headers for which something was stated by name.
+    pub(super) fn stated_headers(&self) -> impl Iterator<Item = &HeaderName> {
+        self.changes().iter().map(Change::name)
+    }
+
     /// Whether something was stated for this header.
     pub(super) fn mentions(&self, name: &HeaderName) -> bool {
         self.changes().iter().any(|change| change.name() == name)

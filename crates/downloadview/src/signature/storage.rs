@@ -75,6 +75,10 @@ impl<S: Storage> Storage for SignedStorage<S> {
         self.inner.look(name)
     }
 
+    fn look_now(&self, name: &StorageName) -> Option<Result<Metadata>> {
+        self.inner.look_now(name)
+    }
+
     fn open<'a>(&'a self, name: &'a StorageName, want: Want<'a>) -> BoxFuture<'a, Result<Content>> {
         self.inner.open(name, want)
     }

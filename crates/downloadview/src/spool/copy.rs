@@ -90,6 +90,10 @@ impl File for Copied {
         Box::pin(std::future::ready(Ok(self.metadata.clone())))
     }
 
+    fn look_now(&self) -> Option<Result<Metadata>> {
+        Some(Ok(self.metadata.clone()))
+    }
+
     fn open<'a>(&'a self, want: Want<'a>) -> BoxFuture<'a, Result<Content>> {
         Box::pin(async move {
             let mut content = self.storage.open(&self.name, want).await?;
@@ -147,6 +151,10 @@ impl File for Opened {
 
     fn look(&self) -> BoxFuture<'_, Result<Metadata>> {
         Box::pin(std::future::ready(Ok(self.metadata.clone())))
+    }
+
+    fn look_now(&self) -> Option<Result<Metadata>> {
+        Some(Ok(self.metadata.clone()))
     }
 
     fn open<'a>(&'a self, _: Want<'a>) -> BoxFuture<'a, Result<Content>> {

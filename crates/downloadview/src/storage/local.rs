@@ -176,9 +176,16 @@ impl LocalStorage {
 impl Storage for LocalStorage {
     // What the kernel has at hand is answered without a future that could wait.
     fn look<'a>(&'a self, name: &'a StorageName) -> BoxFuture<'a, Result<Metadata>> {
+        match self.look_now(name) {
+            None => Box::pin(self.look_waiting(name)),
+            Some(looked) => Box::pin(ready(looked)),
+        }
+    }
+
+    fn look_now(&self, name: &StorageName) -> Option<Result<Metadata>> {
         match self.root.get().look(name, self.symlinks, Wait::Never) {
-            Err(error) if would_block(&error) => Box::pin(self.look_waiting(name)),
-            looked => Box::pin(ready(looked.map_err(|error| self.veil(error)))),
+            Err(error) if would_block(&error) => None,
+            looked => Some(looked.map_err(|error| self.veil(error))),
         }
     }
 

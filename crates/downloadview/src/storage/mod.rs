@@ -117,6 +117,12 @@ pub trait Storage: fmt::Debug + Send + Sync + 'static {
     #[doc(alias = "get_modified_time")]
     fn look<'a>(&'a self, name: &'a StorageName) -> BoxFuture<'a, Result<Metadata>>;
 
+    /// What [`look`](Self::look) finds, if that is known without waiting. Default: `None`, so that
+    /// `look` is asked.
+    fn look_now(&self, _name: &StorageName) -> Option<Result<Metadata>> {
+        None
+    }
+
     /// Opens the file: a snapshot, of which nothing is read yet. `want` says what will be asked of
     /// it; it is for storages where each access is a request to a server. Others ignore it.
     ///
@@ -166,6 +172,10 @@ pub trait Storage: fmt::Debug + Send + Sync + 'static {
 impl<S: Storage + ?Sized> Storage for Arc<S> {
     fn look<'a>(&'a self, name: &'a StorageName) -> BoxFuture<'a, Result<Metadata>> {
         (**self).look(name)
+    }
+
+    fn look_now(&self, name: &StorageName) -> Option<Result<Metadata>> {
+        (**self).look_now(name)
     }
 
     fn open<'a>(&'a self, name: &'a StorageName, want: Want<'a>) -> BoxFuture<'a, Result<Content>> {

@@ -136,7 +136,12 @@ impl StorageName {
     /// The last segment, as text for people. Bytes that are not valid UTF-8 become U+FFFD.
     #[must_use]
     pub fn basename(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(self.segments().last().unwrap_or_default())
+        String::from_utf8_lossy(self.split_last().1)
+    }
+
+    /// The last segment; `None` if it is not valid UTF-8.
+    pub(crate) fn basename_str(&self) -> Option<&str> {
+        std::str::from_utf8(self.split_last().1).ok()
     }
 
     /// The name as a part of a URL's path, without a leading slash. Every byte but `A-Z a-z 0-9 - .
@@ -147,7 +152,6 @@ impl StorageName {
     }
 
     /// The folder, if the name has more than one segment, and the last segment.
-    #[cfg(all(target_os = "linux", feature = "fs"))]
     pub(crate) fn split_last(&self) -> (Option<&[u8]>, &[u8]) {
         match self.0.iter().rposition(|&byte| byte == b'/') {
             Some(at) => (Some(&self.0[..at]), &self.0[at + 1..]),

@@ -94,6 +94,14 @@ pub trait DownloadView: Send + Sync + 'static {
     #[doc(alias = "get_file")]
     fn file(&self, request: &Parts) -> impl Future<Output = Result<Self::File>> + Send;
 
+    /// The file for this request, if it is found without waiting. Default: `None`, so that
+    /// [`file`](Self::file) is asked.
+    ///
+    /// It is asked first, and saves the future of a view that only takes a name out of the request.
+    fn file_now(&self, _request: &Parts) -> Option<Result<Self::File>> {
+        None
+    }
+
     /// How the file is presented. Default: [`DownloadOptions::new`].
     ///
     /// # Errors

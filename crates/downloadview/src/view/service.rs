@@ -62,10 +62,30 @@ impl<V: DownloadView> DownloadService<V> {
     ///
     /// The error of the view, and [`Error::MethodNotAllowed`] for all methods but GET and HEAD.
     pub async fn try_call(&self, request: &Parts) -> Result<DownloadResponse> {
-        if !matches!(request.method, Method::GET | Method::HEAD) {
-            return Err(Error::MethodNotAllowed);
+        match self.try_call_now(request) {
+            Some(found) => found,
+            None => self.presented(request, self.view.file(request).await),
         }
-        let file = self.view.file(request).await?;
+    }
+
+    /// As [`try_call`](Self::try_call), if that needs no waiting: an error of the request itself, or
+    /// what the view [finds at once](DownloadView::file_now).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[must_use]
+    pub fn try_call_now(&self, request: &Parts) -> Option<Result<DownloadResponse>> {
+        if !matches!(request.method, Method::GET | Method::HEAD) {
+            return Some(Err(Error::MethodNotAllowed));
+        }
+        let found = self.view.file_now(request)?;
+        Some(self.presented(request, found))
+    }
+
+    /// The file with the options of the request.
+    fn presented(&self, request: &Parts, found: Result<V::File>) -> Result<DownloadResponse> {
+        let file = found?;
         let options = self.view.options(request, &file)?;
         Ok(DownloadResponse::presented(file, options))
     }

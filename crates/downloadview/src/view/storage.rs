@@ -75,6 +75,11 @@ impl DownloadView for StorageView {
         Ok(StorageFile::of(Arc::clone(&self.storage), name))
     }
 
+    fn file_now(&self, request: &Parts) -> Option<Result<StorageFile>> {
+        let name = self.name.resolve(request);
+        Some(name.map(|name| StorageFile::of(Arc::clone(&self.storage), name)))
+    }
+
     view_options!();
 }
 
