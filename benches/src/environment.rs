@@ -23,7 +23,7 @@ const CRATES: [&str; 7] = [
 ];
 
 /// What was measured, where and when, as lines of name and value.
-pub(crate) fn describe(lab: &Lab) -> Result<Vec<(&'static str, String)>> {
+pub(crate) fn describe(lab: &Lab, busy: bool) -> Result<Vec<(&'static str, String)>> {
     let cores = lab.cores;
     let turns = |file: TestFile| {
         let turns = lab.plan.turns(file.size);
@@ -38,7 +38,12 @@ pub(crate) fn describe(lab: &Lab) -> Result<Vec<(&'static str, String)>> {
         ("kernel", kernel()),
         (
             "cores",
-            format!("servers on {}, client on {}", cores.server, cores.client),
+            format!(
+                "servers on {}, client on {}{}",
+                cores.server,
+                cores.client,
+                if busy { ", which is busy copying" } else { "" }
+            ),
         ),
         (
             "turns",

@@ -22,6 +22,9 @@ const TMPFS: u64 = 0x0102_1994;
 /// Taken by a signal, and not given back.
 static STOPPING: Mutex<()> = Mutex::new(());
 
+/// Bytes that a busy neighbour copies again and again: more than any cache holds.
+const HOG: usize = 64 << 20;
+
 /// How long to look at the cores' clocks, which are coarse.
 const GLANCE: Duration = Duration::from_millis(100);
 
@@ -151,6 +154,20 @@ impl Lab {
         files::create_all(&lab.files())?;
         cores.keep_client()?;
         Ok(lab)
+    }
+
+    /// Has somebody copy memory on the client's core from now on, as on a machine that is in use: caches and memory are
+    /// shared, and the client is not always there.
+    pub(crate) fn keep_busy(&mut self) {
+        // There will be no calm to wait for.
+        self.plan.patience = Duration::ZERO;
+        std::thread::spawn(|| {
+            let (mut to, from) = (vec![0_u8; HOG], vec![1_u8; HOG]);
+            loop {
+                to.copy_from_slice(&from);
+                std::hint::black_box(&mut to);
+            }
+        });
     }
 
     /// Waits, no longer than the plan allows, until nobody else is at work on the two cores.

@@ -74,6 +74,9 @@ struct RunArgs {
     /// Where the tables go; by default `RESULTS.md` beside this package for a complete run, nowhere otherwise.
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Measure while somebody copies memory on the client's core, as on a machine that is in use.
+    #[arg(long)]
+    busy: bool,
     /// Exit with status 1 when a target is missed.
     #[arg(long)]
     check: bool,
@@ -100,7 +103,7 @@ impl RunArgs {
     }
 
     fn output(&self) -> Option<PathBuf> {
-        let complete = !self.quick && !self.only_peers && self.only.is_empty();
+        let complete = !self.quick && !self.only_peers && !self.busy && self.only.is_empty();
         self.output.clone().or_else(|| {
             complete.then(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/RESULTS.md")))
         })
@@ -131,9 +134,12 @@ fn run(args: &RunArgs) -> Result<ExitCode> {
     };
     let gateway = (!args.only_peers).then(|| args.gateway.clone());
     let before = args.before.clone();
-    let lab = Lab::open(&args.dir, lab::Binaries { gateway, before }, plan)?;
+    let mut lab = Lab::open(&args.dir, lab::Binaries { gateway, before }, plan)?;
 
-    let mut report = Report::new(environment::describe(&lab)?);
+    if args.busy {
+        lab.keep_busy();
+    }
+    let mut report = Report::new(environment::describe(&lab, args.busy)?);
     if args.wants(Part::HandOff) {
         report.ratios.extend(scenario::hand_off(&lab)?);
     }
