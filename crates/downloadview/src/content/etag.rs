@@ -130,7 +130,7 @@ impl ETag {
     pub(crate) fn of_file_in_seconds(modified: SystemTime, size: u64) -> Option<Self> {
         let since = since_epoch(modified)?;
         let parts = [u128::from(since.as_secs()), u128::from(size)];
-        Some(Self::from_hex(parts))
+        Some(Self::from_hex(parts.into_iter()))
     }
 
     /// The tag that Caddy before 2.8 states for a file: modification time in whole seconds and
@@ -143,20 +143,19 @@ impl ETag {
     }
 
     /// A strong tag of hexadecimal numbers with `-` between them.
-    fn from_hex(parts: impl IntoIterator<Item = u128>) -> Self {
-        let mut text = Vec::with_capacity(64);
-        text.push(b'"');
-        for (at, part) in parts.into_iter().enumerate() {
-            if at > 0 {
-                text.push(b'-');
+    fn from_hex(parts: impl DoubleEndedIterator<Item = u128>) -> Self {
+        // From behind, as the digits come; there are three numbers at most.
+        let mut text = [b'"'; 3 * LONGEST_HEX + 4];
+        let mut start = text.len() - 1;
+        let mut parts = parts.rev().peekable();
+        while let Some(part) = parts.next() {
+            start = push_hex(&mut text, start, part);
+            if parts.peek().is_some() {
+                start -= 1;
+                text[start] = b'-';
             }
-            push_hex(&mut text, part);
         }
-        text.push(b'"');
-        Self(
-            HeaderValue::from_maybe_shared(bytes::Bytes::from(text))
-                .expect("hex digits, dashes and quotes"),
-        )
+        Self(HeaderValue::from_bytes(&text[start - 1..]).expect("hex digits, dashes and quotes"))
     }
 
     /// The tag as the header states it, with its quotes.
@@ -193,13 +192,20 @@ impl FromStr for ETag {
     }
 }
 
-/// Lower-case hexadecimal without leading zeros.
-fn push_hex(text: &mut Vec<u8>, number: u128) {
+/// The most digits of a number.
+const LONGEST_HEX: usize = 32;
+
+/// Lower-case hexadecimal without leading zeros, up to `end` of `text`: where it begins.
+fn push_hex(text: &mut [u8], end: usize, mut number: u128) -> usize {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digits = (u128::BITS - number.leading_zeros()).div_ceil(4).max(1);
-    for digit in (0..digits).rev() {
-        let value = (number >> (4 * digit)) & 0xf;
-        text.push(DIGITS[value as usize]);
+    let mut start = end;
+    loop {
+        start -= 1;
+        text[start] = DIGITS[(number & 0xf) as usize];
+        number >>= 4;
+        if number == 0 {
+            return start;
+        }
     }
 }
 
