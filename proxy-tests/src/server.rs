@@ -115,9 +115,9 @@ impl Server {
         }
     }
 
-    /// Bytes that its `read` calls have returned so far, from files and pipes alike.
+    /// Bytes that its `read` and `sendfile` calls have moved so far, from files and pipes alike.
     ///
-    /// Counts what `sendfile` does not: a file that passes through the process shows here with its size.
+    /// A file that the process sends shows here with its size, whether it reads the file or the kernel sends it.
     /// What comes from a socket (`recv`) is not counted: a file of another server does not show.
     ///
     /// # Panics

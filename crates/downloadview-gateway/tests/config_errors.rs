@@ -416,7 +416,7 @@ fn takes_every_key() {
     ViewConfig { route: Route { pattern: "/signed", parameters: [] }, kind: Virtual { text: "Hello!" }, disposition: Attachment, basename: Some("hello.txt"), content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: None, rules: [], signature: Some(Optional), authorize: None, line: 240 }
     Refuse ["X-Robots-Tag"]
     Some(SpoolConfig { dir: "/tmp", max_bytes: Some(21474836480), max_file_bytes: Some(2147483648), min_free_bytes: Some(0), max_files: Some(1000), max_age: Some(300s), stale_if_error: Some(3600s), lease: Some(120s), fill: While, max_idle_fill: Some(10s), sync: false, destination_url: "/_internal/spool/", destination_dir: Some("/mnt/spool"), line: 212 })
-    ServerSettings { max_connections: 100, shutdown_timeout: 0ns, header_timeout: 500ms, idle_timeout: 120s, write_timeout: None, download_timeout: Some(86400s), write_buffer: 8192, notsent_lowat: None, sendfile: true, threads: 1 }
+    ServerSettings { max_connections: 100, shutdown_timeout: 0ns, header_timeout: 500ms, idle_timeout: 120s, write_timeout: None, download_timeout: Some(86400s), write_buffer: 8192, notsent_lowat: None, sendfile: false, threads: 1 }
     LogSettings { format: Json, level: "warn,downloadview=debug" }
     "#);
 }

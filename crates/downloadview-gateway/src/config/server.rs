@@ -43,7 +43,7 @@ pub struct ServerSettings {
     /// ("off") leaves it to the system, which may hold megabytes. Default: 128 KiB.
     pub notsent_lowat: Option<u32>,
     /// `sendfile`: whether the kernel sends local files of 64 KiB and more itself (Linux), without a copy in the process;
-    /// off, they are read and written like everything else. Default: false.
+    /// off, they are read and written like everything else. Default: true.
     pub sendfile: bool,
     /// `threads`: threads that serve connections. Default: one for each core.
     pub threads: NonZeroUsize,
@@ -63,7 +63,7 @@ impl Default for ServerSettings {
             download_timeout: None,
             write_buffer: 48 << 10,
             notsent_lowat: Some(128 << 10),
-            sendfile: false,
+            sendfile: true,
             threads: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
         }
     }
