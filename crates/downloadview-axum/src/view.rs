@@ -41,6 +41,22 @@ pub fn view<V: DownloadView>(view: V) -> ViewService<V> {
 
 /// The tower service that [`view`] makes. Clones share the view; it never fails, because errors are
 /// responses.
+///
+/// ```
+/// use downloadview::{storage::MemoryStorage, view::StorageView};
+/// use downloadview_axum::{ViewService, view};
+///
+/// /// Named where a function returns it, or a struct holds it.
+/// fn media(storage: MemoryStorage) -> ViewService<StorageView> {
+///     view(StorageView::new(storage).inline())
+/// }
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// use tower::ServiceExt as _;
+/// let request = http::Request::get("/missing.txt").body(()).unwrap();
+/// let response = media(MemoryStorage::new()).oneshot(request).await.unwrap();
+/// assert_eq!(response.status(), 404);
+/// # });
+/// ```
 pub struct ViewService<V>(DownloadService<V>);
 
 impl<V: DownloadView> ViewService<V> {

@@ -76,7 +76,19 @@ pub(super) enum HostIs {
     Client,
 }
 
-/// What an [`Authorizer`] says.
+/// What an [`Authorizer`] says: the result of [`Authorizer::ask`], whose example asks for one.
+///
+/// ```
+/// use downloadview::authorize::Verdict;
+///
+/// /// For a server without tower: the answer to a client that may not have the file.
+/// fn refusal(verdict: Verdict) -> Option<http::Response<downloadview::DownloadBody>> {
+///     match verdict {
+///         Verdict::Denied { response, .. } => Some(*response),
+///         _ => None,
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Verdict {

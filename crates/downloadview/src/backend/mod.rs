@@ -117,6 +117,9 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// The headers that hand `target` to the proxy. `headers` are those of the answer, with what is
     /// known of the file: type and coding.
     ///
+    /// `target` is of the kind that [`accepts`](Self::accepts) says, or a [`Target::Remote`] where
+    /// [`fetches`](Self::fetches) holds. A redirect never comes here.
+    ///
     /// # Errors
     ///
     /// [`CannotCarry`] if the header cannot hold this target, or if the proxy would not pass such a

@@ -62,6 +62,19 @@ pub struct ConditionalRequest {
 
 /// What the preconditions of a request require (RFC 9110, 13.2.2): the result of
 /// [`ConditionalRequest::evaluate`].
+///
+/// ```
+/// use downloadview::content::{ETag, Metadata};
+/// use downloadview::headers::{ConditionalRequest, PreconditionResult};
+///
+/// let request = http::Request::get("/").header("if-none-match", "\"v7\"").body(()).unwrap();
+/// let request = ConditionalRequest::of(request.method(), request.headers());
+///
+/// let now = |tag| Ok::<_, downloadview::ParseError>(Metadata::new().with_etag(ETag::strong(tag)?));
+/// assert_eq!(request.evaluate(&now("v7")?), PreconditionResult::NotModified);
+/// assert_eq!(request.evaluate(&now("v8")?), PreconditionResult::Proceed);
+/// # Ok::<(), downloadview::ParseError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PreconditionResult {
     /// Answer as if there were no preconditions: 200 or 206.

@@ -23,6 +23,30 @@ use crate::rule::{Proxy, Rule};
 use crate::spool::Spool;
 
 /// What happens to a download that no rule takes. Set by [`OptimizerBuilder::unmatched`].
+///
+/// ```
+/// use downloadview::optimize::{Asked, Outcome, Reason, Unmatched, answer};
+/// use downloadview::storage::{MemoryStorage, StorageName};
+/// use downloadview::{DownloadResponse, Optimizer, Rule, backend::Nginx, file::StorageFile};
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// // Behind this proxy every file that lies somewhere should be delegated.
+/// let strict = Optimizer::builder(Nginx::new())
+///     .rule(Rule::url("/media/").to_uri("/_internal/media/"))
+///     .unmatched(Unmatched::Refuse)
+///     .build()?;
+///
+/// let forgotten = MemoryStorage::new().base_url("/archive/")?; // no rule takes it
+/// let download = StorageFile::new(forgotten, StorageName::parse("a.txt").unwrap());
+/// let mut request = http::Request::get("/a.txt").body(()).unwrap();
+/// let asked = Asked::of(&mut request);
+/// let response = answer(&asked, &[strict.into()], DownloadResponse::new(download)).await;
+/// assert_eq!(response.status(), 503);
+/// let outcome = response.extensions().get::<Outcome>().unwrap();
+/// assert_eq!(outcome.reason(), Some(&Reason::NoRuleMatched));
+/// # Ok::<(), downloadview::BuildError>(())
+/// # }).unwrap();
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Unmatched {
@@ -32,8 +56,8 @@ pub enum Unmatched {
     /// matches nothing is otherwise noticed only by the load.
     #[default]
     Warn,
-    /// It is refused with 503, because a rule should have taken it. What a rule takes but its proxy
-    /// cannot carry is streamed all the same.
+    /// It is refused with 503, because a rule should have taken it. Streamed all the same is what
+    /// lies nowhere ([`Reason::NoPathAndNoUrl`]), and what a rule takes but its proxy cannot carry.
     Refuse,
 }
 

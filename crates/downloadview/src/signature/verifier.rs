@@ -49,7 +49,24 @@ pub struct Verifier {
     ignore_after: Vec<String>,
 }
 
-/// What a good link says.
+/// What a good link says: the result of [`Verifier::verify`].
+///
+/// ```
+/// use std::time::Duration;
+/// use downloadview::signature::{Key, Keys, Signer, Verifier};
+///
+/// let keys = Keys::new(Key::new("2026a", "6n4HPVrEgCoaSnTiCBK3G1Z-FBAvSfPOQ5i3wO2uQUI")?);
+/// let link = Signer::new(keys.clone()).link("/5/9f2c.bin").name("report.pdf");
+/// let link = link.expires_in(Duration::from_secs(60)).sign()?;
+///
+/// let verified = Verifier::new(keys).verify(&link, |_| None).unwrap();
+/// assert_eq!(verified.key(), "2026a");
+/// assert_eq!(verified.expires(), Some(verified.date() + 60));
+/// // In a middleware of your own: the download gets the name that the link states.
+/// let mut request = http::Request::get(link).body(()).unwrap();
+/// verified.grant().clone().extend(request.extensions_mut());
+/// # Ok::<(), downloadview::BuildError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified {
     key: String,

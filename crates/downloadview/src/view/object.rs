@@ -130,6 +130,30 @@ where
 }
 
 /// What a permission check says: the result of the closure of [`ObjectView::authorize`].
+///
+/// ```
+/// use downloadview::storage::MemoryStorage;
+/// use downloadview::view::{FileRecord, ObjectView, Permission};
+/// use http::request::Parts;
+///
+/// struct Document { file: String, is_published: bool }
+///
+/// impl FileRecord for Document {
+///     fn file(&self) -> Option<&str> {
+///         Some(&self.file)
+///     }
+/// }
+///
+/// let find = |_: &Parts| async {
+///     Ok(Some(Document { file: "draft.pdf".into(), is_published: false }))
+/// };
+/// let view = ObjectView::new(MemoryStorage::new(), find);
+/// let view = view.authorize(|_request, document: &Document| match document.is_published {
+///     true => Permission::Allow,
+///     false => Permission::Hide, // 404, whether there is a draft or not
+/// });
+/// # let _ = view;
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Permission {
