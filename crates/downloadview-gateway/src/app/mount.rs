@@ -34,7 +34,6 @@ use super::permit::{Permit, Refused, Step, Stopped};
 use super::remote;
 use super::signed::Signed;
 use super::sources::Sources;
-use super::witnessed::Noted;
 use crate::config::{
     self, Config, HttpViewConfig, StorageFileName, TrustedProxies, ViewConfig, ViewKind, ViewSpool,
 };
@@ -81,11 +80,7 @@ impl Mounted {
     /// Answers a request whose path led here, and that came from `peer`.
     pub fn respond(self: Arc<Self>, mut request: Request<()>, peer: Peer) -> DownloadFuture {
         let asked = self.asked(&mut request);
-        // Nobody else reads it.
-        let asked = match request.extensions().get::<Noted>() {
-            Some(Noted) => asked,
-            None => asked.without_outcome(),
-        };
+        let asked = asked.outcome_if_read(request.extensions());
         let (mut request, ()) = request.into_parts();
         let asked = match &self.permit {
             None => asked,

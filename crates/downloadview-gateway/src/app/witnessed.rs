@@ -1,15 +1,12 @@
 //! Requests with a ticket are answered as ever, and noted; who shows the receipt gets the notes.
 
 use downloadview::file::VirtualFile;
+use downloadview::optimize::ReadsOutcome;
 use downloadview::{DownloadFuture, DownloadOptions, DownloadResponse};
 use http::Request;
 
 use super::App;
 use crate::witness::{Asked, CHECK, Envelope, Seen};
-
-/// In the extensions of a request whose outcome will be noted.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Noted;
 
 /// The name that nobody saves the notes under.
 const NAME: &str = "notes.json";
@@ -30,7 +27,7 @@ pub(super) fn answer(app: &App, mut request: Request<()>) -> DownloadFuture {
         }
         Some(Asked::Ticket(number)) => {
             let (envelope, witness) = (Envelope::of(&request), app.shared.witness.clone());
-            request.extensions_mut().insert(Noted);
+            request.extensions_mut().insert(ReadsOutcome);
             let answer = app.answer(request);
             DownloadFuture::new(async move {
                 let response = answer.await.unwrap_or_else(|never| match never {});

@@ -3,11 +3,16 @@
 use std::sync::Arc;
 
 use http::header::Entry;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
+use http::{Extensions, HeaderMap, HeaderValue, Method, Request, Response, Uri};
 
 use super::{Outcome, PROXY_HEADER};
 use crate::headers::ConditionalRequest;
 use crate::permission::Grant;
+
+/// In the extensions of a request: whoever put it there reads the [`Outcome`] from those of the
+/// response. For servers that keep it on demand, [`Asked::outcome_if_read`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ReadsOutcome;
 
 /// What must be remembered of a request until its download is answered: method, conditions and
 /// range, the proxy that it announces, what a permission states, and, for the log, path and route.
@@ -74,24 +79,30 @@ impl Asked {
         self
     }
 
-    /// Leaves the [`Outcome`](super::Outcome) out of the response's extensions, for a server that
-    /// does not read it. Default: it is there. It is logged in either case.
+    /// Keeps the [`Outcome`](super::Outcome) in the response's extensions only if somebody reads it there, who
+    /// said so by [`ReadsOutcome`] among these of the request. Default: it is kept. It is logged in either case.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-    /// use downloadview::optimize::{Asked, Outcome, answer};
+    /// use downloadview::optimize::{Asked, Outcome, ReadsOutcome, answer};
     /// use downloadview::{DownloadResponse, file::VirtualFile};
     /// use http::Request;
     ///
-    /// let asked = Asked::of(&mut Request::get("/a.txt").body(()).unwrap()).without_outcome();
-    /// let download = DownloadResponse::new(VirtualFile::from_text("a.txt", "a"));
-    /// let response = answer(&asked, &[], download).await;
-    /// assert!(response.extensions().get::<Outcome>().is_none());
+    /// for is_read in [false, true] {
+    ///     let mut request = Request::get("/a.txt").body(()).unwrap();
+    ///     if is_read {
+    ///         request.extensions_mut().insert(ReadsOutcome);
+    ///     }
+    ///     let asked = Asked::of(&mut request).outcome_if_read(request.extensions());
+    ///     let download = DownloadResponse::new(VirtualFile::from_text("a.txt", "a"));
+    ///     let response = answer(&asked, &[], download).await;
+    ///     assert_eq!(response.extensions().get::<Outcome>().is_some(), is_read);
+    /// }
     /// # });
     /// ```
     #[must_use]
-    pub fn without_outcome(mut self) -> Self {
-        self.outcome = false;
+    pub fn outcome_if_read(mut self, extensions: &Extensions) -> Self {
+        self.outcome = extensions.get::<ReadsOutcome>().is_some();
         self
     }
 

@@ -39,7 +39,7 @@ mod trace;
 
 pub use self::announced::{Announced, MIN_SECRET_LEN, PROXY_HEADER};
 pub use self::answer::{Unanswered, answer, answer_denied, answer_error, answer_now};
-pub use self::asked::Asked;
+pub use self::asked::{Asked, ReadsOutcome};
 pub use self::body::ResponseBody;
 pub use self::front::Front;
 pub use self::future::ResponseFuture;
