@@ -114,24 +114,37 @@ pub fn judge(expected: &Expected, evidence: &Evidence) -> Result<(), Fault> {
         return Err(Fault::NotAsked(answer.status()));
     };
     decided(expected, first)?;
+    arrived(expected, answer).map_err(|fault| match fault {
+        Fault::Refused(status) if expected.kind == Kind::Delegated => {
+            let again = evidence.seen.get(1);
+            match again {
+                _ if is_by_another(&first.asked, &evidence.host) => Fault::AnotherHop(status),
+                Some(again) => Fault::AskedAgain(again.asked.path.clone()),
+                None => Fault::Refused(status),
+            }
+        }
+        fault => fault,
+    })
+}
+
+/// Whether an answer is what it should be, as far as it shows that by itself.
+///
+/// # Errors
+///
+/// The first [`Fault`] that explains the others.
+pub(super) fn arrived(expected: &Expected, answer: &Answer) -> Result<(), Fault> {
     if let Some(leaked) = leaked(answer.headers()) {
         return Err(Fault::Leaked(leaked));
     }
-    if expected.kind == Kind::Redirected {
-        return match answer.status() {
-            StatusCode::FOUND => Ok(()),
-            other => Err(Fault::Refused(other)),
-        };
+    let right = match expected.kind {
+        Kind::Redirected => StatusCode::FOUND,
+        _ => StatusCode::OK,
+    };
+    if answer.status() != right {
+        return Err(Fault::Refused(answer.status()));
     }
-    let is_delegated = expected.kind == Kind::Delegated;
-    let again = evidence.seen.get(1).filter(|_| is_delegated);
-    if answer.status() != StatusCode::OK {
-        let by_another = is_delegated && is_by_another(&first.asked, &evidence.host);
-        return Err(match again {
-            _ if by_another => Fault::AnotherHop(answer.status()),
-            Some(again) => Fault::AskedAgain(again.asked.path.clone()),
-            None => Fault::Refused(answer.status()),
-        });
+    if expected.kind == Kind::Redirected {
+        return Ok(());
     }
     if let Some(coding) = coding(answer.headers()).filter(|_| coding(&expected.headers).is_none()) {
         return Err(Fault::Compressed(coding));
@@ -139,7 +152,7 @@ pub fn judge(expected: &Expected, evidence: &Evidence) -> Result<(), Fault> {
     let body = answer.body();
     if *body != expected.bytes {
         let is_mistaken = !expected.mistaken.is_empty() && *body == expected.mistaken;
-        return Err(match body.is_empty() && is_delegated {
+        return Err(match body.is_empty() && expected.kind == Kind::Delegated {
             true => Fault::Ignored,
             false if is_mistaken => Fault::Mistaken,
             false => Fault::OtherBytes,
