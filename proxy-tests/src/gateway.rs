@@ -133,6 +133,21 @@ pub(crate) fn check(
     Ok((code, said))
 }
 
+/// Starts `downloadview check`, whose output is JSON, beside a gateway that answers at `address`.
+pub(crate) fn start_check(
+    config: &Path,
+    arguments: &[String],
+    address: SocketAddr,
+    folder: &Path,
+) -> Result<Server> {
+    let mut command = Command::new(binary(folder)?);
+    command
+        .args(["check", "--format", "json", "--config"])
+        .arg(config)
+        .args(arguments);
+    Server::start("check", &mut command, address, folder)
+}
+
 fn printed(command: &mut Command) -> Result<String> {
     let output = unprivileged(command)
         .output()

@@ -14,6 +14,7 @@ mod application;
 mod carriage;
 mod certificates;
 mod chromium;
+mod commands;
 mod configuration;
 mod database;
 mod demo;

@@ -181,15 +181,21 @@ impl Proxy {
         )
     }
 
-    /// Starts it on a configuration, with `prefix` as the folder for what it writes.
-    pub(crate) fn start(
+    /// Starts it on a configuration, with `prefix` as the folder for what it writes; through lines of sh that end in
+    /// `exec "$@"` and say in which surroundings.
+    pub(crate) fn start_through(
         self,
+        shell: &str,
         prefix: &Path,
         file: &Path,
         address: SocketAddr,
         folder: &Path,
     ) -> Result<Server> {
-        let mut command = Command::new(self.program(folder)?);
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", shell, "sh"])
+            .arg(self.program(folder)?)
+            .env("SITE", folder);
         self.arguments(&mut command, prefix, file);
         let server = Server::start(self.name(), &mut command, address, folder);
         server.with_context(|| self.does_not_run())

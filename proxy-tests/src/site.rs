@@ -17,7 +17,7 @@ use crate::carriage::reason_in;
 use crate::gateway::ProxyConfig;
 use crate::program::Program;
 use crate::proxy::Proxy;
-use crate::server::{Server, User, hand_over};
+use crate::server::{Server, hand_over};
 use crate::{gateway, port, python};
 
 const CONFIGURATION: &str = "downloadview.toml";
@@ -300,12 +300,29 @@ impl Site {
         configuration: &str,
         address: SocketAddr,
     ) -> Server {
+        self.start_proxy_through("exec \"$@\"", proxy, configuration, address)
+    }
+
+    /// The same in other surroundings: through lines of sh that end in `exec "$@"`, with the site's folder as `$SITE`.
+    ///
+    /// # Panics
+    /// When the proxy is not installed or does not start; the message holds its output.
+    #[must_use]
+    #[track_caller]
+    pub fn start_proxy_through(
+        &self,
+        shell: &str,
+        proxy: Proxy,
+        configuration: &str,
+        address: SocketAddr,
+    ) -> Server {
         let prefix = self.path(proxy.name());
         make_folder(&prefix);
         hand_over(&prefix).expect("a folder can be given to the servers' user");
         let file = format!("{}.conf", proxy.name());
         self.write(&file, configuration);
-        must(proxy.start(&prefix, &self.path(&file), address, self.folder.path()))
+        let file = self.path(&file);
+        must(proxy.start_through(shell, &prefix, &file, address, self.folder.path()))
     }
 
     /// The header line with which an application hands a file of the storage to `proxy`.
@@ -326,28 +343,6 @@ impl Site {
     pub fn reason_to_stream(&self, target: &str) -> Result<String> {
         let explanation = gateway::explain(&self.config(), target, self.folder.path())?;
         reason_in(&explanation)
-    }
-
-    /// What `downloadview check` prints of this site as JSON, and the code that it ends with.
-    ///
-    /// # Panics
-    /// When it cannot be started, or says nothing.
-    #[must_use]
-    #[track_caller]
-    pub fn check(&self, arguments: &[String], user: User) -> (i32, String) {
-        let folder = self.folder.path();
-        must(gateway::check(&self.config(), arguments, user, folder))
-    }
-
-    /// What `downloadview spool` prints, run by the servers' user.
-    ///
-    /// # Panics
-    /// When it fails.
-    #[must_use]
-    #[track_caller]
-    pub fn spool(&self, arguments: &[&str]) -> String {
-        let (config, folder) = (self.config(), self.folder.path());
-        must(gateway::spool(&config, arguments, folder))
     }
 
     /// What `downloadview proxy-config` prints of a whole server of this site, to be changed and started with
@@ -431,7 +426,7 @@ impl Site {
         port::free()
     }
 
-    fn config(&self) -> PathBuf {
+    pub(crate) fn config(&self) -> PathBuf {
         self.path(CONFIGURATION)
     }
 }

@@ -132,6 +132,9 @@ pub struct CheckArgs {
     /// For the view of this route, the path of a request for a file that exists; may be repeated
     #[arg(long = "file", value_name = "ROUTE=PATH", value_parser = file, conflicts_with = "offline")]
     pub files: Vec<(String, String)>,
+    /// The credentials of a client that may have the files of views with `authorize`: 'Cookie: session=…'; may be repeated
+    #[arg(long = "header", value_name = "LINE", value_parser = header_line, conflicts_with = "offline")]
+    pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The certificates, in PEM, that sign those of https servers [default: those that the system trusts]
     #[arg(long, value_name = "FILE", conflicts_with = "offline")]
     pub ca_file: Option<PathBuf>,

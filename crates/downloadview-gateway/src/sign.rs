@@ -32,12 +32,7 @@ pub fn link(config: &Config, args: &SignArgs) -> anyhow::Result<String> {
     let signing = signing(config)?;
     let target = args.target.as_deref().unwrap_or_default();
     asks_for_links(config, signing, target)?;
-    let mut signer = Signer::new(signing.keys()?).realm(&*signing.realm)?;
-    signer = match signing.max_lifetime {
-        Some(longest) => signer.max_lifetime(longest),
-        None => signer.without_max_lifetime(),
-    };
-    let mut link = signer.link(target);
+    let mut link = signer(signing)?.link(target);
     link = match args.expires.context("--expires says no time")? {
         Life::For(life) => link.expires_in(life),
         Life::Never => link.never_expires(),
@@ -58,6 +53,19 @@ pub fn link(config: &Config, args: &SignArgs) -> anyhow::Result<String> {
         link = link.audience(audience);
     }
     Ok(format!("{}\n", link.sign()?))
+}
+
+/// Who signs the links of a configuration, with its first key.
+///
+/// # Errors
+///
+/// A key or the realm is not valid.
+pub(crate) fn signer(signing: &SigningConfig) -> anyhow::Result<Signer> {
+    let signer = Signer::new(signing.keys()?).realm(&*signing.realm)?;
+    Ok(match signing.max_lifetime {
+        Some(longest) => signer.max_lifetime(longest),
+        None => signer.without_max_lifetime(),
+    })
 }
 
 /// Whom a link is for, or who asks.

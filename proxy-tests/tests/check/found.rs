@@ -44,6 +44,11 @@ impl Found {
             .collect()
     }
 
+    /// Everything, as it was printed.
+    pub(crate) fn everything(&self) -> String {
+        self.findings.iter().map(ToString::to_string).collect()
+    }
+
     /// Everything that is not right, for the message of a test.
     pub(crate) fn text(&self) -> String {
         let findings = self.findings.iter();
@@ -62,12 +67,25 @@ impl Found {
         assert!(self.of("wrong").is_empty(), "{what}: {}", self.text());
     }
 
+    /// Nothing is wrong, and nobody could tell of something.
+    #[track_caller]
+    pub(crate) fn assert_unknown(&self, words: &str) {
+        assert_eq!(self.code, 2, "{}", self.text());
+        assert!(self.text().contains(words), "{words}: {}", self.text());
+    }
+
     /// How many findings are right whose subject holds `what`.
     pub(crate) fn right(&self, what: &str) -> usize {
         let right = self.of("right").into_iter();
         right
             .filter(|finding| finding["what"].as_str().is_some_and(|it| it.contains(what)))
             .count()
+    }
+
+    /// Whether something is wrong with this part, in these words.
+    pub(crate) fn blames(&self, guilty: &str, words: &str) -> bool {
+        let mut wrong = self.of("wrong").into_iter();
+        wrong.any(|it| it["guilty"] == guilty && it.to_string().contains(words))
     }
 
     /// Something is wrong; the first thing is this part's fault, no other part is blamed, and text and change have these

@@ -5,5 +5,8 @@ mod found;
 mod hops;
 mod nginx;
 mod others;
+mod permission;
 mod right;
+mod spool;
 mod stand;
+mod ways;

@@ -1,11 +1,13 @@
 //! Turns a fault into a finding: which part is guilty, what came back, what to change.
 
+use std::path::PathBuf;
+
 use http::{StatusCode, header};
 
 use super::expected::Truth;
 use super::finding::{Finding, Part};
 use super::lines::{Topic, about};
-use super::obstacle::obstacle;
+use super::obstacle::{Obstacle, obstacle};
 use super::setup::{Named, Setup};
 use super::subject::{Case, CaseKind, shortened};
 use crate::config::{Listen, Proxy};
@@ -40,7 +42,7 @@ pub(super) fn of_application(fault: &Fault, what: &str, asked: String, truth: &T
     Finding::wrong(what, Part::Application, asked, came).change(change)
 }
 
-const RELOAD: &str = "let the gateway read its file anew: SIGHUP, or a new start";
+pub(super) const RELOAD: &str = "let the gateway read its file anew: SIGHUP, or a new start";
 
 /// What the application told the proxy is not what `explain` says.
 pub(super) fn of_hand_off(
@@ -207,8 +209,7 @@ impl Guilt<'_> {
     }
 
     fn decided(&self, kind: Kind, reason: Option<&str>) -> (Part, String, String) {
-        let obstacle = self.truth.path.as_deref().and_then(obstacle);
-        match (kind, obstacle) {
+        match (kind, self.obstacle()) {
             (Kind::NotSent, Some(obstacle)) => {
                 let came = format!("the gateway does not read the file: {}", obstacle.words());
                 (Part::Permissions, came, obstacle.change())
@@ -226,6 +227,24 @@ impl Guilt<'_> {
         }
     }
 
+    /// What keeps others from the file that was handed over.
+    fn obstacle(&self) -> Option<Obstacle> {
+        let file = self.copy().or_else(|| self.truth.path.clone());
+        file.as_deref().and_then(obstacle)
+    }
+
+    /// Where the copy lies that was handed over, if it is one. Their names need no encoding.
+    fn copy(&self) -> Option<PathBuf> {
+        let spool = self.setup.config.spool.as_ref()?;
+        let hand_off = self.expected.hand_off.as_deref()?;
+        let (_, target) = hand_off.split_once(": ")?;
+        let folder = spool.destination_dir.as_ref().unwrap_or(&spool.dir);
+        let copy = target
+            .strip_prefix(&spool.destination_url)
+            .or_else(|| target.strip_prefix(folder.to_str()?))?;
+        Some(spool.dir.join(copy.trim_start_matches('/')))
+    }
+
     /// The proxy was told of the file, and does not send it.
     fn refused(&self, status: StatusCode) -> (Part, String, String) {
         let name = &self.proxy.name;
@@ -234,8 +253,7 @@ impl Guilt<'_> {
             Proxy::Apache => matches!(status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND),
             _ => status == StatusCode::FORBIDDEN,
         };
-        let obstacle = self.truth.path.as_deref().and_then(obstacle);
-        if let (true, Some(obstacle)) = (is_hidden, obstacle) {
+        if let (true, Some(obstacle)) = (is_hidden, self.obstacle()) {
             let came = format!("{status}: {}", obstacle.words());
             return (Part::Permissions, came, obstacle.change());
         }

@@ -74,7 +74,7 @@ impl<'a> Application<'a> {
             return;
         };
         let asked = format!("GET {} of {}", case.shown(), setup.app);
-        let evidence = ask(setup, &setup.app, get(&case.path)).await;
+        let evidence = ask(setup, &setup.app, case.get()).await;
         let expected = match setup.config.spool {
             Some(_) => expected.or_copy(&evidence),
             None => expected,
@@ -105,12 +105,7 @@ impl<'a> Application<'a> {
             let Ok(value) = HeaderValue::try_from(value) else {
                 continue;
             };
-            let evidence = ask(
-                setup,
-                &setup.app,
-                get(&case.path).header(PROXY_HEADER, value),
-            )
-            .await;
+            let evidence = ask(setup, &setup.app, case.get().header(PROXY_HEADER, value)).await;
             let expected = match setup.config.spool {
                 Some(_) => expected.or_copy(&evidence),
                 None => expected,
@@ -124,12 +119,7 @@ impl<'a> Application<'a> {
     async fn range(&self, case: &Case, truth: &Truth) -> Finding {
         let (setup, what) = (self.setup, "application: range");
         let asked = format!("GET {} of {}, bytes 2 to 5", case.shown(), setup.app);
-        let evidence = ask(
-            setup,
-            &setup.app,
-            get(&case.path).header(header::RANGE, RANGE),
-        )
-        .await;
+        let evidence = ask(setup, &setup.app, case.get().header(header::RANGE, RANGE)).await;
         match &evidence.answer {
             Ok(answer)
                 if answer.status() == StatusCode::PARTIAL_CONTENT

@@ -41,14 +41,15 @@ pub(super) async fn send(setup: &Setup, address: &Address, ask: &Ask) -> anyhow:
 pub(super) async fn connections(
     setup: &Setup,
     address: &Address,
-    path: &str,
+    like: &Ask,
     count: usize,
 ) -> anyhow::Result<Vec<u64>> {
     let mut line = Line::open(address, &setup.trust).await?;
     let mut connections = Vec::new();
     for _ in 0..count {
         let ticket = Ticket::draw(&setup.key)?;
-        line.ask(&get(path).header(CHECK, ticket.value())).await?;
+        line.ask(&like.clone().header(CHECK, ticket.value()))
+            .await?;
         let seen = notes(setup, &ticket).await?;
         connections.push(seen.first().map_or(0, |seen| seen.asked.connection));
     }

@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use bytes::{Bytes, BytesMut};
 use downloadview::optimize::{self, Asked};
 use downloadview::{DownloadBody, Optimizer};
@@ -15,7 +15,7 @@ use super::finding::{Finding, Part};
 use super::obstacle::obstacle;
 use super::setup::Named;
 use super::subject::{Case, Subject};
-use crate::app::App;
+use crate::app::{App, Peer};
 use crate::explain;
 use crate::probe::Expected;
 use crate::witness::{Envelope, Kind, Seen};
@@ -126,8 +126,14 @@ impl Truth {
         });
         let mut request = explain::request(&uri, announced)?;
         let envelope = Envelope::of(&request);
+        request.headers_mut().extend(case.get().headers);
         let asked: Asked = mounted.asked(&mut request);
-        let found = mounted.find(&request.into_parts().0).await;
+        let (mut request, ()) = request.into_parts();
+        let caller = mounted.caller(&asked, &request, Peer::Unknown);
+        request.extensions.insert(caller);
+        let permitted = mounted.permit(asked, &request).await;
+        let asked = permitted.map_err(|refusal| anyhow!("refused: {}", refusal.status()))?;
+        let found = mounted.find(&request).await;
         let response = mounted.answer(&asked, found).await;
         let seen = Seen::of(envelope, &response);
         Ok(Expected {

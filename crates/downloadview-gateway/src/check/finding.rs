@@ -56,6 +56,8 @@ pub enum Part {
     Origin,
     /// The running gateway.
     Application,
+    /// Another program that says who may.
+    Authorizer,
     /// A rule of the file.
     Rule,
     /// The configuration of the proxy.
@@ -151,6 +153,7 @@ impl Part {
             Self::Database => "the database",
             Self::Origin => "the origin",
             Self::Application => "the application",
+            Self::Authorizer => "the authorizer",
             Self::Rule => "the rule",
             Self::Proxy => "the proxy",
             Self::Permissions => "permissions",

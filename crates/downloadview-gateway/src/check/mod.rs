@@ -4,8 +4,9 @@
 //! 2. the running process is asked whether it has the same one ([`witness`](crate::witness));
 //! 3. for each view a file is chosen (`subject`): one that is placed for it (`placed`), or one that is there;
 //! 4. what should come of a request is worked out by the application's own steps, as `explain` prints them (`expected`);
-//! 5. the application is asked (`application`), then each proxy (`proxied`), over a `client` with tickets;
-//! 6. what the [`probe`](crate::probe) finds wrong becomes a [`Finding`]: the guilty part, and what to change (`advice`,
+//! 5. views that are not for everybody are asked as nobody may (`gate`);
+//! 6. the application is asked (`application`), then each proxy (`proxied`), over a `client` with tickets;
+//! 7. what the [`probe`](crate::probe) finds wrong becomes a [`Finding`]: the guilty part, and what to change (`advice`,
 //!    with the lines that `proxy-config` prints from `lines`, and the `obstacle` among the folders of a file).
 //!
 //! Files are only written below the folders of local storages, and removed whatever happens. Nothing else is changed.
@@ -13,8 +14,10 @@
 mod advice;
 mod application;
 mod client;
+mod clock;
 mod expected;
 mod finding;
+mod gate;
 mod lines;
 mod obstacle;
 mod placed;
@@ -34,6 +37,7 @@ use self::expected::Truth;
 use self::finding::Findings;
 use self::proxied::Proxied;
 use self::setup::Setup;
+use self::subject::Subject;
 use crate::app::{self, App};
 use crate::config::{Colours, Config, ConfigError};
 
@@ -113,8 +117,11 @@ fn not_built(error: &anyhow::Error, file: String) -> Finding {
 async fn ask(setup: &Setup, app: &App, findings: &mut Findings<'_>) {
     let application = Application::new(setup);
     let answers = application.hello(findings).await;
+    if setup.config.signing.is_some() {
+        findings.add_if(clock::check(setup, "application", &setup.app).await);
+    }
     for proxy in &setup.proxies {
-        findings.add_if(proxied::clock(setup, proxy).await);
+        findings.add_if(clock::check(setup, &proxy.name, &proxy.address).await);
     }
     if setup.proxies.is_empty() && setup.config.rules().any(|rule| rule.backend.is_some()) {
         findings.add(Finding::note(
@@ -124,6 +131,9 @@ async fn ask(setup: &Setup, app: &App, findings: &mut Findings<'_>) {
     }
     let subjects = subject::of_all(setup, findings);
     for subject in &subjects {
+        if !passes(setup, subject, findings).await {
+            continue;
+        }
         let mut failed: Vec<&str> = Vec::new();
         for case in &subject.cases {
             let truth = match Truth::of(app, &case.path).await {
@@ -161,6 +171,30 @@ async fn ask(setup: &Setup, app: &App, findings: &mut Findings<'_>) {
                     failed.push(&proxy.name);
                 }
             }
+        }
+    }
+}
+
+/// Whether a file of a view can be asked for by somebody who may have it; a view for everybody has no gate.
+async fn passes(setup: &Setup, subject: &Subject, findings: &mut Findings<'_>) -> bool {
+    let Some(case) = subject.cases.first().filter(|_| subject.gate.is_there) else {
+        return true;
+    };
+    gate::check(setup, subject, findings).await;
+    if subject.gate.stays_closed {
+        let what = format!("view {}", subject.route);
+        let came = "nobody is known who may have its files";
+        findings.add(
+            Finding::unknown(&what, "a client with permission", came)
+                .change("give the credentials of one: --header 'Cookie: session=…'"),
+        );
+        return false;
+    }
+    match gate::opens(setup, subject, case).await {
+        Ok(()) => true,
+        Err(finding) => {
+            findings.add(finding);
+            false
         }
     }
 }

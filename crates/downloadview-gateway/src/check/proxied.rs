@@ -1,7 +1,5 @@
 //! The application asked through one proxy.
 
-use std::time::{Duration, SystemTime};
-
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 
 use super::advice::{self, Guilt};
@@ -19,8 +17,6 @@ use crate::witness::Kind;
 
 /// How many requests show whether a connection is kept.
 const REPEATED: usize = 4;
-/// How much two clocks may differ: more than that, and links that end at a time end at another.
-const SKEW: Duration = Duration::from_secs(30);
 
 /// One file through one proxy.
 pub(super) struct Proxied<'a> {
@@ -34,28 +30,6 @@ pub(super) struct Proxied<'a> {
     pub(super) is_known: bool,
 }
 
-/// How far the clock of the server that answers differs from ours. `None` without an answer, which another finding reports.
-pub(super) async fn clock(setup: &Setup, proxy: &Named) -> Option<Finding> {
-    let what = format!("{}: its clock", proxy.name);
-    let answer = send(setup, &proxy.address, &get("/")).await.ok()?;
-    let date = answer.headers().get(header::DATE)?.to_str().ok()?;
-    let there = httpdate::parse_http_date(date).ok()?;
-    let here = SystemTime::now();
-    let apart = there
-        .duration_since(here)
-        .or_else(|_| here.duration_since(there));
-    let apart = apart.unwrap_or_default();
-    let asked = format!("the date of {}", proxy.address);
-    Some(match apart > SKEW {
-        true => {
-            let came = format!("{} s from this machine's", apart.as_secs());
-            Finding::wrong(&what, Part::Clock, asked, came)
-                .change("let both machines take their time from one source (NTP)")
-        }
-        false => Finding::right(&what, asked, date),
-    })
-}
-
 impl Proxied<'_> {
     /// Whether the file arrived as it should.
     pub(super) async fn check(&self, findings: &mut Findings<'_>) -> bool {
@@ -66,7 +40,7 @@ impl Proxied<'_> {
         };
         let what = self.what(case.kind.words());
         let asked = format!("GET {} of {}", case.shown(), proxy.address);
-        let evidence = ask(self.setup, &proxy.address, get(&case.path)).await;
+        let evidence = ask(self.setup, &proxy.address, case.get()).await;
         let expected = match self.setup.config.spool {
             Some(_) => expected.or_copy(&evidence),
             None => expected,
@@ -134,7 +108,7 @@ impl Proxied<'_> {
     async fn head(&self, whole: &Answer) -> Finding {
         let (proxy, what) = (self.proxy, self.what("HEAD"));
         let asked = format!("HEAD {} of {}", self.case.shown(), proxy.address);
-        let head = get(&self.case.path).method(Method::HEAD);
+        let head = self.case.get().method(Method::HEAD);
         let answer = match send(self.setup, &proxy.address, &head).await {
             Ok(answer) => answer,
             Err(error) => {
@@ -162,7 +136,7 @@ impl Proxied<'_> {
             self.case.shown(),
             proxy.address
         );
-        let range = get(&self.case.path).header(header::RANGE, RANGE);
+        let range = self.case.get().header(header::RANGE, RANGE);
         let came = match send(self.setup, &proxy.address, &range).await {
             Err(error) => format!("{error:#}"),
             Ok(answer) => match answer.status() {
@@ -189,7 +163,7 @@ impl Proxied<'_> {
         let (proxy, what) = (self.proxy, self.what("304"));
         let (name, value) = condition(whole)?;
         let asked = format!("GET {} of {}, {name}", self.case.shown(), proxy.address);
-        let conditional = get(&self.case.path).header(name, value);
+        let conditional = self.case.get().header(name, value);
         let came = match send(self.setup, &proxy.address, &conditional).await {
             Err(error) => format!("{error:#}"),
             Ok(answer) if answer.status() == StatusCode::NOT_MODIFIED => {
@@ -247,7 +221,7 @@ impl Proxied<'_> {
         let what = self.what("connections to the application");
         let (setup, address) = (self.setup, &self.proxy.address);
         let asked = format!("{REPEATED} requests to {address}, one after the other");
-        let numbers = connections(setup, address, &self.case.path, REPEATED).await;
+        let numbers = connections(setup, address, &self.case.get(), REPEATED).await;
         let mut numbers = numbers.ok()?;
         numbers.sort_unstable();
         numbers.dedup();

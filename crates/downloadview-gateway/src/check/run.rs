@@ -78,6 +78,7 @@ fn options(args: &CheckArgs) -> Options {
     options.app = args.app.clone();
     options.proxies.clone_from(&args.proxies);
     options.files.clone_from(&args.files);
+    options.headers.clone_from(&args.headers);
     options.offline = args.offline;
     options.ca_file.clone_from(&args.ca_file);
     options

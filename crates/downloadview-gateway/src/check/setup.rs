@@ -1,13 +1,19 @@
 //! What is checked: the options as they were given, held against the configuration.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::config::{AnnouncedProxy, Config, Front, Proxy};
 use crate::probe::{Address, Trust};
 use crate::proxy_config::{self, Installed};
+use crate::sign;
 use crate::witness::Key;
+
+/// For how long links are good that are made for a check.
+const LIFE: Duration = Duration::from_secs(10 * 60);
 
 /// What to check.
 #[derive(Debug, Clone)]
@@ -22,6 +28,9 @@ pub struct Options {
     /// For a view, known by its route: the path of a request for a file that exists. Default: none, so that a file is
     /// placed where that can be done.
     pub files: Vec<(String, String)>,
+    /// Headers of a client that may have the files of views with `authorize`. They are sent with every request for these,
+    /// and never printed. Default: none, so that it is only seen that such views are closed.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
     /// Whether nothing but the file is looked at. Default: false.
     pub offline: bool,
     /// The certificates, in PEM, that sign those of https servers. Default: those that the system trusts.
@@ -37,6 +46,7 @@ impl Options {
             app: None,
             proxies: Vec::new(),
             files: Vec::new(),
+            headers: Vec::new(),
             offline: false,
             ca_file: None,
         }
@@ -70,6 +80,7 @@ pub(super) struct Setup {
     pub(super) app: Address,
     pub(super) proxies: Vec<Named>,
     pub(super) files: Vec<(String, String)>,
+    pub(super) headers: HeaderMap,
     pub(super) key: Key,
     pub(super) trust: Trust,
 }
@@ -93,10 +104,24 @@ impl Setup {
                 .unwrap_or_else(|| (&config.listen).into()),
             proxies,
             files: options.files.clone(),
+            headers: options.headers.iter().cloned().collect(),
             key: Key::new(config.digest()),
             trust: Trust::new(options.ca_file.as_deref())?,
             config,
         })
+    }
+
+    /// The target of a link to a path, good for some minutes.
+    pub(super) fn signed(&self, path: &str) -> anyhow::Result<String> {
+        let signing = self.config.signing.as_ref();
+        let signing = signing.context("there are no keys for links")?;
+        // What a proxy takes off is signed, and does not arrive.
+        let prefix = signing.prefix.as_deref().unwrap_or_default();
+        let life = signing.max_lifetime.map_or(LIFE, |most| most.min(LIFE));
+        let signer = sign::signer(signing)?;
+        let link = signer.link(format!("{prefix}{path}")).expires_in(life);
+        let link = link.sign()?;
+        Ok(link.get(prefix.len()..).unwrap_or_default().to_owned())
     }
 
     /// The path of the existing file that was named for a route.

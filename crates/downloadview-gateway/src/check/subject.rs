@@ -11,12 +11,18 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use http::HeaderMap;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::client;
 use super::finding::{Finding, Findings};
 use super::placed::Placed;
 use super::setup::Setup;
-use crate::config::{StorageFileName, StorageKind, ViewConfig, ViewKind};
+use crate::config::{Signature, StorageFileName, StorageKind, ViewConfig, ViewKind};
+use crate::probe::Ask;
+
+/// Where a link has its signature, behind all that it says.
+const SIGNATURE: &str = "X-Download-Signature=";
 
 /// All but what RFC 3986, 2.3 leaves alone.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
@@ -30,16 +36,32 @@ pub(super) struct Subject {
     /// The view's route.
     pub(super) route: String,
     pub(super) cases: Vec<Case>,
+    pub(super) gate: Gate,
     /// What was placed for it.
     _placed: Placed,
+}
+
+/// What a view asks of those who ask.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Gate {
+    /// It looks at links, or asks somebody.
+    pub(super) is_there: bool,
+    /// It answers nobody without a good link.
+    pub(super) asks_for_links: bool,
+    /// Another program says who may.
+    pub(super) asks_authorizer: bool,
+    /// Nobody is known who may have a file: it is only seen that the view is closed.
+    pub(super) stays_closed: bool,
 }
 
 /// A file that is asked for.
 #[derive(Debug, Clone)]
 pub(super) struct Case {
     pub(super) kind: CaseKind,
-    /// The path of the request.
+    /// The path of the request, with the link where the view looks at links.
     pub(super) path: String,
+    /// Headers of a client that may have it.
+    headers: HeaderMap,
     /// The file's content, if it was placed.
     pub(super) content: Option<Vec<u8>>,
     /// That of the file which is mistaken for it.
@@ -55,9 +77,33 @@ pub(super) enum CaseKind {
 }
 
 impl Case {
-    /// The path, shortened where it is long.
+    /// The request for it, of a client that may have it.
+    pub(super) fn get(&self) -> Ask {
+        let mut ask = client::get(&self.path);
+        ask.headers.extend(self.headers.clone());
+        ask
+    }
+
+    /// The path alone.
+    pub(super) fn bare(&self) -> &str {
+        self.path.split('?').next().unwrap_or_default()
+    }
+
+    /// The link with another signature, if it is one.
+    pub(super) fn forged(&self) -> Option<String> {
+        let (signed, signature) = self.path.split_once(SIGNATURE)?;
+        let other = if signature.starts_with('A') { 'B' } else { 'A' };
+        let rest: String = signature.chars().skip(1).collect();
+        Some(format!("{signed}{SIGNATURE}{other}{rest}"))
+    }
+
+    /// The path, shortened where it is long. A signature is a permission, and what is printed may end in a report.
     pub(super) fn shown(&self) -> String {
-        shortened(&self.path)
+        let signed = self.path.split_once(SIGNATURE);
+        match signed {
+            Some((signed, _)) => shortened(&format!("{signed}{SIGNATURE}…")),
+            None => shortened(&self.path),
+        }
     }
 }
 
@@ -92,31 +138,42 @@ pub(super) fn of_all(setup: &Setup, findings: &mut Findings<'_>) -> Vec<Subject>
             Err(why) => {
                 let what = format!("view {}", view.route);
                 let finding = Finding::unknown(&what, "a file to ask for", why);
-                findings.add(match is_open(view) {
-                    false => finding,
-                    true => finding.change(format!(
-                        "name an existing file: --file '{}=/path/of/its/request'",
-                        view.route
-                    )),
-                });
+                findings.add(finding.change(format!(
+                    "name an existing file: --file '{}=/path/of/its/request'",
+                    view.route
+                )));
                 None
             }
         })
         .collect()
 }
 
-/// Whether everybody may ask for its files.
-fn is_open(view: &ViewConfig) -> bool {
-    view.authorize.is_none() && view.signature.is_none()
+fn of_view(setup: &Setup, view: &ViewConfig) -> Result<Subject, String> {
+    let mut subject = of_any_client(setup, view)?;
+    let gate = Gate {
+        is_there: view.signature.is_some() || view.authorize.is_some(),
+        asks_for_links: view.signature == Some(Signature::Required),
+        asks_authorizer: view.authorize.is_some(),
+        stays_closed: view.authorize.is_some() && setup.headers.is_empty(),
+    };
+    if gate.stays_closed {
+        subject.cases.truncate(1);
+    }
+    for case in &mut subject.cases {
+        if view.signature.is_some() {
+            let signed = setup.signed(&case.path);
+            case.path = signed.map_err(|error| format!("no link can be made: {error:#}"))?;
+        }
+        if gate.asks_authorizer {
+            case.headers = setup.headers.clone();
+        }
+    }
+    Ok(Subject { gate, ..subject })
 }
 
-fn of_view(setup: &Setup, view: &ViewConfig) -> Result<Subject, String> {
+/// As if everybody might have the files.
+fn of_any_client(setup: &Setup, view: &ViewConfig) -> Result<Subject, String> {
     let route = view.route.pattern();
-    if !is_open(view) {
-        return Err(
-            "not everybody may have its files, and nothing is asked with a permission".to_owned(),
-        );
-    }
     if let Some(path) = setup.file(route) {
         return Ok(existing(route, path.to_owned()));
     }
@@ -145,12 +202,14 @@ fn existing(route: &str, path: String) -> Subject {
     let case = Case {
         kind: CaseKind::Plain,
         path,
+        headers: HeaderMap::new(),
         content: None,
         mistaken: Vec::new(),
     };
     Subject {
         route: route.to_owned(),
         cases: vec![case],
+        gate: Gate::default(),
         _placed: Placed::default(),
     }
 }
@@ -187,6 +246,7 @@ fn placed(route: &str, parameter: &str, root: &Path) -> Result<Subject, String> 
             Ok(()) => cases.push(Case {
                 kind,
                 path: path(route, parameter, &name),
+                headers: HeaderMap::new(),
                 content: Some(content),
                 mistaken: mistaken.map_or_else(Vec::new, |name| self::content(&number, &name)),
             }),
@@ -198,6 +258,7 @@ fn placed(route: &str, parameter: &str, root: &Path) -> Result<Subject, String> 
     Ok(Subject {
         route: route.to_owned(),
         cases,
+        gate: Gate::default(),
         _placed: placed,
     })
 }

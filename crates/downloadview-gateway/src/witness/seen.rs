@@ -71,6 +71,8 @@ pub enum Kind {
     NotAnnounced,
     /// Nobody: no rule took the file, and it is not to be streamed.
     Refused,
+    /// Nobody: the client may not have it.
+    Denied,
     /// Nobody: the file does not exist, cannot be read, or a condition was not met.
     NotSent,
     /// It was no download.
@@ -148,11 +150,12 @@ impl Kind {
             } => Self::NotAnnounced,
             Outcome::Streamed { .. } => Self::Streamed,
             Outcome::Refused { .. } => Self::Refused,
+            Outcome::Denied { .. } => Self::Denied,
             _ => Self::NotSent,
         }
     }
 
-    /// The word for it: `delegated`, `redirected`, `streamed`, `refused` or `failed`.
+    /// The word for it: `delegated`, `redirected`, `streamed`, `refused`, `denied` or `failed`.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -160,6 +163,7 @@ impl Kind {
             Self::Redirected => "redirected",
             Self::Streamed | Self::NotAnnounced => "streamed",
             Self::Refused => "refused",
+            Self::Denied => "denied",
             Self::NotSent | Self::NoDownload => "failed",
         }
     }
