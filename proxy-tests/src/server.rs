@@ -132,6 +132,19 @@ impl Server {
             .unwrap_or_else(|| panic!("no rchar in {path}:\n{text}"))
     }
 
+    /// Bytes of memory that it has (`VmRSS`).
+    ///
+    /// # Panics
+    /// When the kernel does not tell.
+    #[must_use]
+    pub fn resident(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+        1024 * number.unwrap_or_else(|| panic!("no VmRSS in {path}:\n{text}"))
+    }
+
     /// Everything that it has printed so far.
     #[must_use]
     pub fn output(&self) -> String {

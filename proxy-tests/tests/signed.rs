@@ -2,7 +2,8 @@
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
-use std::time::{Duration, UNIX_EPOCH};
+use std::thread;
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use downloadview::headers::Disposition;
 use downloadview::signature::{DjangoKey, Key, Keys, Link, Signer};
@@ -222,6 +223,41 @@ fn bad_links_through(proxy: Proxy) {
     assert_ne!(answer.status, 200, "{}", answer.head());
     let post = stand.front.send(&Request::new("POST", &good).body(b""));
     assert_eq!(post.status, 405, "{}", post.head());
+}
+
+/// Neither the log nor the memory grows with the number of bad links, and none of them stands in the log.
+#[test]
+fn ten_thousand_bad_links_leave_a_short_log_and_flat_memory() {
+    const EACH: usize = 2_500;
+    let (stand, began) = (Stand::new(Proxy::Nginx), Instant::now());
+    let good = signed("/files/plain.txt");
+    let ask = |from: usize| {
+        for number in from..from + EACH {
+            // Each is another link.
+            let bad = format!("{}{number:05}", &good[..good.len() - 5]);
+            assert_eq!(stand.gateway.get(&bad).status, 403, "{bad}");
+        }
+    };
+    ask(0);
+    let before = stand.gateway.resident();
+    thread::scope(|scope| {
+        for turn in 1..=4 {
+            scope.spawn({
+                let ask = &ask;
+                move || ask(turn * EACH)
+            });
+        }
+    });
+    let grown = stand.gateway.resident().saturating_sub(before);
+    assert!(grown < 16 << 20, "{grown} bytes more");
+    let output = stand.gateway.output();
+    // One a second, and what a gateway says when it starts.
+    let (lines, most) = (
+        output.lines().count() as u64,
+        began.elapsed().as_secs() + 20,
+    );
+    assert!(lines <= most, "{lines} lines");
+    assert!(!output.contains("X-Download-"), "{output}");
 }
 
 /// Links that other programs make are as good as ours.

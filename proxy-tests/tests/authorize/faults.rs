@@ -270,13 +270,13 @@ fn ten_thousand_refusals_leave_a_short_log_and_flat_memory() {
             }
         };
         ask(200);
-        let before = resident(&stand.gateway);
+        let before = stand.gateway.resident();
         thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| ask(EACH));
             }
         });
-        let grown = resident(&stand.gateway).saturating_sub(before);
+        let grown = stand.gateway.resident().saturating_sub(before);
         assert!(grown < 16 << 20, "{status}: {grown} bytes more");
         let output = stand.gateway.output();
         let (lines, asked) = (output.lines().count(), stand.authorizer.asked().len());
@@ -287,16 +287,6 @@ fn ten_thousand_refusals_leave_a_short_log_and_flat_memory() {
                 && !output.contains(stand.site.path("media").to_str().expect("a text"))
         );
     }
-}
-
-/// Bytes of memory that a server has.
-fn resident(server: &Server) -> u64 {
-    let path = format!("/proc/{}/status", server.id());
-    let text = fs::read_to_string(&path).expect("the server is there");
-    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let number = line.and_then(|line| line.split_whitespace().next());
-    let kilobytes: u64 = number.and_then(|it| it.parse().ok()).expect("a number");
-    kilobytes * 1024
 }
 
 #[test]
