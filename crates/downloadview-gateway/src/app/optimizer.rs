@@ -30,6 +30,7 @@ enum OwnRules {
     LeftOut,
 }
 
+/// One optimizer for all requests, or one for each announced proxy.
 fn front(
     config: &Config,
     rules: &[RuleConfig],
@@ -81,6 +82,8 @@ fn build<'a>(
     Ok(builder.build()?)
 }
 
+/// Adds a rule with its proxy and that proxy's options. One without a proxy that redirects nothing is left out: `serve` warns
+/// of it.
 fn add(builder: OptimizerBuilder, rule: &RuleConfig) -> OptimizerBuilder {
     let built = self::rule(rule);
     if rule.redirects() {
@@ -118,6 +121,7 @@ fn rule(rule: &RuleConfig) -> Rule {
     }
 }
 
+/// nginx with the options of this rule. What the rule leaves out is not sent.
 fn nginx(rule: &RuleConfig) -> Nginx {
     let (options, mut nginx) = (&rule.nginx, Nginx::new());
     if let Some(rate) = rule.limit_rate {
@@ -141,6 +145,7 @@ fn nginx(rule: &RuleConfig) -> Nginx {
     }
 }
 
+/// lighttpd with the rate limit of this rule, in bytes per second.
 fn lighttpd(rule: &RuleConfig) -> Lighttpd {
     match rule.limit_rate {
         Some(rate) => Lighttpd::new().limit_rate(bytes_per_second(rate)),

@@ -121,6 +121,7 @@ impl Sources {
         }
     }
 
+    /// The storage of that name, opened once however many views and rules use it.
     pub(super) fn storage(&mut self, config: &SharedStorage) -> Result<Arc<dyn Storage>> {
         if let Some(storage) = self.storages.get(&config.name) {
             return Ok(Arc::clone(storage));
@@ -161,6 +162,7 @@ impl Sources {
         })
     }
 
+    /// A bucket with its credentials and links, taken over from before a reload if nothing about it changed.
     fn bucket(
         &mut self,
         config: &StorageConfig,
@@ -184,6 +186,7 @@ impl Sources {
         Ok(storage.symlinks(symlinks).unreadable(unreadable))
     }
 
+    /// The client for other servers. It is made when the first of them is named, because it reads the system's certificates.
     fn client(&mut self) -> Result<&Client> {
         let client = match self.client.take() {
             Some(client) => client,
@@ -193,6 +196,7 @@ impl Sources {
     }
 }
 
+/// The texts that stand in the file itself.
 fn memory_storage(
     files: &BTreeMap<StorageName, String>,
     base_url: Option<&str>,

@@ -43,6 +43,7 @@ impl Default for LogSettings {
 }
 
 impl LogSettings {
+    /// Reads `[log]`. Keys that are absent, or were reported, have their defaults.
     pub(super) fn read(file: &mut Table<'_>) -> Self {
         const FORMATS: [(&str, LogFormat); 3] = [
             ("auto", LogFormat::Auto),

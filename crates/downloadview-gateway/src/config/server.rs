@@ -70,6 +70,7 @@ impl Default for ServerSettings {
 }
 
 impl ServerSettings {
+    /// Reads `[server]`. Keys that are absent, or were reported, have their defaults.
     pub(super) fn read(file: &mut Table<'_>) -> Self {
         let default = Self::default();
         let Some(mut table) = file.get("server").and_then(|value| value.table("[server]")) else {

@@ -75,8 +75,11 @@ pub enum Signature {
     Optional,
 }
 
+/// The name of the table in messages.
 const NAME: &str = "[signing]";
+/// The name of the list of keys in messages.
 const KEYS: &str = "[[signing.keys]]";
+/// Default of `max_lifetime`.
 const WEEK: Duration = Duration::from_secs(7 * 86_400);
 
 impl SigningConfig {
@@ -165,6 +168,7 @@ impl SigningConfig {
 }
 
 impl LinkKey {
+    /// Reads one key; `None` if it holds mistakes, which are reported without the secret.
     fn read(mut table: Table<'_>) -> Option<Self> {
         table.hide_all_but(&HARMLESS);
         let folder = table.source.folder;
@@ -245,6 +249,7 @@ impl Signature {
     }
 }
 
+/// Refuses a view that asks for signatures in a file without `[signing]`.
 fn without_keys(value: &Value<'_>) {
     value.refuse(Fault::new(
         "the file has no keys, so every link would be refused",
@@ -255,6 +260,7 @@ fn without_keys(value: &Value<'_>) {
 /// The keys whose values a report may show.
 const HARMLESS: [&str; 4] = ["id", "secret_env", "secret_file", "valid_from"];
 
+/// The id of a key, as links state it. Checked by the library, so that both take the same ones.
 fn id(text: &str) -> Result<String, Fault> {
     // Only the id can be wrong with a secret of this length.
     match Key::new(text, [b'x'; MIN_SECRET_LEN]) {
@@ -266,6 +272,7 @@ fn id(text: &str) -> Result<String, Fault> {
     }
 }
 
+/// What tells the links of one site from those of another that has the same keys: text without control characters.
 fn realm(text: &str) -> Result<String, Fault> {
     match text.chars().any(char::is_control) {
         false => Ok(text.to_owned()),
@@ -276,6 +283,7 @@ fn realm(text: &str) -> Result<String, Fault> {
     }
 }
 
+/// What a proxy takes off the path before it arrives here: `/files`. Checked by the library.
 fn prefix(text: &str) -> Result<String, Fault> {
     let key = Key::new("a", [b'x'; MIN_SECRET_LEN]).map(Keys::new);
     match key.and_then(|keys| Verifier::new(keys).prefix(text)) {
@@ -287,6 +295,7 @@ fn prefix(text: &str) -> Result<String, Fault> {
     }
 }
 
+/// The name of a parameter that others append to links, or the beginning of such names with `*`. Checked by the library.
 fn ignored_name(text: &str) -> Result<String, Fault> {
     let key = Key::new("a", [b'x'; MIN_SECRET_LEN]).map(Keys::new);
     match key.and_then(|keys| Verifier::new(keys).ignore_after([text])) {
@@ -331,6 +340,7 @@ fn moment(text: &str) -> Result<SystemTime, Fault> {
     })
 }
 
+/// Three numbers with `between` between them, each of exactly so many digits: no sign, no space, no shorter form.
 fn numbers(text: &str, between: char, digits: [usize; 3]) -> Option<[u64; 3]> {
     let parts: Vec<_> = text.split(between).collect();
     let parts: [&str; 3] = parts.try_into().ok()?;

@@ -86,9 +86,11 @@ pub enum ViewSpool {
     Always,
 }
 
+/// Default of `destination_url`: a location of the proxy that clients cannot reach.
 const DESTINATION: &str = "/_downloadview/spool/";
 
 impl SpoolConfig {
+    /// Reads `[spool]`; `None` if there is none, or if `dir` is missing or holds a mistake, which is reported.
     pub(super) fn read(file: &mut Table<'_>) -> Option<Self> {
         const FILLS: [(&str, SpoolFill); 2] =
             [("before", SpoolFill::Before), ("while", SpoolFill::While)];
@@ -126,6 +128,7 @@ impl SpoolConfig {
 }
 
 impl ViewSpool {
+    /// Reads `spool` of a view: one of three words.
     pub(super) fn read(text: &str) -> Result<Self, Fault> {
         const WORDS: [(&str, ViewSpool); 3] = [
             ("off", ViewSpool::Off),

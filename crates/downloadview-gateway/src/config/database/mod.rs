@@ -41,19 +41,24 @@ pub struct DatabaseConfig {
     pub line: usize,
 }
 
+/// Default of `max_connections`.
 const CONNECTIONS: NonZeroU32 = NonZeroU32::new(10).unwrap();
+/// Default of `connect_timeout`.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Default of `query_timeout`.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The databases that could be read; one with a mistake is known by its name all the same, lest every use of it be
 /// reported too.
 #[derive(Debug, Default)]
 pub(super) struct Databases {
+    /// Those without a mistake, by name.
     pub(super) read: BTreeMap<String, DatabaseConfig>,
     names: Vec<String>,
 }
 
 impl Databases {
+    /// Reads `[databases.NAME]`, of which there may be none. Mistakes are reported at their place.
     pub(super) fn read(file: &mut Table<'_>) -> Self {
         let mut databases = Self::default();
         let Some(value) = file.get("databases") else {
@@ -87,6 +92,7 @@ impl Databases {
 }
 
 impl DatabaseConfig {
+    /// Reads one table; `None` if it holds mistakes, which are reported. A URL may hold a password, so no report quotes it.
     fn read(mut table: Table<'_>) -> Option<Self> {
         table.hide_all_but(&HARMLESS);
         let base = table.source.folder;

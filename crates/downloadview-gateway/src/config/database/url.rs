@@ -53,6 +53,7 @@ struct Dialect {
     options: &'static [&'static str],
 }
 
+/// PostgreSQL: what its URLs may say after the `?`, and how they name a socket.
 const POSTGRES: Dialect = Dialect {
     kind: DatabaseKind::Postgres,
     scheme: "postgres",
@@ -68,6 +69,7 @@ const POSTGRES: Dialect = Dialect {
     ],
 };
 
+/// MySQL and MariaDB, likewise.
 const MYSQL: Dialect = Dialect {
     kind: DatabaseKind::Mysql,
     scheme: "mysql",
@@ -90,6 +92,7 @@ const SERVERS: [(&str, Dialect); 4] = [
     ("mariadb", MYSQL),
 ];
 
+/// What a URL of a SQLite file may say after the `?`, with the values that each option takes.
 const SQLITE_OPTIONS: [(&str, &[&str]); 3] = [
     ("mode", &["ro", "rw", "rwc"]),
     ("cache", &["private", "shared"]),
@@ -105,6 +108,7 @@ const PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 const SQLITE_EXAMPLE: &str = "\"sqlite:///srv/app.db\"";
+/// The help for a URL that does not parse: mostly a password with a character that ends a part of it.
 const ENCODE: &str = "percent-encode what is special in user and password: `%40` for `@`, `%2F` for `/`, `%3F` for `?`, `%23` for `#`";
 
 impl DatabaseUrl {

@@ -65,6 +65,7 @@ impl Secret {
         Ok(Self(text.to_owned()))
     }
 
+    /// The secret that an environment variable holds; the fault names the variable and never its value.
     fn of_variable(name: &str) -> Result<Self, Fault> {
         of_variable(name, Self::read)
     }
@@ -116,6 +117,7 @@ pub(super) fn check_backend(optimize: &Table<'_>, backend: Word) {
     }
 }
 
+/// Reads `[optimize.proxies.NAME]`; `None` if it holds mistakes, which are reported without the secret.
 fn read(mut table: Table<'_>, name: &str, storages: &Storages) -> Option<AnnouncedProxy> {
     table.hide_all_but(&HARMLESS);
     let backend = table.parsed("backend", Proxy::read);

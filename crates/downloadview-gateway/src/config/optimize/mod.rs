@@ -68,11 +68,12 @@ pub enum Unmatched {
     /// `"warn"`: streamed, and logged as a warning.
     #[default]
     Warn,
-    /// `"refuse"`: not delivered.
+    /// `"refuse"`: it is answered with 503. What lies nowhere is streamed all the same.
     Refuse,
 }
 
 impl OptimizeConfig {
+    /// Reads `[optimize]`, which may be absent: everything is streamed then. Mistakes are reported at their place.
     pub(super) fn read(file: &mut Table<'_>, storages: &Storages) -> Self {
         const UNMATCHED: [(&str, Unmatched); 3] = [
             ("stream", Unmatched::Stream),

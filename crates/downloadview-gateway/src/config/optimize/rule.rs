@@ -172,6 +172,7 @@ impl RuleConfig {
 }
 
 impl NginxRule {
+    /// Reads the keys that only nginx knows. Each is absent by default: then no header is sent, and nginx's own setting counts.
     fn read(table: &mut Table<'_>) -> Self {
         Self {
             buffering: table.boolean("buffering"),

@@ -17,10 +17,13 @@ use crate::config::storage::{SharedStorage, StorageKind};
 
 /// A rule as far as it was understood.
 pub(super) struct Fit<'a, 'text> {
+    /// The rule's table, in which mistakes are reported.
     pub(super) table: &'a Table<'text>,
     /// Who carries the rule out; `None` when nobody is known to.
     pub(super) backend: Option<Proxy>,
+    /// Which files it takes; `None` if that was reported already.
     pub(super) source: Option<&'a At<Source>>,
+    /// What the proxy calls them; `None` if that was reported already.
     pub(super) destination: Option<&'a At<Destination>>,
 }
 

@@ -27,9 +27,12 @@ pub struct ConfigError {
     reason: Reason,
 }
 
+/// Why there is no configuration.
 #[derive(Debug)]
 enum Reason {
+    /// The file could not be read.
     Unreadable(io::Error),
+    /// The file was read, and holds mistakes: all of them, not the first alone.
     Invalid {
         text: String,
         problems: Vec<Problem>,
@@ -40,8 +43,11 @@ enum Reason {
 #[derive(Debug, Clone)]
 pub struct Problem {
     pub(crate) span: Range<usize>,
+    /// What is wrong, with the key's name.
     pub(crate) message: String,
+    /// What to write in its place.
     pub(crate) help: Option<String>,
+    /// Another place that contradicts this one, and what stands there.
     pub(crate) related: Option<(Range<usize>, String)>,
     line: usize,
     column: usize,
@@ -121,11 +127,13 @@ impl Problem {
         }
     }
 
+    /// States how to correct it.
     pub(crate) fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
+    /// Points at a second place, such as the first of two equal names.
     pub(crate) fn related(mut self, span: Range<usize>, label: impl Into<String>) -> Self {
         self.related = Some((span, label.into()));
         self

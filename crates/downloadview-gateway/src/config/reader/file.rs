@@ -18,7 +18,9 @@ use super::scalar::{Fault, listing, nearest};
 /// The text being read, where relative paths start, and the mistakes found so far.
 #[derive(Debug)]
 pub(crate) struct Source<'a> {
+    /// The whole file. Spans are offsets into it, in bytes.
     pub(crate) text: &'a str,
+    /// The folder of the file, in which relative paths start.
     pub(crate) folder: &'a Path,
     problems: RefCell<Vec<Problem>>,
     secrets: RefCell<Vec<Range<usize>>>,
@@ -27,6 +29,7 @@ pub(crate) struct Source<'a> {
 /// One table of the file and the keys that its reader has asked for.
 #[derive(Debug)]
 pub(crate) struct Table<'a> {
+    /// The file that the table stands in.
     pub(crate) source: &'a Source<'a>,
     pub(crate) span: Range<usize>,
     name: String,
@@ -50,6 +53,7 @@ pub(crate) struct At<T> {
     pub(crate) value: T,
 }
 
+/// One key of a table with its value, before anybody has asked for it.
 #[derive(Debug)]
 struct Entry<'a> {
     key: &'a str,
@@ -58,6 +62,7 @@ struct Entry<'a> {
     value: &'a DeValue<'a>,
 }
 
+/// What messages call the types of TOML.
 const A_STRING: &str = "a string";
 const AN_INTEGER: &str = "an integer";
 const TRUE_OR_FALSE: &str = "true or false";
@@ -72,6 +77,7 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// Adds a mistake. Reading goes on, so that one start shows all of them.
     pub(crate) fn report(&self, problem: Problem) {
         self.problems.borrow_mut().push(problem);
     }
@@ -169,6 +175,7 @@ impl<'a> Table<'a> {
         Some(At { span, value })
     }
 
+    /// `true` or `false`; `None` if the key is absent, or its value was reported.
     pub(crate) fn boolean(&mut self, key: &'static str) -> Option<bool> {
         self.get(key)?.boolean()
     }
@@ -219,6 +226,7 @@ impl<'a> Table<'a> {
         self.source.report(problem.with_help(help));
     }
 
+    /// The value of an entry, named by its key in messages.
     fn value(&self, entry: &Entry<'a>) -> Value<'a> {
         Value {
             span: entry.span.clone(),
@@ -230,10 +238,12 @@ impl<'a> Table<'a> {
 }
 
 impl<'a> Value<'a> {
+    /// What `parse` makes of the string. Another type, and a fault of `parse`, are reported: then `None`.
     pub(crate) fn parsed<T>(&self, parse: impl FnOnce(&str) -> Result<T, Fault>) -> Option<T> {
         self.understood(parse(self.string()?))
     }
 
+    /// The string; `None` if the value has another type, which is reported.
     pub(crate) fn string(&self) -> Option<&'a str> {
         self.typed(self.value.as_str(), A_STRING)
     }
@@ -243,10 +253,12 @@ impl<'a> Value<'a> {
         self.value.as_str() == Some(word)
     }
 
+    /// `true` or `false`; `None` if the value has another type, which is reported.
     pub(crate) fn boolean(&self) -> Option<bool> {
         self.typed(self.value.as_bool(), TRUE_OR_FALSE)
     }
 
+    /// The integer; `None` if the value has another type, which is reported.
     pub(crate) fn integer(&self) -> Option<i64> {
         self.typed(self.as_integer(), AN_INTEGER)
     }
@@ -286,6 +298,7 @@ impl<'a> Value<'a> {
         items.iter().filter_map(|item| item.table(name)).collect()
     }
 
+    /// The items of a list, each with its own place and the name of the list's key. Another type is reported.
     pub(crate) fn items(&self) -> Option<Vec<Self>> {
         let items = self.typed(self.value.as_array(), "a list")?;
         Some(
@@ -313,6 +326,7 @@ impl<'a> Value<'a> {
         self.source.report(problem);
     }
 
+    /// Whether the value is a table. Like the three below it reports nothing: for keys that take several types.
     pub(crate) fn is_table(&self) -> bool {
         self.value.is_table()
     }
@@ -344,6 +358,7 @@ impl<'a> Value<'a> {
         self.source.secrets.borrow_mut().push(self.span.clone());
     }
 
+    /// The integer in any notation of TOML (`0x1f`, `0o17`, `1_000`); `None` also if it does not fit.
     fn as_integer(&self) -> Option<i64> {
         let digits = self.value.as_integer()?;
         i64::from_str_radix(digits.as_str(), digits.radix()).ok()
@@ -380,6 +395,7 @@ fn is_meant(text: &str, expected: &str) -> bool {
     }
 }
 
+/// What messages call the type of a value that should have had another one.
 fn kind_of(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => A_STRING,

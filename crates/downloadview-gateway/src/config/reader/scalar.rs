@@ -13,7 +13,9 @@ use percent_encoding::percent_decode_str;
 /// Why a value was not understood, and what to write in its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fault {
+    /// What is wrong, without the key's name, which whoever reports it adds.
     pub(crate) message: String,
+    /// What to write in its place.
     pub(crate) help: String,
 }
 
@@ -290,6 +292,8 @@ pub(crate) fn listing(words: &[&str], conjunction: &str) -> String {
     }
 }
 
+/// Whole digits and one of the units, multiplied. `None` for a sign, a fraction, a space between the two, an unknown unit,
+/// and for what does not fit.
 fn number_with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
@@ -297,6 +301,7 @@ fn number_with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(*factor)
 }
 
+/// Refuses what cannot stand in the path of a URL: a query, a fragment, bytes that are not visible ASCII.
 fn prefix_characters(text: &str) -> Result<(), Fault> {
     if let Some(mark) = text.chars().find(|character| "?#".contains(*character)) {
         return Err(Fault::new(
@@ -313,6 +318,7 @@ fn prefix_characters(text: &str) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Refuses segments after which a name appended to the prefix would not lie below it, percent-encoded ones too.
 fn prefix_segments(text: &str) -> Result<(), Fault> {
     for segment in text.trim_matches('/').split('/').filter(|_| text != "/") {
         let decoded: Vec<u8> = percent_decode_str(segment).collect();

@@ -28,6 +28,7 @@ impl Credential {
         }
     }
 
+    /// The credential that an environment variable holds; the fault names the variable and never its value.
     pub(in crate::config) fn of_variable(name: &str) -> Result<Self, Fault> {
         of_variable(name, Self::read)
     }

@@ -59,7 +59,9 @@ pub enum Forbidden {
     Forbidden,
 }
 
+/// The largest `redirects`: a longer chain is a loop, or one that nobody meant.
 const MOST_REDIRECTS: u8 = 5;
+/// The largest `concurrency`. Far above the number of connections that a process can have.
 const MOST_AT_ONCE: i64 = 1 << 20;
 
 impl OriginSettings {
@@ -102,6 +104,8 @@ impl OriginSettings {
     }
 }
 
+/// How many redirects are followed, from 0 to [`MOST_REDIRECTS`]. `true` is refused with its own help: it is the word of a
+/// rule that sends clients there.
 fn read_redirects(value: &Value<'_>) -> Option<u8> {
     if value.is_boolean() {
         return value.understood(Err(Fault::new(
@@ -135,6 +139,7 @@ pub(in crate::config) fn read_concurrency(value: &Value<'_>) -> Option<NonZeroUs
     }))
 }
 
+/// What clients get for a file that the server refuses: the numbers 404 and 403, and no others.
 fn read_forbidden(value: &Value<'_>) -> Option<Forbidden> {
     value.understood(match value.integer()? {
         404 => Ok(Forbidden::NotFound),

@@ -154,6 +154,7 @@ const HARMLESS: [&str; 18] = [
     "sas_token_env",
 ];
 
+/// The name of a container, by Azure's rules for new ones.
 fn container(text: &str) -> Result<String, Fault> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let odd = text.starts_with('-') || text.ends_with('-') || text.contains("--");

@@ -6,7 +6,9 @@ use crate::config::reader::scalar::{Fault, duration};
 use crate::config::reader::{At, Problem, Table};
 use crate::config::remote::{Credential, RemoteOrigin, Scheme};
 
+/// Default of `link_lifetime`: long enough for a proxy to begin, short enough for a link that leaks.
 pub(super) const LINK_LIFETIME: Duration = Duration::from_secs(60);
+/// The longest `link_lifetime`: stores refuse signatures that are good for more than 7 days.
 const LONGEST_LINK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// A secret that the file holds, or that a variable does.
