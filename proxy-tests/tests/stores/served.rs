@@ -1,16 +1,12 @@
-//! A bucket on either server, and an application before it.
+//! A bucket on either server, and an application before it, with each request counted.
 
 use std::net::SocketAddr;
 
-use axum::Router;
 use downloadview::fetch::Client;
-use downloadview::storage::{S3Builder, S3Storage, Storage};
-use downloadview::view::StorageView;
-use downloadview_axum::view;
-use proxy_tests::{
-    ACCESS_KEY_ID, Application, BUCKET, Moto, Relay, Request, Response, S3s, SECRET_ACCESS_KEY,
-    Site,
-};
+use downloadview::storage::{S3Builder, S3Storage};
+use proxy_tests::{ACCESS_KEY_ID, BUCKET, Moto, Relay, Request, Response, S3s, SECRET_ACCESS_KEY};
+
+pub(crate) use crate::buckets::{Served, block_on};
 
 /// A server with a bucket.
 pub(crate) enum Store {
@@ -62,34 +58,6 @@ pub(crate) fn bucket(endpoint: SocketAddr) -> S3Builder {
         .secret_access_key(SECRET_ACCESS_KEY)
 }
 
-/// The files of a storage under the paths that are their names.
-pub(crate) struct Served {
-    _app: Application,
-    site: Site,
-}
-
-impl Served {
-    pub(crate) fn new(storage: impl Storage) -> Self {
-        let site = Site::new("");
-        let router = Router::new().fallback_service(view(StorageView::new(storage)));
-        Self {
-            _app: Application::start(site.app(), async { router }),
-            site,
-        }
-    }
-
-    #[track_caller]
-    pub(crate) fn send(&self, request: &Request) -> Response {
-        let answer = request.send(self.site.app());
-        answer.unwrap_or_else(|error| panic!("{request:?}: {error:#}"))
-    }
-
-    #[track_caller]
-    pub(crate) fn get(&self, target: &str) -> Response {
-        self.send(&Request::get(target))
-    }
-}
-
 /// A bucket of which each request is counted.
 pub(crate) struct Counted {
     pub(crate) app: Served,
@@ -122,12 +90,4 @@ impl Counted {
     pub(crate) fn requests(&self) -> usize {
         self.relay.asked().matches(" HTTP/1.1\r\n").count()
     }
-}
-
-/// Runs what the library does on its own.
-pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    runtime.expect("a runtime").block_on(work)
 }
