@@ -19,6 +19,7 @@ use super::words::{escaped, indented, lines};
 use super::{Form, ProxyConfigError};
 use crate::config::{Listen, Proxy, RuleConfig};
 
+/// What an error calls the language in which a path or secret cannot be written.
 const LANGUAGE: &str = "Apache's language";
 
 /// The host of a gateway behind a socket, by which nothing else is known.
@@ -32,6 +33,12 @@ const SENDING: &str = "\
 XSendFile On
 ";
 
+/// The configuration of Apache for these rules.
+///
+/// # Errors
+///
+/// If a rule needs what Apache cannot do, if it would have to listen on a socket, or if a path or the secret cannot be
+/// written in its language.
 pub(super) fn print(front: &Front<'_>) -> Result<String, ProxyConfigError> {
     let writer = Writer { front };
     let site = writer.site()?;
@@ -41,11 +48,13 @@ pub(super) fn print(front: &Front<'_>) -> Result<String, ProxyConfigError> {
     }
 }
 
+/// Writes Apache's language.
 struct Writer<'a> {
     front: &'a Front<'a>,
 }
 
 impl Writer<'_> {
+    /// The part for a `<VirtualHost>` that exists already.
     fn snippet(&self, site: &str) -> String {
         let title = self.front.comment(&[
             "Apache in front of downloadview, printed by `downloadview proxy-config apache`. Into the <VirtualHost> that",
@@ -55,6 +64,7 @@ impl Writer<'_> {
         format!("{title}\n{site}")
     }
 
+    /// A whole Apache that needs no root, in a folder of its own.
     fn standalone(&self, site: &str, listen: &str) -> String {
         let title = self.front.comment(&[
             "Apache in front of downloadview, printed by `downloadview proxy-config apache --standalone`.",
@@ -179,6 +189,7 @@ TraceEnable Off
         })
     }
 
+    /// Where the gateway listens, as an argument of `ProxyPass`.
     fn upstream(&self) -> Result<String, ProxyConfigError> {
         match self.front.upstream()? {
             Upstream::Tcp(address) => Ok(format!("\"http://{address}/\"")),
@@ -242,6 +253,7 @@ TraceEnable Off
         }
     }
 
+    /// The argument of `Listen`. Apache cannot listen on a Unix socket.
     fn listen(&self, listen: &Listen) -> Result<String, ProxyConfigError> {
         match listen {
             Listen::Tcp(address) => Ok(address.to_string()),

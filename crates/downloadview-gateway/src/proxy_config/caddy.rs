@@ -20,6 +20,7 @@ use super::words::{escaped, indented, lines};
 use super::{Form, ProxyConfigError};
 use crate::config::Listen;
 
+/// What an error calls the language in which a path or secret cannot be written.
 const LANGUAGE: &str = "a Caddyfile";
 
 /// What nginx keeps by itself, and Caddy only if it is named.
@@ -45,6 +46,11 @@ const NOT_ON_ERRORS: [&str; 9] = [
     "Link",
 ];
 
+/// The configuration of Caddy for these rules.
+///
+/// # Errors
+///
+/// If a rule needs what Caddy cannot do, or a path or the secret cannot be written in a Caddyfile.
 pub(super) fn print(front: &Front<'_>) -> Result<String, ProxyConfigError> {
     let writer = Writer { front };
     let (gateway, errors) = (writer.gateway()?, Writer::errors());
@@ -54,11 +60,13 @@ pub(super) fn print(front: &Front<'_>) -> Result<String, ProxyConfigError> {
     }
 }
 
+/// Writes a Caddyfile.
 struct Writer<'a> {
     front: &'a Front<'a>,
 }
 
 impl Writer<'_> {
+    /// The part for a site block that exists already, and the error pages of that site.
     fn snippet(&self, site: (&str, &str)) -> String {
         let title = self.front.comment(&[
             "Caddy in front of downloadview, printed by `downloadview proxy-config caddy`. Into the site block that clients",
@@ -84,6 +92,8 @@ handle @downloadview {{
         )
     }
 
+    /// A whole Caddy that needs no root: without its administration and without certificates, which would write and listen
+    /// elsewhere.
     fn standalone(&self, site: &str, listen: &Listen) -> Result<String, ProxyConfigError> {
         let (address, bind) = match listen {
             Listen::Tcp(address) => (
@@ -118,6 +128,7 @@ handle @downloadview {{
         ))
     }
 
+    /// The gateway behind `reverse_proxy`, with one `handle_response` for each rule.
     fn gateway(&self) -> Result<String, ProxyConfigError> {
         let (upstream, announcement) = (self.upstream()?, self.announcement()?);
         let asked = lines("\t", "header_up -", HAND_OFF_REQUEST, "");
@@ -169,6 +180,7 @@ reverse_proxy {upstream} {{
         ))
     }
 
+    /// Error pages without the headers of the file that they stand for.
     fn errors() -> String {
         let cleared = lines("\t\t", "-", NOT_ON_ERRORS, "");
         format!(
@@ -217,6 +229,7 @@ handle_errors {{
         ))
     }
 
+    /// The headers of the gateway's answer that `copy_response_headers` names; all others are lost.
     fn kept_headers(&self, location: &Location) -> Vec<&str> {
         let always = ALWAYS_KEPT.iter().map(|(name, _)| *name);
         let mut names: Vec<_> = NAMED_FOR_CADDY.into_iter().chain(always).collect();
@@ -232,6 +245,7 @@ handle_errors {{
         names.into_iter().chain(also).collect()
     }
 
+    /// Where the gateway listens.
     fn upstream(&self) -> Result<String, ProxyConfigError> {
         match self.front.upstream()? {
             Upstream::Tcp(address) => Ok(address.to_string()),
@@ -248,6 +262,7 @@ handle_errors {{
         Ok(format!("\theader_up {ANNOUNCEMENT} {value}\n"))
     }
 
+    /// A path as one word of a Caddyfile, without slashes at its end, behind `before`.
     fn quoted(&self, before: &str, path: &Path) -> Result<String, ProxyConfigError> {
         let refuse = |reason| self.front.unwritable(path, LANGUAGE, reason);
         match path.to_str() {

@@ -17,8 +17,15 @@ use super::words::{escaped, indented, lines};
 use super::{Form, ProxyConfigError};
 use crate::config::Listen;
 
+/// What an error calls the language in which a path or secret cannot be written.
 const LANGUAGE: &str = "lighttpd's language";
 
+/// The configuration of lighttpd for these rules.
+///
+/// # Errors
+///
+/// If a rule needs what lighttpd cannot do, such as a folder behind a symbolic link, or a path or the secret cannot be
+/// written in its language.
 pub(super) fn print(front: &Front<'_>) -> Result<String, ProxyConfigError> {
     let writer = Writer { front };
     let site = writer.site()?;
@@ -28,6 +35,7 @@ pub(super) fn print(front: &Front<'_>) -> Result<String, ProxyConfigError> {
     }
 }
 
+/// Writes lighttpd's language.
 struct Writer<'a> {
     front: &'a Front<'a>,
 }
@@ -43,6 +51,7 @@ server.http-parseopts = (
 )";
 
 impl Writer<'_> {
+    /// The two parts for a lighttpd that has a configuration already, each with where it belongs.
     fn snippet(&self, site: &str) -> String {
         let title = self.front.comment(&[
             "lighttpd in front of downloadview, printed by `downloadview proxy-config lighttpd`.",
@@ -64,6 +73,7 @@ $HTTP[\"url\"] =~ \"^/\" {{
         )
     }
 
+    /// A whole lighttpd that needs no root, in the folder that it is started in.
     fn standalone(&self, site: &str, listen: &str) -> String {
         let title = self.front.comment(&[
             "lighttpd in front of downloadview, printed by `downloadview proxy-config lighttpd --standalone`.",
@@ -91,6 +101,7 @@ server.stat-cache-engine = \"disable\"
         )
     }
 
+    /// The gateway, and what is taken out of requests, so that no client can forge it, and out of answers.
     fn site(&self) -> Result<String, ProxyConfigError> {
         let (upstream, folders) = (self.upstream()?, self.folders()?);
         let announcement = self.announcement()?;
@@ -129,6 +140,7 @@ proxy.server = ( \"\" => ((
         ))
     }
 
+    /// Where the gateway listens.
     fn upstream(&self) -> Result<String, ProxyConfigError> {
         Ok(match self.front.upstream()? {
             Upstream::Tcp(address) => {
@@ -146,6 +158,8 @@ proxy.server = ( \"\" => ((
         Ok(format!("    \"{ANNOUNCEMENT}\" => {value},\n"))
     }
 
+    /// The folders that files may be sent from. lighttpd refuses links anywhere in a path, so one in a folder's own is an error
+    /// here and not a 403 of each download.
     fn folders(&self) -> Result<String, ProxyConfigError> {
         if self.front.rules.is_empty() {
             // An empty list would let it send any file.
@@ -169,6 +183,7 @@ proxy.server = ( \"\" => ((
         Ok(text)
     }
 
+    /// Where lighttpd listens.
     fn listen(&self, listen: &Listen) -> Result<String, ProxyConfigError> {
         Ok(match listen {
             Listen::Tcp(address) => {
@@ -183,6 +198,7 @@ proxy.server = ( \"\" => ((
         })
     }
 
+    /// A path as a string of lighttpd's language.
     fn quoted(&self, path: &Path) -> Result<String, ProxyConfigError> {
         let refuse = |reason| self.front.unwritable(path, LANGUAGE, reason);
         match path.to_str() {

@@ -22,6 +22,7 @@ use super::words::{escaped, indented, lines};
 use super::{Form, ProxyConfigError};
 use crate::config::Listen;
 
+/// What an error calls the language in which a path or secret cannot be written.
 const LANGUAGE: &str = "nginx's language";
 
 /// The folders of a whole server.
@@ -32,6 +33,11 @@ const TEMPORARY: &str = "    client_body_temp_path client_body_temp;
     scgi_temp_path        scgi_temp;
 ";
 
+/// The configuration of nginx for these rules.
+///
+/// # Errors
+///
+/// If a rule needs what nginx cannot do, or a path or the secret cannot be written in its language.
 pub(super) fn print(front: &Front<'_>) -> Result<String, ProxyConfigError> {
     let writer = Writer { front };
     let locations = locations(front)?;
@@ -53,6 +59,7 @@ pub(super) fn print(front: &Front<'_>) -> Result<String, ProxyConfigError> {
     }
 }
 
+/// Writes nginx's language.
 struct Writer<'a> {
     front: &'a Front<'a>,
 }
@@ -63,6 +70,7 @@ impl Writer<'_> {
         left_out(text, &self.front.installed.missing_modules)
     }
 
+    /// The two parts for an nginx that has a configuration already, each with where it belongs.
     fn snippet(&self, upstream: &str, server: &str) -> String {
         let title = self.front.comment(&[
             "nginx in front of downloadview, printed by `downloadview proxy-config nginx`.",
@@ -79,6 +87,7 @@ impl Writer<'_> {
         )
     }
 
+    /// A whole nginx that needs no root and touches nothing outside of the folder that it is started in.
     fn standalone(&self, upstream: &str, server: &str, listen: &str) -> String {
         let (upstream, server) = (indented(upstream, "    "), indented(server, "        "));
         let title = self.front.comment(&[
@@ -120,6 +129,8 @@ http {{
         )
     }
 
+    /// Where the gateway listens. nginx gives its connections up before the gateway does: a request on one that the gateway
+    /// closes at that moment would be a 502.
     fn upstream(&self) -> Result<String, ProxyConfigError> {
         let address = match self.front.upstream()? {
             Upstream::Tcp(address) => address.to_string(),
@@ -142,6 +153,7 @@ upstream downloadview {{
         ))
     }
 
+    /// The routes of the gateway: what is taken out of requests, so that no client can forge it, and out of answers.
     fn app_location(&self) -> Result<String, ProxyConfigError> {
         let announcement = self.announcement()?;
         let asked = lines("    ", "proxy_set_header ", HAND_OFF_REQUEST, " \"\";");
@@ -201,6 +213,7 @@ location / {{
         ))
     }
 
+    /// The folder of one rule. It is written twice, with a slash and without: the bare path would be a redirect that shows it.
     fn internal_location(&self, location: &Location) -> Result<String, ProxyConfigError> {
         let Location { path, line, .. } = location;
         let location_path = self.quoted("", Path::new(path), "/")?;
@@ -265,6 +278,7 @@ location ^~ {location_path} {{
         always.chain(also.map(|name| (name, false))).collect()
     }
 
+    /// One `add_header` for each header that nginx would otherwise lose, and those of the configuration.
     fn kept_headers(&self) -> Vec<String> {
         self.carried()
             .into_iter()
@@ -277,6 +291,7 @@ location ^~ {location_path} {{
             .collect()
     }
 
+    /// `add_headers` of the configuration, on error pages too.
     fn added_headers(&self) -> impl Iterator<Item = String> {
         let added = self.front.config.optimize.add_headers.iter();
         added.map(|(name, value)| {
@@ -285,6 +300,7 @@ location ^~ {location_path} {{
         })
     }
 
+    /// The argument of `listen`.
     fn listen(&self, listen: &Listen) -> Result<String, ProxyConfigError> {
         match listen {
             Listen::Tcp(address) => Ok(address.to_string()),

@@ -40,6 +40,7 @@ fn raised() -> Option<u64> {
     }
 }
 
+/// How many connections fit into a limit of descriptors: each may have a file open beside its socket. At least one.
 fn connections_within(limit: u64) -> usize {
     let possible = limit.saturating_sub(RESERVE) / OF_A_CONNECTION;
     usize::try_from(possible).unwrap_or(usize::MAX).max(1)

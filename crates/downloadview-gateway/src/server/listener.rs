@@ -25,6 +25,7 @@ pub struct Listener {
     complained: Option<Instant>,
 }
 
+/// TCP, or a Unix socket with the file that is removed at the end.
 #[derive(Debug)]
 enum Kind {
     Tcp(TcpListener),
@@ -108,6 +109,7 @@ impl Listener {
         }
     }
 
+    /// Logs that `accept` fails, at ERROR, and not again before [`COMPLAIN_AGAIN`] has passed.
     fn complain(&mut self, error: &io::Error) {
         let quiet = self
             .complained

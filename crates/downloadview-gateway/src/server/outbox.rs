@@ -33,6 +33,7 @@ static ZEROS: LazyLock<Vec<u8>> = LazyLock::new(|| vec![0; WINDOW]);
 #[derive(Debug, Default)]
 pub(super) struct Outbox(Mutex<Queue>);
 
+/// What is to be sent, in the order of the answers.
 #[derive(Debug, Default)]
 struct Queue {
     segments: VecDeque<Segment>,
@@ -43,6 +44,7 @@ struct Queue {
 /// Bytes of a file that hyper has a tag for.
 #[derive(Debug, Clone)]
 pub(super) struct Segment {
+    /// The open file, and which of its bytes the answer has.
     pub(super) part: Arc<FilePart>,
     /// Of the next byte, in the file.
     pub(super) offset: u64,
@@ -129,6 +131,11 @@ impl Outbox {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Adds a segment behind the others.
+    ///
+    /// # Errors
+    ///
+    /// If an earlier answer left something behind: what follows would be taken for its bytes. Nothing is sent from then on.
     fn put(&self, segment: Segment, first_of_answer: bool) -> Result<(), Mismatch> {
         let mut queue = self.queue();
         if queue.failed || (first_of_answer && !queue.segments.is_empty()) {

@@ -58,6 +58,7 @@ pub(super) struct Activity {
     pub(super) outbox: Outbox,
 }
 
+/// What the connection is waiting for: each phase has its own time-out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 enum Phase {
@@ -102,6 +103,7 @@ pub(super) struct Stream {
 #[derive(Debug, Default)]
 struct Timer(Option<Alarm>);
 
+/// A timer that runs, and the task that it will wake.
 #[derive(Debug)]
 struct Alarm {
     sleep: Pin<Box<Sleep>>,
@@ -146,12 +148,14 @@ impl Activity {
         self.sendfile && cfg!(target_os = "linux")
     }
 
+    /// The service has answered; `body` says whether bytes of the request are still unread.
     pub(super) fn answer_begins(&self, body: bool) {
         self.body_left.store(body, Ordering::Relaxed);
         self.answers.fetch_add(1, Ordering::Relaxed);
         self.set(Phase::Answering);
     }
 
+    /// The answer is complete: the next thing that comes is another request.
     pub(super) fn answer_ends(&self) {
         self.set(Phase::Idle);
     }
@@ -200,6 +204,7 @@ impl Stream {
         }
     }
 
+    /// Keeps the last four bytes, however they were cut into reads.
     fn remember(&mut self, came: &[u8]) {
         let last = &came[came.len().saturating_sub(self.tail.len())..];
         self.tail.rotate_left(last.len());
@@ -207,6 +212,7 @@ impl Stream {
         self.tail[kept..].copy_from_slice(last);
     }
 
+    /// Whether what came in last ends the head of a request: an empty line, with CR or without.
     fn ends_head(&self) -> bool {
         self.tail == *b"\r\n\r\n" || self.tail.ends_with(b"\n\n")
     }
