@@ -9,7 +9,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures_core::Stream;
@@ -74,6 +74,7 @@ impl ByteStream {
         B: Into<Bytes>,
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
+        let stream = Some(stream);
         Self(Inner::Boxed(Box::pin(Mapped { stream })))
     }
 
@@ -174,8 +175,9 @@ impl fmt::Debug for ByteStream {
 
 pin_project_lite::pin_project! {
     struct Mapped<S> {
+        // Gone once it has ended: many streams may not be asked again.
         #[pin]
-        stream: S,
+        stream: Option<S>,
     }
 }
 
@@ -188,9 +190,35 @@ where
     type Item = Result<Bytes>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.project()
-            .stream
-            .poll_next(cx)
-            .map(|item| item.map(|frame| frame.map(Into::into).map_err(Error::of_application)))
+        let mut stream = self.project().stream;
+        let Some(asked) = stream.as_mut().as_pin_mut() else {
+            return Poll::Ready(None);
+        };
+        let item = ready!(asked.poll_next(cx));
+        if item.is_none() {
+            stream.set(None);
+        }
+        Poll::Ready(item.map(|frame| frame.map(Into::into).map_err(Error::of_application)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `Unfold` of the futures crates panics there.
+    #[test]
+    fn a_stream_from_outside_is_not_asked_again_after_its_end() {
+        let frames = futures_util::stream::unfold(0, |at| async move {
+            (at < 2).then_some((Ok::<_, std::io::Error>("a"), at + 1))
+        });
+        let mut stream = ByteStream::from_stream(Box::pin(frames));
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        let mut next = || Pin::new(&mut stream).poll_next(&mut context);
+        let asked = [(); 4].map(|()| match next() {
+            Poll::Ready(item) => item.is_some(),
+            Poll::Pending => panic!("nothing is waited for"),
+        });
+        assert_eq!(asked, [true, true, false, false]);
     }
 }
