@@ -53,6 +53,14 @@ impl Guard {
         }
     }
 
+    /// Which addresses it allows, so that two guards can be told apart.
+    pub(crate) fn admits(&self) -> Vec<u8> {
+        let mut allowed: Vec<_> = self.allowed.iter().map(IpAddr::to_string).collect();
+        allowed.sort_unstable();
+        let private = if self.private { "private" } else { "public" };
+        format!("{private} {}", allowed.join(" ")).into_bytes()
+    }
+
     /// Whether a server at this address may be connected to.
     pub(crate) fn allows(&self, address: IpAddr) -> bool {
         let address = plain(address);

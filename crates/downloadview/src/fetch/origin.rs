@@ -189,17 +189,34 @@ impl Origin {
         (!self.sends_headers()).then(|| format!("{}{target}", self.url()))
     }
 
-    /// What names the file at a target: its URL, with the headers that go along. Headers that are
-    /// made for each request are not part of it, so a file that they choose has no key.
+    /// What names the file at a target: its URL, the headers that go along, and [who may
+    /// answer](Self::admits). Headers that are made for each request are not part of it, so a file
+    /// that they choose has no key.
     pub(crate) fn cache_key(&self, target: &str) -> Option<CacheKey> {
         let settings = &self.0.settings;
         if settings.headers_with.is_some() {
             return None;
         }
-        let url = [self.url().as_bytes(), target.as_bytes()];
+        let admits = self.admits();
+        let url = [self.url().as_bytes(), target.as_bytes(), &admits];
         let headers = settings.headers.iter();
         let headers = headers.flat_map(|(name, value)| [name.as_ref(), value.as_bytes()]);
         Some(CacheKey::of_place(url.into_iter().chain(headers)))
+    }
+
+    /// Which answers are used: how large they may be, and where they may come from. A copy that these
+    /// settings allowed is none for an origin with others.
+    pub(crate) fn admits(&self) -> Vec<u8> {
+        let Settings {
+            max_size,
+            redirects,
+            guard,
+            ..
+        } = &self.0.settings;
+        let mut admits = max_size.to_le_bytes().to_vec();
+        admits.push(*redirects);
+        admits.extend(guard.admits());
+        admits
     }
 
     pub(super) fn shared(&self) -> &Shared {

@@ -28,6 +28,8 @@ use crate::error::{Denial, Error, Result, SignatureFault};
 use crate::headers::hand_off;
 use crate::permission::{self, Grant};
 use crate::response::head::refused;
+#[cfg(all(feature = "fs", unix))]
+use crate::response::preparing;
 use crate::response::{Download, DownloadBody, DownloadResponse, refusal};
 use crate::rule::Target;
 
@@ -312,6 +314,11 @@ impl Unanswered {
             Ok(Plan::Redirect { rule, url }) => {
                 let response = Response::from_parts(head, DownloadBody::empty());
                 (response, Outcome::Redirected { rule, url })
+            }
+            #[cfg(all(feature = "fs", unix))]
+            Ok(Plan::Prepare(retry_after)) => {
+                let response = refused(head, download, preparing(retry_after));
+                (response, Outcome::Preparing { retry_after })
             }
             Ok(Plan::Refuse(reason)) => {
                 let refusal = refusal(StatusCode::SERVICE_UNAVAILABLE);

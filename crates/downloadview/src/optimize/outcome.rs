@@ -87,6 +87,13 @@ pub enum Outcome {
         /// Why no proxy does.
         reason: Reason,
     },
+    /// The file is not there yet, because its copy is being made: 202
+    /// ([`DownloadOptions::prepare`](crate::DownloadOptions::prepare)).
+    #[non_exhaustive]
+    Preparing {
+        /// After how many seconds the client is to ask again.
+        retry_after: u64,
+    },
     /// A permission was refused, and nothing was looked at: 403, or the answer of whoever refused.
     #[non_exhaustive]
     Denied {
@@ -137,6 +144,7 @@ impl Outcome {
             | Self::Refused { reason } => Some(reason),
             Self::Delegated { .. }
             | Self::Redirected { .. }
+            | Self::Preparing { .. }
             | Self::Denied { .. }
             | Self::NotFound
             | Self::Failed { .. } => None,
@@ -169,6 +177,7 @@ impl Outcome {
             Self::PreconditionFailed { .. } => "precondition failed",
             Self::RangeNotSatisfiable { .. } => "range not satisfiable",
             Self::Refused { .. } => "refused",
+            Self::Preparing { .. } => "preparing",
             Self::Denied { .. } => "denied",
             Self::NotFound => "not found",
             Self::Failed { .. } => "failed",

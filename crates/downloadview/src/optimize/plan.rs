@@ -54,6 +54,9 @@ pub(super) enum Plan {
     Redirect { rule: Arc<str>, url: SignedUrl },
     /// The application sends the file, for this reason.
     Stream(Reason),
+    /// It is being made, and the client is to ask again after so many seconds.
+    #[cfg(all(feature = "fs", unix))]
+    Prepare(u64),
     /// Nobody sends it: 503.
     Refuse(Reason),
 }

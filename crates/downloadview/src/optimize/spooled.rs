@@ -93,7 +93,7 @@ pub(super) async fn spooled<'a>(
         method: asked.method(),
         in_part: asked.conditional.want().range().is_some(),
         only_asks: asked.traced,
-        spooling: download.spooling(),
+        copying: download.copying(),
     };
     match spool.place(download.file(), request).await {
         Placed::Copy(file) => {
@@ -120,6 +120,10 @@ pub(super) async fn spooled<'a>(
         Placed::Own(why) => {
             decision.spooled = Some(Err(why));
             decision.plan = Ok(Plan::Stream(Reason::NotSpooled(why)));
+            None
+        }
+        Placed::Preparing(retry_after) => {
+            decision.plan = Ok(Plan::Prepare(retry_after));
             None
         }
         Placed::Failed(error) => {

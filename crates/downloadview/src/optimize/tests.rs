@@ -118,7 +118,7 @@ fn attempted(backend: impl Backend, file: impl File) -> (response::Parts, Result
     }
     let (head, outcome) = decided(optimizer.unwrap(), head, &download);
     let outcome = match outcome {
-        Plan::HandOff { .. } | Plan::Redirect { .. } => Ok(()),
+        Plan::HandOff { .. } | Plan::Redirect { .. } | Plan::Prepare(_) => Ok(()),
         Plan::Stream(reason) | Plan::Refuse(reason) => Err(reason),
     };
     (head, outcome)
@@ -147,7 +147,7 @@ fn outcome(optimizer: Optimizer, response: DownloadResponse) -> (response::Parts
 
 fn reason(optimizer: Optimizer, response: DownloadResponse) -> Option<Reason> {
     match outcome(optimizer, response).1 {
-        Plan::HandOff { .. } | Plan::Redirect { .. } => None,
+        Plan::HandOff { .. } | Plan::Redirect { .. } | Plan::Prepare(_) => None,
         Plan::Stream(reason) | Plan::Refuse(reason) => Some(reason),
     }
 }

@@ -134,7 +134,10 @@ fn denied(status: StatusCode, denial: Denial) -> Response<DownloadBody> {
 }
 
 /// A page of one line of text, with headers that keep a browser from taking it for anything else.
-fn plain_text(status: StatusCode, line: impl Into<Cow<'static, str>>) -> Response<DownloadBody> {
+pub(super) fn plain_text(
+    status: StatusCode,
+    line: impl Into<Cow<'static, str>>,
+) -> Response<DownloadBody> {
     let line = line.into();
     let mut response = Response::new(DownloadBody::full(format!("{line}\n")));
     *response.status_mut() = status;

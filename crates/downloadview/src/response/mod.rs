@@ -21,6 +21,8 @@ pub(crate) mod head;
 #[cfg(test)]
 mod head_tests;
 mod options;
+#[cfg(all(feature = "fs", unix))]
+mod preparing;
 
 use std::fmt;
 use std::sync::Arc;
@@ -33,8 +35,10 @@ pub use self::error::Refusal;
 pub(crate) use self::error::refusal;
 pub use self::future::DownloadFuture;
 use self::head::TypeIs;
-pub(crate) use self::options::option_setters;
+pub(crate) use self::options::{Copying, option_setters};
 pub use self::options::{DownloadOptions, Spooling};
+#[cfg(all(feature = "fs", unix))]
+pub(crate) use self::preparing::preparing;
 use crate::error::Result;
 use crate::file::{File, Restated};
 use crate::headers::{ContentDisposition, Disposition, MediaTypes};
@@ -121,7 +125,7 @@ impl DownloadResponse {
         head.headers = headers;
         let download = Download(Arc::new(Riding {
             optimize: self.options.optimizes(),
-            spooling: self.options.spooling_is(),
+            copying: self.options.copying(),
             type_is,
             leaves_to_initial: head::leaves_to_initial(&self.options),
             stated: Stated::by(&self.options, &head),
@@ -200,7 +204,7 @@ pub struct Download(Arc<Riding>);
 struct Riding {
     file: Arc<dyn File>,
     optimize: bool,
-    spooling: Spooling,
+    copying: Copying,
     type_is: TypeIs,
     /// Whether the options state no header of which `head` knows what becomes of it.
     leaves_to_initial: bool,
@@ -295,7 +299,7 @@ impl Download {
         Self(Arc::new(Riding {
             file: Arc::clone(file),
             optimize: self.0.optimize,
-            spooling: self.0.spooling,
+            copying: self.0.copying,
             type_is,
             leaves_to_initial: false,
             stated,
@@ -306,7 +310,13 @@ impl Download {
     /// Whether a local copy may be made for a proxy.
     #[must_use]
     pub fn spooling(&self) -> Spooling {
-        self.0.spooling
+        self.0.copying.spooling
+    }
+
+    /// All that was stated of copies.
+    #[cfg(all(feature = "fs", unix))]
+    pub(crate) fn copying(&self) -> Copying {
+        self.0.copying
     }
 
     /// The same download, whose bytes come from `file`.

@@ -55,6 +55,8 @@ pub struct DownloadOptions {
     pub(super) media_types: Option<Arc<MediaTypes>>,
     optimize: Option<bool>,
     spooling: Option<Spooling>,
+    prepare: Option<bool>,
+    delete_after_send: Option<bool>,
     /// Shared by all clones: the options of a view are cloned for each request.
     headers: Option<Arc<Vec<Change>>>,
     /// The header of the first value that is not valid.
@@ -83,6 +85,16 @@ pub enum Spooling {
     /// Of a file without a key too. Its copy is for the one request that it was made for, and is
     /// removed when its lease ends.
     Always,
+}
+
+/// All that the options say of copies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Copying {
+    pub(crate) spooling: Spooling,
+    /// Whether the client is told to ask again while a copy is being made.
+    pub(crate) prepares: bool,
+    /// Whether the copy goes when its lease ends.
+    pub(crate) deletes: bool,
 }
 
 /// What is to happen with a header, in the order in which it was stated.
@@ -261,6 +273,34 @@ macro_rules! __option_setters {
             self.options_mut().set_spooling(spooling);
             self
         }
+
+        /// For content that takes long to make: 202 with `Retry-After` while its copy is being made,
+        /// and the file once that is complete, so that a browser or a script asks one URL until it has
+        /// the file. Default: the client waits.
+        ///
+        /// Each such request, GET or HEAD, begins the copy, or keeps it going for
+        /// `SpoolBuilder::max_idle_fill` more. If it cannot be made,
+        /// the next request is answered without a copy. Browsers ask again by themselves (`Refresh`).
+        ///
+        /// It counts for files with a key that no rule takes as they are, if there is a spool.
+        #[must_use]
+        pub fn prepare(mut self, prepare: bool) -> Self {
+            self.options_mut().set_prepare(prepare);
+            self
+        }
+
+        /// For one-time files: the copy of this file is for this request and those that come soon
+        /// after it, such as further ranges. Default: it stays as long as there is room.
+        ///
+        /// It is removed when its lease (`SpoolBuilder::lease`) ends, counted from the time that it
+        /// was handed to a proxy; what the proxy has open by then it sends whole. If the
+        /// process ends before, the copy stays until it must make room. So does one that was made for
+        /// a request without this option. The file itself is never deleted.
+        #[must_use]
+        pub fn delete_after_send(mut self, delete: bool) -> Self {
+            self.options_mut().set_delete_after_send(delete);
+            self
+        }
     };
 }
 pub(crate) use crate::__option_setters as option_setters;
@@ -290,6 +330,8 @@ impl DownloadOptions {
         self.media_types = later.media_types.or(self.media_types.take());
         self.optimize = later.optimize.or(self.optimize);
         self.spooling = later.spooling.or(self.spooling);
+        self.prepare = later.prepare.or(self.prepare);
+        self.delete_after_send = later.delete_after_send.or(self.delete_after_send);
         self.invalid = self.invalid.take().or(later.invalid);
         match (&self.headers, later.headers) {
             (_, None) => {}
@@ -340,6 +382,16 @@ impl DownloadOptions {
     #[doc(hidden)]
     pub fn set_spooling(&mut self, spooling: Spooling) {
         self.spooling = Some(spooling);
+    }
+
+    #[doc(hidden)]
+    pub fn set_prepare(&mut self, prepare: bool) {
+        self.prepare = Some(prepare);
+    }
+
+    #[doc(hidden)]
+    pub fn set_delete_after_send(&mut self, delete: bool) {
+        self.delete_after_send = Some(delete);
     }
 
     #[doc(hidden)]
@@ -408,8 +460,12 @@ impl DownloadOptions {
         self.optimize.unwrap_or(true)
     }
 
-    pub(super) fn spooling_is(&self) -> Spooling {
-        self.spooling.unwrap_or_default()
+    pub(super) fn copying(&self) -> Copying {
+        Copying {
+            spooling: self.spooling.unwrap_or_default(),
+            prepares: self.prepare.unwrap_or_default(),
+            deletes: self.delete_after_send.unwrap_or_default(),
+        }
     }
 
     /// The headers for which something was stated by name.

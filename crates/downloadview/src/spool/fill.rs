@@ -16,20 +16,22 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use futures_core::Stream as _;
 use http::{HeaderMap, header};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::counters::add;
 use super::flight::{Flight, Growing, Progress};
-use super::folder::{Begun, Found, Part};
+use super::folder::{Begun, Found};
 use super::growing::{Chain, Left, next};
 use super::index::Source;
 use super::inner::Inner;
 use super::name::{CopyName, State, Validator};
+use super::part::Part;
 use super::why::NotSpooled;
 use crate::content::{ByteStream, CacheKey, Content, Exact, Metadata, Want, whole_seconds};
 use crate::error::Error;
@@ -49,6 +51,8 @@ pub(super) struct Order {
     pub(super) file: Arc<dyn File>,
     /// `None` for a copy that is made for one request.
     pub(super) key: Option<CacheKey>,
+    /// Whether the copy goes when its lease ends.
+    pub(super) deletes: bool,
 }
 
 /// A fill that is under way.
@@ -103,6 +107,7 @@ impl Fill {
         order: Order,
     ) -> oneshot::Receiver<Left> {
         let (sender, left) = oneshot::channel();
+        spool.retire_left_behind();
         spool.index().begin();
         let fill = Self {
             spool: Arc::clone(spool),
@@ -511,11 +516,17 @@ impl Fill {
         }
         let source = Some(Source::new(metadata));
         let before = self.spool.index().peek(id);
-        self.spool.index().insert(found, source, Instant::now());
+        let goes = self.order.deletes || state == State::Once;
+        let mut index = self.spool.index();
+        index.insert(found, source, Instant::now());
+        if goes {
+            index.goes_with_its_lease(name);
+        }
+        drop(index);
         add(&self.spool.counting.fills, 1);
-        let retired = match state {
-            State::Once => Some(name),
-            _ => before.map(|(name, _)| name).filter(|it| *it != name),
+        let retired = match goes {
+            true => Some(name),
+            false => before.map(|(name, _)| name).filter(|it| *it != name),
         };
         if let Some(name) = retired {
             self.spool.retire_later(name);

@@ -10,6 +10,7 @@ use std::fs::File;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::name::Id;
 use super::why::NotSpooled;
@@ -28,6 +29,13 @@ pub(super) enum Progress {
     Failed(NotSpooled),
 }
 
+impl Progress {
+    /// Whether nothing comes after it.
+    pub(super) fn is_end(&self) -> bool {
+        matches!(self, Self::Filled(_) | Self::Failed(_))
+    }
+}
+
 /// A copy that grows, for those who follow it.
 #[derive(Debug, Clone)]
 pub(super) struct Growing {
@@ -44,14 +52,18 @@ pub(super) struct Flights(Mutex<HashMap<Id, Arc<Flight>>>);
 #[derive(Debug)]
 pub(super) struct Flight {
     pub(super) id: Id,
+    pub(super) begun: Instant,
+    /// Until when a seat is kept for those who were told to ask again, if one is.
+    kept: Mutex<Option<Instant>>,
     progress: watch::Sender<Progress>,
 }
 
 /// Somebody's part in a fill.
 #[derive(Debug)]
 pub(super) struct Seat {
-    /// For the one who must start the fill.
-    pub(super) start: Option<Arc<Flight>>,
+    pub(super) flight: Arc<Flight>,
+    /// Whether it is the one who must start the fill.
+    pub(super) is_first: bool,
     pub(super) progress: watch::Receiver<Progress>,
 }
 
@@ -61,18 +73,22 @@ impl Flights {
         let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(flight) = flights.get(&id) {
             return Seat {
-                start: None,
+                flight: Arc::clone(flight),
+                is_first: false,
                 progress: flight.progress.subscribe(),
             };
         }
         let (sender, progress) = watch::channel(Progress::Opening);
         let flight = Arc::new(Flight {
             id,
+            begun: Instant::now(),
+            kept: Mutex::default(),
             progress: sender,
         });
         flights.insert(id, Arc::clone(&flight));
         Seat {
-            start: Some(flight),
+            flight,
+            is_first: true,
             progress,
         }
     }
@@ -119,6 +135,21 @@ impl Flight {
     /// Whether somebody has a seat.
     pub(super) fn is_wanted(&self) -> bool {
         self.progress.receiver_count() > 0
+    }
+
+    /// Keeps a seat until then, at least: whether the caller must keep it, because nobody does yet.
+    pub(super) fn keep(&self, until: Instant) -> bool {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = *kept;
+        *kept = before.max(Some(until));
+        before.is_none()
+    }
+
+    /// Until when a seat is to be kept. From the first `None` on, nobody keeps it.
+    pub(super) fn kept_after(&self, now: Instant) -> Option<Instant> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        *kept = kept.filter(|until| *until > now);
+        *kept
     }
 
     /// Waits until nobody has a seat.

@@ -13,29 +13,26 @@
 //!
 //! Everything here may wait for the disk, and is called on threads that may.
 
-use std::fs::File;
-use std::io::{self, IoSlice, Write as _};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
-use bytes::Bytes;
 use rustix::fs::{
-    AtFlags, Dir, FallocateFlags, FileType, FlockOperation, Gid, Mode, OFlags, Stat,
-    StatVfsMountFlags, Timespec, Timestamps, UTIME_OMIT, chownat, fallocate, fchmod, fchown,
-    fdatasync, flock, fstat, fstatvfs, fsync, futimens, mkdirat, openat, renameat, statat,
-    unlinkat, utimensat,
+    AtFlags, Dir, FileType, FlockOperation, Gid, Mode, OFlags, Stat, StatVfsMountFlags, Timespec,
+    Timestamps, UTIME_OMIT, chownat, fchmod, flock, fstat, fstatvfs, futimens, mkdirat, openat,
+    statat, unlinkat, utimensat,
 };
 use rustix::io::Errno;
+use tokio::time::Instant;
 
 use super::name::{CopyName, Entry, Id, folder};
-use crate::content::{is_local, whole_seconds};
+use super::part::Part;
+use crate::content::is_local;
 
 /// How often the path of the folder is looked at, at most.
 const EVERY: Duration = Duration::from_secs(1);
-/// Room for this many bytes is set aside at once at most, where the length is known.
-const MOST_SET_ASIDE: u64 = 1 << 40;
 
 /// Device and inode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -106,7 +103,7 @@ pub(super) enum Begun {
 impl Folder {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let path = std::path::absolute(path)?;
-        let root = Arc::new(Root::open(&path)?);
+        let root = Arc::new(Root::open_own(&path)?);
         let state = Mutex::new(Opened {
             root,
             looked: Instant::now(),
@@ -142,7 +139,7 @@ impl Folder {
         let found = inode_of(&rustix::fs::stat(&self.path)?);
         let root = match found == root.inode {
             true => root,
-            false => Arc::new(Root::open(&self.path)?),
+            false => Arc::new(Root::open_own(&self.path)?),
         };
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.looked = Instant::now();
@@ -159,12 +156,6 @@ impl Root {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let folder = rustix::fs::open(path, flags, Mode::empty())?;
         let found = fstat(&folder)?;
-        // Copies that lie there are handed out: whoever can write them decides what clients get.
-        if found.st_mode & 0o002 != 0 {
-            let kind = io::ErrorKind::PermissionDenied;
-            let why = "every user of this machine may write into it (chmod o-w)";
-            return Err(io::Error::new(kind, why));
-        }
         Ok(Self {
             inode: inode_of(&found),
             group: Gid::from_raw(found.st_gid),
@@ -172,6 +163,46 @@ impl Root {
             local: is_local(&folder),
             folder,
         })
+    }
+
+    /// Opens it for the copies of this process. Whoever can write there decides what clients get, so
+    /// nobody else may.
+    ///
+    /// # Errors
+    ///
+    /// Also if others may write into it, or if it belongs to somebody else but root.
+    fn open_own(path: &Path) -> io::Result<Self> {
+        let root = Self::open(path)?;
+        let found = fstat(&root.folder)?;
+        let why = match found.st_mode {
+            mode if mode & 0o002 != 0 => {
+                "every user of this machine may write into it: chmod o-w it"
+            }
+            mode if mode & 0o020 != 0 => {
+                "its group may write into it, and the proxy needs to read only: chmod g-w it"
+            }
+            _ if found.st_uid != 0 && !root.is_ours(&found) => {
+                "it belongs to another user: chown it to the user of this program"
+            }
+            _ => return Ok(root),
+        };
+        Err(io::Error::new(io::ErrorKind::PermissionDenied, why))
+    }
+
+    /// Whether it belongs to the user of this program, or that is root: nobody else may set a time.
+    #[allow(clippy::unnecessary_cast)] // These types differ from system to system.
+    fn is_ours(&self, found: &Stat) -> bool {
+        let as_it_is = Timestamps {
+            last_access: Timespec {
+                tv_sec: found.st_atime as _,
+                tv_nsec: found.st_atime_nsec as _,
+            },
+            last_modification: Timespec {
+                tv_sec: 0,
+                tv_nsec: UTIME_OMIT as _,
+            },
+        };
+        futimens(&self.folder, &as_it_is) != Err(Errno::PERM)
     }
 
     /// Whether its file system is known to be one of this machine's own, which answers.
@@ -217,15 +248,7 @@ impl Root {
             if !there.is_ok_and(|there| inode_of(&there) == inode) {
                 continue;
             }
-            let part = Part {
-                place: Some(Place {
-                    folder,
-                    name,
-                    inode,
-                }),
-                file: Arc::new(file.into()),
-                written: 0,
-            };
+            let part = Part::made(folder, name, inode, file);
             if is_new {
                 return Ok(Begun::Part(part));
             }
@@ -360,141 +383,12 @@ impl Root {
     }
 
     /// Readable for everybody too where the folder itself is.
-    fn mode(&self, mode: u32) -> u32 {
+    pub(super) fn mode(&self, mode: u32) -> u32 {
         match self.open_to_all {
             true => mode | (mode >> 3 & 0o007),
             false => mode,
         }
     }
-}
-
-/// A copy that is being filled. Unless it is complete in the end, it goes as it is dropped.
-#[derive(Debug)]
-pub(super) struct Part {
-    /// `None` once it is complete, or gone.
-    place: Option<Place>,
-    file: Arc<File>,
-    written: u64,
-}
-
-/// Where a part lies.
-#[derive(Debug)]
-struct Place {
-    folder: OwnedFd,
-    name: String,
-    inode: Inode,
-}
-
-impl Place {
-    fn clear(&self) {
-        let _ = remove_very(&self.folder, &self.name, self.inode);
-    }
-}
-
-impl Part {
-    /// Sets room aside, so that a full disk is known before the first byte.
-    pub(super) fn set_aside(&self, size: u64) -> io::Result<()> {
-        if size == 0 || size > MOST_SET_ASIDE {
-            return Ok(());
-        }
-        match fallocate(&self.file, FallocateFlags::KEEP_SIZE, 0, size) {
-            // Not every file system can.
-            Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Ok(()),
-            done => Ok(done?),
-        }
-    }
-
-    /// Its bytes, for those who follow as it grows.
-    pub(super) fn file(&self) -> &Arc<File> {
-        &self.file
-    }
-
-    pub(super) fn written(&self) -> u64 {
-        self.written
-    }
-
-    /// Writes further bytes.
-    pub(super) fn write(&mut self, frames: &[Bytes]) -> io::Result<()> {
-        for some in frames.chunks(64) {
-            let mut slices: Vec<_> = some.iter().map(|frame| IoSlice::new(frame)).collect();
-            write_all(&self.file, &mut slices)?;
-            self.written += some.iter().map(|frame| frame.len() as u64).sum::<u64>();
-        }
-        Ok(())
-    }
-
-    /// Makes it the copy of this name, with this time of modification.
-    pub(super) fn commit(
-        mut self,
-        root: &Root,
-        name: CopyName,
-        modified: SystemTime,
-        sync: bool,
-    ) -> io::Result<Found> {
-        let length = self.file.metadata()?.len();
-        if length != name.size || self.written != name.size {
-            return Err(io::Error::other(
-                "a copy has another length than was written",
-            ));
-        }
-        let _ = fchown(&self.file, None, Some(root.group));
-        fchmod(&self.file, Mode::from_raw_mode(root.mode(0o440)))?;
-        let seconds = whole_seconds(modified);
-        futimens(&self.file, &times(seconds, 0))?;
-        if sync {
-            fdatasync(&self.file)?;
-        }
-        let place = self.place.take().ok_or(io::ErrorKind::NotFound)?;
-        let renamed = renameat(&place.folder, &place.name, &place.folder, name.file_name());
-        if let Err(error) = renamed {
-            place.clear();
-            return Err(error.into());
-        }
-        if sync {
-            fsync(&place.folder)?;
-        }
-        Ok(Found {
-            name,
-            inode: place.inode,
-            modified: seconds,
-            mark: 0,
-        })
-    }
-}
-
-impl Part {
-    /// Removes it here and now.
-    fn discard(mut self) {
-        if let Some(place) = self.place.take() {
-            place.clear();
-        }
-    }
-}
-
-/// Where there is a runtime, its threads wait for the disk.
-impl Drop for Part {
-    fn drop(&mut self) {
-        let Some(place) = self.place.take() else {
-            return;
-        };
-        match tokio::runtime::Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn_blocking(move || place.clear())),
-            Err(_) => place.clear(),
-        }
-    }
-}
-
-fn write_all(mut file: &File, mut slices: &mut [IoSlice<'_>]) -> io::Result<()> {
-    while !slices.is_empty() {
-        match file.write_vectored(slices) {
-            Ok(0) if slices.iter().all(|slice| slice.is_empty()) => return Ok(()),
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => IoSlice::advance_slices(&mut slices, written),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }
 
 /// The names in a folder that are text.
@@ -584,7 +478,7 @@ pub(super) fn inode_of(found: &Stat) -> Inode {
 }
 
 /// A time of modification; the other one stays.
-fn times(seconds: u64, mark: u32) -> Timestamps {
+pub(super) fn times(seconds: u64, mark: u32) -> Timestamps {
     Timestamps {
         last_access: Timespec {
             tv_sec: 0,
@@ -602,11 +496,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_that_everybody_may_write_is_refused() {
+    fn a_folder_that_others_may_write_is_refused() {
         use std::os::unix::fs::PermissionsExt as _;
 
         let dir = tempfile::tempdir().unwrap();
-        for (mode, is_opened) in [(0o1777, false), (0o702, false), (0o2775, true)] {
+        for (mode, is_opened) in [
+            (0o1777, false),
+            (0o702, false),
+            (0o2770, false),
+            (0o2755, true),
+            (0o700, true),
+        ] {
             let mode = std::fs::Permissions::from_mode(mode);
             std::fs::set_permissions(dir.path(), mode).unwrap();
             assert_eq!(Folder::open(dir.path()).is_ok(), is_opened);

@@ -8,11 +8,15 @@
 //! - A copy that is to go is *doomed* first: nobody is given it any more, and nobody takes it from
 //!   the disk again, until it is gone.
 //! - Another process may use the same copies. It marks the file when it does; whoever finds the mark
-//!   changed grants a lease from that moment on. Clocks are never compared.
+//!   changed grants a lease from that moment on. Clocks are never compared. Each process may hand a
+//!   copy out for a quarter of a lease without a new mark, and its mark may be written over by
+//!   another one; so every copy is kept for a quarter of a lease longer.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::folder::{Found, Inode};
 use super::name::{CopyName, Id, State};
@@ -20,6 +24,9 @@ use crate::content::Metadata;
 
 /// How often other processes are told of a copy that is handed out all the time.
 pub(super) const TOLD_IN_A_LEASE: u32 = 4;
+
+/// A lease of centuries is as good as one of years, and can be added to any moment.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 /// How much may lie in the folder.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +40,8 @@ pub(super) struct Bounds {
 pub(super) struct Index {
     bounds: Bounds,
     lease: Duration,
+    /// A lease, and the time in which another process need not tell of its use.
+    kept: Duration,
     copies: HashMap<CopyName, Copy>,
     /// The copy of each key that is handed out.
     newest: HashMap<Id, CopyName>,
@@ -61,6 +70,14 @@ struct Copy {
     /// When this process last told others that it uses the copy.
     told: Option<Instant>,
     source: Option<Source>,
+    /// Whether it may be retired though no newer one took its place.
+    goes: bool,
+}
+
+impl Copy {
+    fn lease(&mut self, until: Instant) {
+        self.leased_until = self.leased_until.max(Some(until));
+    }
 }
 
 /// What the source said of the state that was copied, and when it was asked.
@@ -94,8 +111,13 @@ impl Source {
 pub(super) struct Given {
     pub(super) name: CopyName,
     pub(super) source: Option<Source>,
-    /// What the file is to be marked with, so that other processes know: the time and the mark.
-    pub(super) tell: Option<(u64, u32)>,
+}
+
+/// A copy that a proxy is told of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct HandedOver {
+    /// The file is to be marked, so that other processes know; its time of modification stays this.
+    pub(super) tell: Option<u64>,
 }
 
 /// A copy that must go.
@@ -116,6 +138,7 @@ impl Index {
         Self {
             bounds,
             lease,
+            kept: lease.saturating_add(lease / TOLD_IN_A_LEASE).min(LONGEST),
             copies: HashMap::new(),
             newest: HashMap::new(),
             by_use: BTreeMap::new(),
@@ -139,26 +162,38 @@ impl Index {
         Some((name, copy.source.clone()))
     }
 
-    /// Gives the copy of a key to be handed to a proxy, and leases it from `now` on. `mark` differs
-    /// from call to call.
-    pub(super) fn give(&mut self, id: Id, now: Instant, mark: u32) -> Option<Given> {
+    /// Gives the copy of a key to be looked at and then [handed over](Self::hand_over). It is leased
+    /// from `now` on.
+    pub(super) fn give(&mut self, id: Id, now: Instant) -> Option<Given> {
         let name = *self.newest.get(&id)?;
-        let tell_again = self.lease / TOLD_IN_A_LEASE;
         let turn = self.next_turn(name)?;
         let copy = self.copies.get_mut(&name)?;
         copy.turn = turn;
-        copy.leased_until = Some(now + self.lease);
-        let is_due = copy.told.is_none_or(|told| now - told >= tell_again);
-        let tell = is_due.then(|| {
-            copy.told = Some(now);
-            copy.mark = mark;
-            (copy.modified, mark)
-        });
+        copy.lease(now + self.kept);
         Some(Given {
             name,
             source: copy.source.clone(),
-            tell,
         })
+    }
+
+    /// Leases a copy anew, because a proxy is told of it `now`: looking at it may have taken long.
+    /// `None` if it had to go meanwhile.
+    pub(super) fn hand_over(&mut self, name: CopyName, now: Instant) -> Option<HandedOver> {
+        let tell_again = self.lease / TOLD_IN_A_LEASE;
+        let copy = self.copies.get_mut(&name)?;
+        copy.lease(now + self.kept);
+        let is_due = copy.told.is_none_or(|told| now - told >= tell_again);
+        Some(HandedOver {
+            tell: is_due.then_some(copy.modified),
+        })
+    }
+
+    /// The file of a copy was marked, so that other processes know of its use.
+    pub(super) fn told(&mut self, name: CopyName, now: Instant, mark: u32) {
+        if let Some(copy) = self.copies.get_mut(&name) {
+            copy.told = Some(now);
+            copy.mark = mark;
+        }
     }
 
     /// Takes in a copy that lies in the folder; from now on it is the one of its key. It is leased,
@@ -179,9 +214,10 @@ impl Index {
                 modified: found.modified,
                 mark: found.mark,
                 turn,
-                leased_until: Some(now + self.lease),
+                leased_until: Some(now + self.kept),
                 told: None,
                 source,
+                goes: name.state == State::Once,
             },
         );
         self.bytes += name.size;
@@ -292,13 +328,19 @@ impl Index {
         doomed
     }
 
-    /// Dooms one copy, if its lease is over and, for one that has a key, a newer one took its
-    /// place.
+    /// A copy is wanted no longer than its lease runs.
+    pub(super) fn goes_with_its_lease(&mut self, name: CopyName) {
+        if let Some(copy) = self.copies.get_mut(&name) {
+            copy.goes = true;
+        }
+    }
+
+    /// Dooms one copy, if its lease is over and, unless it goes anyway, a newer one took its place.
     pub(super) fn retire(&mut self, name: CopyName, now: Instant) -> Retired {
         let Some(copy) = self.copies.get(&name) else {
             return Retired::Gone;
         };
-        if name.state != State::Once && self.newest.get(&name.id) == Some(&name) {
+        if !copy.goes && self.newest.get(&name.id) == Some(&name) {
             return Retired::Gone;
         }
         match copy.leased_until {
@@ -316,8 +358,7 @@ impl Index {
         self.doomed.remove(&name);
     }
 
-    /// A doomed copy turned out to be used by another process: it stays, leased from now on. (That
-    /// process may have handed it out once more without a new mark, for a quarter of a lease.)
+    /// A doomed copy turned out to be used by another process: it stays, leased from now on.
     pub(super) fn spare(&mut self, found: Found, now: Instant) {
         self.doomed.remove(&found.name);
         let newest = self.newest.get(&found.name.id).copied();
@@ -399,8 +440,11 @@ mod tests {
         let mut told = 0;
         for second in 0..20 {
             let now = start + Duration::from_secs(second);
-            let given = index.give(Id::numbered(1), now, second as u32 + 1).unwrap();
-            told += usize::from(given.tell.is_some());
+            let name = index.give(Id::numbered(1), now).unwrap().name;
+            if index.hand_over(name, now).unwrap().tell.is_some() {
+                told += 1;
+                index.told(name, now, second as u32 + 1);
+            }
         }
         assert_eq!(told, 7, "in two leases");
     }
@@ -413,7 +457,8 @@ mod tests {
         let doomed = index.reserve(60, later).unwrap();
         assert_eq!(doomed[0].name, found(1, 60, 0).name);
         assert!(!index.insert(found(1, 60, 0), None, later));
-        assert!(index.give(Id::numbered(1), later, 1).is_none());
+        assert!(index.give(Id::numbered(1), later).is_none());
+        assert!(index.hand_over(doomed[0].name, later).is_none());
         index.gone(doomed[0].name);
         assert!(index.insert(found(1, 60, 0), None, later));
     }
@@ -496,7 +541,7 @@ mod tests {
                     }
                     Step::GiveUp if !parts.is_empty() => index.end(parts.remove(0).1),
                     Step::HandOut(key) => {
-                        if let Some(given) = index.give(Id::numbered(key), now, 7) {
+                        if let Some(given) = index.give(Id::numbered(key), now) {
                             prop_assert!(doomed.iter().all(|it| it.name != given.name));
                             handed.insert(given.name, now);
                         }

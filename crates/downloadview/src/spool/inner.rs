@@ -3,25 +3,25 @@
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use super::counters::{Counting, add};
 use super::flight::Flights;
 use super::folder::{Folder, Found, Root};
 use super::index::{Bounds, Doomed, Index, Retired};
-use super::name::CopyName;
+use super::name::{CopyName, State};
+use super::prepare::Unprepared;
 use super::settings::Settings;
 use super::walk::Removal;
 use super::why::NotSpooled;
 use crate::content::{Bulkhead, on_blocking_pool};
+use crate::said::OncePerMinute;
 use crate::storage::LocalStorage;
 
 /// Inodes that stay free.
 const FREE_INODES: u64 = 64;
-/// How often the same trouble is logged.
-const SAID_EVERY: Duration = Duration::from_secs(60);
 
 /// What all clones of a spool share.
 #[derive(Debug)]
@@ -37,7 +37,10 @@ pub(super) struct Inner {
     bulkhead: Bulkhead,
     /// How often the folder had been another one when the index was made.
     replaced: AtomicU64,
-    said: Mutex<Vec<(NotSpooled, Instant)>>,
+    said: OncePerMinute<NotSpooled>,
+    pub(super) unprepared: Unprepared,
+    /// Copies for one request that another process left.
+    left_behind: Mutex<Vec<CopyName>>,
 }
 
 impl Inner {
@@ -56,7 +59,9 @@ impl Inner {
             counting: Counting::default(),
             bulkhead: Bulkhead::new(),
             replaced: AtomicU64::new(0),
-            said: Mutex::default(),
+            said: OncePerMinute::default(),
+            unprepared: Unprepared::default(),
+            left_behind: Mutex::default(),
         }
     }
 
@@ -99,6 +104,7 @@ impl Inner {
         let mut index = self.index();
         for copy in found {
             index.insert(copy, None, now);
+            self.leave_behind(copy.name);
         }
         Ok(())
     }
@@ -114,6 +120,25 @@ impl Inner {
             }
         }
         any
+    }
+
+    /// Notes a copy that is for one request, so that it goes when its lease ends.
+    fn leave_behind(&self, name: CopyName) {
+        if name.state == State::Once {
+            let left_behind = self.left_behind.lock();
+            left_behind
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(name);
+        }
+    }
+
+    /// Copies for one request that were found in the folder go when their lease ends.
+    pub(super) fn retire_left_behind(self: &Arc<Self>) {
+        let left_behind = self.left_behind.lock();
+        let names = std::mem::take(&mut *left_behind.unwrap_or_else(PoisonError::into_inner));
+        for name in names {
+            self.retire_later(name);
+        }
     }
 
     /// Removes copies, unless another process has handed one out since.
@@ -140,7 +165,10 @@ impl Inner {
 
     pub(super) fn remove_one(&self, root: &Root, doomed: Doomed) {
         match root.remove_if(doomed.name, doomed.inode, |seen| seen.mark == doomed.mark) {
-            Ok(Removal::Kept(found)) => self.index().spare(found, Instant::now()),
+            Ok(Removal::Kept(used)) => {
+                self.index().spare(used, Instant::now());
+                self.leave_behind(used.name);
+            }
             removed => {
                 if let Ok(Removal::Removed) = removed {
                     add(&self.counting.evictions, 1);
@@ -196,7 +224,7 @@ impl Inner {
                     }
                     Retired::Leased(until) => {
                         drop(this);
-                        tokio::time::sleep_until(until.into()).await;
+                        tokio::time::sleep_until(until).await;
                     }
                 }
             }
@@ -206,17 +234,9 @@ impl Inner {
     /// Counts a request that is streamed, and tells an operator of what he can do something about,
     /// once a minute for each cause.
     pub(super) fn say(&self, why: NotSpooled, error: Option<&io::Error>) {
-        if !why.is_trouble() {
+        if !why.is_trouble() || !self.said.is_due(why) {
             return;
         }
-        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        said.retain(|(_, when)| now - *when < SAID_EVERY);
-        if said.iter().any(|(it, _)| *it == why) {
-            return;
-        }
-        said.push((why, now));
-        drop(said);
         let error = error.map(ToString::to_string);
         tracing::warn!(reason = %why, error, "streamed and not spooled; said once a minute");
     }

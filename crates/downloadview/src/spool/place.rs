@@ -7,27 +7,28 @@
 //! 4. The copy that is there then is leased and looked at. If there is none, what the fill left of
 //!    the source is sent.
 
+use std::io;
 use std::sync::Arc;
-use std::time::Instant;
 
 use http::Method;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::copy::{Copied, Opened};
 use super::counters::add;
 use super::fill::{Fill, Order};
-use super::flight::{Progress, Seat};
+use super::flight::{Growing, Progress, Seat};
 use super::growing::{Chain, Follower, Left};
-use super::index::{Given, Source};
+use super::index::{Given, HandedOver, Source};
 use super::inner::Inner;
 use super::moment::Moment;
-use super::name::Id;
+use super::name::{CopyName, Id};
 use super::why::NotSpooled;
 use super::{Spool, settings};
 use crate::content::{ByteRange, ByteStream, CacheKey, Content, Metadata};
 use crate::error::Error;
 use crate::file::File;
-use crate::response::Spooling;
+use crate::response::{Copying, Spooling};
 
 /// What must be known of the request.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +38,7 @@ pub(crate) struct Request<'a> {
     pub(crate) in_part: bool,
     /// Whether it only wants to know: then no copy is made, and no source is asked.
     pub(crate) only_asks: bool,
-    pub(crate) spooling: Spooling,
+    pub(crate) copying: Copying,
 }
 
 /// What is answered in the place of a file.
@@ -48,6 +49,8 @@ pub(crate) enum Placed {
     Stream(Arc<dyn File>, NotSpooled),
     /// The application sends the file, which is still as it was.
     Own(NotSpooled),
+    /// The copy is being made, and the client is to ask again after so many seconds.
+    Preparing(u64),
     /// The file cannot be had.
     Failed(Error),
 }
@@ -56,13 +59,14 @@ impl Spool {
     /// A copy of `file` for a request, made if there is none.
     pub(crate) async fn place(&self, file: &Arc<dyn File>, request: Request<'_>) -> Placed {
         let inner = &self.0;
-        let placed = match (file.cache_key(), request.spooling) {
+        let spooling = request.copying.spooling;
+        let placed = match (file.cache_key(), spooling) {
             (_, Spooling::Off) => return Placed::Own(NotSpooled::NoKey),
             (None, Spooling::Keyed) => Placed::Own(NotSpooled::NoKey),
             (None, Spooling::Always) => inner.place_once(file, request).await,
             (Some(key), _) => match inner.place_keyed(file, key, request).await {
                 // Its state cannot be told: a copy for this request, if the view asks for one.
-                Placed::Own(NotSpooled::NoValidator) if request.spooling == Spooling::Always => {
+                Placed::Own(NotSpooled::NoValidator) if spooling == Spooling::Always => {
                     inner.place_once(file, request).await
                 }
                 placed => placed,
@@ -117,34 +121,49 @@ impl Inner {
         key: Option<CacheKey>,
         request: Request<'_>,
     ) -> Placed {
-        let asks_for_bytes = *request.method == Method::GET && !request.only_asks;
-        // A HEAD may learn that a copy is still good, but makes none.
-        if !asks_for_bytes {
+        let prepares = request.copying.prepares && key.is_some();
+        // A HEAD makes no copy, unless it is how a client asks whether the file is there by now.
+        let may_begin = (*request.method == Method::GET || prepares) && !request.only_asks;
+        if !may_begin {
             return Placed::Own(NotSpooled::NotAsked);
         }
         if tokio::runtime::Handle::try_current().is_err() {
             return Placed::Own(NotSpooled::NoRuntime);
         }
+        if prepares && let Some(why) = self.unprepared.take(id) {
+            return Placed::Own(why);
+        }
         let mut seat = self.flights.join(id);
-        let left = seat.start.take().map(|flight| {
+        let left = seat.is_first.then(|| {
             let order = Order {
                 file: Arc::clone(file),
                 key: key.clone(),
+                deletes: request.copying.deletes,
             };
-            Fill::start(self, flight, order)
+            Fill::start(self, Arc::clone(&seat.flight), order)
         });
         if left.is_none() {
             add(&self.counting.joined, 1);
         }
         let follow = self.settings.fill == settings::Fill::While && !request.in_part;
-        match wait(&mut seat, follow).await {
+        // A copy that is known may only have to be asked about.
+        let progress = match prepares && self.index().peek(id).is_none() {
+            true => seat.progress.borrow().clone(),
+            false => wait(&mut seat, follow || prepares).await,
+        };
+        match progress {
             Progress::Filled(_) => match self.hand_out(file, id, key.as_ref()).await {
                 Some(copy) => Placed::Copy(copy),
                 // It is gone already. The bytes are still there for the one who began the fill.
                 None => left_over(file, key.as_ref(), NotSpooled::DiskFails, left).await,
             },
             Progress::Failed(why) => left_over(file, key.as_ref(), why, left).await,
-            Progress::Opening | Progress::Growing(..) => follower(file, key, seat, left),
+            Progress::Opening | Progress::Growing(..) if prepares => {
+                Placed::Preparing(self.prepare(seat))
+            }
+            Progress::Growing(growing, _) => follower(file, key, growing, seat, left),
+            // `wait` does not end there.
+            Progress::Opening => Placed::Own(NotSpooled::Busy),
         }
     }
 
@@ -155,40 +174,55 @@ impl Inner {
         id: Id,
         key: Option<&CacheKey>,
     ) -> Option<Arc<dyn File>> {
-        let mark = Moment::now().mark();
-        let given = self.index().give(id, Instant::now(), mark)?;
-        let Given { name, source, tell } = given;
-        if let Some((modified, mark)) = tell {
-            let root = self.folder.known();
-            let marked = match root.is_local() {
-                true => root.mark(name, modified, mark),
-                false => {
-                    self.on_disk(move |root| root.mark(name, modified, mark))
-                        .await
-                }
-            };
-            if marked.is_err() {
-                self.index().forget(name);
-                return None;
-            }
-        }
+        let Given { name, source } = self.index().give(id, Instant::now())?;
         let said = match (key, source) {
             (Some(key), Some(source)) if key.changes() => {
                 key.described(Metadata::clone(&source.metadata))
             }
             _ => file.look().await.ok()?,
         };
-        let copied = Copied::look(Arc::clone(file), &self.storage, name, said).await;
-        match copied {
-            Ok(copy) => {
-                add(&self.counting.bytes_out, name.size);
-                Some(Arc::new(copy))
+        let looked = Copied::look(Arc::clone(file), &self.storage, name, said).await;
+        let is_there = match &looked {
+            Ok(_) => self.hand_over(name).await,
+            Err(error) => !matches!(error, Error::NotFound | Error::Forbidden),
+        };
+        if !is_there {
+            self.index().forget(name);
+            return None;
+        }
+        let copy = looked.ok()?;
+        add(&self.counting.bytes_out, name.size);
+        Some(Arc::new(copy))
+    }
+
+    /// Counts the lease of a copy from now on, and tells other processes if that is due. `false` if it
+    /// has gone meanwhile.
+    async fn hand_over(self: &Arc<Self>, name: CopyName) -> bool {
+        let now = Instant::now();
+        let handed_over = self.index().hand_over(name, now);
+        let modified = match handed_over {
+            None => return false,
+            Some(HandedOver { tell: None }) => return true,
+            Some(HandedOver {
+                tell: Some(modified),
+            }) => modified,
+        };
+        let mark = Moment::now().mark();
+        let root = self.folder.known();
+        let marked = match root.is_local() {
+            true => root.mark(name, modified, mark),
+            false => {
+                let marking = self.on_disk(move |root| root.mark(name, modified, mark));
+                marking.await
             }
-            Err(Error::NotFound | Error::Forbidden) => {
-                self.index().forget(name);
-                None
+        };
+        match marked {
+            Ok(()) => {
+                self.index().told(name, now, mark);
+                true
             }
-            Err(_) => None,
+            // Nobody can remove it either.
+            Err(error) => error.kind() == io::ErrorKind::ReadOnlyFilesystem,
         }
     }
 }
@@ -211,13 +245,10 @@ async fn wait(seat: &mut Seat, follow: bool) -> Progress {
 fn follower(
     file: &Arc<dyn File>,
     key: Option<CacheKey>,
+    growing: Growing,
     seat: Seat,
     left: Option<oneshot::Receiver<Left>>,
 ) -> Placed {
-    let progress = seat.progress.borrow().clone();
-    let Progress::Growing(growing, _) = progress else {
-        return Placed::Own(NotSpooled::Busy);
-    };
     let metadata = Metadata::clone(&growing.metadata);
     let said = match &key {
         Some(key) => key.described(metadata.clone()),

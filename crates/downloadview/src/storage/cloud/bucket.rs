@@ -106,11 +106,13 @@ impl Bucket {
         Places::new().with_url(format!("{}/{key}", self.url))
     }
 
-    /// What names an object: its URL without the signature, and who asks for it. What one account may read, another may
-    /// perhaps not.
+    /// What names an object: its URL without the signature, who asks for it, and which answers are used. What one account
+    /// may read, another may perhaps not.
     pub(super) fn cache_key(&self, name: &StorageName) -> CacheKey {
         let text = self.prefix.text(name);
-        CacheKey::of_place([self.url.as_bytes(), &*text, self.access.reader.as_bytes()])
+        let admits = self.origin.admits();
+        let reader = self.access.reader.as_bytes();
+        CacheKey::of_place([self.url.as_bytes(), &*text, reader, &admits])
     }
 
     /// The URL with a signature for somebody else.

@@ -1,156 +1,21 @@
-//! The spool: local copies of what only the application could stream, handed to a proxy.
+//! How copies are made, handed out and removed.
 
-#![cfg(unix)]
-#![allow(clippy::unwrap_used)] // Helpers of tests.
-
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use downloadview::backend::Apache;
-use downloadview::content::CacheKey;
+use downloadview::DownloadResponse;
 use downloadview::file::VirtualFile;
-use downloadview::optimize::{Asked, Front, Outcome, Reason, answer};
+use downloadview::optimize::{Asked, Reason, answer};
 use downloadview::response::Spooling;
-use downloadview::spool::{Fill, NotSpooled, Spool, SpoolBuilder};
-use downloadview::{DownloadBody, DownloadResponse, Optimizer};
+use downloadview::spool::{Fill, NotSpooled, Spool};
 use futures_util::{StreamExt as _, future, stream};
-use http::{Method, Request, Response};
+use http::{Method, Request};
 use http_body_util::BodyExt as _;
-use tempfile::TempDir;
 
-/// A spool in a folder of its own, before Apache.
-struct Stand {
-    folder: TempDir,
-    spool: Spool,
-    front: Front,
-}
-
-impl Stand {
-    fn new() -> Self {
-        Self::with(|spool| spool)
-    }
-
-    fn with(set: impl FnOnce(SpoolBuilder) -> SpoolBuilder) -> Self {
-        Self::over(tempfile::tempdir().unwrap(), set)
-    }
-
-    fn over(folder: TempDir, set: impl FnOnce(SpoolBuilder) -> SpoolBuilder) -> Self {
-        let builder = Spool::builder(folder.path()).min_free_bytes(0);
-        let spool = set(builder).open().unwrap();
-        let front = front(&spool);
-        Self {
-            folder,
-            spool,
-            front,
-        }
-    }
-
-    async fn get(&self, download: DownloadResponse) -> Response<DownloadBody> {
-        self.ask(Request::get("/x"), download).await
-    }
-
-    async fn ask(
-        &self,
-        request: http::request::Builder,
-        download: DownloadResponse,
-    ) -> Response<DownloadBody> {
-        let asked = Asked::of(&mut request.body(()).unwrap());
-        answer(&asked, std::slice::from_ref(&self.front), download).await
-    }
-
-    /// What lies in the folder, whatever it is.
-    fn files(&self) -> Vec<PathBuf> {
-        files_below(self.folder.path())
-    }
-}
-
-fn front(spool: &Spool) -> Front {
-    let rule = spool.rule().to_path(spool.dir());
-    let optimizer = Optimizer::builder(Apache::new()).rule(rule);
-    optimizer.spool(spool.clone()).build().unwrap().into()
-}
-
-fn files_below(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        match path.is_dir() {
-            true => files.extend(files_below(&path)),
-            false => files.push(path),
-        }
-    }
-    files
-}
-
-fn outcome(response: &Response<DownloadBody>) -> &Outcome {
-    response.extensions().get().unwrap()
-}
-
-fn why(response: &Response<DownloadBody>) -> Option<NotSpooled> {
-    match outcome(response).reason() {
-        Some(Reason::NotSpooled(why)) => Some(*why),
-        _ => None,
-    }
-}
-
-/// The bytes that Apache would send, read from the path that it was told.
-fn delegated(response: &Response<DownloadBody>) -> Vec<u8> {
-    let kind = outcome(response);
-    assert_eq!(kind.kind(), "delegated", "{kind:?}");
-    let path = response.headers()["x-sendfile"].to_str().unwrap();
-    std::fs::read(path).unwrap()
-}
-
-async fn sent(response: Response<DownloadBody>) -> Result<Bytes, downloadview::Error> {
-    Ok(response.into_body().collect().await?.to_bytes())
-}
-
-fn key(text: &str) -> CacheKey {
-    CacheKey::of_content([text])
-}
-
-/// A report of many frames, and how often it was generated.
-#[derive(Clone, Default)]
-struct Report(Arc<AtomicUsize>);
-
-const FRAME: usize = 10_000;
-
-impl Report {
-    /// Of so many frames, of which each is there at once.
-    fn of(&self, frames: usize) -> VirtualFile {
-        self.paced(frames, Duration::ZERO)
-    }
-
-    fn paced(&self, frames: usize, pause: Duration) -> VirtualFile {
-        let generated = Arc::clone(&self.0);
-        let begun = stream::once(async move {
-            generated.fetch_add(1, Ordering::SeqCst);
-            Ok::<_, std::io::Error>(Bytes::new())
-        });
-        let rest = stream::iter(0..frames).then(move |number| async move {
-            if !pause.is_zero() {
-                tokio::time::sleep(pause).await;
-            }
-            Ok(Bytes::from(frame(number)))
-        });
-        VirtualFile::from_stream("report.csv", Box::pin(begun.chain(rest)))
-    }
-
-    fn times(&self) -> usize {
-        self.0.load(Ordering::SeqCst)
-    }
-}
-
-fn frame(number: usize) -> Vec<u8> {
-    (0..FRAME).map(|at| (number * 31 + at * 7) as u8).collect()
-}
-
-fn content(frames: usize) -> Vec<u8> {
-    (0..frames).flat_map(frame).collect()
-}
+use crate::stand::{
+    FRAME, Report, Stand, content, delegated, failing, files_below, frame, front, key, outcome,
+    sent, until, why,
+};
 
 #[tokio::test]
 async fn a_generated_file_is_made_once_and_handed_to_the_proxy_from_then_on() {
@@ -231,18 +96,6 @@ async fn a_copy_for_one_request_goes_when_its_lease_ends() {
     assert_eq!(stand.spool.counters().copies_held, 0);
 }
 
-/// Waits for a condition, with a deadline.
-async fn until(condition: impl Fn() -> bool) {
-    let wait = async {
-        while !condition() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(10), wait)
-        .await
-        .expect("it comes true");
-}
-
 #[tokio::test]
 async fn a_head_makes_no_copy_and_is_handed_over_where_there_is_one() {
     let (stand, report) = (Stand::new(), Report::default());
@@ -271,16 +124,6 @@ async fn a_range_of_a_missing_copy_fills_it_once_and_is_left_to_the_proxy() {
         }
         assert_eq!(report.times(), 1);
     }
-}
-
-/// A source that fails after some frames.
-fn failing(frames: usize) -> VirtualFile {
-    let good = (0..frames).map(|number| Ok(Bytes::from(frame(number))));
-    let bad = std::iter::once(Err(std::io::Error::other("no more")));
-    VirtualFile::from_stream(
-        "report.csv",
-        stream::iter(good.chain(bad).collect::<Vec<_>>()),
-    )
 }
 
 #[tokio::test]

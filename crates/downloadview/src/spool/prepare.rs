@@ -1,0 +1,85 @@
+//! Copies that nobody waits for, because the client was told to ask again (`prepare`).
+//!
+//! Each such request keeps a seat in the fill for a while, so that it goes on between two of them.
+//! If the fill fails meanwhile, the next request learns of it, once.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::flight::{Flight, Progress, Seat};
+use super::inner::Inner;
+use super::name::Id;
+use super::why::NotSpooled;
+
+/// The longest time after which a client is to ask again, in seconds.
+const LATEST: u64 = 30;
+/// How long a failure is remembered for the next request.
+const REMEMBERED: Duration = Duration::from_secs(300);
+/// How many failures are remembered at once.
+const FAILURES: usize = 1024;
+
+/// Copies that could not be made while nobody waited.
+#[derive(Debug, Default)]
+pub(super) struct Unprepared(Mutex<HashMap<Id, (NotSpooled, Instant)>>);
+
+impl Unprepared {
+    /// Why the copy could not be made, told once.
+    pub(super) fn take(&self, id: Id) -> Option<NotSpooled> {
+        let mut failed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (why, when) = failed.remove(&id)?;
+        (when.elapsed() < REMEMBERED).then_some(why)
+    }
+
+    fn note(&self, id: Id, why: NotSpooled) {
+        let mut failed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.retain(|_, (_, when)| when.elapsed() < REMEMBERED);
+        if failed.len() < FAILURES {
+            failed.insert(id, (why, Instant::now()));
+        }
+    }
+}
+
+impl Inner {
+    /// Keeps a fill going until the client has asked again: after how many seconds it is to do so.
+    pub(super) fn prepare(self: &Arc<Self>, seat: Seat) -> u64 {
+        let seconds = seconds_left(&seat.flight, &seat.progress.borrow());
+        let patience = Duration::from_secs(2 * seconds).max(self.settings.max_idle_fill);
+        if seat.flight.keep(Instant::now() + patience) {
+            tokio::spawn(Arc::clone(self).keep(seat));
+        }
+        seconds
+    }
+
+    async fn keep(self: Arc<Self>, mut seat: Seat) {
+        while let Some(until) = seat.flight.kept_after(Instant::now()) {
+            let ended = seat.progress.wait_for(Progress::is_end);
+            match tokio::time::timeout_at(until, ended).await {
+                Ok(Ok(progress)) => {
+                    if let Progress::Failed(why) = *progress {
+                        self.unprepared.note(seat.flight.id, why);
+                    }
+                    return;
+                }
+                Ok(Err(_)) => return,
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+/// How long the fill will take, judged by how long it took so far.
+fn seconds_left(flight: &Flight, progress: &Progress) -> u64 {
+    let taken = flight.begun.elapsed().as_secs_f64();
+    let left = match progress {
+        Progress::Growing(growing, written) if *written > 0 => {
+            let size = growing.metadata.size();
+            let left = size.map(|size| size.saturating_sub(*written) as f64);
+            left.map_or(taken / 2.0, |left| taken * left / *written as f64)
+        }
+        _ => taken / 2.0,
+    };
+    (left.ceil() as u64).clamp(1, LATEST)
+}
