@@ -397,25 +397,25 @@ fn takes_every_key() {
     RuleConfig { source: Dir("/nowhere/seen/by/the/proxy/only"), destination: Dir("/srv/dir"), backend: Some(Lighttpd), stat: false, limit_rate: Some(Unlimited), escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 74 }
     RuleConfig { source: Remote { url: RemoteUrl { origin: RemoteOrigin { scheme: Http, host: "127.0.0.1", port: 9000 }, path: "/vault/media/2026/" }, storage: Some("vault") }, destination: Url("/_internal/vault/"), backend: Some(Nginx), stat: true, limit_rate: None, escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 81 }
     RuleConfig { source: Remote { url: RemoteUrl { origin: RemoteOrigin { scheme: Https, host: "cdn.example", port: 443 }, path: "/" }, storage: None }, destination: Redirect, backend: None, stat: true, limit_rate: None, escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 86 }
-    RuleConfig { source: Dir("/tmp"), destination: Dir("/mnt/spool"), backend: Some(Apache), stat: true, limit_rate: None, escaping: Some(Percent), nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 212 }
-    RuleConfig { source: Dir("/tmp"), destination: Dir("/mnt/spool"), backend: Some(Lighttpd), stat: true, limit_rate: None, escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 212 }
-    RuleConfig { source: Dir("/tmp"), destination: Url("/_internal/spool/"), backend: Some(Nginx), stat: true, limit_rate: None, escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 212 }
+    RuleConfig { source: Dir("/tmp"), destination: Dir("/mnt/spool"), backend: Some(Apache), stat: true, limit_rate: None, escaping: Some(Percent), nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 214 }
+    RuleConfig { source: Dir("/tmp"), destination: Dir("/mnt/spool"), backend: Some(Lighttpd), stat: true, limit_rate: None, escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 214 }
+    RuleConfig { source: Dir("/tmp"), destination: Url("/_internal/spool/"), backend: Some(Nginx), stat: true, limit_rate: None, escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 214 }
     RuleConfig { source: Storage { name: "media", root: "/" }, destination: Url("/_internal/view/"), backend: Some(Nginx), stat: true, limit_rate: None, escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 118 }
     front: Nginx, Secret(..) of 16
     light: Lighttpd, Secret(..) of 44
     side: Apache, Secret(..) of 16
-    ViewConfig { route: Route { pattern: "/files/{*path}", parameters: ["path"] }, kind: Storage { storage: "media", name: Parameter("path") }, disposition: Inline, basename: Some("report.pdf"), content_type: Some("application/pdf"), content_encoding: Some("gzip"), cache_control: Some("private, max-age=60"), headers: [], optimize: true, spool: None, rules: [], signature: None, authorize: None, line: 107 }
-    ViewConfig { route: Route { pattern: "/always", parameters: [] }, kind: Storage { storage: "notes", name: Fixed("a.txt") }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: None, rules: [], signature: None, authorize: None, line: 123 }
-    ViewConfig { route: Route { pattern: "/one", parameters: [] }, kind: PathFile { path: "/nowhere/one.pdf" }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: None, rules: [], signature: None, authorize: None, line: 129 }
-    ViewConfig { route: Route { pattern: "/many/{name}", parameters: ["name"] }, kind: PathRoot { root: "/", parameter: "name" }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: None, rules: [], signature: None, authorize: None, line: 134 }
-    ViewConfig { route: Route { pattern: "/documents/{slug}", parameters: ["slug"] }, kind: Object(ObjectConfig { database: "main", table: TableName { schema: Some("library"), name: "document", span: 2789..2807 }, lookup: Identifier { name: "slug", span: 2817..2823 }, storage: "media", file: Identifier { name: "file", span: 2855..2861 }, basename: Some(Identifier { name: "title", span: 2879..2886 }), content_type: Some(Identifier { name: "media_type", span: 2908..2920 }), content_encoding: Some(Identifier { name: "coding", span: 2946..2954 }), size: Some(Identifier { name: "bytes", span: 2968..2975 }), modified: Some(Identifier { name: "changed", span: 2993..3002 }), etag: Some(Identifier { name: "checksum", span: 3016..3026 }) }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: None, rules: [], signature: None, authorize: None, line: 139 }
-    ViewConfig { route: Route { pattern: "/records/{*key}", parameters: ["key"] }, kind: Object(ObjectConfig { database: "other", table: TableName { schema: None, name: "record", span: 3107..3115 }, lookup: Identifier { name: "key", span: 3125..3130 }, storage: "notes", file: Identifier { name: "key", span: 3162..3167 }, basename: None, content_type: None, content_encoding: None, size: None, modified: None, etag: None }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: None, rules: [], signature: None, authorize: None, line: 154 }
-    ViewConfig { route: Route { pattern: "/hello", parameters: [] }, kind: Virtual { text: "Hello, world!" }, disposition: Attachment, basename: Some("hello.txt"), content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: None, rules: [], signature: None, authorize: None, line: 163 }
-    ViewConfig { route: Route { pattern: "/remote/{tenant}/{*rest}", parameters: ["tenant", "rest"] }, kind: Http(HttpViewConfig { url: UrlTemplate { origin: RemoteOrigin { scheme: Https, host: "cdn.example", port: 443 }, path: [Text("/of/"), Parameter("tenant"), Text("/"), Parameter("rest")], query: Some(Credential(..)) }, headers: [OriginHeader { name: "x-reader", value: Sensitive }], allow_http: false, settings: OriginSettings { allow_private: false, connect_timeout: None, first_byte_timeout: None, idle_timeout: Some(3s), redirects: 0, concurrency: None, max_size: None, forbidden: NotFound } }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: false, spool: None, rules: [], signature: None, authorize: Some(AuthorizeConfig { url: AuthorizerUrl(http://127.0.0.1:9000/may?…), forward_headers: Some(["cookie", "x-api-key"]), host: Client, login: Some("/login?next={uri}"), require_header: Some("x-user"), connect_timeout: Some(500ms), timeout: Some(2s), concurrency: Some(64), cache: Some(10s), ca_file: None }), line: 185 }
-    ViewConfig { route: Route { pattern: "/copied", parameters: [] }, kind: Virtual { text: "Hello, spool!" }, disposition: Attachment, basename: Some("hello.txt"), content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: Some(Always), rules: [], signature: None, authorize: None, line: 205 }
-    ViewConfig { route: Route { pattern: "/signed", parameters: [] }, kind: Virtual { text: "Hello!" }, disposition: Attachment, basename: Some("hello.txt"), content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: None, rules: [], signature: Some(Optional), authorize: None, line: 240 }
+    ViewConfig { route: Route { pattern: "/files/{*path}", parameters: ["path"] }, kind: Storage { storage: "media", name: Parameter("path") }, disposition: Inline, basename: Some("report.pdf"), content_type: Some("application/pdf"), content_encoding: Some("gzip"), cache_control: Some("private, max-age=60"), headers: [], optimize: true, spool: None, prepare: false, delete_after_send: false, rules: [], signature: None, authorize: None, line: 107 }
+    ViewConfig { route: Route { pattern: "/always", parameters: [] }, kind: Storage { storage: "notes", name: Fixed("a.txt") }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: None, prepare: false, delete_after_send: false, rules: [], signature: None, authorize: None, line: 123 }
+    ViewConfig { route: Route { pattern: "/one", parameters: [] }, kind: PathFile { path: "/nowhere/one.pdf" }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: None, prepare: false, delete_after_send: false, rules: [], signature: None, authorize: None, line: 129 }
+    ViewConfig { route: Route { pattern: "/many/{name}", parameters: ["name"] }, kind: PathRoot { root: "/", parameter: "name" }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: None, prepare: false, delete_after_send: false, rules: [], signature: None, authorize: None, line: 134 }
+    ViewConfig { route: Route { pattern: "/documents/{slug}", parameters: ["slug"] }, kind: Object(ObjectConfig { database: "main", table: TableName { schema: Some("library"), name: "document", span: 2789..2807 }, lookup: Identifier { name: "slug", span: 2817..2823 }, storage: "media", file: Identifier { name: "file", span: 2855..2861 }, basename: Some(Identifier { name: "title", span: 2879..2886 }), content_type: Some(Identifier { name: "media_type", span: 2908..2920 }), content_encoding: Some(Identifier { name: "coding", span: 2946..2954 }), size: Some(Identifier { name: "bytes", span: 2968..2975 }), modified: Some(Identifier { name: "changed", span: 2993..3002 }), etag: Some(Identifier { name: "checksum", span: 3016..3026 }) }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: None, prepare: false, delete_after_send: false, rules: [], signature: None, authorize: None, line: 139 }
+    ViewConfig { route: Route { pattern: "/records/{*key}", parameters: ["key"] }, kind: Object(ObjectConfig { database: "other", table: TableName { schema: None, name: "record", span: 3107..3115 }, lookup: Identifier { name: "key", span: 3125..3130 }, storage: "notes", file: Identifier { name: "key", span: 3162..3167 }, basename: None, content_type: None, content_encoding: None, size: None, modified: None, etag: None }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: None, prepare: false, delete_after_send: false, rules: [], signature: None, authorize: None, line: 154 }
+    ViewConfig { route: Route { pattern: "/hello", parameters: [] }, kind: Virtual { text: "Hello, world!" }, disposition: Attachment, basename: Some("hello.txt"), content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: None, prepare: false, delete_after_send: false, rules: [], signature: None, authorize: None, line: 163 }
+    ViewConfig { route: Route { pattern: "/remote/{tenant}/{*rest}", parameters: ["tenant", "rest"] }, kind: Http(HttpViewConfig { url: UrlTemplate { origin: RemoteOrigin { scheme: Https, host: "cdn.example", port: 443 }, path: [Text("/of/"), Parameter("tenant"), Text("/"), Parameter("rest")], query: Some(Credential(..)) }, headers: [OriginHeader { name: "x-reader", value: Sensitive }], allow_http: false, settings: OriginSettings { allow_private: false, connect_timeout: None, first_byte_timeout: None, idle_timeout: Some(3s), redirects: 0, concurrency: None, max_size: None, forbidden: NotFound } }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: false, spool: None, prepare: false, delete_after_send: false, rules: [], signature: None, authorize: Some(AuthorizeConfig { url: AuthorizerUrl(http://127.0.0.1:9000/may?…), forward_headers: Some(["cookie", "x-api-key"]), host: Client, login: Some("/login?next={uri}"), require_header: Some("x-user"), connect_timeout: Some(500ms), timeout: Some(2s), concurrency: Some(64), cache: Some(10s), ca_file: None }), line: 185 }
+    ViewConfig { route: Route { pattern: "/copied", parameters: [] }, kind: Virtual { text: "Hello, spool!" }, disposition: Attachment, basename: Some("hello.txt"), content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: Some(Always), prepare: true, delete_after_send: true, rules: [], signature: None, authorize: None, line: 205 }
+    ViewConfig { route: Route { pattern: "/signed", parameters: [] }, kind: Virtual { text: "Hello!" }, disposition: Attachment, basename: Some("hello.txt"), content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: None, prepare: false, delete_after_send: false, rules: [], signature: Some(Optional), authorize: None, line: 242 }
     Refuse ["X-Robots-Tag"]
-    Some(SpoolConfig { dir: "/tmp", max_bytes: Some(21474836480), max_file_bytes: Some(2147483648), min_free_bytes: Some(0), max_files: Some(1000), max_age: Some(300s), stale_if_error: Some(3600s), lease: Some(120s), fill: While, max_idle_fill: Some(10s), sync: false, destination_url: "/_internal/spool/", destination_dir: Some("/mnt/spool"), line: 212 })
+    Some(SpoolConfig { dir: "/tmp", max_bytes: Some(21474836480), max_file_bytes: Some(2147483648), min_free_bytes: Some(0), max_files: Some(1000), max_age: Some(300s), stale_if_error: Some(3600s), lease: Some(120s), fill: While, max_idle_fill: Some(10s), sync: false, destination_url: "/_internal/spool/", destination_dir: Some("/mnt/spool"), line: 214 })
     ServerSettings { max_connections: 100, shutdown_timeout: 0ns, header_timeout: 500ms, idle_timeout: 120s, write_timeout: None, download_timeout: Some(86400s), write_buffer: 8192, notsent_lowat: None, sendfile: false, threads: 1 }
     LogSettings { format: Json, level: "warn,downloadview=debug" }
     "#);
@@ -603,33 +603,35 @@ fn suggests_the_key_for_one_typo_in_each() {
     208:1 unknown key `txext` in [[views]]
     209:1 unknown key `bxasename` in [[views]]
     210:1 unknown key `sxpool` in [[views]]
-    213:1 unknown key `dxir` in [spool]
-    214:1 unknown key `mxax_bytes` in [spool]
-    215:1 unknown key `mxax_file_bytes` in [spool]
-    216:1 unknown key `mxin_free_bytes` in [spool]
-    217:1 unknown key `mxax_files` in [spool]
-    218:1 unknown key `mxax_age` in [spool]
-    219:1 unknown key `sxtale_if_error` in [spool]
-    220:1 unknown key `lxease` in [spool]
-    221:1 unknown key `fxill` in [spool]
-    222:1 unknown key `mxax_idle_fill` in [spool]
-    223:1 unknown key `sxync` in [spool]
-    224:1 unknown key `dxestination_url` in [spool]
-    225:1 unknown key `dxestination_dir` in [spool]
-    228:1 unknown key `rxealm` in [signing]
-    229:1 unknown key `mxax_lifetime` in [signing]
-    230:1 unknown key `rxesume_grace` in [signing]
-    231:1 unknown key `ixgnore_after` in [signing]
-    232:1 unknown key `pxrefix` in [signing]
-    233:1 unknown key `uxser_cookie` in [signing]
-    236:1 unknown key `ixd` in [[signing.keys]]
-    237:1 unknown key `sxecret` in [[signing.keys]]
-    238:1 unknown key `vxalid_from` in [[signing.keys]]
-    241:1 unknown key `rxoute` in [[views]]
-    242:1 unknown key `kxind` in [[views]]
-    243:1 unknown key `txext` in [[views]]
-    244:1 unknown key `bxasename` in [[views]]
-    245:1 unknown key `sxignature` in [[views]]
+    211:1 unknown key `pxrepare` in [[views]]
+    212:1 unknown key `dxelete_after_send` in [[views]]
+    215:1 unknown key `dxir` in [spool]
+    216:1 unknown key `mxax_bytes` in [spool]
+    217:1 unknown key `mxax_file_bytes` in [spool]
+    218:1 unknown key `mxin_free_bytes` in [spool]
+    219:1 unknown key `mxax_files` in [spool]
+    220:1 unknown key `mxax_age` in [spool]
+    221:1 unknown key `sxtale_if_error` in [spool]
+    222:1 unknown key `lxease` in [spool]
+    223:1 unknown key `fxill` in [spool]
+    224:1 unknown key `mxax_idle_fill` in [spool]
+    225:1 unknown key `sxync` in [spool]
+    226:1 unknown key `dxestination_url` in [spool]
+    227:1 unknown key `dxestination_dir` in [spool]
+    230:1 unknown key `rxealm` in [signing]
+    231:1 unknown key `mxax_lifetime` in [signing]
+    232:1 unknown key `rxesume_grace` in [signing]
+    233:1 unknown key `ixgnore_after` in [signing]
+    234:1 unknown key `pxrefix` in [signing]
+    235:1 unknown key `uxser_cookie` in [signing]
+    238:1 unknown key `ixd` in [[signing.keys]]
+    239:1 unknown key `sxecret` in [[signing.keys]]
+    240:1 unknown key `vxalid_from` in [[signing.keys]]
+    243:1 unknown key `rxoute` in [[views]]
+    244:1 unknown key `kxind` in [[views]]
+    245:1 unknown key `txext` in [[views]]
+    246:1 unknown key `bxasename` in [[views]]
+    247:1 unknown key `sxignature` in [[views]]
     "#);
 }
 
@@ -1774,9 +1776,9 @@ fn a_mistake_found_later_is_reported_like_any_other() {
         = help: correct it
 
     error: past the end
-       --> /nowhere/downloadview.toml:245:24
+       --> /nowhere/downloadview.toml:247:24
         |
-    245 | signature = "optional"
+    247 | signature = "optional"
         |                       ^
         |
         = help: correct it

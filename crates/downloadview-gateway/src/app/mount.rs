@@ -230,6 +230,8 @@ fn options(config: &Config, view: &ViewConfig) -> DownloadOptions {
         ViewSpool::Keyed => Spooling::Keyed,
         ViewSpool::Always => Spooling::Always,
     });
+    options = options.prepare(view.prepare);
+    options = options.delete_after_send(view.delete_after_send);
     match view.optimize {
         true => options,
         false => options.without_optimization(),

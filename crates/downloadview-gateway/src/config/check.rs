@@ -99,12 +99,22 @@ pub(super) fn headers_of_ours(
 /// Reports a view that asks for copies where none are kept.
 pub(super) fn spools_without_table(source: &Source<'_>, views: &[At<ViewConfig>]) {
     for view in views {
-        if view.value.spool == Some(ViewSpool::Off) || view.value.spool.is_none() {
+        let view_is = &view.value;
+        let asks = [
+            (
+                "spool",
+                !matches!(view_is.spool, None | Some(ViewSpool::Off)),
+            ),
+            ("prepare", view_is.prepare),
+            ("delete_after_send", view_is.delete_after_send),
+        ];
+        let Some((key, _)) = asks.into_iter().find(|(_, asks)| *asks) else {
             continue;
-        }
-        let route = &view.value.route;
-        let message = format!("route `{route}` asks for copies (`spool`), and there is no [spool]");
-        let help = "add [spool] with dir = \"/var/cache/downloadview\", or take `spool` out";
+        };
+        let route = &view_is.route;
+        let message = format!("route `{route}` asks for copies (`{key}`), and there is no [spool]");
+        let help =
+            format!("add [spool] with dir = \"/var/cache/downloadview\", or take `{key}` out");
         source.report(Problem::new(view.span.clone(), message).with_help(help));
     }
 }

@@ -71,6 +71,8 @@ pub enum Kind {
     NotAnnounced,
     /// Nobody: no rule took the file, and it is not to be streamed.
     Refused,
+    /// Nobody yet: its copy is being made.
+    Preparing,
     /// Nobody: the client may not have it.
     Denied,
     /// Nobody: the file does not exist, cannot be read, or a condition was not met.
@@ -150,12 +152,13 @@ impl Kind {
             } => Self::NotAnnounced,
             Outcome::Streamed { .. } => Self::Streamed,
             Outcome::Refused { .. } => Self::Refused,
+            Outcome::Preparing { .. } => Self::Preparing,
             Outcome::Denied { .. } => Self::Denied,
             _ => Self::NotSent,
         }
     }
 
-    /// The word for it: `delegated`, `redirected`, `streamed`, `refused`, `denied` or `failed`.
+    /// The word for it: `delegated`, `redirected`, `streamed`, `refused`, `preparing`, `denied` or `failed`.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -163,6 +166,7 @@ impl Kind {
             Self::Redirected => "redirected",
             Self::Streamed | Self::NotAnnounced => "streamed",
             Self::Refused => "refused",
+            Self::Preparing => "preparing",
             Self::Denied => "denied",
             Self::NotSent | Self::NoDownload => "failed",
         }

@@ -71,6 +71,11 @@ pub struct ViewConfig {
     /// `spool`: which of its files may be copied, where no rule takes them as they are. Refused without `[spool]`, but
     /// for `"off"`. Default: `"keyed"`.
     pub spool: Option<ViewSpool>,
+    /// `prepare`: whether a client is told to ask again (202) while a copy is being made, instead of waiting. Refused
+    /// without `[spool]`. Default: false.
+    pub prepare: bool,
+    /// `delete_after_send`: whether a copy goes when its lease ends. Refused without `[spool]`. Default: false.
+    pub delete_after_send: bool,
     /// `[[views.rules]]`: rules of this view alone. They come first; a file that none of them takes is left to those of
     /// `[optimize]`. With announced proxies each names its backend, and counts for the proxies of that backend.
     pub rules: Vec<RuleConfig>,
@@ -193,6 +198,8 @@ impl ViewConfig {
         let authorize = AuthorizeConfig::read(&mut table).map(Box::new);
         let optimize = table.boolean("optimize").unwrap_or(true);
         let spool = table.parsed("spool", ViewSpool::read);
+        let prepare = table.boolean("prepare").unwrap_or(false);
+        let delete_after_send = table.boolean("delete_after_send").unwrap_or(false);
         let owner = config.front.owner();
         let rules = RuleConfig::read_all(&mut table, "[[views.rules]]", known.storages, &owner);
         check(&table, optimize, &rules);
@@ -211,6 +218,8 @@ impl ViewConfig {
             headers,
             optimize,
             spool,
+            prepare,
+            delete_after_send,
             rules,
             signature,
             authorize,
