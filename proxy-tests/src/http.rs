@@ -115,6 +115,39 @@ impl Exchange {
         Ok(())
     }
 
+    /// Reads to the end of an answer with 200 and this content, of which it keeps nothing.
+    ///
+    /// # Errors
+    /// When the connection breaks, or the answer is another one.
+    pub fn finish_as(mut self, content: &[u8]) -> Result<()> {
+        let mut chunk = vec![0; 256 * 1024];
+        let head = loop {
+            if let Some(end) = find(&self.received, b"\r\n\r\n") {
+                break end + 4;
+            }
+            let so_far = self.received.len();
+            self.receive(so_far + 1)?;
+        };
+        let first = String::from_utf8_lossy(&self.received[..head]).into_owned();
+        ensure!(first.starts_with("HTTP/1.1 200 "), "{first}");
+        let mut at = self.received.len() - head;
+        ensure!(content.starts_with(&self.received[head..]), "other bytes");
+        loop {
+            let read = self.stream.read(&mut chunk).context("no whole answer")?;
+            let expected = content.get(at..at + read);
+            ensure!(
+                expected == Some(&chunk[..read]),
+                "other bytes after {at}, or too many"
+            );
+            at += read;
+            if read == 0 {
+                break;
+            }
+        }
+        ensure!(at == content.len(), "the connection ended after {at} bytes");
+        Ok(())
+    }
+
     /// Reads to the end and takes the answer apart.
     ///
     /// # Errors

@@ -33,6 +33,7 @@ mod relay;
 mod server;
 mod site;
 mod stores;
+mod tmpfs;
 mod world;
 
 pub use app::ScriptedApp;
@@ -57,4 +58,5 @@ pub use site::Site;
 pub use stores::{
     ACCESS_KEY_ID, Azurite, BUCKET, FakeGcs, Moto, S3s, SECRET_ACCESS_KEY, ServiceAccount,
 };
+pub use tmpfs::Tmpfs;
 pub use world::World;
