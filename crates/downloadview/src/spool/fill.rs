@@ -26,12 +26,12 @@ use tokio::time::Instant;
 
 use super::counters::add;
 use super::flight::{Flight, Growing, Progress};
-use super::folder::{Begun, Found};
+use super::folder::Found;
 use super::growing::{Chain, Left, next};
 use super::index::Source;
 use super::inner::Inner;
 use super::name::{CopyName, State, Validator};
-use super::part::Part;
+use super::part::{Begun, Part};
 use super::why::NotSpooled;
 use crate::content::{ByteStream, CacheKey, Content, Exact, Metadata, Want, whole_seconds};
 use crate::error::Error;

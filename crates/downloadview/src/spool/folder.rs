@@ -28,7 +28,6 @@ use rustix::io::Errno;
 use tokio::time::Instant;
 
 use super::name::{CopyName, Entry, Id, folder};
-use super::part::Part;
 use crate::content::is_local;
 
 /// How often the path of the folder is looked at, at most.
@@ -91,13 +90,6 @@ pub(super) struct Space {
     /// `None` where the file system does not count them.
     pub(super) free_inodes: Option<u64>,
     pub(super) read_only: bool,
-}
-
-/// What became of the wish to fill.
-pub(super) enum Begun {
-    Part(Part),
-    /// Another process fills it.
-    Busy,
 }
 
 impl Folder {
@@ -215,50 +207,6 @@ impl Root {
         self.open_to_all
     }
 
-    /// A part for `id`, unless another process fills one.
-    pub(super) fn begin(&self, id: Id) -> io::Result<Begun> {
-        let folder = self.make_folder(id)?;
-        let name = id.part_name();
-        // Each turn takes a leftover away, or meets another process that does.
-        for _ in 0..8 {
-            let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-            let made = openat(
-                &folder,
-                &name,
-                flags | OFlags::CREATE | OFlags::EXCL,
-                Mode::from_raw_mode(0o600),
-            );
-            let (file, is_new) = match made {
-                Ok(file) => (file, true),
-                Err(Errno::EXIST) => match openat(&folder, &name, flags, Mode::empty()) {
-                    Ok(file) => (file, false),
-                    Err(Errno::NOENT) => continue,
-                    Err(error) => return Err(error.into()),
-                },
-                Err(error) => return Err(error.into()),
-            };
-            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => {}
-                Err(Errno::WOULDBLOCK) => return Ok(Begun::Busy),
-                Err(error) => return Err(error.into()),
-            }
-            // Between opening and locking somebody else may have taken it away.
-            let inode = inode_of(&fstat(&file)?);
-            let there = statat(&folder, &name, AtFlags::SYMLINK_NOFOLLOW);
-            if !there.is_ok_and(|there| inode_of(&there) == inode) {
-                continue;
-            }
-            let part = Part::made(folder, name, inode, file);
-            if is_new {
-                return Ok(Begun::Part(part));
-            }
-            // Whoever began it is dead. It goes as it is dropped.
-            part.discard();
-            return self.begin(id);
-        }
-        Ok(Begun::Busy)
-    }
-
     /// The copies of `id` that lie there.
     pub(super) fn find(&self, id: Id) -> io::Result<Vec<Found>> {
         let [first, second] = id.folders();
@@ -338,7 +286,7 @@ impl Root {
         self.open_folder(&first, &second)
     }
 
-    fn make_folder(&self, id: Id) -> Result<OwnedFd, Errno> {
+    pub(super) fn make_folder(&self, id: Id) -> Result<OwnedFd, Errno> {
         let [first, second] = id.folders();
         let first = self.make(&self.folder, &first)?;
         self.make(&first, &second)
@@ -437,7 +385,7 @@ fn remove_odd(folder: &OwnedFd, name: &str, size: u64) -> io::Result<()> {
 
 /// Removes a part that no living process holds a lock on.
 fn remove_leftover(folder: &OwnedFd, name: &str) -> io::Result<()> {
-    let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let flags = OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let Ok(file) = openat(folder, name, flags, Mode::empty()) else {
         return Ok(());
     };

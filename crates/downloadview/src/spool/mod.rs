@@ -51,6 +51,7 @@ mod place;
 mod prepare;
 mod settings;
 mod survey;
+mod unprepared;
 mod walk;
 mod why;
 

@@ -8,16 +8,71 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use rustix::fs::{
-    FallocateFlags, Mode, fallocate, fchmod, fchown, fdatasync, fsync, futimens, renameat,
+    AtFlags, FallocateFlags, FlockOperation, Mode, OFlags, fallocate, fchmod, fchown, fdatasync,
+    flock, fstat, fsync, futimens, openat, renameat, statat,
 };
 use rustix::io::Errno;
 
-use super::folder::{Found, Inode, Root, remove_very, times};
-use super::name::CopyName;
+use super::folder::{Found, Inode, Root, inode_of, remove_very, times};
+use super::name::{CopyName, Id};
 use crate::content::whole_seconds;
 
 /// Room for this many bytes is set aside at once at most, where the length is known.
 const MOST_SET_ASIDE: u64 = 1 << 40;
+
+/// What became of the wish to fill.
+pub(super) enum Begun {
+    Part(Part),
+    /// Another process fills it.
+    Busy,
+}
+
+impl Root {
+    /// A part for `id`, unless another process fills one.
+    pub(super) fn begin(&self, id: Id) -> io::Result<Begun> {
+        let folder = self.make_folder(id)?;
+        let name = id.part_name();
+        // Each turn takes a leftover away, or meets another process that does.
+        for _ in 0..8 {
+            let flags = OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+            let made = openat(
+                &folder,
+                &name,
+                flags | OFlags::RDWR | OFlags::CREATE | OFlags::EXCL,
+                Mode::from_raw_mode(0o600),
+            );
+            let (file, is_new) = match made {
+                Ok(file) => (file, true),
+                // Only to lock it: one that is about to get its name may be written by nobody.
+                Err(Errno::EXIST) => match openat(&folder, &name, flags, Mode::empty()) {
+                    Ok(file) => (file, false),
+                    Err(Errno::NOENT) => continue,
+                    Err(error) => return Err(error.into()),
+                },
+                Err(error) => return Err(error.into()),
+            };
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => {}
+                Err(Errno::WOULDBLOCK) => return Ok(Begun::Busy),
+                Err(error) => return Err(error.into()),
+            }
+            // Between opening and locking somebody else may have taken it away.
+            let inode = inode_of(&fstat(&file)?);
+            let there = statat(&folder, &name, AtFlags::SYMLINK_NOFOLLOW);
+            if !there.is_ok_and(|there| inode_of(&there) == inode) {
+                continue;
+            }
+            let part = Part::made(folder, name, inode, file);
+            if is_new {
+                return Ok(Begun::Part(part));
+            }
+            // Whoever began it is dead. It goes as it is dropped.
+            part.discard();
+            return self.begin(id);
+        }
+        Ok(Begun::Busy)
+    }
+}
 
 /// A copy that is being filled. Unless it is complete in the end, it goes as it is dropped.
 #[derive(Debug)]
@@ -44,7 +99,7 @@ impl Place {
 
 impl Part {
     /// A part that was made in `folder` and is locked.
-    pub(super) fn made(folder: OwnedFd, name: String, inode: Inode, file: OwnedFd) -> Self {
+    fn made(folder: OwnedFd, name: String, inode: Inode, file: OwnedFd) -> Self {
         let place = Place {
             folder,
             name,
@@ -127,7 +182,7 @@ impl Part {
     }
 
     /// Removes it here and now.
-    pub(super) fn discard(mut self) {
+    fn discard(mut self) {
         if let Some(place) = self.place.take() {
             place.clear();
         }

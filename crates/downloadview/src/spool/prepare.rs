@@ -3,45 +3,16 @@
 //! Each such request keeps a seat in the fill for a while, so that it goes on between two of them.
 //! If the fill fails meanwhile, the next request learns of it, once.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::flight::{Flight, Progress, Seat};
 use super::inner::Inner;
-use super::name::Id;
-use super::why::NotSpooled;
 
 /// The longest time after which a client is to ask again, in seconds.
 const LATEST: u64 = 30;
-/// How long a failure is remembered for the next request.
-const REMEMBERED: Duration = Duration::from_secs(300);
-/// How many failures are remembered at once.
-const FAILURES: usize = 1024;
-
-/// Copies that could not be made while nobody waited.
-#[derive(Debug, Default)]
-pub(super) struct Unprepared(Mutex<HashMap<Id, (NotSpooled, Instant)>>);
-
-impl Unprepared {
-    /// Why the copy could not be made, told once.
-    pub(super) fn take(&self, id: Id) -> Option<NotSpooled> {
-        let mut failed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (why, when) = failed.remove(&id)?;
-        (when.elapsed() < REMEMBERED).then_some(why)
-    }
-
-    fn note(&self, id: Id, why: NotSpooled) {
-        let mut failed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        failed.retain(|_, (_, when)| when.elapsed() < REMEMBERED);
-        if failed.len() < FAILURES {
-            failed.insert(id, (why, Instant::now()));
-        }
-    }
-}
-
 impl Inner {
     /// Keeps a fill going until the client has asked again: after how many seconds it is to do so.
     pub(super) fn prepare(self: &Arc<Self>, seat: Seat) -> u64 {
