@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use downloadview::storage::AzureAccount;
 
-use super::bucket::{LINK_LIFETIME, check_scheme, link_lifetime, one_of_two, prefix};
+use super::bucket::{OfAll, below, one_of_two};
 use crate::config::reader::scalar::Fault;
 use crate::config::reader::{At, Table};
 use crate::config::remote::{OriginSettings, RemoteUrl};
@@ -40,9 +40,6 @@ impl AzureConfig {
         let endpoint = table.parsed_at("endpoint", |text| {
             RemoteUrl::read(&format!("{}/", text.trim_end_matches('/')))
         });
-        let allow_http = table.boolean("allow_http").unwrap_or_default();
-        let prefix = table.parsed("prefix", prefix);
-        let link_lifetime = table.parsed("link_lifetime", link_lifetime);
         let has_wrong_endpoint = table.has("endpoint") && endpoint.is_none();
         let account = account.and_then(|account| match &endpoint {
             Some(at) => built(table, account.endpoint(&at.value.to_string())),
@@ -59,25 +56,19 @@ impl AzureConfig {
             span: at.span.clone(),
             value: at.value.origin.clone(),
         });
-        let at = origin.as_ref().map(|at| (&at.value, &at.span));
-        let settings = OriginSettings::read(table, at);
-        check_scheme(table, origin.as_ref(), allow_http);
+        let of_all = OfAll::read(table, origin.as_ref());
         let container = container?;
-        let prefix = prefix.unwrap_or_default();
         let mut url = base?.value;
-        url.path = format!("{}{container}/", url.path);
-        if !prefix.is_empty() {
-            url.path = format!("{}{prefix}/", url.path);
-        }
+        url.path = below(format!("{}{container}/", url.path), &of_all.prefix);
         (!has_wrong_endpoint).then_some(())?;
         Some(Self {
             container,
             account: account?,
             url,
-            allow_http,
-            prefix,
-            link_lifetime: link_lifetime.unwrap_or(LINK_LIFETIME),
-            settings,
+            allow_http: of_all.allow_http,
+            prefix: of_all.prefix,
+            link_lifetime: of_all.link_lifetime,
+            settings: of_all.settings,
         })
     }
 }

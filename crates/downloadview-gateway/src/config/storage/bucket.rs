@@ -4,12 +4,46 @@ use std::time::Duration;
 
 use crate::config::reader::scalar::{Fault, duration};
 use crate::config::reader::{At, Problem, Table};
-use crate::config::remote::{Credential, RemoteOrigin, Scheme};
+use crate::config::remote::{Credential, OriginSettings, RemoteOrigin, Scheme};
 
 /// Default of `link_lifetime`: long enough for a proxy to begin, short enough for a link that leaks.
-pub(super) const LINK_LIFETIME: Duration = Duration::from_secs(60);
+const LINK_LIFETIME: Duration = Duration::from_secs(60);
 /// The longest `link_lifetime`: stores refuse signatures that are good for more than 7 days.
 const LONGEST_LINK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// The keys that the tables of all buckets have.
+pub(super) struct OfAll {
+    pub(super) allow_http: bool,
+    pub(super) prefix: String,
+    pub(super) link_lifetime: Duration,
+    pub(super) settings: OriginSettings,
+}
+
+impl OfAll {
+    /// Of a bucket at this endpoint, or at the cloud's own.
+    pub(super) fn read(table: &mut Table<'_>, endpoint: Option<&At<RemoteOrigin>>) -> Self {
+        let allow_http = table.boolean("allow_http").unwrap_or_default();
+        let prefix = table.parsed("prefix", prefix);
+        let link_lifetime = table.parsed("link_lifetime", link_lifetime);
+        let at = endpoint.map(|at| (&at.value, &at.span));
+        let settings = OriginSettings::read(table, at);
+        check_scheme(table, endpoint, allow_http);
+        Self {
+            allow_http,
+            prefix: prefix.unwrap_or_default(),
+            link_lifetime: link_lifetime.unwrap_or(LINK_LIFETIME),
+            settings,
+        }
+    }
+}
+
+/// The path of the objects whose keys begin with a prefix, perhaps with none, below the path of all.
+pub(super) fn below(path: String, prefix: &str) -> String {
+    match prefix {
+        "" => path,
+        prefix => format!("{path}{prefix}/"),
+    }
+}
 
 /// A secret that the file holds, or that a variable does.
 pub(super) fn one_of_two(
@@ -29,11 +63,7 @@ pub(super) fn one_of_two(
     written.or(of_variable)
 }
 
-pub(super) fn check_scheme(
-    table: &Table<'_>,
-    endpoint: Option<&At<RemoteOrigin>>,
-    allow_http: bool,
-) {
+fn check_scheme(table: &Table<'_>, endpoint: Option<&At<RemoteOrigin>>, allow_http: bool) {
     let Some(At { span, value }) = endpoint else {
         return;
     };
@@ -59,7 +89,7 @@ pub(super) fn bucket(text: &str) -> Result<String, Fault> {
     }
 }
 
-pub(super) fn prefix(text: &str) -> Result<String, Fault> {
+fn prefix(text: &str) -> Result<String, Fault> {
     let proper = |segment: &str| !matches!(segment, "" | "." | "..");
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
     match text.split('/').all(proper) && text.bytes().all(plain) {
@@ -71,7 +101,7 @@ pub(super) fn prefix(text: &str) -> Result<String, Fault> {
     }
 }
 
-pub(super) fn link_lifetime(text: &str) -> Result<Duration, Fault> {
+fn link_lifetime(text: &str) -> Result<Duration, Fault> {
     let lifetime = duration(text)?;
     let whole = lifetime.subsec_nanos() == 0;
     match whole && !lifetime.is_zero() && lifetime <= LONGEST_LINK {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::bucket::{LINK_LIFETIME, bucket, check_scheme, link_lifetime, prefix};
+use super::bucket::{OfAll, below, bucket};
 use crate::config::reader::Table;
 use crate::config::reader::scalar::Fault;
 use crate::config::remote::{OriginSettings, RemoteOrigin, RemoteUrl, Scheme};
@@ -57,13 +57,9 @@ impl GcsConfig {
             host: "storage.googleapis.com".to_owned(),
             port: 443,
         };
-        let mut path = format!("/{}/", self.bucket);
-        if !self.prefix.is_empty() {
-            path = format!("{path}{}/", self.prefix);
-        }
         RemoteUrl {
             origin: self.endpoint.clone().unwrap_or_else(google),
-            path,
+            path: below(format!("/{}/", self.bucket), &self.prefix),
         }
     }
 
@@ -74,12 +70,7 @@ impl GcsConfig {
         let endpoint = table.parsed_at("endpoint", RemoteOrigin::read);
         let anonymous = table.boolean("anonymous").unwrap_or_default();
         let file = table.parsed("credentials_file", |text| CredentialsFile::read(text, base));
-        let allow_http = table.boolean("allow_http").unwrap_or_default();
-        let prefix = table.parsed("prefix", prefix);
-        let link_lifetime = table.parsed("link_lifetime", link_lifetime);
-        let at = endpoint.as_ref().map(|at| (&at.value, &at.span));
-        let settings = OriginSettings::read(table, at);
-        check_scheme(table, endpoint.as_ref(), allow_http);
+        let of_all = OfAll::read(table, endpoint.as_ref());
         let credentials = match (anonymous, table.has("credentials_file")) {
             (true, true) => {
                 table.report(
@@ -96,10 +87,10 @@ impl GcsConfig {
             bucket: bucket?,
             endpoint: endpoint.map(|at| at.value),
             credentials: credentials?,
-            allow_http,
-            prefix: prefix.unwrap_or_default(),
-            link_lifetime: link_lifetime.unwrap_or(LINK_LIFETIME),
-            settings,
+            allow_http: of_all.allow_http,
+            prefix: of_all.prefix,
+            link_lifetime: of_all.link_lifetime,
+            settings: of_all.settings,
         })
     }
 }

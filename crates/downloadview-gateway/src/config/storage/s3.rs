@@ -3,7 +3,7 @@
 use std::env;
 use std::time::Duration;
 
-use super::bucket::{LINK_LIFETIME, bucket, check_scheme, link_lifetime, one_of_two, prefix};
+use super::bucket::{OfAll, below, bucket, one_of_two};
 use crate::config::reader::scalar::Fault;
 use crate::config::reader::{At, Table};
 use crate::config::remote::{Credential, OriginSettings, RemoteOrigin, RemoteUrl, Scheme};
@@ -84,9 +84,7 @@ impl S3Config {
             true => origin.host = format!("{}.{}", self.bucket, origin.host),
             false => path = format!("/{}/", self.bucket),
         }
-        if !self.prefix.is_empty() {
-            path = format!("{path}{}/", self.prefix);
-        }
+        let path = below(path, &self.prefix);
         RemoteUrl { origin, path }
     }
 
@@ -98,12 +96,7 @@ impl S3Config {
         let region = table.parsed("region", region);
         let virtual_hosted = table.boolean("virtual_hosted").unwrap_or_default();
         let credentials = S3Credentials::read(table);
-        let allow_http = table.boolean("allow_http").unwrap_or_default();
-        let prefix = table.parsed("prefix", prefix);
-        let link_lifetime = table.parsed("link_lifetime", link_lifetime);
-        let at = endpoint.as_ref().map(|at| (&at.value, &at.span));
-        let settings = OriginSettings::read(table, at);
-        check_scheme(table, endpoint.as_ref(), allow_http);
+        let of_all = OfAll::read(table, endpoint.as_ref());
         let of_environment = || variable(["AWS_REGION", "AWS_DEFAULT_REGION"]);
         let region = region.or_else(of_environment);
         if region.is_none() && !table.has("region") && !table.has("endpoint") && endpoint.is_none()
@@ -119,10 +112,10 @@ impl S3Config {
             region: region.unwrap_or_else(|| REGION.to_owned()),
             virtual_hosted,
             credentials: credentials?,
-            allow_http,
-            prefix: prefix.unwrap_or_default(),
-            link_lifetime: link_lifetime.unwrap_or(LINK_LIFETIME),
-            settings,
+            allow_http: of_all.allow_http,
+            prefix: of_all.prefix,
+            link_lifetime: of_all.link_lifetime,
+            settings: of_all.settings,
         })
     }
 }
