@@ -171,7 +171,7 @@ pub fn optimize(front: impl Into<Front>) -> OptimizeLayer {
 }
 
 /// The router, behind one that gives each path its one spelling before a route is chosen:
-/// [`NormalizeEscapes`](downloadview::view::NormalizeEscapes). `Router::layer` would come too late
+/// [`NormalizeEscapes`]. `Router::layer` would come too late
 /// for that.
 ///
 /// Use it where a part of what one route serves is guarded by another: `/files/%70rivate/a` then

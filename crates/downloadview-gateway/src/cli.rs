@@ -69,7 +69,7 @@ pub enum Command {
     /// Print the configuration of the proxy in front
     #[command(after_help = PROXY_CONFIG_HELP)]
     ProxyConfig(ProxyConfigArgs),
-    /// Look after the local copies that [spool] keeps
+    /// Look after the local copies that the spool keeps
     #[command(after_help = spool::HELP)]
     Spool(SpoolArgs),
     /// Run the demonstration: every kind of view, before each proxy that is installed

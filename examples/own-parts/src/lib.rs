@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | [`backend`] | a proxy that downloadview does not know | Courier, which takes a quoted path |
 //! | [`storage`] | files by name | packages, each version under its digest |
-//! | [`file`] | one file | a tar archive, made while it is sent, that can be resumed |
+//! | [`file`](mod@file) | one file | a tar archive, made while it is sent, that can be resumed |
 //!
 //! [`service`] joins them. Everything else (conditions, ranges, heads, names, the decision who
 //! sends the bytes) is the library's.
