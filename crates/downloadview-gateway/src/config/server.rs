@@ -40,7 +40,7 @@ pub struct ServerSettings {
     /// limit of a request's head. Default: 48 KiB; 64 KiB cost as much CPU time and 16 KiB more for each slow client.
     pub write_buffer: usize,
     /// `notsent_lowat`: unsent bytes that the kernel may hold for one TCP connection (`TCP_NOTSENT_LOWAT`); `None`
-    /// ("off") leaves it to the system, which may hold megabytes. Default: 128 KiB.
+    /// ("off") leaves it to the system, which may hold megabytes. Default: 512 KiB.
     pub notsent_lowat: Option<u32>,
     /// `sendfile`: whether the kernel sends local files of 64 KiB and more itself (Linux), without a copy in the process;
     /// off, they are read and written like everything else. Default: true.
@@ -62,7 +62,7 @@ impl Default for ServerSettings {
             write_timeout: Some(Duration::from_secs(60)),
             download_timeout: None,
             write_buffer: 48 << 10,
-            notsent_lowat: Some(128 << 10),
+            notsent_lowat: Some(512 << 10),
             sendfile: true,
             threads: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
         }
