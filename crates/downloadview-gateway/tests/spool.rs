@@ -452,7 +452,7 @@ fn a_file_without_a_spool_and_a_folder_that_all_may_write_are_errors_that_say_wh
     let error = String::from_utf8(output.stderr).expect("UTF-8");
     assert_eq!(output.status.code(), Some(1), "{error}");
     assert!(
-        error.contains("every user of this machine may write into it (chmod o-w)"),
+        error.contains("every user of this machine may write into it: chmod o-w it"),
         "{error}"
     );
 

@@ -163,7 +163,7 @@ impl Root {
     /// # Errors
     ///
     /// Also if others may write into it, or if it belongs to somebody else but root.
-    fn open_own(path: &Path) -> io::Result<Self> {
+    pub(super) fn open_own(path: &Path) -> io::Result<Self> {
         let root = Self::open(path)?;
         let found = fstat(&root.folder)?;
         let why = match found.st_mode {

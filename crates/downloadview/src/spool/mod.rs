@@ -283,9 +283,9 @@ impl SpoolBuilder {
     ///
     /// # Errors
     ///
-    /// If the folder cannot be opened. The text says how to correct it.
+    /// If the folder cannot be opened, or others may write into it. The text says how to correct it.
     pub fn survey(self) -> Result<Survey, BuildError> {
-        let root = std::path::absolute(&self.dir).and_then(|dir| Root::open(&dir));
+        let root = std::path::absolute(&self.dir).and_then(|dir| Root::open_own(&dir));
         let root = root.map_err(|error| cannot_open(&self.dir, &error))?;
         Ok(Survey::new(root, self.settings))
     }
