@@ -25,5 +25,6 @@ pub(crate) use self::apply::apply;
 pub use self::caller::Caller;
 pub use self::grant::Grant;
 pub use self::public_uri::AskedUri;
+#[cfg(any(feature = "authorize", feature = "signature"))]
 pub(crate) use self::public_uri::PublicUri;
 pub use crate::error::Denial;
