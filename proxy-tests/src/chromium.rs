@@ -169,7 +169,7 @@ impl Chromium {
         answer["result"]["value"].clone()
     }
 
-    /// Moves to the middle of what a selector finds, and clicks on it.
+    /// Moves to the middle of what a selector finds, and clicks on it once it is drawn: a click is for what was last drawn.
     ///
     /// # Panics
     /// When it finds nothing, or something lies over it.
@@ -177,7 +177,8 @@ impl Chromium {
     pub fn click(&mut self, selector: &str) {
         let quoted = Value::from(selector);
         let place = self.evaluate(&format!(
-            "(() => {{ const it = document.querySelector({quoted}); it.scrollIntoView({{ block: 'center', behavior: 'instant' }});\
+            "(async () => {{ const it = document.querySelector({quoted}); it.scrollIntoView({{ block: 'center', behavior: 'instant' }});\
+             const frame = () => new Promise(requestAnimationFrame); await frame(); await frame();\
              const box = it.getClientRects()[0]; const x = box.x + box.width / 2, y = box.y + box.height / 2;\
              const top = document.elementFromPoint(x, y); return {{ x, y, isOnTop: it.contains(top) }} }})()"
         ));
