@@ -385,14 +385,14 @@ fn takes_every_key() {
     insta::assert_snapshot!(lines.join("\n"), @r#"
     Tcp(127.0.0.1:8000)
     127.0.0.1, 10.0.0.0/8, fd00::/8, unix
-    StorageConfig { name: "media", base_url: Some("/media/"), kind: Local(LocalStorageConfig { root: "/", symlinks: Within, unreadable: Forbidden }) }
+    StorageConfig { name: "media", base_url: Some("/media/"), kind: Local(LocalStorageConfig { root: "/usr", symlinks: Within, unreadable: Forbidden }) }
     StorageConfig { name: "mirror", base_url: None, kind: Http(HttpConfig { url: RemoteUrl { origin: RemoteOrigin { scheme: Https, host: "origin.example", port: 443 }, path: "/files/" }, headers: [OriginHeader { name: "x-reader", value: Sensitive }, OriginHeader { name: "authorization", value: Sensitive }], allow_http: false, settings: OriginSettings { allow_private: false, connect_timeout: Some(1s), first_byte_timeout: Some(2s), idle_timeout: Some(3s), redirects: 2, concurrency: Some(64), max_size: Some(1073741824), forbidden: Forbidden } }) }
     StorageConfig { name: "notes", base_url: Some("/notes/"), kind: Memory { files: {"a.txt": "text", "sub/b.txt": "more text"} } }
     StorageConfig { name: "public", base_url: None, kind: S3(S3Config { bucket: "public", endpoint: None, region: "us-west-2", virtual_hosted: false, credentials: Anonymous, allow_http: false, prefix: "", link_lifetime: 60s, settings: OriginSettings { allow_private: false, connect_timeout: None, first_byte_timeout: None, idle_timeout: None, redirects: 0, concurrency: None, max_size: None, forbidden: NotFound } }) }
     StorageConfig { name: "vault", base_url: None, kind: S3(S3Config { bucket: "vault", endpoint: Some(RemoteOrigin { scheme: Http, host: "127.0.0.1", port: 9000 }), region: "eu-central-1", virtual_hosted: false, credentials: Keys { id: Credential(..), secret: Credential(..), session_token: Some(Credential(..)) }, allow_http: true, prefix: "media/2026", link_lifetime: 90s, settings: OriginSettings { allow_private: true, connect_timeout: None, first_byte_timeout: None, idle_timeout: None, redirects: 0, concurrency: None, max_size: None, forbidden: NotFound } }) }
-    ("main", DatabaseConfig { url: DatabaseUrl(postgres://db.example:5433/app), max_connections: 4, connect_timeout: 1s, query_timeout: 2.5s, span: 1120..1180, line: 51 })
-    ("other", DatabaseConfig { url: DatabaseUrl(mysql://db.example/app), max_connections: 10, connect_timeout: 3s, query_timeout: 5s, span: 1274..1300, line: 57 })
-    RuleConfig { source: Storage { name: "media", root: "/" }, destination: Dir("/srv/media"), backend: Some(Apache), stat: true, limit_rate: None, escaping: Some(Percent), nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 102 }
+    ("main", DatabaseConfig { url: DatabaseUrl(postgres://db.example:5433/app), max_connections: 4, connect_timeout: 1s, query_timeout: 2.5s, span: 1123..1183, line: 51 })
+    ("other", DatabaseConfig { url: DatabaseUrl(mysql://db.example/app), max_connections: 10, connect_timeout: 3s, query_timeout: 5s, span: 1277..1303, line: 57 })
+    RuleConfig { source: Storage { name: "media", root: "/usr" }, destination: Dir("/srv/media"), backend: Some(Apache), stat: true, limit_rate: None, escaping: Some(Percent), nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 102 }
     RuleConfig { source: Url("/media/"), destination: Url("/_internal/media/"), backend: Some(Nginx), stat: true, limit_rate: Some(BytesPerSecond(1048576)), escaping: None, nginx: NginxRule { buffering: Some(true), expires: Some(3600s), charset: Some(Charset("utf-8")) }, line: 65 }
     RuleConfig { source: Dir("/nowhere/seen/by/the/proxy/only"), destination: Dir("/srv/dir"), backend: Some(Lighttpd), stat: false, limit_rate: Some(Unlimited), escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 74 }
     RuleConfig { source: Remote { url: RemoteUrl { origin: RemoteOrigin { scheme: Http, host: "127.0.0.1", port: 9000 }, path: "/vault/media/2026/" }, storage: Some("vault") }, destination: Url("/_internal/vault/"), backend: Some(Nginx), stat: true, limit_rate: None, escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 81 }
@@ -400,16 +400,16 @@ fn takes_every_key() {
     RuleConfig { source: Dir("/tmp"), destination: Dir("/mnt/spool"), backend: Some(Apache), stat: true, limit_rate: None, escaping: Some(Percent), nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 214 }
     RuleConfig { source: Dir("/tmp"), destination: Dir("/mnt/spool"), backend: Some(Lighttpd), stat: true, limit_rate: None, escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 214 }
     RuleConfig { source: Dir("/tmp"), destination: Url("/_internal/spool/"), backend: Some(Nginx), stat: true, limit_rate: None, escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 214 }
-    RuleConfig { source: Storage { name: "media", root: "/" }, destination: Url("/_internal/view/"), backend: Some(Nginx), stat: true, limit_rate: None, escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 118 }
+    RuleConfig { source: Storage { name: "media", root: "/usr" }, destination: Url("/_internal/view/"), backend: Some(Nginx), stat: true, limit_rate: None, escaping: None, nginx: NginxRule { buffering: None, expires: None, charset: None }, line: 118 }
     front: Nginx, Secret(..) of 16
     light: Lighttpd, Secret(..) of 44
     side: Apache, Secret(..) of 16
     ViewConfig { route: Route { pattern: "/files/{*path}", parameters: ["path"] }, kind: Storage { storage: "media", name: Parameter("path") }, disposition: Inline, basename: Some("report.pdf"), content_type: Some("application/pdf"), content_encoding: Some("gzip"), cache_control: Some("private, max-age=60"), headers: [], optimize: true, spool: None, prepare: false, delete_after_send: false, rules: [], signature: None, authorize: None, line: 107 }
     ViewConfig { route: Route { pattern: "/always", parameters: [] }, kind: Storage { storage: "notes", name: Fixed("a.txt") }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: None, prepare: false, delete_after_send: false, rules: [], signature: None, authorize: None, line: 123 }
     ViewConfig { route: Route { pattern: "/one", parameters: [] }, kind: PathFile { path: "/nowhere/one.pdf" }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: None, prepare: false, delete_after_send: false, rules: [], signature: None, authorize: None, line: 129 }
-    ViewConfig { route: Route { pattern: "/many/{name}", parameters: ["name"] }, kind: PathRoot { root: "/", parameter: "name" }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: None, prepare: false, delete_after_send: false, rules: [], signature: None, authorize: None, line: 134 }
-    ViewConfig { route: Route { pattern: "/documents/{slug}", parameters: ["slug"] }, kind: Object(ObjectConfig { database: "main", table: TableName { schema: Some("library"), name: "document", span: 2789..2807 }, lookup: Identifier { name: "slug", span: 2817..2823 }, storage: "media", file: Identifier { name: "file", span: 2855..2861 }, basename: Some(Identifier { name: "title", span: 2879..2886 }), content_type: Some(Identifier { name: "media_type", span: 2908..2920 }), content_encoding: Some(Identifier { name: "coding", span: 2946..2954 }), size: Some(Identifier { name: "bytes", span: 2968..2975 }), modified: Some(Identifier { name: "changed", span: 2993..3002 }), etag: Some(Identifier { name: "checksum", span: 3016..3026 }) }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: None, prepare: false, delete_after_send: false, rules: [], signature: None, authorize: None, line: 139 }
-    ViewConfig { route: Route { pattern: "/records/{*key}", parameters: ["key"] }, kind: Object(ObjectConfig { database: "other", table: TableName { schema: None, name: "record", span: 3107..3115 }, lookup: Identifier { name: "key", span: 3125..3130 }, storage: "notes", file: Identifier { name: "key", span: 3162..3167 }, basename: None, content_type: None, content_encoding: None, size: None, modified: None, etag: None }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: None, prepare: false, delete_after_send: false, rules: [], signature: None, authorize: None, line: 154 }
+    ViewConfig { route: Route { pattern: "/many/{name}", parameters: ["name"] }, kind: PathRoot { root: "/usr", parameter: "name" }, disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: None, prepare: false, delete_after_send: false, rules: [], signature: None, authorize: None, line: 134 }
+    ViewConfig { route: Route { pattern: "/documents/{slug}", parameters: ["slug"] }, kind: Object(ObjectConfig { database: "main", table: TableName { schema: Some("library"), name: "document", span: 2795..2813 }, lookup: Identifier { name: "slug", span: 2823..2829 }, storage: "media", file: Identifier { name: "file", span: 2861..2867 }, basename: Some(Identifier { name: "title", span: 2885..2892 }), content_type: Some(Identifier { name: "media_type", span: 2914..2926 }), content_encoding: Some(Identifier { name: "coding", span: 2952..2960 }), size: Some(Identifier { name: "bytes", span: 2974..2981 }), modified: Some(Identifier { name: "changed", span: 2999..3008 }), etag: Some(Identifier { name: "checksum", span: 3022..3032 }) }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: None, prepare: false, delete_after_send: false, rules: [], signature: None, authorize: None, line: 139 }
+    ViewConfig { route: Route { pattern: "/records/{*key}", parameters: ["key"] }, kind: Object(ObjectConfig { database: "other", table: TableName { schema: None, name: "record", span: 3113..3121 }, lookup: Identifier { name: "key", span: 3131..3136 }, storage: "notes", file: Identifier { name: "key", span: 3168..3173 }, basename: None, content_type: None, content_encoding: None, size: None, modified: None, etag: None }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: None, prepare: false, delete_after_send: false, rules: [], signature: None, authorize: None, line: 154 }
     ViewConfig { route: Route { pattern: "/hello", parameters: [] }, kind: Virtual { text: "Hello, world!" }, disposition: Attachment, basename: Some("hello.txt"), content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: None, prepare: false, delete_after_send: false, rules: [], signature: None, authorize: None, line: 163 }
     ViewConfig { route: Route { pattern: "/remote/{tenant}/{*rest}", parameters: ["tenant", "rest"] }, kind: Http(HttpViewConfig { url: UrlTemplate { origin: RemoteOrigin { scheme: Https, host: "cdn.example", port: 443 }, path: [Text("/of/"), Parameter("tenant"), Text("/"), Parameter("rest")], query: Some(Credential(..)) }, headers: [OriginHeader { name: "x-reader", value: Sensitive }], allow_http: false, settings: OriginSettings { allow_private: false, connect_timeout: None, first_byte_timeout: None, idle_timeout: Some(3s), redirects: 0, concurrency: None, max_size: None, forbidden: NotFound } }), disposition: Attachment, basename: None, content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: false, spool: None, prepare: false, delete_after_send: false, rules: [], signature: None, authorize: Some(AuthorizeConfig { url: AuthorizerUrl(http://127.0.0.1:9000/may?…), forward_headers: Some(["cookie", "x-api-key"]), host: Client, login: Some("/login?next={uri}"), require_header: Some("x-user"), connect_timeout: Some(500ms), timeout: Some(2s), concurrency: Some(64), cache: Some(10s), ca_file: None }), line: 185 }
     ViewConfig { route: Route { pattern: "/copied", parameters: [] }, kind: Virtual { text: "Hello, spool!" }, disposition: Attachment, basename: Some("hello.txt"), content_type: None, content_encoding: None, cache_control: None, headers: [], optimize: true, spool: Some(Always), prepare: true, delete_after_send: true, rules: [], signature: None, authorize: None, line: 205 }
@@ -1425,6 +1425,34 @@ fn reports_routes_that_overlap_or_lack_a_parameter() {
     2:9 `/fixed` has no parameter; exactly one must name the file below `root`
         -> end the route in `{*path}`, or in `{name}` for names without a slash
     "#);
+}
+
+#[test]
+fn reports_views_that_would_serve_the_copies_of_others() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (root, copies) = (folder.path().join("pub"), folder.path().join("pub/copies"));
+    fs::create_dir_all(&copies).expect("made");
+    std::os::unix::fs::symlink(&copies, folder.path().join("elsewhere")).expect("made");
+    fs::create_dir(folder.path().join("public")).expect("made");
+    let text = |dir: &str| {
+        format!(
+            "[storages.it]\nkind = \"local\"\nroot = {root:?}\n[spool]\ndir = {dir:?}\n\
+             [optimize]\nbackend = \"nginx\"\n[[views]]\nroute = \"/a/{{*path}}\"\nkind = \"storage\"\nstorage = \"it\"\n\
+             [[views]]\nroute = \"/b/{{*path}}\"\nkind = \"path\"\nroot = {root:?}\n"
+        )
+    };
+    for dir in ["pub", "pub/copies", "elsewhere"] {
+        let dir = folder.path().join(dir);
+        let told = table(&text(&dir.to_string_lossy()));
+        assert_eq!(
+            told.matches("in which [spool] of line 4 keeps").count(),
+            2,
+            "{told}"
+        );
+    }
+    // A name that only begins alike.
+    let beside = folder.path().join("public");
+    Config::parse(&text(&beside.to_string_lossy()), Path::new(FILE)).expect("accepted");
 }
 
 #[test]

@@ -479,11 +479,13 @@ fn explain_says_what_a_file_is_spooled_as_or_why_it_is_not() {
     let mut place = Place::new("");
     let origin = origin();
     let more = format!(
-        "[storages.media]\nkind = \"local\"\nroot = \".\"\n\
+        "[storages.media]\nkind = \"local\"\nroot = \"media\"\n\
          [[views]]\nroute = \"/off\"\nkind = \"virtual\"\nbasename = \"a.txt\"\ntext = \"off\"\nspool = \"off\"\n\
          [[views]]\nroute = \"/local/{{*path}}\"\nkind = \"storage\"\nstorage = \"media\"\n\
          [[views]]\nroute = \"/far/{{*path}}\"\nkind = \"http\"\nurl = \"http://{origin}/{{path}}\"\nallow_private = true\n"
     );
+    fs::create_dir(place.path("media")).expect("made");
+    fs::write(place.path("media/a.txt"), "a").expect("written");
     let mut config = OpenOptions::new()
         .append(true)
         .open(place.path("gateway.toml"))
@@ -519,7 +521,7 @@ fn explain_says_what_a_file_is_spooled_as_or_why_it_is_not() {
     );
     assert_eq!(why("/off"), "not spooled: the view asks for no copies");
     let local = "not spooled: the file lies on this machine, where a rule can take it";
-    assert_eq!(why("/local/gateway.toml"), local);
+    assert_eq!(why("/local/a.txt"), local);
 }
 
 /// A server with one file, until the test ends.

@@ -5,12 +5,17 @@
 //! 1. [`overlapping_routes`]: no router could hold both views;
 //! 2. [`hidden_routes`]: a client could not reach the view through nginx or Caddy;
 //! 3. [`spools_without_table`]: nobody would make the copies that the view asks for;
-//! 4. [`headers_of_ours`]: a proxy or a client would ask another server without the headers that it wants.
+//! 4. [`spool_among_files`]: a view would serve the copies of others;
+//! 5. [`headers_of_ours`]: a proxy or a client would ask another server without the headers that it wants.
+
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use super::optimize::{Destination, OptimizeConfig, Proxy, RuleConfig, Source as RuleSource};
 use super::reader::Problem;
 use super::reader::{At, Source};
-use super::spool::ViewSpool;
+use super::spool::{SpoolConfig, ViewSpool};
+use super::storage::StorageKind;
 use super::view::{ViewConfig, ViewKind};
 
 /// Reports two views whose routes no router can hold together.
@@ -117,6 +122,51 @@ pub(super) fn spools_without_table(source: &Source<'_>, views: &[At<ViewConfig>]
             format!("add [spool] with dir = \"/var/cache/downloadview\", or take `{key}` out");
         source.report(Problem::new(view.span.clone(), message).with_help(help));
     }
+}
+
+/// Reports a view that serves a folder in which the copies of `[spool]` lie: whoever knows or guesses the name of a copy
+/// would get it there, without the permission that the view of the file asks for.
+pub(super) fn spool_among_files(
+    source: &Source<'_>,
+    spool: &SpoolConfig,
+    views: &[At<ViewConfig>],
+) {
+    let copies = real(&spool.dir);
+    for view in views {
+        let Some(root) = served_folder(&view.value.kind) else {
+            continue;
+        };
+        if !copies.starts_with(real(root)) {
+            continue;
+        }
+        let route = &view.value.route;
+        let message = format!(
+            "route `{route}` serves `{}`, in which [spool] of line {} keeps its copies",
+            root.display(),
+            spool.line
+        );
+        let help = "give [spool] a `dir` outside of every folder that a view serves";
+        source.report(Problem::new(view.span.clone(), message).with_help(help));
+    }
+}
+
+/// The folder of this machine whose files a view serves.
+fn served_folder(kind: &ViewKind) -> Option<&Path> {
+    let storage = match kind {
+        ViewKind::PathRoot { root, .. } => return Some(root),
+        ViewKind::Storage { storage, .. } => storage,
+        ViewKind::Object(object) => &object.storage,
+        ViewKind::PathFile { .. } | ViewKind::Http(_) | ViewKind::Virtual { .. } => return None,
+    };
+    match &storage.kind {
+        StorageKind::Local(local) => Some(&local.root),
+        _ => None,
+    }
+}
+
+/// A folder without symbolic links; as it was written, if it is not there.
+fn real(folder: &Path) -> PathBuf {
+    fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned())
 }
 
 /// The path that a rule keeps from clients, with the line of the rule. Only nginx and Caddy have such locations.

@@ -252,6 +252,7 @@ impl Config {
             let of_views = views.iter().flat_map(|view| &view.value.rules);
             let of_views: Vec<_> = of_views.cloned().collect();
             optimize.add_spool(&table, spool, &of_views);
+            check::spool_among_files(source, spool, &views);
         }
         if !has_spool {
             check::spools_without_table(source, &views);
