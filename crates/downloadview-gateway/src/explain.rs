@@ -238,15 +238,27 @@ fn file(text: &mut String, found: &Result<DownloadResponse, Error>) -> fmt::Resu
         }
     };
     let file = response.file();
-    writeln!(text, "file      {}", file.name())?;
+    writeln!(text, "file      {}", shown(file.name()))?;
     let places = file.places();
     if let Some(path) = places.path() {
-        writeln!(text, "  path    {}", path.display())?;
+        writeln!(text, "  path    {}", shown(&path.to_string_lossy()))?;
     }
     match places.shown_url() {
         Some(url) => writeln!(text, "  url     {url}"),
         None => Ok(()),
     }
+}
+
+/// A name from the request, in one line and without a command for the terminal.
+fn shown(name: &str) -> String {
+    let mut shown = String::with_capacity(name.len());
+    for character in name.chars() {
+        match character.is_control() {
+            true => shown.extend(character.escape_default()),
+            false => shown.push(character),
+        }
+    }
+    shown
 }
 
 /// The decision, as it was made, and those of the `rules` that have no part in any.

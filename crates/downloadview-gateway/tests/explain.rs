@@ -405,3 +405,13 @@ async fn a_row_that_names_no_file_is_told() {
     log       a record names a file that cannot be
     ");
 }
+
+#[tokio::test]
+async fn a_name_makes_no_line_and_no_command_for_the_terminal() {
+    let text = explained("/files/a%0Aoutcome%1B%5B31m.txt").await;
+    assert!(
+        text.contains("file      a\\noutcome\\u{1b}[31m.txt\n"),
+        "{text}"
+    );
+    assert!(!text.contains('\u{1b}'), "{text}");
+}
