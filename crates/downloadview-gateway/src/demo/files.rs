@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, chown};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, chown, fchown};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -114,14 +114,27 @@ impl Files {
 
 /// Writes a file with a secret in it: nobody but the user that the proxies run as can ever read it.
 pub(super) fn write_for_proxy(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = new_for_proxy(path)?;
+    file.write_all(text.as_bytes())
+}
+
+/// A new file of the user that the proxies run as. Its folder is theirs too, so what lies there under that name is removed,
+/// never opened, and no link of theirs is followed.
+pub(super) fn new_for_proxy(path: &Path) -> io::Result<fs::File> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let mut options = OpenOptions::new();
-    let mut file = options
+    let file = options
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(path)?;
-    file.write_all(text.as_bytes())?;
-    hand_over(path)
+    if is_root() {
+        fchown(&file, Some(NOBODY), Some(NOBODY))?;
+    }
+    Ok(file)
 }
 
 /// Writes a file that everyone may read, whatever the umask.
@@ -136,8 +149,8 @@ fn hour_ago() -> SystemTime {
     SystemTime::now() - Duration::from_secs(60 * 60)
 }
 
-/// Gives a path to the user that the proxies run as: `nobody` when we are root, else ourselves.
-pub(super) fn hand_over(path: &Path) -> io::Result<()> {
+/// Gives a path, in a folder that is ours, to the user that the proxies run as: `nobody` when we are root, else ourselves.
+fn hand_over(path: &Path) -> io::Result<()> {
     match is_root() {
         true => chown(path, Some(NOBODY), Some(NOBODY)),
         false => Ok(()),

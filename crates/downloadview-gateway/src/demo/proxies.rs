@@ -1,6 +1,6 @@
 //! A proxy as a child of the demonstration: configured from its rules, unprivileged, and gone when it is.
 
-use std::fs::{self, File};
+use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -13,7 +13,7 @@ use tokio::process::Child;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::elsewhere::Elsewhere;
-use super::files::{Files, NOBODY, hand_over, is_root, write_for_proxy};
+use super::files::{Files, NOBODY, is_root, new_for_proxy, write_for_proxy};
 use super::grid::{Grid, Hop};
 use super::guard::Guard;
 use super::programs::Program;
@@ -84,13 +84,9 @@ impl Running {
         let folder = surroundings.files.path(name);
         let configuration = folder.join("front.conf");
         let text = configuration_for(program, address, surroundings)?;
-        // That of an attempt on another port.
-        let _ = fs::remove_file(&configuration);
         write_for_proxy(&configuration, &text)?;
-        let log = folder.join("output.log");
-        let output = File::create(&log)?;
-        // Some open /dev/stderr anew, as the user who they are.
-        hand_over(&log)?;
+        // It is theirs: some open /dev/stderr anew, as the user who they are.
+        let output = new_for_proxy(&folder.join("output.log"))?;
         let mut command = program.command(&configuration, &folder);
         command
             .stdin(Stdio::null())
