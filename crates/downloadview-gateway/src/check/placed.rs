@@ -1,9 +1,14 @@
 //! Files that are placed for a check, and removed with the value, however the check ends.
 
-use std::fs::{self, OpenOptions, Permissions};
+use std::ffi::OsStr;
+use std::fs::{self, File, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
 
 /// What was placed below one root, newest last.
 #[derive(Debug, Default)]
@@ -18,35 +23,52 @@ impl Placed {
     ///
     /// It cannot be written, or something is there already. What was made of it goes with the value.
     pub(super) fn write(&mut self, root: &Path, name: &Path, content: &[u8]) -> io::Result<()> {
-        let mut folder = root.to_owned();
+        let mut path = root.to_owned();
+        let mut folder = open(CWD, root, OFlags::empty())?;
         let below = name.parent().into_iter().flat_map(Path::iter);
         for part in below {
-            folder.push(part);
-            self.folder(&folder)?;
+            path.push(part);
+            folder = self.folder(&folder, part, &path)?;
         }
-        let path = root.join(name);
-        // A symbolic link is not followed either: `create_new` refuses whatever is there.
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o644)
-            .open(&path)?;
-        self.paths.push(path);
+        let last = name.file_name().unwrap_or_default();
+        // A symbolic link is not followed either: `EXCL` refuses whatever is there.
+        let new = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(&folder, last, new, Mode::from_raw_mode(0o644))?;
+        self.paths.push(path.join(last));
+        let mut file = File::from(file);
         // Whatever the umask says.
         file.set_permissions(Permissions::from_mode(0o644))?;
         file.write_all(content)
     }
 
-    fn folder(&mut self, folder: &Path) -> io::Result<()> {
-        match fs::create_dir(folder) {
-            Ok(()) => {
-                self.paths.push(folder.to_owned());
-                fs::set_permissions(folder, Permissions::from_mode(0o755))
-            }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            Err(error) => Err(error),
+    /// Opens a folder of this name, and makes it if there is none. Somebody who may write in the one above could put a link in
+    /// the place of one of ours, so those are opened without following links.
+    fn folder(&mut self, above: &OwnedFd, part: &OsStr, path: &Path) -> io::Result<OwnedFd> {
+        let made = match rustix::fs::mkdirat(above, part, Mode::from_raw_mode(0o755)) {
+            Ok(()) => true,
+            Err(Errno::EXIST) => false,
+            Err(error) => return Err(error.into()),
+        };
+        if made {
+            self.paths.push(path.to_owned());
         }
+        let ours = self.paths.iter().any(|placed| placed == path);
+        let links = match ours {
+            true => OFlags::NOFOLLOW,
+            false => OFlags::empty(),
+        };
+        let folder = open(above, Path::new(part), links)?;
+        if made {
+            rustix::fs::fchmod(&folder, Mode::from_raw_mode(0o755))?;
+        }
+        Ok(folder)
     }
+}
+
+/// Opens a folder.
+fn open(above: impl AsFd, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
+    let flags = flags | OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(rustix::fs::openat(above, path, flags, Mode::empty())?)
 }
 
 impl Drop for Placed {
@@ -64,6 +86,26 @@ impl Drop for Placed {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_link_in_the_place_of_a_folder_of_ours_is_not_followed() {
+        let root = tempfile::tempdir().expect("a folder");
+        let (root, victim) = (root.path().join("root"), root.path().join("victim"));
+        fs::create_dir(&root).expect("a folder");
+        fs::create_dir(&victim).expect("a folder");
+        fs::set_permissions(&victim, Permissions::from_mode(0o700)).expect("a mode");
+        let mut placed = Placed::default();
+        placed
+            .write(&root, Path::new("ours/a.txt"), b"a")
+            .expect("it can be written");
+        fs::rename(root.join("ours"), root.join("away")).expect("swapped");
+        std::os::unix::fs::symlink(&victim, root.join("ours")).expect("swapped");
+        let refused = placed.write(&root, Path::new("ours/b.txt"), b"b");
+        assert!(refused.is_err());
+        let mode = fs::metadata(&victim).expect("it is there").permissions();
+        assert_eq!(mode.mode() & 0o777, 0o700);
+        assert_eq!(fs::read_dir(&victim).expect("it can be read").count(), 0);
+    }
 
     #[test]
     fn what_was_placed_goes_with_the_value_and_nothing_else_does() {
