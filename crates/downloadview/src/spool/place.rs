@@ -86,7 +86,7 @@ impl Inner {
         let Ok(id) = Id::random() else {
             return Placed::Own(NotSpooled::DiskFails);
         };
-        self.fill(file, id, None, request).await
+        self.fill(file, id, None, request, false).await
     }
 
     async fn place_keyed(
@@ -110,7 +110,8 @@ impl Inner {
             return Placed::Own(NotSpooled::Unasked);
         }
         add(&self.counting.misses, 1);
-        self.fill(file, id, Some(key), request).await
+        self.fill(file, id, Some(key), request, known.is_some())
+            .await
     }
 
     /// Steps 3 and 4.
@@ -120,6 +121,7 @@ impl Inner {
         id: Id,
         key: Option<CacheKey>,
         request: Request<'_>,
+        is_known: bool,
     ) -> Placed {
         let prepares = request.copying.prepares && key.is_some();
         // A HEAD makes no copy, unless it is how a client asks whether the file is there by now.
@@ -130,7 +132,7 @@ impl Inner {
         if tokio::runtime::Handle::try_current().is_err() {
             return Placed::Own(NotSpooled::NoRuntime);
         }
-        if prepares && let Some(why) = self.unprepared.take(id) {
+        if prepares && let Some(why) = self.unprepared.of(id) {
             return Placed::Own(why);
         }
         let mut seat = self.flights.join(id);
@@ -154,6 +156,11 @@ impl Inner {
         match progress {
             Progress::Filled(_) => match self.hand_out(file, id, key.as_ref()).await {
                 Some(copy) => Placed::Copy(copy),
+                // Somebody removed it, and its source was only asked whether it is still good.
+                None if is_known => {
+                    drop(left);
+                    Box::pin(self.fill(file, id, key, request, false)).await
+                }
                 // It is gone already. The bytes are still there for the one who began the fill.
                 None => left_over(file, key.as_ref(), NotSpooled::DiskFails, left).await,
             },

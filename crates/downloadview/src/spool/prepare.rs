@@ -1,7 +1,7 @@
 //! Copies that nobody waits for, because the client was told to ask again (`prepare`).
 //!
 //! Each such request keeps a seat in the fill for a while, so that it goes on between two of them.
-//! If the fill fails meanwhile, the next request learns of it, once.
+//! If the fill fails meanwhile, the next request learns of it, and those of the minute that follows.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! Copies that could not be made while nobody waited for them (`prepare`): the next request is told.
+//! Copies that could not be made while nobody waited for them (`prepare`): those who ask for
+//! them are told for a while.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -9,28 +10,51 @@ use tokio::time::Instant;
 use super::name::Id;
 use super::why::NotSpooled;
 
-/// How long a failure is remembered for the next request.
+/// How long a failure is remembered until somebody asks.
 const REMEMBERED: Duration = Duration::from_secs(300);
+/// How long it is told after the first one has asked: twice the longest `Retry-After`. A HEAD and the GET that follows it, or
+/// two clients, must hear the same.
+const TOLD: Duration = Duration::from_secs(60);
 /// How many failures are remembered at once.
 const FAILURES: usize = 1024;
 
 /// Copies that could not be made while nobody waited.
 #[derive(Debug, Default)]
-pub(super) struct Unprepared(Mutex<HashMap<Id, (NotSpooled, Instant)>>);
+pub(super) struct Unprepared(Mutex<HashMap<Id, Failure>>);
+
+/// A copy that could not be made.
+#[derive(Debug)]
+struct Failure {
+    why: NotSpooled,
+    until: Instant,
+    is_told: bool,
+}
 
 impl Unprepared {
-    /// Why the copy could not be made, told once.
-    pub(super) fn take(&self, id: Id) -> Option<NotSpooled> {
+    /// Why the copy could not be made, if it is not time to try again.
+    pub(super) fn of(&self, id: Id) -> Option<NotSpooled> {
         let mut failed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (why, when) = failed.remove(&id)?;
-        (when.elapsed() < REMEMBERED).then_some(why)
+        let now = Instant::now();
+        failed.retain(|_, failure| now < failure.until);
+        let failure = failed.get_mut(&id)?;
+        if !failure.is_told {
+            failure.is_told = true;
+            failure.until = now + TOLD;
+        }
+        Some(failure.why)
     }
 
     pub(super) fn note(&self, id: Id, why: NotSpooled) {
         let mut failed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        failed.retain(|_, (_, when)| when.elapsed() < REMEMBERED);
+        let now = Instant::now();
+        failed.retain(|_, failure| now < failure.until);
         if failed.len() < FAILURES {
-            failed.insert(id, (why, Instant::now()));
+            let failure = Failure {
+                why,
+                until: now + REMEMBERED,
+                is_told: false,
+            };
+            failed.insert(id, failure);
         }
     }
 }

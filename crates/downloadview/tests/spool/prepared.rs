@@ -65,6 +65,9 @@ async fn a_copy_that_could_not_be_made_is_not_promised_for_ever() {
     let streamed = until_answered(async || ask(report.of(3)).await).await;
     assert_eq!(why(&streamed), Some(NotSpooled::TooLarge));
     assert_eq!(sent(streamed).await.unwrap(), content(3));
+    // A HEAD that hears of it does not keep it from the GET that follows.
+    let again = ask(report.of(3)).await;
+    assert_eq!(why(&again), Some(NotSpooled::TooLarge));
 
     let stand = Stand::new();
     let ask = async || {

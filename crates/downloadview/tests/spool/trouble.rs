@@ -249,3 +249,18 @@ async fn a_copy_of_a_file_that_is_gone_is_not_used() {
     remote.lose();
     assert_eq!(get().await.status(), 404);
 }
+
+/// As when an administrator clears the folder beside a running program.
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_somebody_removed_is_made_anew_though_its_source_says_it_is_still_good() {
+    let stand = Stand::with(|spool| spool.max_age(Duration::from_secs(10)));
+    let remote = Remote::default();
+    let get = async || stand.get(DownloadResponse::new(remote.clone())).await;
+    assert_eq!(delegated(&get().await), remote.content());
+    tokio::time::sleep(Duration::from_secs(1000)).await;
+    for file in stand.files() {
+        std::fs::remove_file(file).unwrap();
+    }
+    assert_eq!(delegated(&get().await), remote.content());
+    assert_eq!(stand.spool.counters().fills, 2);
+}
