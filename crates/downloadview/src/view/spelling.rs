@@ -195,26 +195,36 @@ impl<S: Service<Request<B>>, B> Service<Request<B>> for NormalizeEscapesService<
 
     fn call(&mut self, mut request: Request<B>) -> S::Future {
         if let Cow::Owned(path) = normalized(request.uri().path()) {
-            let uri = with_path(request.uri(), path);
+            let (uri, is_whole) = with_path(request.uri(), path);
             let asked = std::mem::replace(request.uri_mut(), uri);
-            // Of two layers the outer one saw what the client sent.
-            request.extensions_mut().get_or_insert(AskedUri::new(asked));
+            if is_whole {
+                // Of two layers the outer one saw what the client sent.
+                request.extensions_mut().get_or_insert(AskedUri::new(asked));
+            } else {
+                // No link that permits the long path may open what lies at `/`.
+                let asked = AskedUri::new(request.uri().clone());
+                request.extensions_mut().insert(asked);
+            }
         }
         self.inner.call(request)
     }
 }
 
-/// The URI with another path. One that became too long for a URI leads to `/`: it must not lead where
-/// its old spelling does.
-fn with_path(uri: &Uri, mut path: String) -> Uri {
+/// The URI with another path, and whether it is that: one that became too long for a URI leads to `/`, since it must not
+/// lead where its old spelling does.
+fn with_path(uri: &Uri, mut path: String) -> (Uri, bool) {
     if let Some(query) = uri.query() {
         path.push('?');
         path.push_str(query);
     }
     let mut parts = uri.clone().into_parts();
     let path = PathAndQuery::try_from(path);
+    let is_whole = path.is_ok();
     parts.path_and_query = Some(path.unwrap_or(PathAndQuery::from_static("/")));
-    Uri::from_parts(parts).unwrap_or_default()
+    match Uri::from_parts(parts) {
+        Ok(uri) => (uri, is_whole),
+        Err(_) => (Uri::default(), false),
+    }
 }
 
 #[cfg(test)]
@@ -271,11 +281,44 @@ mod tests {
         ] {
             let uri: Uri = uri.parse().unwrap();
             let path = normalized(uri.path()).into_owned();
-            assert_eq!(with_path(&uri, path), expected);
+            let (uri, is_whole) = with_path(&uri, path);
+            assert_eq!(uri, expected);
+            assert!(is_whole);
         }
         let long: Uri = format!("/{}", "\u{e9}".repeat(20_000)).parse().unwrap();
         let path = normalized(long.path()).into_owned();
-        assert_eq!(with_path(&long, path), "/");
+        let (uri, is_whole) = with_path(&long, path);
+        assert_eq!(uri, "/");
+        assert!(!is_whole);
+    }
+
+    /// Tells the URI that it got, and the one that the client is said to have asked.
+    #[derive(Clone)]
+    struct Told;
+
+    impl Service<Request<()>> for Told {
+        type Response = (Uri, Option<Uri>);
+        type Error = std::convert::Infallible;
+        type Future = std::future::Ready<Result<Self::Response, Self::Error>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, request: Request<()>) -> Self::Future {
+            let asked = AskedUri::of(request.extensions()).cloned();
+            std::future::ready(Ok((request.uri().clone(), asked)))
+        }
+    }
+
+    #[test]
+    fn a_link_for_a_path_that_is_too_long_opens_nothing_else() {
+        let mut service = NormalizeEscapes::new().layer(Told);
+        let long = format!("/{}", "\u{e9}".repeat(20_000));
+        let request = Request::get(long).body(()).unwrap();
+        let (uri, asked) = service.call(request).into_inner().unwrap();
+        assert_eq!(uri, "/");
+        assert_eq!(asked.unwrap(), "/");
     }
 
     proptest! {
