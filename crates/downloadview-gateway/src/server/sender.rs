@@ -6,7 +6,8 @@
 //!    bytes follow as they come from the disk, and nothing else is written to the connection meanwhile.
 //! 4. The kernel cannot send this file (its file system, a sandbox): the bytes are read on the pool, and copied.
 //!
-//! A file that became shorter, or that was overwritten in place, ends the connection before its last bytes.
+//! A file that became shorter, or that was overwritten in place, ends the connection before its last bytes, if that is seen
+//! before they were handed to the kernel. Until they are on the wire they are the file's own pages.
 
 use std::fs::File;
 use std::io;
