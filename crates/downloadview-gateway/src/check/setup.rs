@@ -146,6 +146,16 @@ impl Named {
                 let Some(backend) = found else {
                     bail!("--proxy: `{name}` is none of nginx, apache, lighttpd, caddy");
                 };
+                let mut backends = config.rules().filter_map(|rule| rule.backend).peekable();
+                if let Some(&first) = backends.peek()
+                    && backends.all(|known| known != backend)
+                {
+                    // Nothing would be asked of it that only its rules tell, and all would look right.
+                    bail!(
+                        "--proxy: no rule of the file is for {name}; write --proxy {}=URL",
+                        first.name()
+                    );
+                }
                 (backend, None)
             }
         };
@@ -171,4 +181,22 @@ fn unknown(name: &str, config: &Config) -> String {
         "--proxy: the file announces no `{name}`; it announces {}",
         known.join(", ")
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_that_no_rule_is_for_is_refused() {
+        let text = "[optimize]\nbackend = \"nginx\"\n\
+                    [[optimize.rules]]\nsource_url = \"/media/\"\ndestination_url = \"/_internal/\"\n\
+                    [[views]]\nroute = \"/a\"\nkind = \"virtual\"\ntext = \"a\"\nbasename = \"a.txt\"\n";
+        let config = Config::parse(text, Path::new("/nowhere/downloadview.toml")).expect("valid");
+        let address: Address = "http://127.0.0.1:8080".parse().expect("an address");
+        assert!(Named::new("nginx", &address, &config).is_ok());
+        let refused = Named::new("apache", &address, &config).map(|named| named.name);
+        let refused = refused.expect_err("no rule is for it").to_string();
+        assert!(refused.ends_with("write --proxy nginx=URL"), "{refused}");
+    }
 }
