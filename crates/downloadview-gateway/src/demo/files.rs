@@ -166,3 +166,25 @@ pub(super) fn is_root() -> bool {
 pub(super) fn media(files: &Files) -> downloadview::Result<LocalStorage> {
     Ok(LocalStorage::new(files.path("media"))?.base_url("/media/")?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_in_the_folder_of_a_proxy_is_not_followed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (victim, log) = (
+            folder.path().join("victim"),
+            folder.path().join("output.log"),
+        );
+        fs::write(&victim, "ours").expect("written");
+        std::os::unix::fs::symlink(&victim, &log).expect("made");
+        new_for_proxy(&log).expect("another file");
+        write_for_proxy(&log, "theirs").expect("written");
+        assert_eq!(fs::read_to_string(&victim).expect("there"), "ours");
+        let found = fs::symlink_metadata(&log).expect("there");
+        assert!(found.is_file());
+        assert_eq!(found.permissions().mode() & 0o777, 0o600);
+    }
+}
