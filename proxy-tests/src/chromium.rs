@@ -132,7 +132,7 @@ impl Chromium {
     /// Shows a URL, and waits until all of it is there.
     ///
     /// # Panics
-    /// When it does not come, or is no page.
+    /// When it does not come, or is not a page.
     #[track_caller]
     pub fn open(&mut self, url: &str) {
         self.events.clear();

@@ -1,7 +1,8 @@
 //! The spool where there is little room, and where many ask at once: a small disk, a disk that somebody else fills, a
 //! hundred clients of one missing file, two gateways over one folder.
 //!
-//! `SPOOL_REQUESTS` (default 600, and more until copies had to make room) and `SPOOL_MEBIBYTES` (default 8) make the runs longer: 10,000 and 200.
+//! `SPOOL_REQUESTS` (default 600, and more until copies had to make room) and `SPOOL_MEBIBYTES` (default 8) make the runs longer:
+//! 10,000 and 200.
 
 use std::collections::HashSet;
 use std::fs;
