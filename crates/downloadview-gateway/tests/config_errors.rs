@@ -1450,6 +1450,12 @@ fn reports_views_that_would_serve_the_copies_of_others() {
             "{told}"
         );
     }
+    // The view's folder may be told by a link too.
+    let linked = folder.path().join("linked");
+    std::os::unix::fs::symlink(&root, &linked).expect("made");
+    let by_link =
+        text(&copies.to_string_lossy()).replace(&format!("{root:?}"), &format!("{linked:?}"));
+    assert_eq!(table(&by_link).matches("in which [spool]").count(), 2);
     // A name that only begins alike.
     let beside = folder.path().join("public");
     Config::parse(&text(&beside.to_string_lossy()), Path::new(FILE)).expect("accepted");

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use downloadview::storage::LocalStorage;
+use rustix::fs::OFlags;
 use tempfile::TempDir;
 
 use crate::config::Proxy;
@@ -137,6 +138,16 @@ pub(super) fn new_for_proxy(path: &Path) -> io::Result<fs::File> {
     Ok(file)
 }
 
+/// The text of a file in a proxy's folder; `None` if it cannot be read, or is a link: it may lead to what only we may read.
+pub(super) fn text_of_proxy(path: &Path) -> Option<String> {
+    let mut options = OpenOptions::new();
+    let no_link = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let no_link = no_link.bits().cast_signed();
+    let file = options.read(true).custom_flags(no_link).open(path).ok()?;
+    file.metadata().ok()?.is_file().then_some(())?;
+    io::read_to_string(file).ok()
+}
+
 /// Writes a file that everyone may read, whatever the umask.
 fn write_readable(path: &Path, text: &str) -> io::Result<()> {
     fs::write(path, text)?;
@@ -180,9 +191,11 @@ mod tests {
         );
         fs::write(&victim, "ours").expect("written");
         std::os::unix::fs::symlink(&victim, &log).expect("made");
+        assert_eq!(text_of_proxy(&log), None);
         new_for_proxy(&log).expect("another file");
         write_for_proxy(&log, "theirs").expect("written");
         assert_eq!(fs::read_to_string(&victim).expect("there"), "ours");
+        assert_eq!(text_of_proxy(&log).as_deref(), Some("theirs"));
         let found = fs::symlink_metadata(&log).expect("there");
         assert!(found.is_file());
         assert_eq!(found.permissions().mode() & 0o777, 0o600);

@@ -1,6 +1,5 @@
 //! A proxy as a child of the demonstration: configured from its rules, unprivileged, and gone when it is.
 
-use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -13,7 +12,7 @@ use tokio::process::Child;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::elsewhere::Elsewhere;
-use super::files::{Files, NOBODY, is_root, new_for_proxy, write_for_proxy};
+use super::files::{Files, NOBODY, is_root, new_for_proxy, text_of_proxy, write_for_proxy};
 use super::grid::{Grid, Hop};
 use super::guard::Guard;
 use super::programs::Program;
@@ -145,10 +144,7 @@ impl Running {
     /// Apache has a log of its own once it has read its configuration.
     fn last_words(&self) -> String {
         let logs = ["output.log", "error.log"].map(|name| self.folder.join(name));
-        let text: String = logs
-            .iter()
-            .filter_map(|log| fs::read_to_string(log).ok())
-            .collect();
+        let text: String = logs.iter().filter_map(|log| text_of_proxy(log)).collect();
         let lines: Vec<_> = text.lines().collect();
         let last = &lines[lines.len().saturating_sub(5)..];
         format!("{} says: {}", self.name, last.join("\n"))
