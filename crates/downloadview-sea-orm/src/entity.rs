@@ -34,10 +34,34 @@ type FilterBy = Arc<dyn Fn(&Parts) -> Result<Condition> + Send + Sync>;
 /// Adds `ObjectView::entity::<document::Entity>(db)`: the beginning of a view over the rows of an
 /// entity.
 ///
-/// Import it as `use downloadview_sea_orm::ObjectViewExt as _`. See [`EntityView`] for an example.
+/// Import it without a name:
+///
+/// ```
+/// # mod document {
+/// #     use sea_orm::entity::prelude::*;
+/// #     #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+/// #     #[sea_orm(table_name = "document")]
+/// #     pub struct Model {
+/// #         #[sea_orm(primary_key)]
+/// #         pub id: i32,
+/// #         pub file: String,
+/// #     }
+/// #     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+/// #     pub enum Relation {}
+/// #     impl ActiveModelBehavior for ActiveModel {}
+/// # }
+/// use downloadview::view::ObjectView;
+/// use downloadview_sea_orm::ObjectViewExt as _;
+///
+/// # fn begin(db: sea_orm::DatabaseConnection) {
+/// let begun = ObjectView::entity::<document::Entity>(db).file(document::Column::File);
+/// # let _ = begun; // and then `storage`
+/// # }
+/// ```
 #[doc(alias = "ObjectDownloadView")]
 pub trait ObjectViewExt: sealed::Sealed {
-    /// Begins a view over the rows of an entity.
+    /// Begins a view over the rows of an entity. Nothing is asked of the database before a request
+    /// comes.
     fn entity<E: EntityTrait>(db: DatabaseConnection) -> EntityView<E> {
         EntityView::new(db)
     }
@@ -324,7 +348,38 @@ fn misconfigured<E: EntityTrait>(what: &str) -> BuildError {
 }
 
 /// The rows of an entity, found with one statement that selects the columns in use.
-/// [`EntityView::storage`] makes it.
+/// [`EntityView::storage`] makes it. Its name is needed where a view is kept:
+///
+/// ```
+/// # mod document {
+/// #     use sea_orm::entity::prelude::*;
+/// #     #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+/// #     #[sea_orm(table_name = "document")]
+/// #     pub struct Model {
+/// #         #[sea_orm(primary_key)]
+/// #         pub id: i32,
+/// #         pub file: String,
+/// #     }
+/// #     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+/// #     pub enum Relation {}
+/// #     impl ActiveModelBehavior for ActiveModel {}
+/// # }
+/// use downloadview::storage::MemoryStorage;
+/// use downloadview::{BuildError, view::ObjectView};
+/// use downloadview_sea_orm::{EntityRecords, ObjectViewExt as _};
+/// use sea_orm::DatabaseConnection;
+///
+/// struct Views {
+///     documents: ObjectView<EntityRecords<document::Entity>>,
+/// }
+///
+/// fn views(db: DatabaseConnection) -> Result<Views, BuildError> {
+///     let documents = ObjectView::entity::<document::Entity>(db)
+///         .file(document::Column::File)
+///         .storage(MemoryStorage::new())?;
+///     Ok(Views { documents })
+/// }
+/// ```
 pub struct EntityRecords<E: EntityTrait> {
     plan: Plan,
     column: E::Column,

@@ -329,6 +329,28 @@ impl From<TableError> for downloadview::Error {
 
 /// The rows of a checked [`Table`], found with one statement that selects the columns in use. Give
 /// it to [`ObjectView::new`](downloadview::view::ObjectView::new).
+///
+/// ```
+/// use downloadview::storage::MemoryStorage;
+/// use downloadview::view::ObjectView;
+/// use downloadview_sea_orm::{Table, TableError, TableRecords};
+/// use sea_orm::{ConnectionTrait as _, Database};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// let db = Database::connect("sqlite::memory:").await?;
+/// db.execute_unprepared("CREATE TABLE document (id INTEGER, file TEXT)").await?;
+/// let table = Table::new("document").lookup("id", "id").file("file");
+///
+/// let documents: TableRecords = table.records(db.clone()).await?;
+/// let view: ObjectView<TableRecords> = ObjectView::new(MemoryStorage::new(), documents);
+/// # let _ = view;
+///
+/// // A name that the schema does not have is an error here, not one of a request.
+/// let misspelt = table.file("flie").records(db).await;
+/// assert!(matches!(misspelt, Err(TableError::NoColumn { .. })));
+/// # Ok::<(), TableError>(())
+/// # }).unwrap();
+/// ```
 #[derive(Clone)]
 pub struct TableRecords {
     plan: Plan,
@@ -349,8 +371,22 @@ impl FindRecord for TableRecords {
     }
 }
 
-/// What a row of a [`Table`] tells about its file. Its `Debug` shows nothing of the row, which may
-/// hold secrets.
+/// What a row of a [`Table`] tells about its file: its [`FileRecord`] methods, for a check of
+/// permissions. Other columns of the row were not selected. Its `Debug` shows nothing of the row,
+/// which may hold secrets.
+///
+/// ```
+/// use downloadview::view::{FileRecord as _, ObjectView, Permission};
+/// use downloadview_sea_orm::{TableRecord, TableRecords};
+///
+/// fn guarded(view: ObjectView<TableRecords>) -> ObjectView<TableRecords> {
+///     view.authorize(|_, record: &TableRecord| match record.file() {
+///         Some(file) if file.starts_with("drafts/") => Permission::Hide,
+///         _ => Permission::Allow,
+///     })
+/// }
+/// # let _ = guarded;
+/// ```
 pub struct TableRecord(Described);
 
 impl FileRecord for TableRecord {

@@ -19,8 +19,8 @@ use crate::optimize::ResponseBody;
 use crate::permission::{Grant, PublicUri};
 use crate::response::DownloadBody;
 
-/// The service of [`Authorize`](super::Authorize), which makes it. Its errors are those of the
-/// service inside, its body is that service's or a refusal's.
+/// The service of [`Authorize`](super::Authorize), which makes it: the example is there. Its errors
+/// are those of the service inside, its body is that service's or a refusal's.
 #[derive(Debug, Clone)]
 pub struct AuthorizeService<S> {
     inner: S,
@@ -43,7 +43,7 @@ pub(super) struct Setting {
     pub(super) prepare: Option<Prepare>,
 }
 
-/// The response future of [`AuthorizeService`].
+/// The response future of [`AuthorizeService`]: what its `call` returns.
 #[must_use = "a future does nothing until it is polled"]
 pub struct AuthorizeFuture<B, E>(BoxFuture<'static, Result<Response<ResponseBody<B>>, E>>);
 

@@ -36,6 +36,15 @@ use crate::headers::hand_off::{
 use crate::rule::{Target, TargetKind};
 
 /// Whether nginx buffers the answer: `X-Accel-Buffering`. Argument of [`Nginx::buffering`].
+///
+/// It is for what nginx fetches: files of other servers, where its location fetches them. A file
+/// that nginx reads itself goes out as the client takes it, whatever is stated here.
+///
+/// ```
+/// use downloadview::backend::{Buffering, Nginx};
+/// let as_it_comes = Nginx::new().buffering(Buffering::Off);
+/// # let _ = as_it_comes;
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Buffering {
     /// `yes`: nginx reads the answer as fast as it can, and keeps what the client has not taken.

@@ -75,7 +75,16 @@ pub use self::want::Want;
 use crate::error::{Error, Result};
 
 /// A boxed future, as the methods of [`File`](crate::File) and [`Storage`](crate::storage::Storage)
-/// return it: traits that are used as `dyn` cannot have `async fn`. Write `Box::pin(async { … })`.
+/// return it: traits that are used as `dyn` cannot have `async fn`.
+///
+/// ```
+/// use downloadview::content::{BoxFuture, Metadata};
+///
+/// fn metadata(text: &str) -> BoxFuture<'_, downloadview::Result<Metadata>> {
+///     Box::pin(async move { Ok(Metadata::new().with_size(text.len() as u64)) })
+/// }
+/// # let _ = metadata("a");
+/// ```
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Metadata and bytes of one state of a file, opened and not yet read.

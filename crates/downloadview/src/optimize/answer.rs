@@ -179,7 +179,8 @@ pub(super) fn without_file(asked: &Asked, status: StatusCode, denial: Option<Den
 
 /// A download whose answer has to wait for something: a look at the disk, a link, the file's bytes.
 ///
-/// [`answer_now`] returns it.
+/// [`answer_now`] returns it, with an example there: for what is streamed, and for a hand-off whose
+/// file the kernel has to look up on the disk first.
 #[must_use = "`answer` makes the response"]
 pub struct Unanswered {
     head: response::Parts,

@@ -10,7 +10,7 @@ use crate::headers::ConditionalRequest;
 use crate::permission::Grant;
 
 /// In the extensions of a request: whoever put it there reads the [`Outcome`] from those of the
-/// response. For servers that keep it on demand, [`Asked::outcome_if_read`].
+/// response. For servers that keep it on demand: [`Asked::outcome_if_read`], with an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ReadsOutcome;
 
@@ -79,8 +79,9 @@ impl Asked {
         self
     }
 
-    /// Keeps the [`Outcome`](super::Outcome) in the response's extensions only if somebody reads it there, who
-    /// said so by [`ReadsOutcome`] among these of the request. Default: it is kept. It is logged in either case.
+    /// Keeps the [`Outcome`](super::Outcome) in the response's extensions only if somebody reads it
+    /// there, who said so by [`ReadsOutcome`] among these of the request. Default: it is kept. It
+    /// is logged in either case.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
@@ -122,8 +123,8 @@ impl Asked {
 
 /// The announcement, removed from the headers. Two of them count as none: one must be the client's.
 fn announcement(headers: &mut HeaderMap) -> Option<HeaderValue> {
-    // An entry makes room for itself, whether it is used or not. Most requests have few headers: to look at each name
-    // costs less than to hash this one.
+    // An entry makes room for itself, whether it is used or not. Most requests have few headers: to
+    // look at each name costs less than to hash this one.
     if !headers.keys().any(|name| *name == PROXY_HEADER) {
         return None;
     }

@@ -10,7 +10,17 @@ use http::{Extensions, Uri};
 /// changed it: in the extensions of the request.
 ///
 /// A middleware of your own that changes the URI, and stands outside of layers that decide who may,
-/// puts it there too: `request.extensions_mut().insert(AskedUri::new(uri))`.
+/// puts it there too:
+///
+/// ```
+/// use downloadview::permission::AskedUri;
+/// use http::{Request, Uri};
+///
+/// let mut request = Request::get("/old/report.pdf").body(()).unwrap();
+/// let asked = std::mem::replace(request.uri_mut(), Uri::from_static("/new/report.pdf"));
+/// request.extensions_mut().insert(AskedUri::new(asked));
+/// assert_eq!(AskedUri::of(request.extensions()).unwrap(), "/old/report.pdf");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AskedUri(Uri);
 

@@ -55,7 +55,18 @@ pub struct Survey {
     settings: Settings,
 }
 
-/// Something that lies in the folder.
+/// Something that lies in the folder. [`Survey::walk`] gives them.
+///
+/// ```
+/// use downloadview::spool::{Entry, EntryKind};
+///
+/// /// What copies that nobody needs now take up.
+/// fn idle(entries: &[Entry]) -> u64 {
+///     let idle = |entry: &&Entry| entry.kind == EntryKind::Copy && !entry.leased;
+///     entries.iter().filter(idle).map(|entry| entry.bytes).sum()
+/// }
+/// assert_eq!(idle(&[]), 0);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Entry {
@@ -96,7 +107,19 @@ pub enum EntryKind {
     Foreign,
 }
 
-/// What became of something that was to be removed.
+/// What became of something that was to be removed: the answer of [`Survey::remove`].
+///
+/// ```
+/// use downloadview::spool::Removed;
+///
+/// fn told(removed: Removed) -> Option<&'static str> {
+///     match removed {
+///         Removed::InUse => Some("still in use"),
+///         _ => None, // gone, by us or by somebody else
+///     }
+/// }
+/// assert_eq!(told(Removed::Gone), None);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Removed {
