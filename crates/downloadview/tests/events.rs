@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use downloadview::backend::{Caddy, Nginx};
 use downloadview::content::{BoxFuture, Content, Metadata, Want};
+use downloadview::error::UpstreamFault;
 use downloadview::file::Places;
 use downloadview::storage::{MemoryStorage, StorageName};
 use downloadview::view::{FileRecord, ObjectView, StorageView};
@@ -172,6 +173,82 @@ fn no_query_of_another_servers_url_is_logged() {
             assert!(!log[0].contains(secret), "{log:#?}");
         }
     }
+}
+
+/// A file whose server or disk fails.
+#[derive(Debug, Clone)]
+struct Broken {
+    /// Whether another server has it.
+    is_far: bool,
+}
+
+impl Broken {
+    fn error(&self) -> Error {
+        match self.is_far {
+            true => Error::upstream("files.example", UpstreamFault::Connect),
+            false => Error::other("a secret place"),
+        }
+    }
+}
+
+impl File for Broken {
+    fn name(&self) -> &str {
+        "a.txt"
+    }
+
+    fn look(&self) -> BoxFuture<'_, Result<Metadata>> {
+        Box::pin(async { Err(self.error()) })
+    }
+
+    fn open<'a>(&'a self, _: Want<'a>) -> BoxFuture<'a, Result<Content>> {
+        Box::pin(async { Err(self.error()) })
+    }
+}
+
+/// Whoever reads the log finds the view, and the file.
+#[test]
+fn a_failure_is_logged_with_path_and_route_and_without_the_query() {
+    for (is_far, said) in [
+        (true, "WARN an origin failed origin=files.example"),
+        (false, "ERROR download failed error="),
+    ] {
+        let broken = Broken { is_far };
+        let handler = tower::service_fn(move |_: Request<()>| {
+            let broken = broken.clone();
+            async { Ok(DownloadResponse::new(broken).into_http()) }
+        });
+        let log = log_through(Optimizer::none(), handler, &["/a%20b.txt?c=s3cr3t"]);
+        let line = log.iter().find(|line| line.starts_with(said));
+        let line = line.unwrap_or_else(|| panic!("{said}: {log:#?}"));
+        let about = r#"path="/a%20b.txt" route="/{*path}""#;
+        assert!(line.contains(about) && !line.contains("s3cr3t"), "{log:#?}");
+    }
+}
+
+/// The same where the view itself answers, which knows no route.
+#[test]
+fn a_failure_of_a_view_without_a_layer_is_logged_with_its_path() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let find = |_: &Parts| async {
+        Err::<Option<Row>, _>(Error::upstream("files.example", UpstreamFault::Connect))
+    };
+    let view = ObjectView::new(Arc::new(MemoryStorage::new()), find).into_service();
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let request = Request::get("/1?c=s3cr3t").body(()).expect("a path");
+    tracing::subscriber::with_default(subscriber, || {
+        let answered = runtime.expect("a runtime").block_on(view.oneshot(request));
+        assert_eq!(answered.expect("infallible").status(), 502);
+    });
+    let text = String::from_utf8(log.0.lock().expect("unpoisoned").clone()).expect("UTF-8");
+    assert!(
+        text.contains(r#"path="/1""#) && !text.contains("s3cr3t"),
+        "{text}"
+    );
 }
 
 #[test]

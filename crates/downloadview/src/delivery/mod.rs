@@ -21,7 +21,7 @@ use crate::error::{Denial, Error, Result, SignatureFault};
 use crate::headers::{ConditionalRequest, PreconditionResult, Ranges};
 use crate::permission::{self, Grant};
 use crate::response::head::{self, Facts, Kind};
-use crate::response::{Download, DownloadBody, DownloadResponse, refusal};
+use crate::response::{About, Download, DownloadBody, DownloadResponse, refusal};
 
 /// Answers `request` with a download by streaming its file. Errors become responses.
 ///
@@ -59,7 +59,8 @@ pub(crate) async fn deliver_granted(
             if let Some(grant) = grant {
                 download = permission::apply(grant, &mut head, download);
             }
-            let (response, delivery) = deliver_parts(request, head, &download, |_| None).await;
+            let (response, delivery) =
+                deliver_parts(request, About::default(), head, &download, |_| None).await;
             let has_ended = grant.is_some_and(Grant::is_resuming_only);
             match has_ended && !delivery.is_partial() {
                 true => Error::from(Denial::from(SignatureFault::Expired)).into_response(),
@@ -120,9 +121,10 @@ impl Delivery {
 }
 
 /// As [`deliver`], for a head that has passed through middleware. `own_etag` is the tag that a
-/// proxy would state for the file, if it always states its own.
+/// proxy would state for the file, if it always states its own; `about` is for the log.
 pub(crate) async fn deliver_parts(
     request: &ConditionalRequest,
+    about: About<'_>,
     mut head: response::Parts,
     download: &Download,
     own_etag: impl Fn(&Metadata) -> Option<ETag>,
@@ -133,7 +135,7 @@ pub(crate) async fn deliver_parts(
     };
     let mut content = match download.file().open(want).await {
         Ok(content) => content,
-        Err(error) => return failed(head, download, error),
+        Err(error) => return failed(about, head, download, error),
     };
     if let Some(etag) = own_etag(content.metadata()) {
         content.metadata_mut().etag = Some(etag);
@@ -166,18 +168,19 @@ pub(crate) async fn deliver_parts(
             head::render(&mut head, answer.kind, &facts);
             (Response::from_parts(head, answer.body), answer.delivery)
         }
-        Err(error) => failed(head, download, error),
+        Err(error) => failed(about, head, download, error),
     }
 }
 
 /// The answer to a file that cannot be opened or read.
 fn failed(
+    about: About<'_>,
     head: response::Parts,
     download: &Download,
     error: Error,
 ) -> (Response<DownloadBody>, Delivery) {
     let delivery = Delivery::Failed(error.status());
-    let response = head::refused(head, download, error.into_response());
+    let response = head::refused(head, download, error.into_response_about(about));
     (response, delivery)
 }
 

@@ -124,7 +124,7 @@ pub fn answer_now(
 /// ```
 #[must_use]
 pub fn answer_error(asked: &Asked, error: Error) -> Response<DownloadBody> {
-    let mut response = error.into_response();
+    let mut response = error.into_response_about(asked.about());
     let denial = response.extensions().get::<Denial>().cloned();
     let outcome = without_file(asked, response.status(), denial);
     asked.keep(outcome, &mut response);
@@ -256,7 +256,7 @@ impl Unanswered {
                 backend,
                 target,
             }) => handed_off(self.head, self.download, rule, backend, target),
-            Err(error) => failed(self.head, &self.download, error),
+            Err(error) => failed(asked, self.head, &self.download, error),
             Ok(_) => return Err(Box::new(self)),
         };
         Ok(concluded(asked, decision.optimizer, response, outcome))
@@ -302,7 +302,8 @@ impl Unanswered {
         let (response, outcome) = match decision.plan {
             Ok(Plan::Stream(reason)) => {
                 let own_etag = |metadata: &Metadata| own_etag(fronts, &candidate, metadata);
-                let delivering = deliver_parts(&asked.conditional, head, download, own_etag);
+                let delivering =
+                    deliver_parts(&asked.conditional, asked.about(), head, download, own_etag);
                 // Boxed apart, or every other answer would carry the room that streaming needs.
                 let (response, delivery) = Box::pin(delivering).await;
                 (response, Outcome::of(delivery, reason))
@@ -326,7 +327,7 @@ impl Unanswered {
                 let response = refused(head, download, refusal);
                 (response, Outcome::Refused { reason })
             }
-            Err(error) => failed(head, download, error),
+            Err(error) => failed(asked, head, download, error),
         };
         concluded(asked, decision.optimizer, response, outcome)
     }
@@ -351,12 +352,14 @@ fn handed_off(
 
 /// The answer to a file that cannot be looked at.
 fn failed(
+    asked: &Asked,
     head: response::Parts,
     download: &Download,
     error: Error,
 ) -> (Response<DownloadBody>, Outcome) {
     let outcome = Outcome::without_file(error.status());
-    (refused(head, download, error.into_response()), outcome)
+    let refusal = error.into_response_about(asked.about());
+    (refused(head, download, refusal), outcome)
 }
 
 /// Step 5.
@@ -386,7 +389,7 @@ async fn resumed(
     let candidate = Candidate::new(&download);
     let own_etag = |metadata: &Metadata| own_etag(fronts, &candidate, metadata);
     let (mut response, delivery) =
-        deliver_parts(&asked.conditional, head, &download, own_etag).await;
+        deliver_parts(&asked.conditional, asked.about(), head, &download, own_etag).await;
     if !delivery.is_partial() {
         return answer_denied(asked, SignatureFault::Expired.into(), None);
     }

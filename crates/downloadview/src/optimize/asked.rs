@@ -8,6 +8,7 @@ use http::{Extensions, HeaderMap, HeaderValue, Method, Request, Response, Uri};
 use super::{Outcome, PROXY_HEADER};
 use crate::headers::ConditionalRequest;
 use crate::permission::Grant;
+use crate::response::About;
 
 /// In the extensions of a request: whoever put it there reads the [`Outcome`] from those of the
 /// response. For servers that keep it on demand: [`Asked::outcome_if_read`], with an example.
@@ -111,6 +112,14 @@ impl Asked {
     #[must_use]
     pub fn method(&self) -> &Method {
         self.conditional.method()
+    }
+
+    /// What was asked for, for the log.
+    pub(super) fn about(&self) -> About<'_> {
+        About {
+            path: Some(self.uri.path()),
+            route: self.route.as_deref(),
+        }
     }
 
     /// Puts the outcome into the response's extensions, if somebody reads it there.

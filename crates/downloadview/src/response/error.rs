@@ -30,9 +30,14 @@ impl Error {
     /// ```
     #[must_use]
     pub fn into_response(self) -> Response<DownloadBody> {
+        self.into_response_about(About::default())
+    }
+
+    /// The same where it is known what was asked for: a failure of the server is logged with it.
+    pub(crate) fn into_response_about(self, about: About<'_>) -> Response<DownloadBody> {
         let status = self.status();
         if status.is_server_error() {
-            self.log();
+            self.log(about);
         }
         let further = match &self {
             Self::Unavailable { retry_after, .. } => {
@@ -54,19 +59,29 @@ impl Error {
     }
 }
 
+/// What was asked for, as the log tells it: without the query, which may hold a signature.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct About<'a> {
+    /// The path of the request, if it is known.
+    pub(crate) path: Option<&'a str>,
+    /// Its route, if it has one.
+    pub(crate) route: Option<&'a str>,
+}
+
 impl Error {
     /// Logs the error as text. Its fields are left out: what they hold for debugging may quote the
     /// data that they are about.
-    fn log(&self) {
+    fn log(&self, about: About<'_>) {
+        let About { path, route } = about;
         let cause = std::error::Error::source(self).map(ToString::to_string);
         let cause = cause.unwrap_or_default();
         if let Self::Upstream { fault, origin, .. } = self {
             let (kind, status) = (fault.to_string(), self.status().as_u16());
-            tracing::warn!(%origin, kind, status, source = cause, "an origin failed");
+            tracing::warn!(%origin, kind, status, source = cause, path, route, "an origin failed");
         } else if self.is_known_outage() {
-            tracing::debug!(error = %self, source = cause, "download refused");
+            tracing::debug!(error = %self, source = cause, path, route, "download refused");
         } else {
-            tracing::error!(error = %self, source = cause, "download failed");
+            tracing::error!(error = %self, source = cause, path, route, "download failed");
         }
     }
 

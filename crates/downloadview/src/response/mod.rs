@@ -32,7 +32,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, header, response};
 pub use self::body::DownloadBody;
 pub(crate) use self::body::carries;
 pub use self::error::Refusal;
-pub(crate) use self::error::refusal;
+pub(crate) use self::error::{About, refusal};
 pub use self::future::DownloadFuture;
 use self::head::TypeIs;
 pub(crate) use self::options::{Copying, option_setters};

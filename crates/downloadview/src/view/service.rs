@@ -23,7 +23,7 @@ use crate::delivery::deliver_granted;
 use crate::error::{Error, Result};
 use crate::headers::ConditionalRequest;
 use crate::permission::Grant;
-use crate::response::{Deferred, DownloadBody, DownloadFuture, DownloadResponse};
+use crate::response::{About, Deferred, DownloadBody, DownloadFuture, DownloadResponse};
 
 /// The tower service of a [`DownloadView`]. It answers GET and HEAD, and 405 to everything else; 400
 /// to a path that a router may have taken for another one
@@ -100,7 +100,10 @@ impl<V: DownloadView> DownloadService<V> {
             };
             let response = match response {
                 Ok(response) => response,
-                Err(error) => return error.into_response(),
+                Err(error) => {
+                    let path = Some(request.uri.path());
+                    return error.into_response_about(About { path, route: None });
+                }
             };
             if request.extensions.get::<Deferred>().is_some() {
                 return response.into_http();
