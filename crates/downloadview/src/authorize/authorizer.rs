@@ -263,11 +263,12 @@ impl Failure {
                 why,
             ),
             Self::Nonsense(why, status) => {
+                let fault = AuthorizerFault::Nonsense(status);
                 let why = match status {
                     Some(status) => format!("{why} ({})", status.as_u16()),
                     None => why,
                 };
-                (StatusCode::BAD_GATEWAY, AuthorizerFault::Nonsense, why)
+                (StatusCode::BAD_GATEWAY, fault, why)
             }
         }
     }

@@ -74,12 +74,16 @@ pub enum AuthorizerFault {
     /// It failed, or did not answer in time. 503.
     #[error("it does not answer")]
     Unavailable,
-    /// Its answer means neither yes nor no. 502.
-    #[error("its answer means neither yes nor no")]
-    Nonsense,
+    /// Its answer, if there was one to judge with this status, means neither yes nor no. 502.
+    #[error("its answer{} means neither yes nor no", in_words(*.0))]
+    Nonsense(Option<StatusCode>),
     /// It was not asked, because the request itself is wrong. The status of the answer.
     #[error("it is not asked about such a request ({0})")]
     NotAsked(StatusCode),
+}
+
+fn in_words(status: Option<StatusCode>) -> String {
+    status.map_or_else(String::new, |status| format!(" ({status})"))
 }
 
 /// What is wrong with a signed link. [`Display`](std::fmt::Display) gives the reason for logs.
