@@ -3,12 +3,18 @@ The format is described in docs/signed-links.md. `audience` is a pair: ("user", 
 import base64
 import hashlib
 import hmac
+import re
 import time
 from urllib.parse import quote
+# What proxies respell, or no URL holds.
+BAD = re.compile(r"^$|^[^/]|^[^?]*(//|/\.\.?([/?]|$))|[^A-Za-z0-9._~!$&'()*+,;=:@/?%-]|"
+                 r"%([^0-9A-F]|.[^0-9A-F]|.?$|[01]|7[0-9AEF]|2[DE]|3[0-9]|[46][1-9A-F]|5[0-9AF])")
 
 
 def link(target, key, secret, realm="", date=None, expires_in=3600,
          name=None, disposition=None, type=None, audience=None):
+    if BAD.search(target):
+        raise ValueError("a target is signed as it stands in the URL, percent-encoded: /a%20b.txt")
     date = int(time.time()) if date is None else date
     kind, value = audience or (None, "")
     parameters = [("Key", key), ("Date", date), ("Expires", date + expires_in), ("Name", name),

@@ -161,11 +161,68 @@ fn the_node_example_makes_the_links_of_the_vectors() {
     assert_eq!(printed("node", &["-e", script]), expected());
 }
 
+/// Targets, and whether they can be signed.
+const TARGETS: [(&str, bool); 28] = [
+    ("/", true),
+    ("/a%20b.txt?c=%2F&d", true),
+    ("/%C3%A9/a+b;c@d!$&'()*=~,:", true),
+    ("/a?b//../c?", true),
+    ("/%FF%2F%25%3F%40%5B%60%7B", true),
+    ("", false),
+    ("a", false),
+    ("/a b", false),
+    ("/été", false),
+    ("/a\n", false),
+    ("//a", false),
+    ("/a//b", false),
+    ("/a/../b", false),
+    ("/a/.", false),
+    ("/..?a", false),
+    ("/a#b", false),
+    ("/a[0]", false),
+    ("/a?b=\"c\"", false),
+    ("/%", false),
+    ("/%2", false),
+    ("/%zz", false),
+    ("/%c3%a9", false),
+    ("/%41", false),
+    ("/%7E", false),
+    ("/%5F", false),
+    ("/%2E%2E/a", false),
+    ("/a?b=%39", false),
+    ("/%0A%7F", false),
+];
+
+/// Whether the library signs it.
+fn is_signed(target: &str) -> bool {
+    let signer = Signer::new(Keys::new(Key::new("a", SECRET).expect("a key")));
+    let link = signer.link(target).expires_in(Duration::from_secs(60));
+    link.sign().is_ok()
+}
+
 #[test]
-fn an_example_has_at_most_25_lines() {
+fn the_examples_refuse_what_the_signer_refuses() {
+    let targets = serde_json::json!(TARGETS.map(|(target, _)| target)).to_string();
+    let expected = TARGETS.map(|(_, signed)| if signed { "signed" } else { "refused" });
+    for (target, signed) in TARGETS {
+        assert_eq!(is_signed(target), signed, "{target:?}");
+    }
+    let script = "import json, sys; sys.path.insert(0, 'examples'); from sign import link\n\
+                  for target in json.loads(sys.argv[1]):\n\
+                  \x20   try: link(target, 'a', 's'); print('signed')\n\
+                  \x20   except ValueError: print('refused')";
+    assert_eq!(printed("python3", &["-c", script, &targets]), expected);
+    let script = "const { link } = require('./examples/sign.js');\n\
+                  for (const target of JSON.parse(process.argv[1]))\n\
+                  try { link(target, 'a', 's'); console.log('signed') } catch { console.log('refused') }";
+    assert_eq!(printed("node", &["-e", script, &targets]), expected);
+}
+
+#[test]
+fn an_example_has_at_most_27_lines() {
     for name in ["sign.py", "sign.js", "sign.php", "sign.rb", "sign.go"] {
         let text = std::fs::read_to_string(root().join("examples").join(name))
             .expect("as the vectors are");
-        assert!(text.lines().count() <= 25, "{name}");
+        assert!(text.lines().count() <= 27, "{name}");
     }
 }
