@@ -61,7 +61,7 @@ pub enum Command {
     /// Show what a request would get, and why
     Explain(ExplainArgs),
     /// Make a signed link, or a key for them, or say why a link is refused
-    #[command(after_help = SIGN_HELP)]
+    #[command(override_usage = SIGN_USAGE, after_help = SIGN_HELP)]
     Sign(SignArgs),
     /// Ask a live set-up, and say which part is wrong
     #[command(after_help = CHECK_HELP)]
@@ -84,6 +84,11 @@ pub enum Command {
     },
 }
 
+const SIGN_USAGE: &str = "\
+downloadview sign --config FILE PATH --expires TIME [OPTIONS]
+       downloadview sign --config FILE --explain LINK [--audience USER | --client IP]
+       downloadview sign --new-key";
+
 const SIGN_HELP: &str = "\
 Examples:
   downloadview sign --new-key
@@ -91,7 +96,12 @@ Examples:
   downloadview sign --config downloadview.toml /files/a%20b.txt --expires 1h --name \"Report.txt\"
       The link, to be put behind scheme and host.
   downloadview sign --config downloadview.toml --explain '/files/a%20b.txt?X-Download-Key=…'
-      What a link says, and why it is refused.";
+      What a link says, and why it is refused.
+
+Exit codes:
+  0  done; with --explain: the link is good
+  1  with --explain: the link is refused; or the file stands in the way, and stderr says how to fix it
+  2  the command line is wrong";
 
 const PROXY_CONFIG_HELP: &str = "\
 Examples:
@@ -214,7 +224,7 @@ pub struct SignArgs {
     /// Say what this link says, and why it is refused
     #[arg(long, value_name = "LINK")]
     pub explain: Option<String>,
-    /// For how long the link is good: 10m, 1h, 7d, or never
+    /// For how long the link is good: 10m, 1h, 7d, or never; required with PATH
     #[arg(long, value_name = "TIME", value_parser = life, requires = "target")]
     pub expires: Option<Life>,
     /// The name under which clients save the file
@@ -229,7 +239,7 @@ pub struct SignArgs {
     /// The media type
     #[arg(long = "type", value_name = "TYPE", requires = "target")]
     pub content_type: Option<String>,
-    /// For whom alone the link is: the value of `user_cookie`
+    /// For whom alone the link is: the value of the cookie that `user_cookie` of [signing] names
     #[arg(long, value_name = "USER", conflicts_with = "client")]
     pub audience: Option<String>,
     /// For whose network alone the link is: /24 of IPv4, /64 of IPv6

@@ -39,7 +39,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::ProxyConfig(args) => print_proxy_config(args),
         Command::Serve(args) => serve(&Config::load(&args.config.file)?, args.listen),
         Command::Explain(args) => print_explanation(&args),
-        Command::Sign(args) => print_link(&args),
+        Command::Sign(args) => return print_link(&args),
         #[cfg(feature = "demo")]
         Command::Demo(args) => demo::run(&args),
         #[cfg(feature = "demo")]
@@ -63,17 +63,24 @@ fn print_explanation(args: &ExplainArgs) -> anyhow::Result<()> {
     print(&text)
 }
 
-fn print_link(args: &SignArgs) -> anyhow::Result<()> {
+fn print_link(args: &SignArgs) -> anyhow::Result<ExitCode> {
     if args.new_key {
-        return print(&sign::new_key()?);
+        print(&sign::new_key()?)?;
+        return Ok(ExitCode::SUCCESS);
     }
     let file = args.config.as_ref().context("--config names no file")?;
     let config = Config::load(file)?;
     if let Some(link) = &args.explain {
         let asker = sign::asker(args.audience.as_deref(), args.client)?;
-        return print(&sign::explain(&config, link, asker.as_ref())?);
+        let explained = sign::explain(&config, link, asker.as_ref())?;
+        print(&explained.text)?;
+        return Ok(match explained.is_good {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
+        });
     }
-    print(&sign::link(&config, args)?)
+    print(&sign::link(&config, args)?)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn look_after_spool(command: &SpoolCommand) -> anyhow::Result<ExitCode> {

@@ -12,7 +12,7 @@ use downloadview::signature::{Audience, Key, Signer};
 
 use crate::app::Routes;
 use crate::cli::{Life, SignArgs};
-use crate::config::{Config, SigningConfig};
+use crate::config::{Config, Front, Listen, SigningConfig};
 
 /// A secret for a new key, and what to do with it.
 ///
@@ -27,11 +27,13 @@ pub fn new_key() -> anyhow::Result<String> {
 ///
 /// # Errors
 ///
-/// The configuration has no keys, no view asks for links to this path, or the link cannot be made.
+/// The configuration has no keys, no view asks for links to this path, nothing tells the gateway whether it is the one that
+/// the link is for who asks, or the link cannot be made.
 pub fn link(config: &Config, args: &SignArgs) -> anyhow::Result<String> {
     let signing = signing(config)?;
     let target = args.target.as_deref().unwrap_or_default();
     asks_for_links(config, signing, target)?;
+    is_told(config, signing, args)?;
     let mut link = signer(signing)?.link(target);
     link = match args.expires.context("--expires says no time")? {
         Life::For(life) => link.expires_in(life),
@@ -80,12 +82,42 @@ pub fn asker(user: Option<&str>, client: Option<IpAddr>) -> anyhow::Result<Optio
     })
 }
 
+/// Whether the gateway is told who asks, where a link is for somebody: any other would refuse it to everybody.
+fn is_told(config: &Config, signing: &SigningConfig, args: &SignArgs) -> anyhow::Result<()> {
+    let file = config.file.display();
+    if args.audience.is_some() && signing.user_cookie.is_none() {
+        bail!(
+            "{file}: a link for a user is refused to everybody while nothing says who asks; add user_cookie = \"sessionid\" \
+             to [signing], with the name of the cookie whose value --audience has, or leave --audience out"
+        );
+    }
+    let is_socket = matches!(config.listen, Listen::Unix(_));
+    let nobody_says =
+        config.trusted_proxies.is_empty() && !matches!(config.optimize.front, Front::Announced(_));
+    if args.client.is_some() && is_socket && nobody_says {
+        bail!(
+            "{file}: a link for a network is refused to everybody while nothing says where a client of the Unix socket \
+             comes from; add trusted_proxies = [\"unix\"], or leave --client out"
+        );
+    }
+    Ok(())
+}
+
+/// What is to be told of a link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explained {
+    /// What it says, line by line.
+    pub text: String,
+    /// Whether whoever asks gets the file by it.
+    pub is_good: bool,
+}
+
 /// What a link says, and whether it is good now for whoever asks. Scheme and host do not matter.
 ///
 /// # Errors
 ///
 /// The configuration has no keys.
-pub fn explain(config: &Config, link: &str, asker: Option<&Audience>) -> anyhow::Result<String> {
+pub fn explain(config: &Config, link: &str, asker: Option<&Audience>) -> anyhow::Result<Explained> {
     let signing = signing(config)?;
     let target = match link.split_once("://") {
         Some((_, rest)) => rest.find('/').map_or("/", |at| &rest[at..]),
@@ -101,8 +133,11 @@ pub fn explain(config: &Config, link: &str, asker: Option<&Audience>) -> anyhow:
         asker.map(|asker| asker.value().to_owned())
     };
     let mut text = String::new();
+    let verdict = signing.verifier()?.verify(arrived, value);
+    let route = asks_for_links(config, signing, target);
+    let is_good = verdict.is_ok() && route.is_ok();
     // Writing to a text cannot fail.
-    match signing.verifier()?.verify(arrived, value) {
+    match verdict {
         Ok(verified) => {
             let _ = writeln!(text, "good      by key {}", verified.key());
             let _ = writeln!(text, "since     {}", ago(verified.date()));
@@ -116,7 +151,7 @@ pub fn explain(config: &Config, link: &str, asker: Option<&Audience>) -> anyhow:
     for parameter in parameters(target) {
         let _ = writeln!(text, "says      {parameter}");
     }
-    match asks_for_links(config, signing, target) {
+    match route {
         Ok(route) => {
             let _ = writeln!(text, "route     {route}");
         }
@@ -124,7 +159,7 @@ pub fn explain(config: &Config, link: &str, asker: Option<&Audience>) -> anyhow:
             let _ = writeln!(text, "route     {why}");
         }
     }
-    Ok(text)
+    Ok(Explained { text, is_good })
 }
 
 fn signing(config: &Config) -> anyhow::Result<&SigningConfig> {

@@ -376,6 +376,73 @@ fn arguments(line: &[&str]) -> SignArgs {
     }
 }
 
+/// What `--explain` says of a link; and whether it is good, which is the exit code.
+#[track_caller]
+fn said(site: &Site, link: &str, asker: Option<&Audience>, is_good: bool) -> String {
+    let explained = sign::explain(&site.config, link, asker).expect("there are keys");
+    assert_eq!(explained.is_good, is_good, "{}", explained.text);
+    explained.text
+}
+
+/// Nobody would be let in by it, and nobody would be told.
+#[tokio::test]
+async fn a_link_for_somebody_whom_the_gateway_could_not_know_is_not_made() {
+    let line = ["/files/b.txt", "--expires", "1h", "--audience", "alice"];
+    let site = Site::new(&TABLES.replace("user_cookie = \"sid\"\n", "")).await;
+    let error = sign::link(&site.config, &arguments(&line)).expect_err("no cookie");
+    let help = "add user_cookie = \"sessionid\" to [signing]";
+    assert!(error.to_string().contains(help), "{error}");
+    let site = Site::new(TABLES).await;
+    assert!(sign::link(&site.config, &arguments(&line)).is_ok());
+
+    let line = ["/files/b.txt", "--expires", "1h", "--client", "192.0.2.7"];
+    let socket = format!("listen = \"unix:/run/downloadview.sock\"\n{TABLES}");
+    let site = Site::new(&socket).await;
+    let error = sign::link(&site.config, &arguments(&line)).expect_err("no address");
+    let help = "add trusted_proxies = [\"unix\"]";
+    assert!(error.to_string().contains(help), "{error}");
+    for fine in [
+        TABLES.to_owned(),
+        format!("trusted_proxies = [\"unix\"]\n{socket}"),
+    ] {
+        let site = Site::new(&fine).await;
+        assert!(
+            sign::link(&site.config, &arguments(&line)).is_ok(),
+            "{fine}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_exit_code_says_whether_a_link_is_good() {
+    let site = Site::new(TABLES).await;
+    let file = site.folder.path().join("downloadview.toml");
+    std::fs::write(&file, TABLES).expect("written");
+    let good = signed("/files/b.txt");
+    let open = signed("/open/b.txt");
+    let bad = good.replace("b.txt", "c.txt");
+    for (link, code) in [(&good, 0), (&bad, 1), (&open, 1)] {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_downloadview"));
+        let command = command
+            .args(["sign", "--explain", link, "--config"])
+            .arg(&file);
+        let output = command.output().expect("started");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(code), "{link}: {text}");
+    }
+}
+
+#[test]
+fn the_help_says_what_a_link_needs() {
+    use clap::CommandFactory as _;
+
+    let mut command = Cli::command();
+    let sign = command.find_subcommand_mut("sign").expect("it is there");
+    let help = sign.render_help().to_string();
+    assert!(help.contains("PATH --expires TIME"), "{help}");
+    assert!(help.contains("required with PATH"), "{help}");
+}
+
 #[tokio::test]
 async fn what_sign_prints_the_gateway_takes_and_explains() {
     let site = Site::new(TABLES).await;
@@ -393,16 +460,16 @@ async fn what_sign_prints_the_gateway_takes_and_explains() {
     let disposition = &response.headers()["content-disposition"];
     assert_eq!(disposition, "inline; filename=\"x.txt\"");
     let url = format!("https://files.example{}", printed.trim_end());
-    let told = sign::explain(&site.config, &url, None).unwrap();
+    let told = said(&site, &url, None, true);
     assert!(told.starts_with("good      by key 2026a\n"), "{told}");
     assert!(told.contains("says      X-Download-Name=x.txt\n"), "{told}");
     assert!(told.contains("route     /files/{*path}\n"), "{told}");
-    let told = sign::explain(&site.config, &url.replace("x.txt", "y.txt"), None).unwrap();
+    let told = said(&site, &url.replace("x.txt", "y.txt"), None, false);
     assert!(
         told.starts_with("refused   it is not that of this link\n"),
         "{told}"
     );
-    let told = sign::explain(&site.config, "/open/b.txt", None).unwrap();
+    let told = said(&site, "/open/b.txt", None, false);
     assert!(
         told.starts_with("refused   the link is not signed\n"),
         "{told}"
@@ -425,9 +492,9 @@ async fn what_sign_prints_the_gateway_takes_and_explains() {
     let user = ["/files/b.txt", "--expires", "1h", "--audience", "alice"];
     let printed = sign::link(&site.config, &arguments(&user)).unwrap();
     let alice = Audience::user("alice").unwrap();
-    let told = sign::explain(&site.config, printed.trim_end(), Some(&alice)).unwrap();
+    let told = said(&site, printed.trim_end(), Some(&alice), true);
     assert!(told.starts_with("good"), "{told}");
-    let told = sign::explain(&site.config, printed.trim_end(), None).unwrap();
+    let told = said(&site, printed.trim_end(), None, false);
     assert!(
         told.starts_with("refused   it is bound to an audience"),
         "{told}"
