@@ -2243,3 +2243,46 @@ fn a_container_of_azure_says_who_opens_it_once_and_no_secret_is_shown() {
         );
     }
 }
+
+/// Where there is nothing to match, nothing would be refused, without a word.
+#[test]
+fn what_is_to_be_refused_is_not_streamed_for_want_of_a_rule() {
+    let (refuse, storage) = (
+        "[optimize]\nbackend = \"nginx\"\nunmatched = \"refuse\"\n",
+        "[storages.media]\nkind = \"memory\"\nbase_url = \"/media/\"\n[storages.media.files]\na = \"a\"\n",
+    );
+    let rule = "[[optimize.rules]]\nsource_url = \"/media/\"\ndestination_url = \"/_internal/\"\n";
+    let own = rule.replace("optimize.rules", "views.rules");
+    let views = |first: &str, second: &str| {
+        let of = |route: &str, lines: &str| {
+            format!(
+                "[[views]]\nroute = \"{route}\"\nkind = \"storage\"\nstorage = \"media\"\nname = \"a\"\n{lines}"
+            )
+        };
+        of("/a", first) + &of("/b", second)
+    };
+    let told = |optimize: &str, first: &str, second: &str| {
+        let text = format!("{optimize}{storage}{}", views(first, second));
+        match Config::parse(&text, Path::new("/nowhere/downloadview.toml")) {
+            Ok(_) => String::new(),
+            Err(error) => error.to_string(),
+        }
+    };
+    let found = told(refuse, &own, "");
+    assert!(
+        found.contains("no rule is for route `/b`, so its files would be streamed"),
+        "{found}"
+    );
+    assert!(!found.contains("route `/a`"), "{found}");
+    assert!(
+        found.contains("write optimize = false into the view"),
+        "{found}"
+    );
+    for (optimize, first, second) in [
+        (refuse.to_owned(), &*own, "optimize = false\n"),
+        (format!("{refuse}{rule}"), "", ""),
+        (refuse.replace("refuse", "warn"), "", ""),
+    ] {
+        assert_eq!(told(&optimize, first, second), "", "{optimize} {second}");
+    }
+}

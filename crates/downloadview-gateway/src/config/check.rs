@@ -6,12 +6,15 @@
 //! 2. [`hidden_routes`]: a client could not reach the view through nginx or Caddy;
 //! 3. [`spools_without_table`]: nobody would make the copies that the view asks for;
 //! 4. [`spool_among_files`]: a view would serve the copies of others;
-//! 5. [`headers_of_ours`]: a proxy or a client would ask another server without the headers that it wants.
+//! 5. [`headers_of_ours`]: a proxy or a client would ask another server without the headers that it wants;
+//! 6. [`streamed_though_refused`]: a view without rules would be streamed, where the file says that nothing is.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::optimize::{Destination, OptimizeConfig, Proxy, RuleConfig, Source as RuleSource};
+use super::optimize::{
+    Destination, OptimizeConfig, Proxy, RuleConfig, Source as RuleSource, Unmatched,
+};
 use super::reader::Problem;
 use super::reader::{At, Source};
 use super::spool::{SpoolConfig, ViewSpool};
@@ -98,6 +101,34 @@ pub(super) fn headers_of_ours(
                 "take the rule out: the gateway streams these files; or narrow its `source_url`";
             source.report(Problem::new(view.span.clone(), message).with_help(help));
         }
+    }
+}
+
+/// Reports a view that no rule is for, under `unmatched = "refuse"`: where there is nothing to match, nothing is refused. What
+/// lies nowhere is streamed in any case.
+pub(super) fn streamed_though_refused(
+    source: &Source<'_>,
+    optimize: &OptimizeConfig,
+    views: &[At<ViewConfig>],
+) {
+    let mut of_proxies = optimize.front.announced();
+    let shared = !optimize.rules.is_empty() || of_proxies.any(|(_, proxy)| !proxy.rules.is_empty());
+    if optimize.unmatched != Unmatched::Refuse || shared {
+        return;
+    }
+    let is_meant = |view: &&At<ViewConfig>| {
+        let view = &view.value;
+        let lies_nowhere = matches!(view.kind, ViewKind::Virtual { .. });
+        view.rules.is_empty() && view.optimize && !lies_nowhere
+    };
+    for view in views.iter().filter(is_meant) {
+        let route = &view.value.route;
+        let message = format!(
+            "no rule is for route `{route}`, so its files would be streamed, in spite of unmatched = \"refuse\""
+        );
+        let help =
+            "add a rule to [optimize] or to the view, or write optimize = false into the view";
+        source.report(Problem::new(view.span.clone(), message).with_help(help));
     }
 }
 

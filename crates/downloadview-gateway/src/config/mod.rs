@@ -260,6 +260,7 @@ impl Config {
         check::overlapping_routes(source, &views);
         check::hidden_routes(source, &optimize, &views);
         check::headers_of_ours(source, &optimize, &views);
+        check::streamed_though_refused(source, &optimize, &views);
         table.finish();
         Self {
             file: file.to_owned(),
