@@ -295,6 +295,35 @@ fn a_slug_that_no_row_has_is_not_found_whatever_it_says() {
     demo.stop();
 }
 
+/// A guard on one of them would not see the other.
+#[test]
+fn a_path_has_one_spelling() {
+    const SPELLINGS: [&str; 11] = [
+        "/storage/static-path//1.txt",
+        "/storage/dynamic-path//1.txt",
+        "/path/dynamic-path//hello-world.txt",
+        "/s3/static-path//1.txt",
+        "/s3/redirect//1.txt",
+        "/storage/static-path/./1.txt",
+        "/storage/static-path/%31.txt",
+        "/storage/static-path/1%2etxt",
+        "/storage/static-path/object//file.txt",
+        "/storage//static-path/1.txt",
+        "//path/static-path/",
+    ];
+    let demo = Demo::start("none");
+    for path in SPELLINGS {
+        let answer = get(demo.direct, path);
+        assert!(
+            matches!(answer.status, 400 | 404),
+            "{path}: {}",
+            answer.status
+        );
+        assert_no_hand_off(&answer, path);
+    }
+    demo.stop();
+}
+
 /// Proxies come to the same port as everybody else, and prove themselves with secrets that nobody else has.
 #[test]
 fn beside_running_proxies_the_applications_own_port_keeps_hand_offs_to_itself() {

@@ -128,13 +128,10 @@ fn store_views(client: &Client, elsewhere: &Elsewhere) -> Result<Router> {
         .rule(Rule::url(elsewhere.store_url()).redirect())
         .build()?;
     let redirected = Router::new()
-        .nest_service(
-            "/s3/redirect",
-            StorageView::new(bucket.clone()).into_service(),
-        )
+        .nest_service("/s3/redirect", view(StorageView::new(bucket.clone())))
         .layer(OptimizeLayer::new(redirect));
     Ok(Router::new()
-        .nest_service("/s3/static-path", StorageView::new(bucket).into_service())
+        .nest_service("/s3/static-path", view(StorageView::new(bucket)))
         .merge(redirected))
 }
 
@@ -144,7 +141,7 @@ fn path_views(files: &Files) -> Result<Router> {
     let any = PathView::within(LocalStorage::new(files.path("files"))?, rest_of_path);
     Ok(Router::new()
         .route_service("/path/static-path/", one.into_service())
-        .nest_service("/path/dynamic-path", any.into_service()))
+        .nest_service("/path/dynamic-path", view(any)))
 }
 
 /// Files of a storage: under their own name, and under one that depends on the request.
@@ -155,8 +152,8 @@ fn storage_views(files: &Files) -> Result<Router> {
         Ok(options.basename(rest_of_path(request)?.basename().to_uppercase()))
     });
     Ok(Router::new()
-        .nest_service("/storage/static-path", plain.into_service())
-        .nest_service("/storage/dynamic-path", renamed.into_service()))
+        .nest_service("/storage/static-path", view(plain))
+        .nest_service("/storage/dynamic-path", view(renamed)))
 }
 
 /// Files of the storage that rows of a database name: which one, and what it is to be called, is the row's to say.

@@ -12,7 +12,8 @@ use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use downloadview::view::StorageView;
-use downloadview::{DownloadOptions, DownloadView, Result};
+use downloadview::{DownloadOptions, Result};
+use downloadview_axum::view;
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 use tokio::net::TcpListener;
@@ -65,14 +66,14 @@ async fn serve(router: Router) -> io::Result<SocketAddr> {
 }
 
 fn origin(files: &Files) -> Result<Router> {
-    let view = StorageView::new(media(files)?);
-    Ok(Router::new().nest_service("/files", view.into_service()))
+    let files = StorageView::new(media(files)?);
+    Ok(Router::new().nest_service("/files", view(files)))
 }
 
 fn store(files: &Files) -> Result<Router> {
     let objects = StorageView::new(media(files)?).options_with(stated);
     Ok(Router::new()
-        .nest_service(&format!("/{BUCKET}"), objects.into_service())
+        .nest_service(&format!("/{BUCKET}"), view(objects))
         .layer(from_fn(signed)))
 }
 
