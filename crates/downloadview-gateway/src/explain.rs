@@ -20,11 +20,11 @@ use downloadview::optimize::{Outcome, PROXY_HEADER, Step, Trace};
 use downloadview::spool::NotSpooled;
 use downloadview::storage::SignedUrl;
 use downloadview::{DownloadBody, DownloadResponse, Error};
-use http::header::CONTENT_LENGTH;
+use http::header::{CONTENT_LENGTH, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
 
 use crate::app::{self, Mounted, Peer};
-use crate::config::{AnnouncedProxy, Config, Front, RuleConfig, Signature, ViewKind};
+use crate::config::{AnnouncedProxy, Config, Front, RuleConfig, Signature, SpoolFill, ViewKind};
 
 /// Who is assumed to ask, and with what.
 ///
@@ -116,7 +116,10 @@ pub async fn explain_to(
             if is_of_another_server(mounted) {
                 origin(&mut text, &response)?;
             }
-            answer(&mut text, &response)?;
+            match later(config, mounted, &response) {
+                Some(later) => writeln!(text, "{later}")?,
+                None => answer(&mut text, &response)?,
+            }
         }
     }
     Ok(text)
@@ -375,6 +378,42 @@ fn origin(text: &mut String, response: &Response<DownloadBody>) -> fmt::Result {
     }
 }
 
+/// What will become of a request whose copy is not there yet: `explain` makes none.
+fn later(
+    config: &Config,
+    mounted: &Mounted,
+    response: &Response<DownloadBody>,
+) -> Option<&'static str> {
+    let trace = response.extensions().get::<Trace>()?;
+    let is_later = |step: &Step| {
+        matches!(
+            step,
+            Step::Spooled {
+                copy: Err(NotSpooled::NotAsked),
+                ..
+            }
+        )
+    };
+    if !trace.steps().iter().any(is_later) {
+        return None;
+    }
+    let fill = config.spool.as_ref().map(|spool| spool.fill);
+    Some(match (mounted.view().prepare, fill) {
+        (true, _) => {
+            "outcome   will be prepared: clients are told to ask again while the copy is made, then its proxy sends it\n\
+             answer    202 Accepted, with Retry-After, until then"
+        }
+        (false, Some(SpoolFill::While)) => {
+            "outcome   will be spooled: streamed by the gateway while the copy is made, then its proxy sends it\n\
+             answer    200 OK"
+        }
+        (false, _) => {
+            "outcome   will be spooled: the first client waits while the copy is made, then its proxy sends it\n\
+             answer    200 OK, when the copy is there"
+        }
+    })
+}
+
 /// What became of the request, and the head that would be sent.
 fn answer(text: &mut String, response: &Response<DownloadBody>) -> fmt::Result {
     match response.extensions().get::<Outcome>() {
@@ -388,7 +427,13 @@ fn answer(text: &mut String, response: &Response<DownloadBody>) -> fmt::Result {
         Some(Outcome::Streamed { reason, .. }) => {
             writeln!(text, "outcome   streamed by the gateway: {reason}")?;
         }
-        Some(Outcome::Denied { denial, .. }) => writeln!(text, "outcome   denied: {denial}")?,
+        Some(Outcome::Denied { denial, .. }) => {
+            write!(text, "outcome   denied: {denial}")?;
+            match response.headers().get(LOCATION) {
+                Some(there) => writeln!(text, ", and the client is sent to {}", place(there))?,
+                None => writeln!(text)?,
+            }
+        }
         Some(outcome) => match outcome.reason() {
             Some(reason) => writeln!(text, "outcome   {}: {reason}", outcome.kind())?,
             None => writeln!(text, "outcome   {}", outcome.kind())?,
@@ -397,6 +442,15 @@ fn answer(text: &mut String, response: &Response<DownloadBody>) -> fmt::Result {
     }
     writeln!(text, "answer    {}", response.status())?;
     headers(text, response.headers())
+}
+
+/// Where a redirect leads, without a query: it may hold a permission, or the state of a login.
+fn place(location: &HeaderValue) -> String {
+    let location = String::from_utf8_lossy(location.as_bytes());
+    match location.split_once('?') {
+        Some((place, _)) => format!("{place}?…"),
+        None => location.into_owned(),
+    }
 }
 
 fn headers(text: &mut String, headers: &HeaderMap) -> fmt::Result {

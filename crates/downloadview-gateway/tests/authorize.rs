@@ -37,7 +37,16 @@ fn authorizer() -> SocketAddr {
             let asked: Vec<_> = lines.collect();
             let has = |line: &str| asked.iter().any(|it| it == line);
             let is_alice = has("cookie: session=alice") && has("x-forwarded-for: 192.0.2.7");
-            let head = if is_alice { "204 Yes" } else { "403 No" };
+            let head = match (
+                is_alice,
+                has("cookie: session=carol"),
+                has("cookie: session=dave"),
+            ) {
+                (true, ..) => "204 Yes",
+                (_, true, _) => "301 Moved\r\nLocation: /private/a.txt/",
+                (.., true) => "302 Login\r\nLocation: /login",
+                _ => "403 No",
+            };
             let answer = format!("HTTP/1.1 {head}\r\nConnection: close\r\n\r\n");
             stream.write_all(answer.as_bytes()).expect("it listens");
         }
@@ -95,4 +104,10 @@ async fn explain_asks_and_shows_who_may_and_who_may_not() {
     outcome   denied: authorizer: it answers 403 Forbidden
     answer    403 Forbidden
     "#);
+    let moved = explained("session=carol").await;
+    let why = "outcome   denied: authorizer: its answer (301 Moved Permanently) means neither yes nor no\nanswer    502 Bad Gateway";
+    assert!(moved.ends_with(why), "{moved}");
+    let login = explained("session=dave").await;
+    let why = "outcome   denied: authorizer: it answers 302 Found, and the client is sent to /login\nanswer    302 Found";
+    assert!(login.ends_with(why), "{login}");
 }

@@ -481,6 +481,7 @@ fn explain_says_what_a_file_is_spooled_as_or_why_it_is_not() {
     let more = format!(
         "[storages.media]\nkind = \"local\"\nroot = \"media\"\n\
          [[views]]\nroute = \"/off\"\nkind = \"virtual\"\nbasename = \"a.txt\"\ntext = \"off\"\nspool = \"off\"\n\
+         [[views]]\nroute = \"/prepared\"\nkind = \"virtual\"\nbasename = \"a.txt\"\ntext = \"later\"\nprepare = true\n\
          [[views]]\nroute = \"/local/{{*path}}\"\nkind = \"storage\"\nstorage = \"media\"\n\
          [[views]]\nroute = \"/far/{{*path}}\"\nkind = \"http\"\nurl = \"http://{origin}/{{path}}\"\nallow_private = true\n"
     );
@@ -496,6 +497,15 @@ fn explain_says_what_a_file_is_spooled_as_or_why_it_is_not() {
     let not_yet =
         "not spooled yet: the GET of a client makes a copy, which is what its proxy sends";
     assert_eq!(place.explained("/one")[0], not_yet);
+    let outcome = |path: &str| place.explained(path).pop().expect("an outcome");
+    assert_eq!(
+        outcome("/one"),
+        "outcome   will be spooled: the first client waits while the copy is made, then its proxy sends it"
+    );
+    assert_eq!(
+        outcome("/prepared"),
+        "outcome   will be prepared: clients are told to ask again while the copy is made, then its proxy sends it"
+    );
     assert_eq!(place.explained("/far/a")[0], not_yet);
     let copies = [place.copy_of("one"), place.copy_of("far/a")];
     let [one, _] = copies.map(|copy| copy.strip_prefix(place.spool()).expect("below").to_owned());
