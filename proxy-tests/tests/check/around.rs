@@ -1,5 +1,7 @@
 //! What stands around the proxies: the file, the running gateway, storages, permissions, databases, origins.
 
+use std::process::Command;
+
 use proxy_tests::{Database, Proxy, Site, User, configuration};
 
 use crate::found::{check, check_as, front};
@@ -59,6 +61,36 @@ fn a_folder_that_may_not_be_passed() {
     arguments.push(FILE.to_owned());
     check_as(&stand.site, &arguments, User::OfTest)
         .assert_guilty("permissions", &["mode 0600", "chmod o+x", "/media/sub"]);
+}
+
+/// Who opens one of them would only find the next.
+#[test]
+fn all_that_keeps_a_proxy_from_a_file_is_named_at_once_and_the_advice_helps() {
+    let stand = Stand::new(Proxy::Nginx, |_, printed| printed);
+    let modes = [
+        ("media/sub/deep/report.txt", 0o600),
+        ("media/sub/deep", 0o700),
+        ("media/sub", 0o700),
+    ];
+    stand.site.write(modes[0].0, "a report of some length");
+    for (name, mode) in modes {
+        stand.site.set_mode(name, mode);
+    }
+    let mut arguments = front(Proxy::Nginx, &stand.front);
+    arguments.push("--file=/files/{*path}=/files/sub/deep/report.txt".to_owned());
+    let found = check_as(&stand.site, &arguments, User::OfTest);
+    let named = modes.map(|(name, mode)| {
+        let path = stand.site.path(name);
+        format!("{} (mode {mode:04o}", path.display())
+    });
+    let named: Vec<_> = named.iter().map(String::as_str).collect();
+    found.assert_guilty("permissions", &named);
+    let change = found.change("plain name");
+    let (_, for_everybody) = change.split_once("or for everybody: ").expect("a command");
+    let command = for_everybody.lines().next().expect("a line");
+    let done = Command::new("sh").args(["-c", command]).status();
+    assert!(done.expect("a shell").success(), "{command}");
+    check_as(&stand.site, &arguments, User::OfTest).assert_right("all may pass");
 }
 
 #[test]

@@ -5,6 +5,12 @@ use std::net::SocketAddr;
 use proxy_tests::{Proxy, Server, Site, User};
 use serde_json::Value;
 
+/// How many views the file of a stand has: each is judged by itself.
+pub(crate) const VIEWS: usize = 3;
+
+/// What is asked to see who keeps whole answers.
+pub(crate) const UNREAD: &str = "a client that does not read";
+
 /// What was found on a set-up.
 #[derive(Debug)]
 pub(crate) struct Found {
@@ -80,6 +86,40 @@ impl Found {
         right
             .filter(|finding| finding["what"].as_str().is_some_and(|it| it.contains(what)))
             .count()
+    }
+
+    /// What is to be changed where `what` was looked at.
+    #[track_caller]
+    pub(crate) fn change(&self, what: &str) -> String {
+        let mut wrong = self.of("wrong").into_iter();
+        let found = wrong.find(|it| it["what"].as_str().is_some_and(|it| it.contains(what)));
+        let change = found.and_then(|it| it["change"].as_str());
+        let change = change.unwrap_or_else(|| panic!("{what}: {}", self.text()));
+        change.to_owned()
+    }
+
+    /// How many things are wrong.
+    pub(crate) fn wrong(&self) -> usize {
+        self.of("wrong").len()
+    }
+
+    /// Whether a note says this.
+    pub(crate) fn noted(&self, note: &str) -> bool {
+        let mut notes = self.of("note").into_iter();
+        notes.any(|it| it.to_string().contains(note))
+    }
+
+    /// Nothing is wrong, and a note says this, with something to change in these words.
+    #[track_caller]
+    pub(crate) fn assert_noted(&self, note: &str, words: &[&str]) {
+        assert_eq!(self.code, 0, "{}", self.text());
+        let notes = self.of("note").into_iter();
+        let told: Vec<_> = notes.map(ToString::to_string).collect();
+        let noted = told.iter().find(|text| text.contains(note));
+        let noted = noted.unwrap_or_else(|| panic!("`{note}`: {}", self.text()));
+        for word in words {
+            assert!(noted.contains(word), "`{word}`: {}", self.text());
+        }
     }
 
     /// Whether something is wrong with this part, in these words.

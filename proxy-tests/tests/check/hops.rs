@@ -2,6 +2,7 @@
 
 use proxy_tests::{Proxy, Site, announced, announcement, configuration};
 
+use crate::found::UNREAD;
 use crate::found::{check, front, through};
 use crate::stand::{Stand, another_nginx, changed, without};
 
@@ -29,6 +30,62 @@ fn a_second_nginx_that_compresses() {
     let outer = another_nginx(&stand.site, stand.front.address(), gzip);
     check(&stand.site, &front(Proxy::Nginx, &outer))
         .assert_guilty("another_hop", &["compressed (gzip)", "gzip off;"]);
+}
+
+/// As people write it: what a client does not read lies on its disk.
+#[test]
+fn a_second_nginx_before_the_proxy_that_keeps_whole_answers() {
+    for proxy in [Proxy::Nginx, Proxy::Caddy] {
+        let stand = Stand::new(proxy, |_, printed| printed);
+        let outer = another_nginx(&stand.site, stand.front.address(), "");
+        let found = check(&stand.site, &front(proxy, &outer));
+        let words = ["another_hop", "proxy_max_temp_file_size 0;", "--proxy "];
+        found.assert_noted("that the client did not read", &words);
+        let lean = "proxy_max_temp_file_size 0;";
+        let outer = another_nginx(&stand.site, stand.front.address(), lean);
+        let found = check(&stand.site, &front(proxy, &outer));
+        assert_eq!(found.right(UNREAD), 1, "{}", found.everything());
+    }
+}
+
+/// It lets the hand-off pass, so that all arrives as it should.
+#[test]
+fn a_second_nginx_behind_the_proxy_that_keeps_whole_answers() {
+    let site = Site::new(&configuration(Proxy::Nginx));
+    site.give("media");
+    let gateway = site.start_gateway();
+    let pass = "proxy_ignore_headers X-Accel-Redirect; proxy_pass_header X-Accel-Redirect; \
+                proxy_http_version 1.1; proxy_set_header Connection ''; proxy_set_header Host $http_host;";
+    let upstream = format!("server {};", gateway.address());
+    let inner = another_nginx(&site, gateway.address(), pass);
+    let to_inner = format!("server {};", inner.address());
+    let outer = site.start_proxy_amid(Proxy::Nginx, |printed| {
+        changed(&printed, &upstream, &to_inner)
+    });
+    let found = check(&site, &front(Proxy::Nginx, &outer));
+    assert!(
+        found.noted("that the client did not read"),
+        "{}",
+        found.text()
+    );
+}
+
+#[test]
+fn a_proxy_whose_own_line_against_it_is_missing() {
+    let stand = Stand::new(Proxy::Nginx, |_, printed| {
+        without(&printed, "proxy_max_temp_file_size")
+    });
+    let words = ["proxy_max_temp_file_size 0;", "proxy-config nginx"];
+    stand
+        .check()
+        .assert_noted("that the client did not read", &words);
+    let stand = Stand::new(Proxy::Lighttpd, |_, printed| {
+        without(&printed, "server.stream-response-body")
+    });
+    let words = ["server.stream-response-body = 2"];
+    stand
+        .check()
+        .assert_noted("that the client did not read", &words);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use proxy_tests::{Proxy, configuration};
 
+use crate::found::VIEWS;
 use crate::stand::{Stand, changed, folder, without};
 
 fn nginx(change: impl FnOnce(String) -> String) -> Stand {
@@ -137,6 +138,58 @@ fn conditions_switched_off() {
     });
     let words = ["304", "if_modified_since before;", "etag on;"];
     stand.check().assert_guilty("proxy", &words);
+}
+
+/// What is wrong with one thing does not hide another.
+#[test]
+fn several_mistakes_at_once() {
+    let headers = "[headers]\nContent-Security-Policy = \"sandbox\"\nContent-Language = \"en\"\n";
+    let configuration = format!("{}\n{headers}", configuration(Proxy::Nginx));
+    let stand = Stand::of(Proxy::Nginx, &configuration, |_, printed| {
+        let kept = without(&printed, "add_header Content-Security-Policy");
+        let kept = without(&kept, "add_header Content-Language");
+        let kept = without(&without(&kept, "keepalive 32"), "keepalive_timeout");
+        changed(&kept, "etag on;", "etag on;\n    max_ranges 0;")
+    });
+    let found = stand.check();
+    for words in [
+        "`content-security-policy`",
+        "`content-language`",
+        "opened anew",
+        "bytes 2 to 5",
+    ] {
+        assert!(found.blames("proxy", words), "{words}: {}", found.text());
+    }
+    assert_eq!(found.wrong(), 4 * VIEWS, "{}", found.text());
+}
+
+#[test]
+fn a_file_that_does_not_arrive_and_connections_that_are_not_kept() {
+    let stand = Stand::new(Proxy::Nginx, |site, printed| {
+        let (media, outside) = (folder(site, "media"), folder(site, "outside"));
+        let moved = changed(&printed, &media, &outside);
+        without(&without(&moved, "keepalive 32"), "keepalive_timeout")
+    });
+    let found = stand.check();
+    for words in ["404", "opened anew"] {
+        assert!(found.blames("proxy", words), "{words}: {}", found.text());
+    }
+    assert_eq!(found.wrong(), 2 * VIEWS, "{}", found.text());
+}
+
+/// The gateway runs by another file, and what it hands over is known all the same.
+#[test]
+fn an_older_file_and_a_location_that_is_not_internal() {
+    let stand = nginx(|printed| {
+        let lines = printed.lines().filter(|line| line.trim() != "internal;");
+        lines.collect::<Vec<_>>().join("\n")
+    });
+    let anew = changed(&configuration(Proxy::Nginx), "max-age=60", "max-age=61");
+    stand.site.configure(&anew);
+    let found = stand.check();
+    let older = found.blames("application", "does not know this file");
+    let open = found.blames("proxy", "open to anybody");
+    assert!(older && open, "{}", found.text());
 }
 
 #[test]

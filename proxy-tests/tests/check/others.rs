@@ -2,7 +2,7 @@
 
 use proxy_tests::{Proxy, Site, configuration};
 
-use crate::found::{check, through};
+use crate::found::{VIEWS, check, through};
 use crate::stand::{Stand, changed, folder, without};
 
 #[test]
@@ -90,6 +90,24 @@ fn caddy_without_the_name_for_the_client() {
             "include Content-Type Content-Disposition",
         ],
     );
+}
+
+#[test]
+fn caddy_told_of_another_version_and_without_the_name_for_the_client() {
+    let right = configuration(Proxy::Caddy);
+    let configuration = changed(&right, "escaping = \"raw\"", "escaping = \"strict\"");
+    let stand = Stand::of(Proxy::Caddy, &configuration, |_, printed| {
+        let (named, unnamed) = (
+            "include Content-Type Content-Disposition",
+            "include Content-Type",
+        );
+        changed(&printed, named, unnamed)
+    });
+    let found = stand.check();
+    let lost = found.blames("proxy", "`content-disposition`");
+    let misread = found.blames("rule", "reads names in another way");
+    assert!(lost && misread, "{}", found.text());
+    assert_eq!(found.wrong(), 2 * VIEWS, "{}", found.text());
 }
 
 #[test]

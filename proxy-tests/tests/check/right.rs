@@ -2,7 +2,7 @@
 
 use proxy_tests::{Proxy, Site, announced, configuration};
 
-use crate::found::{check, front, through};
+use crate::found::{UNREAD, check, front, through};
 
 /// All of them at once, and the gateway alone.
 #[test]
@@ -40,6 +40,7 @@ fn nothing_is_wrong_with_a_single_proxy_as_it_is_printed() {
             "HEAD",
             "range",
             "304",
+            UNREAD,
         ] {
             assert!(found.right(what) > 0, "{proxy:?} {what}: {}", found.text());
         }

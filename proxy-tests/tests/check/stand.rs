@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use proxy_tests::{Proxy, Server, Site, configuration};
 
-use crate::found::{Found, check, front};
+use crate::found::{Found, check, front, through};
 
 /// Gateway and proxy of one site.
 pub(crate) struct Stand {
@@ -41,6 +41,12 @@ impl Stand {
     #[track_caller]
     pub(crate) fn check(&self) -> Found {
         check(&self.site, &front(self.proxy, &self.front))
+    }
+
+    /// The same of the proxy that the file gives this name.
+    #[track_caller]
+    pub(crate) fn check_as(&self, name: &str) -> Found {
+        check(&self.site, &through(name, self.front.address()))
     }
 }
 

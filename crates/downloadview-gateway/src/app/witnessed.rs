@@ -2,14 +2,15 @@
 
 use downloadview::file::VirtualFile;
 use downloadview::optimize::ReadsOutcome;
-use downloadview::{DownloadFuture, DownloadOptions, DownloadResponse};
+use downloadview::{DownloadFuture, DownloadOptions, DownloadResponse, Error};
 use http::Request;
 
 use super::App;
-use crate::witness::{Asked, CHECK, Envelope, Seen};
+use crate::witness::{Asked, CHECK, Client, Envelope, LONG, Seen};
 
-/// The name that nobody saves the notes under.
+/// The names that nobody saves the notes under, and a long answer.
 const NAME: &str = "notes.json";
+const LONG_NAME: &str = "long.bin";
 
 /// Answers a request that carries the header, be it right or wrong.
 pub(super) fn answer(app: &App, mut request: Request<()>) -> DownloadFuture {
@@ -20,20 +21,67 @@ pub(super) fn answer(app: &App, mut request: Request<()>) -> DownloadFuture {
         Some(Asked::Receipt(number)) => {
             let notes = app.shared.witness.take_of(&number);
             // Plain data always is JSON.
-            let text = serde_json::to_string(&notes).unwrap_or_default();
-            let options = DownloadOptions::new().cache_control("no-store");
-            let notes = DownloadResponse::new(VirtualFile::from_text(NAME, text));
-            notes.options(options).into_http().into()
+            told(serde_json::to_string(&notes).unwrap_or_default())
         }
+        Some(Asked::Taken(number)) => {
+            let taken = app.shared.witness.taken_of(&number);
+            told(serde_json::to_string(&taken).unwrap_or_default())
+        }
+        Some(Asked::Long(number)) => match app.shared.witness.pour(number) {
+            Ok(pouring) => {
+                let file = VirtualFile::from_chunks(LONG_NAME, pouring).size(LONG);
+                // Whoever compresses would hide how much he keeps.
+                let options = DownloadOptions::new().cache_control("no-store, no-transform");
+                DownloadResponse::new(file)
+                    .options(options)
+                    .into_http()
+                    .into()
+            }
+            Err(error) => Error::other(error).into_response().into(),
+        },
         Some(Asked::Ticket(number)) => {
             let (envelope, witness) = (Envelope::of(&request), app.shared.witness.clone());
+            let client = client(app, &request);
             request.extensions_mut().insert(ReadsOutcome);
             let answer = app.answer(request);
             DownloadFuture::new(async move {
                 let response = answer.await.unwrap_or_else(|never| match never {});
-                witness.note(number, Seen::of(envelope, &response));
+                let seen = Seen::of(envelope, &response);
+                witness.note(number, Seen { client, ..seen });
                 response
             })
         }
     }
+}
+
+/// Whom the view of a request takes for its client.
+fn client(app: &App, request: &Request<()>) -> Option<Client> {
+    let mounted = app.route(request.uri().path())?;
+    // What is remembered of a request is taken out of it.
+    let mut scratch = Request::new(());
+    scratch.uri_mut().clone_from(request.uri());
+    scratch.headers_mut().clone_from(request.headers());
+    let asked = mounted.asked(&mut scratch);
+    let parts = scratch.into_parts().0;
+    let caller = mounted.caller(&asked, &parts, app.peer);
+    let lines = request.headers().get_all("x-forwarded-for").iter();
+    let lines: Vec<_> = lines
+        .map(|line| String::from_utf8_lossy(line.as_bytes()))
+        .collect();
+    Some(Client {
+        forwarded_for: lines.join(", "),
+        address: caller.ip(),
+        host: caller
+            .host_of(&parts)
+            .map(|it| it.to_string())
+            .unwrap_or_default(),
+        is_https: caller.scheme() == "https",
+    })
+}
+
+/// What only the one who asks should have.
+fn told(text: String) -> DownloadFuture {
+    let options = DownloadOptions::new().cache_control("no-store");
+    let told = DownloadResponse::new(VirtualFile::from_text(NAME, text));
+    told.options(options).into_http().into()
 }

@@ -4,12 +4,14 @@ use std::path::PathBuf;
 
 use http::{StatusCode, header};
 
+use super::client::PREPARING;
 use super::expected::Truth;
 use super::finding::{Finding, Part};
 use super::lines::{Topic, about};
-use super::obstacle::{Obstacle, obstacle};
+use super::obstacle::{Obstacles, obstacles};
 use super::setup::{Named, Setup};
 use super::subject::{Case, CaseKind, shortened};
+use super::user::Who;
 use crate::config::{Listen, Proxy};
 use crate::probe::{Answer, Expected, Fault};
 use crate::proxy_config::{self, Form};
@@ -42,6 +44,17 @@ pub(super) fn of_application(fault: &Fault, what: &str, asked: String, truth: &T
     Finding::wrong(what, Part::Application, asked, came).change(change)
 }
 
+/// A file that was still being prepared when the time was up.
+pub(super) fn of_preparation(what: &str, asked: &str) -> Finding {
+    let came = format!(
+        "its copy is still being made after {} s",
+        PREPARING.as_secs()
+    );
+    Finding::unknown(what, asked, came).change(
+        "check again when the copy is there, or name a file that is made sooner with --file",
+    )
+}
+
 pub(super) const RELOAD: &str = "let the gateway read its file anew: SIGHUP, or a new start";
 
 /// What the application told the proxy is not what `explain` says.
@@ -63,10 +76,11 @@ pub(super) fn of_hand_off(
 }
 
 fn decided(what: &str, asked: String, kind: Kind, reason: Option<&str>, truth: &Truth) -> Finding {
-    let obstacle = truth.path.as_deref().and_then(obstacle);
-    if let (Kind::NotSent, Some(obstacle)) = (kind, obstacle) {
-        let came = format!("the gateway does not read the file: {}", obstacle.words());
-        return Finding::wrong(what, Part::Permissions, asked, came).change(obstacle.change());
+    let obstacles = truth.path.as_deref().and_then(obstacles);
+    if let (Kind::NotSent, Some(obstacles)) = (kind, obstacles) {
+        let came = format!("the gateway does not read the file: {}", obstacles.words());
+        let change = obstacles.change(&Who::gateway());
+        return Finding::wrong(what, Part::Permissions, asked, came).change(change);
     }
     if kind == Kind::NotSent {
         return Finding::wrong(what, Part::Application, asked, "no file").change(
@@ -209,10 +223,10 @@ impl Guilt<'_> {
     }
 
     fn decided(&self, kind: Kind, reason: Option<&str>) -> (Part, String, String) {
-        match (kind, self.obstacle()) {
-            (Kind::NotSent, Some(obstacle)) => {
-                let came = format!("the gateway does not read the file: {}", obstacle.words());
-                (Part::Permissions, came, obstacle.change())
+        match (kind, self.obstacles()) {
+            (Kind::NotSent, Some(obstacles)) => {
+                let came = format!("the gateway does not read the file: {}", obstacles.words());
+                (Part::Permissions, came, obstacles.change(&Who::gateway()))
             }
             (kind, _) => {
                 let reason = reason
@@ -228,9 +242,12 @@ impl Guilt<'_> {
     }
 
     /// What keeps others from the file that was handed over.
-    fn obstacle(&self) -> Option<Obstacle> {
-        let file = self.copy().or_else(|| self.truth.path.clone());
-        file.as_deref().and_then(obstacle)
+    fn obstacles(&self) -> Option<Obstacles> {
+        let spool = self.setup.config.spool.as_ref();
+        match (self.copy(), spool) {
+            (Some(copy), Some(spool)) => Some(obstacles(&copy)?.in_spool(&spool.dir)),
+            _ => obstacles(self.truth.path.as_deref()?),
+        }
     }
 
     /// Where the copy lies that was handed over, if it is one. Their names need no encoding.
@@ -253,9 +270,10 @@ impl Guilt<'_> {
             Proxy::Apache => matches!(status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND),
             _ => status == StatusCode::FORBIDDEN,
         };
-        if let (true, Some(obstacle)) = (is_hidden, self.obstacle()) {
-            let came = format!("{status}: {}", obstacle.words());
-            return (Part::Permissions, came, obstacle.change());
+        if let (true, Some(obstacles)) = (is_hidden, self.obstacles()) {
+            let came = format!("{status}: {}", obstacles.words());
+            let change = obstacles.change(&Who::proxy(self.proxy.backend));
+            return (Part::Permissions, came, change);
         }
         match self.case.kind {
             CaseKind::Long if status.is_server_error() => {

@@ -4,7 +4,7 @@ use downloadview::optimize::PROXY_HEADER;
 use http::{HeaderValue, StatusCode, header};
 
 use super::advice;
-use super::client::{ask, get};
+use super::client::{ask, get, is_prepared};
 use super::expected::Truth;
 use super::finding::{Finding, Findings, Part};
 use super::setup::Setup;
@@ -79,6 +79,10 @@ impl<'a> Application<'a> {
             Some(_) => expected.or_copy(&evidence),
             None => expected,
         };
+        if is_prepared(&evidence) {
+            findings.add(advice::of_preparation(&what, &asked));
+            return;
+        }
         if expected.kind == Kind::Delegated {
             // Nobody in between takes the header: what arrives is the hand-off itself.
             findings.add(self.hand_off(&what, asked, &expected.hand_off, &evidence, truth));
@@ -106,6 +110,9 @@ impl<'a> Application<'a> {
                 continue;
             };
             let evidence = ask(setup, &setup.app, case.get().header(PROXY_HEADER, value)).await;
+            if is_prepared(&evidence) {
+                continue;
+            }
             let expected = match setup.config.spool {
                 Some(_) => expected.or_copy(&evidence),
                 None => expected,

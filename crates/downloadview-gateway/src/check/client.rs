@@ -1,13 +1,51 @@
 //! Requests with tickets, and what the application says of them.
 
-use http::{HeaderMap, HeaderValue, header};
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use tokio::time::{Instant, sleep};
 
 use super::setup::Setup;
 use crate::probe::{Address, Answer, Ask, Evidence, Line};
-use crate::witness::{CHECK, Seen, Ticket};
+use crate::witness::{CHECK, Kind, Seen, Ticket};
 
-/// Asks `address`, and then the application what it did.
+/// For how long a file may be in preparation, and how often it is asked for at least.
+pub(super) const PREPARING: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Asks `address`, and then the application what it did. A file that is being prepared is asked for until it is there,
+/// within [`PREPARING`].
 pub(super) async fn ask(setup: &Setup, address: &Address, ask: Ask) -> Evidence {
+    let until = Instant::now() + PREPARING;
+    loop {
+        let evidence = once(setup, address, ask.clone()).await;
+        match later(&evidence) {
+            Some(pause) if Instant::now() + pause < until => sleep(pause).await,
+            _ => return evidence,
+        }
+    }
+}
+
+/// When the file is to be asked for again, if it is being prepared.
+fn later(evidence: &Evidence) -> Option<Duration> {
+    if !is_prepared(evidence) {
+        return None;
+    }
+    let headers = evidence.answer.as_ref().ok()?.headers();
+    let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
+    let pause = Duration::from_secs(seconds.parse().ok()?);
+    Some(pause.clamp(Duration::from_secs(1), LONGEST_PAUSE))
+}
+
+/// Whether the answer is that the file is being prepared.
+pub(super) fn is_prepared(evidence: &Evidence) -> bool {
+    let is_accepted = |answer: &Answer| answer.status() == StatusCode::ACCEPTED;
+    let first = evidence.seen.first();
+    first.is_some_and(|seen| seen.kind == Kind::Preparing)
+        && evidence.answer.as_ref().is_ok_and(is_accepted)
+}
+
+async fn once(setup: &Setup, address: &Address, ask: Ask) -> Evidence {
     let ticket = match Ticket::draw(&setup.key) {
         Ok(ticket) => ticket,
         Err(error) => {

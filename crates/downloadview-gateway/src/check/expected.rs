@@ -12,9 +12,10 @@ use http::{Response, StatusCode, Uri, header};
 use http_body_util::BodyExt as _;
 
 use super::finding::{Finding, Part};
-use super::obstacle::obstacle;
+use super::obstacle::obstacles;
 use super::setup::Named;
 use super::subject::{Case, Subject};
+use super::user::Who;
 use crate::app::{App, Peer};
 use crate::explain;
 use crate::probe::Expected;
@@ -170,9 +171,10 @@ impl Trouble {
         let what = format!("storage of {}: {}", subject.route, case.kind.words());
         let asked = format!("the file of {}", case.shown());
         let status = self.status;
-        if let Some(obstacle) = self.path.as_deref().and_then(obstacle) {
-            let came = format!("{status}: {}", obstacle.words());
-            return Finding::wrong(&what, Part::Permissions, asked, came).change(obstacle.change());
+        if let Some(obstacles) = self.path.as_deref().and_then(obstacles) {
+            let came = format!("{status}: {}", obstacles.words());
+            let change = obstacles.change(&Who::gateway());
+            return Finding::wrong(&what, Part::Permissions, asked, came).change(change);
         }
         if let Some(url) = &self.url {
             let change = "see whether that server runs, is reached from here, and has the file";

@@ -16,7 +16,7 @@ pub struct Finding {
     pub what: String,
     /// How it is.
     pub verdict: Verdict,
-    /// Which part is to blame, if something is wrong.
+    /// Which part is to blame, if something is wrong, or which one to look at.
     pub guilty: Option<Part>,
     /// What was asked.
     pub asked: String,
@@ -120,6 +120,13 @@ impl Finding {
             guilty: Some(guilty),
             ..Self::new(what, Verdict::Wrong, asked.into(), answered.into())
         }
+    }
+
+    /// Says which part to look at.
+    #[must_use]
+    pub fn by(mut self, part: Part) -> Self {
+        self.guilty = Some(part);
+        self
     }
 
     /// Says what to change.

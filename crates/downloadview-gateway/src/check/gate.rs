@@ -126,7 +126,7 @@ impl Door<'_> {
             let came = format!("{status}: the authorizer says neither yes nor no");
             return Finding::wrong(&what, Part::Authorizer, asked, came).change(
                 "see whether the `url` of [views.authorize] runs, is reached from the gateway, and answers as \
-                 docs/configuration.md says; the gateway's log has its answer",
+                 docs/authorize.md says; the gateway's log has its answer",
             );
         }
         match status.is_server_error() {

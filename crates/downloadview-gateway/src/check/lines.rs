@@ -21,6 +21,10 @@ pub(super) enum Topic<'a> {
     Compression,
     /// Ranges and conditions.
     Ranges,
+    /// Who the client is.
+    Forwarded,
+    /// Answers that wait for their client.
+    Buffering,
 }
 
 /// The lines of `printed` about a topic, without comments.
@@ -74,6 +78,19 @@ fn words(topic: &Topic<'_>, proxy: Proxy) -> &'static [&'static str] {
         (Topic::Compression, Proxy::Nginx) => &["gzip"],
         (Topic::Compression, _) => &["accept-encoding"],
         (Topic::Ranges, Proxy::Nginx) => &["etag on", "if_modified_since", "gzip off"],
+        (Topic::Forwarded, Proxy::Nginx) => &[
+            "proxy_set_header x-forwarded-for",
+            "proxy_set_header x-forwarded-host",
+            "proxy_set_header x-forwarded-proto",
+        ],
+        (Topic::Forwarded, Proxy::Apache) => &["requestheader set x-forwarded"],
+        (Topic::Forwarded, Proxy::Lighttpd) => &[
+            "\"x-forwarded-for\" => \"\"",
+            "\"x-forwarded-host\" => \"\"",
+            "\"x-forwarded-proto\" => \"\"",
+        ],
+        (Topic::Buffering, Proxy::Nginx) => &["proxy_buffering", "proxy_max_temp_file_size"],
+        (Topic::Buffering, Proxy::Lighttpd) => &["stream-response-body"],
         (Topic::Ranges, Proxy::Apache) => &["fileetag", "accept-ranges"],
         _ => &[],
     }

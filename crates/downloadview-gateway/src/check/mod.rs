@@ -7,7 +7,10 @@
 //! 5. views that are not for everybody are asked as nobody may (`gate`);
 //! 6. the application is asked (`application`), then each proxy (`proxied`), over a `client` with tickets;
 //! 7. what the [`probe`](crate::probe) finds wrong becomes a [`Finding`]: the guilty part, and what to change (`advice`,
-//!    with the lines that `proxy-config` prints from `lines`, and the `obstacle` among the folders of a file).
+//!    with the lines that `proxy-config` prints from `lines`, the `obstacle`s among the folders of a file, and the `user`
+//!    who should be let in);
+//! 8. each proxy is asked what it makes of a client that lies about itself (`forged`), and of one that does not read
+//!    (`unread`).
 //!
 //! Files are only written below the folders of local storages, and removed whatever happens. Nothing else is changed.
 
@@ -17,6 +20,7 @@ mod client;
 mod clock;
 mod expected;
 mod finding;
+mod forged;
 mod gate;
 mod lines;
 mod obstacle;
@@ -26,6 +30,10 @@ mod report;
 mod run;
 mod setup;
 mod subject;
+mod unread;
+mod user;
+
+use std::collections::HashMap;
 
 pub use self::finding::{Finding, Part, Report, Verdict};
 pub use self::report::Paint;
@@ -35,7 +43,7 @@ pub use self::setup::{Named, Options};
 use self::application::Application;
 use self::expected::Truth;
 use self::finding::Findings;
-use self::proxied::Proxied;
+use self::proxied::{Proxied, Shown};
 use self::setup::Setup;
 use self::subject::Subject;
 use crate::app::{self, App};
@@ -134,7 +142,7 @@ async fn ask(setup: &Setup, app: &App, findings: &mut Findings<'_>) {
         if !passes(setup, subject, findings).await {
             continue;
         }
-        let mut failed: Vec<&str> = Vec::new();
+        let mut shown: HashMap<&str, Shown> = HashMap::new();
         for case in &subject.cases {
             let truth = match Truth::of(app, &case.path).await {
                 Ok(truth) => truth,
@@ -154,8 +162,8 @@ async fn ask(setup: &Setup, app: &App, findings: &mut Findings<'_>) {
                     .await;
             }
             for proxy in &setup.proxies {
-                // What one name shows, the others would only repeat.
-                if failed.contains(&proxy.name.as_str()) {
+                let shown = shown.entry(&proxy.name).or_default();
+                if !shown.leaves(case.kind) {
                     continue;
                 }
                 let proxied = Proxied {
@@ -167,10 +175,16 @@ async fn ask(setup: &Setup, app: &App, findings: &mut Findings<'_>) {
                     truth: &truth,
                     is_known: answers,
                 };
-                if !proxied.check(findings).await {
-                    failed.push(&proxy.name);
-                }
+                proxied.check(shown, findings).await;
             }
+        }
+    }
+    if let Some(case) = subjects.first().and_then(|it| it.cases.first())
+        && answers
+    {
+        for proxy in &setup.proxies {
+            findings.add_if(forged::check(setup, proxy, case).await);
+            findings.add_if(unread::check(setup, proxy, case).await);
         }
     }
 }

@@ -4,15 +4,15 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 
 use super::advice::{self, Guilt};
 use super::application::RANGE;
-use super::client::{ask, connections, get, send};
+use super::client::{ask, connections, get, is_prepared, send};
 use super::expected::Truth;
-use super::finding::{Finding, Findings, Part};
+use super::finding::{Finding, Findings, Part, Verdict};
 use super::lines::Topic;
 use super::setup::{Named, Setup};
 use super::subject::{Case, CaseKind, Subject};
 use crate::app::App;
 use crate::config::{Destination, Proxy, RuleConfig};
-use crate::probe::{Answer, Expected, judge};
+use crate::probe::{Answer, Evidence, Expected, Fault, judge_all};
 use crate::witness::Kind;
 
 /// How many requests show whether a connection is kept.
@@ -30,13 +30,34 @@ pub(super) struct Proxied<'a> {
     pub(super) is_known: bool,
 }
 
+/// What was found of one proxy and one view: each case adds what the ones before did not show.
+#[derive(Debug, Default)]
+pub(super) struct Shown {
+    told: Vec<(Option<Part>, Option<String>)>,
+    /// A file does not arrive at all: the other names would only repeat it.
+    nothing_arrives: bool,
+    /// Names are read in another way, which every name but a plain one would only repeat.
+    is_misread: bool,
+}
+
+impl Shown {
+    /// Whether a case can show something new.
+    pub(super) fn leaves(&self, kind: CaseKind) -> bool {
+        match kind {
+            CaseKind::Query => !self.nothing_arrives && !self.is_misread,
+            _ => !self.nothing_arrives,
+        }
+    }
+}
+
 impl Proxied<'_> {
-    /// Whether the file arrived as it should.
-    pub(super) async fn check(&self, findings: &mut Findings<'_>) -> bool {
+    /// Asks for the file, and for all that can be asked of it, whatever is wrong so far.
+    pub(super) async fn check(&self, shown: &mut Shown, findings: &mut Findings<'_>) {
         let (case, proxy) = (self.case, self.proxy);
         let expected = self.truth.expected(self.app, case, Some(proxy)).await;
         let Ok(expected) = expected else {
-            return false;
+            shown.nothing_arrives = true;
+            return;
         };
         let what = self.what(case.kind.words());
         let asked = format!("GET {} of {}", case.shown(), proxy.address);
@@ -45,55 +66,123 @@ impl Proxied<'_> {
             Some(_) => expected.or_copy(&evidence),
             None => expected,
         };
-        let answered = evidence.answer.is_ok();
-        if answered && evidence.seen.is_empty() && !self.is_known {
+        if let Some(finding) = self.unjudged(&what, &asked, &evidence) {
+            findings.add(finding);
+            shown.nothing_arrives = true;
+            self.open_to_anybody(&expected, findings).await;
+            return;
+        }
+        let faults = judge_all(&expected, &evidence);
+        self.tell(
+            &faults,
+            (what, asked),
+            &expected,
+            &evidence,
+            shown,
+            findings,
+        );
+        if case.kind == CaseKind::Plain {
+            self.further(&faults, &expected, &evidence, findings).await;
+        }
+    }
+
+    /// What nobody could tell of this answer, if so.
+    fn unjudged(&self, what: &str, asked: &str, evidence: &Evidence) -> Option<Finding> {
+        if evidence.answer.is_ok() && evidence.seen.is_empty() && !self.is_known {
             let came =
                 "nobody could tell who sends the bytes: the application does not know this file";
-            findings.add(Finding::unknown(&what, asked, came));
-            return false;
+            return Some(Finding::unknown(what, asked, came));
+        }
+        is_prepared(evidence).then(|| advice::of_preparation(what, asked))
+    }
+
+    /// What is wrong with the answer, or that nothing is.
+    fn tell(
+        &self,
+        faults: &[Fault],
+        (what, asked): (String, String),
+        expected: &Expected,
+        evidence: &Evidence,
+        shown: &mut Shown,
+        findings: &mut Findings<'_>,
+    ) {
+        let kind = self.case.kind;
+        if faults.is_empty() {
+            findings.add(Finding::right(&what, asked, words(expected, self.proxy)));
+            if kind != CaseKind::Plain && expected.kind == Kind::Streamed {
+                let fallen = expected.reason.as_deref();
+                let fallen = fallen.map(|why| format!("it falls back to streaming: {why}"));
+                findings.add_if(fallen.map(|came| Finding::note(&what, came)));
+            }
+            return;
         }
         let guilt = Guilt {
             setup: self.setup,
-            proxy,
-            case,
+            proxy: self.proxy,
+            case: self.case,
             truth: self.truth,
-            expected: &expected,
+            expected,
         };
-        if let Err(fault) = judge(&expected, &evidence) {
-            findings.add(guilt.finding(&fault, &what, asked, evidence.answer.ok().as_ref()));
-            return false;
-        }
-        findings.add(Finding::right(&what, asked, words(&expected, proxy)));
-        if case.kind != CaseKind::Plain {
-            if expected.kind == Kind::Streamed && expected.reason.is_some() {
-                let why = expected.reason.as_deref().unwrap_or_default();
-                findings.add(Finding::note(
-                    &what,
-                    format!("it falls back to streaming: {why}"),
-                ));
+        for fault in faults {
+            // Misread, the name may be too long for the file system, which is a 500.
+            let is_of_room = *fault == Fault::Refused(StatusCode::BAD_GATEWAY);
+            if shown.is_misread && kind == CaseKind::Long && !is_of_room && !fault.has_bytes() {
+                continue;
             }
-            return true;
-        }
-        if let Ok(answer) = &evidence.answer {
-            self.further(&expected, answer, findings).await;
-        }
-        true
-    }
-
-    /// What is asked only of a file that arrives.
-    async fn further(&self, expected: &Expected, whole: &Answer, findings: &mut Findings<'_>) {
-        if expected.kind == Kind::Redirected {
-            return;
-        }
-        findings.add(self.head(whole).await);
-        findings.add_if(self.range(expected).await);
-        findings.add_if(self.not_modified(whole).await);
-        if expected.kind == Kind::Delegated {
-            for finding in self.closed(expected).await {
+            match kind {
+                _ if fault.has_bytes() => {}
+                CaseKind::Plain => shown.nothing_arrives = true,
+                CaseKind::Telling | CaseKind::Query => shown.is_misread = true,
+                CaseKind::Long => {}
+            }
+            let answer = evidence.answer.as_ref().ok();
+            let finding = guilt.finding(fault, &what, asked.clone(), answer);
+            let told = (finding.guilty, finding.change.clone());
+            if !shown.told.contains(&told) {
+                shown.told.push(told);
                 findings.add(finding);
             }
         }
-        findings.add_if(self.keeps_connections().await);
+    }
+
+    /// What else can be asked, as far as what is wrong already does not answer it.
+    async fn further(
+        &self,
+        faults: &[Fault],
+        expected: &Expected,
+        evidence: &Evidence,
+        findings: &mut Findings<'_>,
+    ) {
+        if expected.kind == Kind::Redirected {
+            return;
+        }
+        let arrives = faults.iter().all(Fault::has_bytes);
+        let is_changed = |fault: &Fault| matches!(fault, Fault::Compressed(_));
+        if let Ok(whole) = &evidence.answer
+            && arrives
+            && !faults.iter().any(is_changed)
+        {
+            findings.add(self.head(whole).await);
+            findings.add_if(self.range(expected).await);
+            findings.add_if(self.not_modified(whole).await);
+        }
+        match arrives && expected.kind == Kind::Delegated {
+            true => findings.add_if(self.closed(expected).await),
+            false => self.open_to_anybody(expected, findings).await,
+        }
+        // Of somebody else's connections it is not the proxy that is guilty.
+        let is_by_another = |fault: &Fault| matches!(fault, Fault::AnotherHop(_));
+        if !evidence.seen.is_empty() && !faults.iter().any(is_by_another) {
+            findings.add_if(self.keeps_connections().await);
+        }
+    }
+
+    /// Where the file did not arrive, that its location is closed means nothing; that it is open does.
+    async fn open_to_anybody(&self, expected: &Expected, findings: &mut Findings<'_>) {
+        if expected.kind == Kind::Delegated {
+            let closed = self.closed(expected).await;
+            findings.add_if(closed.filter(|it| it.verdict == Verdict::Wrong));
+        }
     }
 
     fn what(&self, about: &str) -> String {
@@ -175,36 +264,28 @@ impl Proxied<'_> {
     }
 
     /// Nobody but the application may name a file of an internal location.
-    async fn closed(&self, expected: &Expected) -> Vec<Finding> {
-        let mut findings = Vec::new();
-        let hand_off = expected.hand_off.as_deref().unwrap_or_default();
-        let Some((_, target)) = hand_off.split_once(": ") else {
-            return findings;
-        };
-        for rule in self.rules() {
-            let Destination::Url(location) = &rule.destination else {
-                continue;
-            };
-            if !target.starts_with(location.as_str()) {
-                continue;
+    async fn closed(&self, expected: &Expected) -> Option<Finding> {
+        let hand_off = expected.hand_off.as_deref()?;
+        let (_, target) = hand_off.split_once(": ")?;
+        let locations = self.rules().filter_map(|rule| match &rule.destination {
+            Destination::Url(location) => Some(location.as_str()),
+            _ => None,
+        });
+        let location = locations.into_iter().find(|it| target.starts_with(it))?;
+        let (proxy, what) = (self.proxy, self.what("internal location"));
+        let asked = format!("GET {target} of {}", proxy.address);
+        let answer = send(self.setup, &proxy.address, &get(target)).await;
+        Some(match answer {
+            Ok(answer) if answer.status().is_success() => {
+                let came = format!("{}: it is open to anybody", answer.status());
+                self.wrong(&what, asked, came, &Topic::Folder(Some(location)))
             }
-            let (proxy, what) = (self.proxy, self.what("internal location"));
-            let asked = format!("GET {target} of {}", proxy.address);
-            let answer = send(self.setup, &proxy.address, &get(target)).await;
-            findings.push(match answer {
-                Ok(answer) if answer.status().is_success() => {
-                    let came = format!("{}: it is open to anybody", answer.status());
-                    self.wrong(&what, asked, came, &Topic::Folder(Some(location)))
-                }
-                Ok(answer) => {
-                    let came = format!("{}: closed", answer.status());
-                    Finding::right(&what, asked, came)
-                }
-                Err(error) => Finding::unknown(&what, asked, format!("{error:#}")),
-            });
-            break;
-        }
-        findings
+            Ok(answer) => {
+                let came = format!("{}: closed", answer.status());
+                Finding::right(&what, asked, came)
+            }
+            Err(error) => Finding::unknown(&what, asked, format!("{error:#}")),
+        })
     }
 
     fn rules(&self) -> impl Iterator<Item = &RuleConfig> {

@@ -43,7 +43,7 @@ impl Finding {
         for line in answered {
             let _ = writeln!(text, "             {line}");
         }
-        if matches!(self.verdict, Verdict::Wrong | Verdict::Unknown) {
+        if self.verdict != Verdict::Right {
             if !self.asked.is_empty() {
                 let _ = writeln!(text, "         asked   {}", self.asked);
             }

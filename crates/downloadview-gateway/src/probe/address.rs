@@ -69,6 +69,12 @@ impl Address {
         String::from_utf8_lossy(self.host.as_bytes()).into_owned()
     }
 
+    /// Whether it is asked over TLS.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        matches!(self.place, Place::Tcp { is_tls: true, .. })
+    }
+
     fn of_url(text: &str) -> Option<Self> {
         let url: Uri = text.parse().ok()?;
         let is_tls = match url.scheme()? {

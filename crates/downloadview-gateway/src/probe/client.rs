@@ -79,6 +79,12 @@ impl Ask {
     }
 }
 
+/// A body that is on its way, and waits.
+#[derive(Debug)]
+pub struct Unread {
+    _body: Incoming,
+}
+
 /// Bytes both ways.
 trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
 
@@ -113,6 +119,25 @@ impl Line {
     ///
     /// The server does not speak HTTP, takes too long, or breaks off.
     pub async fn ask(&mut self, ask: &Ask) -> anyhow::Result<Answer> {
+        let exchange = async {
+            let (head, body) = self.send(ask).await?.into_parts();
+            let body = beginning(body).await?;
+            Ok(Response::from_parts(head, body))
+        };
+        timeout(PATIENCE, exchange).await.map_err(|_| silence())?
+    }
+
+    /// Sends a request, waits for the head of its answer, however long that takes, and reads none of the body, as long as
+    /// the answer is kept.
+    ///
+    /// # Errors
+    ///
+    /// The server does not speak HTTP, or breaks off.
+    pub async fn ask_unread(&mut self, ask: &Ask) -> anyhow::Result<Response<Unread>> {
+        Ok(self.send(ask).await?.map(|body| Unread { _body: body }))
+    }
+
+    async fn send(&mut self, ask: &Ask) -> anyhow::Result<Response<Incoming>> {
         let mut request = Request::builder()
             .method(ask.method.clone())
             .uri(&ask.path)
@@ -121,13 +146,8 @@ impl Line {
         request
             .headers_mut()
             .insert(header::HOST, self.host.clone());
-        let exchange = async {
-            self.sender.ready().await?;
-            let (head, body) = self.sender.send_request(request).await?.into_parts();
-            let body = beginning(body).await?;
-            Ok(Response::from_parts(head, body))
-        };
-        timeout(PATIENCE, exchange).await.map_err(|_| silence())?
+        self.sender.ready().await?;
+        Ok(self.sender.send_request(request).await?)
     }
 }
 

@@ -127,6 +127,32 @@ pub fn judge(expected: &Expected, evidence: &Evidence) -> Result<(), Fault> {
     })
 }
 
+/// Everything that is wrong: as [`judge`], and where the bytes arrived, each header that did not arrive as it should.
+#[must_use]
+pub fn judge_all(expected: &Expected, evidence: &Evidence) -> Vec<Fault> {
+    let Err(first) = judge(expected, evidence) else {
+        return Vec::new();
+    };
+    let (true, Ok(answer)) = (first.has_bytes(), &evidence.answer) else {
+        return vec![first];
+    };
+    let further = faults_of_headers(&expected.headers, answer.headers()).into_iter();
+    let further = further.filter(|fault| *fault != first);
+    let further: Vec<_> = further.collect();
+    [first].into_iter().chain(further).collect()
+}
+
+impl Fault {
+    /// Whether the file arrived nevertheless, in some form.
+    #[must_use]
+    pub fn has_bytes(&self) -> bool {
+        matches!(
+            self,
+            Self::HeaderLost(_) | Self::HeaderTwice(_) | Self::Compressed(_)
+        )
+    }
+}
+
 /// Whether an answer is what it should be, as far as it shows that by itself.
 ///
 /// # Errors
@@ -158,7 +184,13 @@ pub(super) fn arrived(expected: &Expected, answer: &Answer) -> Result<(), Fault>
             false => Fault::OtherBytes,
         });
     }
-    kept(&expected.headers, answer.headers())
+    match faults_of_headers(&expected.headers, answer.headers())
+        .into_iter()
+        .next()
+    {
+        Some(fault) => Err(fault),
+        None => Ok(()),
+    }
 }
 
 /// No proxy as it is printed asks so, but for lighttpd, which closes its connections.
@@ -192,26 +224,24 @@ fn coding(headers: &HeaderMap) -> Option<String> {
     Some(String::from_utf8_lossy(coding.as_bytes()).into_owned())
 }
 
-/// Whether all that the application states of the file arrived.
-fn kept(stated: &HeaderMap, arrived: &HeaderMap) -> Result<(), Fault> {
+/// What the application states of the file and did not arrive so.
+fn faults_of_headers(stated: &HeaderMap, arrived: &HeaderMap) -> Vec<Fault> {
     let twice = [header::CONTENT_DISPOSITION, header::CONTENT_TYPE];
-    for name in twice {
-        if arrived.get_all(&name).iter().count() > 1 {
-            return Err(Fault::HeaderTwice(name));
-        }
-    }
+    let twice = twice
+        .into_iter()
+        .filter(|name| arrived.get_all(name).iter().count() > 1);
+    let twice: Vec<_> = twice.collect();
     let is_told = |name: &&HeaderName| !OF_THE_SENDER.contains(name) && !is_hand_off(name);
-    for name in stated.keys().filter(is_told) {
-        let arrived: Vec<_> = arrived.get_all(name).iter().collect();
-        if !stated
-            .get_all(name)
-            .iter()
-            .all(|value| arrived.contains(&value))
-        {
-            return Err(Fault::HeaderLost(name.clone()));
-        }
-    }
-    Ok(())
+    let has_arrived = |name: &&HeaderName| {
+        let arrived: Vec<_> = arrived.get_all(*name).iter().collect();
+        let mut values = stated.get_all(*name).iter();
+        values.all(|value| arrived.contains(&value))
+    };
+    let told = stated.keys().filter(is_told);
+    let lost = told.filter(|name| !has_arrived(name) && !twice.contains(name));
+    let lost = lost.cloned().map(Fault::HeaderLost).collect::<Vec<_>>();
+    let twice = twice.into_iter().map(Fault::HeaderTwice);
+    twice.chain(lost).collect()
 }
 
 fn is_hand_off(name: &HeaderName) -> bool {
@@ -245,6 +275,7 @@ mod tests {
         let request = Request::get(path).body(()).expect("a request");
         Seen {
             asked: Envelope::of(&request),
+            client: None,
             status: 200,
             kind: Kind::Delegated,
             reason: None,
@@ -328,6 +359,32 @@ mod tests {
             found(&[TYPE, gzip]),
             Some(Fault::Compressed("gzip".to_owned()))
         );
+    }
+
+    #[test]
+    fn of_a_file_that_arrives_every_header_is_judged() {
+        let mut expected = expected();
+        let policy = header::CONTENT_SECURITY_POLICY;
+        expected
+            .headers
+            .insert(policy.clone(), text("default-src 'none'"));
+        let found = |headers: &[_], body| {
+            let answer = Ok(answer(200, body, headers));
+            let (host, seen) = (String::new(), vec![seen("/a")]);
+            judge_all(&expected, &Evidence { answer, host, seen })
+        };
+        let both = [header::CONTENT_TYPE, policy.clone()].map(Fault::HeaderLost);
+        let lost = found(&[], "file");
+        assert_eq!(lost.len(), 2, "{lost:?}");
+        assert!(both.iter().all(|fault| lost.contains(fault)), "{lost:?}");
+        let gzip = (header::CONTENT_ENCODING, "gzip");
+        let compressed = found(&[TYPE, gzip], "packed");
+        let expected = [
+            Fault::Compressed("gzip".to_owned()),
+            Fault::HeaderLost(policy),
+        ];
+        assert_eq!(compressed, expected);
+        assert_eq!(found(&[], "another"), [Fault::OtherBytes]);
     }
 
     #[test]

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::HeaderMap;
 
-use super::ticket::{RECEIPT, TICKET};
+use super::long::{Pouring, Taken};
+use super::ticket::{LONG, RECEIPT, TAKEN, TICKET};
 use super::{CHECK, Key, Seen, Ticket};
 
 /// Only those who know the key fill the book, and no faster than they read it.
@@ -21,6 +22,7 @@ const MOST_ANSWERS: usize = 16;
 pub struct Witness {
     key: Key,
     book: Arc<Mutex<Book>>,
+    taken: Taken,
 }
 
 type Book = VecDeque<(String, Vec<Seen>)>;
@@ -32,6 +34,10 @@ pub enum Asked {
     Ticket(String),
     /// The notes of a ticket.
     Receipt(String),
+    /// A long answer, in place of any other.
+    Long(String),
+    /// How much of it was taken.
+    Taken(String),
 }
 
 impl Witness {
@@ -41,6 +47,7 @@ impl Witness {
         Self {
             key,
             book: Arc::default(),
+            taken: Taken::default(),
         }
     }
 
@@ -65,6 +72,8 @@ impl Witness {
         match purpose {
             TICKET if proven => Some(Asked::Ticket(number())),
             RECEIPT if proven => Some(Asked::Receipt(number())),
+            LONG if proven => Some(Asked::Long(number())),
+            TAKEN if proven => Some(Asked::Taken(number())),
             _ => None,
         }
     }
@@ -74,7 +83,7 @@ impl Witness {
     pub fn ticket_of(&self, headers: &HeaderMap) -> Option<String> {
         match self.asked(headers)? {
             Asked::Ticket(number) => Some(number),
-            Asked::Receipt(_) => None,
+            Asked::Receipt(_) | Asked::Long(_) | Asked::Taken(_) => None,
         }
     }
 
@@ -106,6 +115,21 @@ impl Witness {
         let place = book.iter().position(|(known, _)| known == number);
         let taken = place.and_then(|place| book.remove(place));
         taken.map(|(_, answers)| answers).unwrap_or_default()
+    }
+
+    /// The bytes of a long answer to the ticket of this number.
+    ///
+    /// # Errors
+    ///
+    /// The system has no random numbers.
+    pub fn pour(&self, number: String) -> io::Result<Pouring> {
+        self.taken.begin(number)
+    }
+
+    /// How much of the long answer to the ticket of this number was taken so far; `None` if nobody asked for it.
+    #[must_use]
+    pub fn taken_of(&self, number: &str) -> Option<u64> {
+        self.taken.of(number)
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {

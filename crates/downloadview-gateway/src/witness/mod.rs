@@ -9,11 +9,14 @@
 //! - `ticket`: what a client sends, and later shows.
 //! - `seen`: one answer, as the notes keep it.
 //! - `book`: the application's notes.
+//! - `long`: an answer that the client does not read, to see who takes it nevertheless.
 //!
-//! A ticket never changes an answer. A request with a wrong one is answered as if it carried none.
+//! A ticket never changes an answer; a long one has to be asked for in that word. A request with a wrong one is answered
+//! as if it carried none.
 
 mod book;
 mod key;
+mod long;
 mod seen;
 mod ticket;
 
@@ -21,7 +24,8 @@ use http::{HeaderName, Request};
 
 pub use self::book::{Asked, Witness};
 pub use self::key::Key;
-pub use self::seen::{ConnectionNumber, Envelope, Kind, Seen};
+pub use self::long::{KEPT, LONG, Pouring};
+pub use self::seen::{Client, ConnectionNumber, Envelope, Kind, Seen};
 pub use self::ticket::Ticket;
 
 /// The request header that carries a ticket, or the receipt of one.

@@ -1,5 +1,7 @@
 //! One answer of the application, before a proxy made something of it.
 
+use std::net::IpAddr;
+
 use downloadview::headers::hand_off::{ACCEL, SENDFILE};
 use downloadview::optimize::{Outcome, PROXY_HEADER, Reason};
 use http::{HeaderMap, Request, Response, Version, header};
@@ -31,11 +33,27 @@ pub struct Envelope {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionNumber(pub u64);
 
+/// Whom the application takes for the client of a request, after all that proxies said of him.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Client {
+    /// `X-Forwarded-For` as it arrived: all lines, with commas between them.
+    pub forwarded_for: String,
+    /// The client's address, if it is known.
+    pub address: Option<IpAddr>,
+    /// The host that the client asked.
+    pub host: String,
+    /// Whether it came by https.
+    pub is_https: bool,
+}
+
 /// The application's answer to a request.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Seen {
     /// How the request arrived.
     pub asked: Envelope,
+    /// Whom it was taken to come from, if a view asks for that.
+    #[serde(default)]
+    pub client: Option<Client>,
     /// Its status.
     pub status: u16,
     /// Who sends the bytes, as was decided.
@@ -120,6 +138,7 @@ impl Seen {
         let reason = outcome.and_then(Outcome::reason);
         Self {
             asked,
+            client: None,
             status: response.status().as_u16(),
             kind: outcome.map_or(Kind::NoDownload, Kind::of),
             reason: reason.map(ToString::to_string),

@@ -9,6 +9,8 @@ use super::key::hexadecimal;
 
 pub(super) const TICKET: &str = "ticket";
 pub(super) const RECEIPT: &str = "receipt";
+pub(super) const LONG: &str = "long";
+pub(super) const TAKEN: &str = "taken";
 
 /// Stands for one request, or for several that belong together. Cloning it gives the same ticket.
 /// ```
@@ -57,6 +59,18 @@ impl Ticket {
     #[must_use]
     pub fn receipt(&self) -> HeaderValue {
         self.header(RECEIPT)
+    }
+
+    /// What [`CHECK`](super::CHECK) says in a request for a long answer of no meaning.
+    #[must_use]
+    pub fn long(&self) -> HeaderValue {
+        self.header(LONG)
+    }
+
+    /// What [`CHECK`](super::CHECK) says in a request for the number of bytes that were taken of it.
+    #[must_use]
+    pub fn taken(&self) -> HeaderValue {
+        self.header(TAKEN)
     }
 
     pub(super) fn number(&self) -> &str {

@@ -1,0 +1,95 @@
+//! A proxy whose word on the client is believed, and that lets clients say it.
+
+use proxy_tests::{Proxy, announced, configuration};
+
+use crate::stand::{Stand, changed, without};
+
+const WHAT: &str = "a client that lies about itself";
+
+/// Its word counts because of where it is.
+fn trusted(proxy: Proxy) -> String {
+    format!(
+        "trusted_proxies = [\"127.0.0.1\"]\n{}",
+        configuration(proxy)
+    )
+}
+
+#[test]
+fn a_proxy_as_it_is_printed_lets_no_client_lie() {
+    for proxy in Proxy::ALL {
+        for configuration in [trusted(proxy), announced(&[proxy])] {
+            let stand = Stand::of(proxy, &configuration, |_, printed| printed);
+            let found = stand.check_as(match configuration.contains("trusted_proxies") {
+                true => proxy.backend().name(),
+                false => proxy.name(),
+            });
+            found.assert_right(proxy.name());
+            assert_eq!(found.right(WHAT), 1, "{proxy:?}: {}", found.everything());
+        }
+    }
+}
+
+/// Where nobody is believed, nothing can be forged.
+#[test]
+fn nobody_is_asked_where_nobody_is_believed() {
+    let stand = Stand::new(Proxy::Nginx, |_, printed| printed);
+    let found = stand.check();
+    assert!(!found.everything().contains(WHAT), "{}", found.everything());
+}
+
+#[test]
+fn a_proxy_that_passes_on_what_clients_say_of_themselves() {
+    for (proxy, line) in [
+        (Proxy::Nginx, "proxy_set_header X-Forwarded-For"),
+        (Proxy::Apache, "RequestHeader set X-Forwarded-For"),
+    ] {
+        for configuration in [trusted(proxy), announced(&[proxy])] {
+            let stand = Stand::of(proxy, &configuration, |_, printed| without(&printed, line));
+            let words = ["the client's own X-Forwarded-For, which", line];
+            stand.check().assert_guilty("proxy", &words);
+        }
+    }
+}
+
+#[test]
+fn a_proxy_that_passes_on_host_and_scheme() {
+    let stand = Stand::of(Proxy::Nginx, &trusted(Proxy::Nginx), |_, printed| {
+        let host = without(&printed, "proxy_set_header X-Forwarded-Host");
+        without(&host, "proxy_set_header X-Forwarded-Proto")
+    });
+    let words = [
+        "own X-Forwarded-Host, X-Forwarded-Proto, which",
+        "proxy_set_header X-Forwarded-Host $http_host;",
+        "proxy_set_header X-Forwarded-Proto $scheme;",
+    ];
+    stand.check().assert_guilty("proxy", &words);
+}
+
+#[test]
+fn a_caddy_that_trusts_its_clients() {
+    let stand = Stand::of(Proxy::Caddy, &trusted(Proxy::Caddy), |_, printed| {
+        let start = "\ttransport http {";
+        changed(
+            &printed,
+            start,
+            &format!("\ttrusted_proxies 127.0.0.0/8\n{start}"),
+        )
+    });
+    let words = ["X-Forwarded-Host", "take out its `trusted_proxies`"];
+    stand.check().assert_guilty("proxy", &words);
+}
+
+/// The list is right for clients who are not themselves proxies.
+#[test]
+fn a_proxy_that_adds_to_the_list_is_not_wrong() {
+    let stand = Stand::of(Proxy::Nginx, &trusted(Proxy::Nginx), |_, printed| {
+        let (own, list) = (
+            "X-Forwarded-For $remote_addr",
+            "X-Forwarded-For $proxy_add_x_forwarded_for",
+        );
+        changed(&printed, own, list)
+    });
+    stand
+        .check()
+        .assert_noted("this machine is one of `trusted_proxies`", &["nginx adds"]);
+}
