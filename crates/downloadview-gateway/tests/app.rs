@@ -127,14 +127,6 @@ async fn a_view_without_rules_is_unmatched_where_other_views_have_some() {
         "200 x-accel-redirect: /_i/a%20b.txt"
     );
     assert_eq!(site.told("/other/a%20b.txt", &[]).await, "503");
-
-    let nothing = format!("[optimize]\nunmatched = \"refuse\"\n{STORAGES}");
-    let site = Site::new(&nothing).await;
-    assert_eq!(
-        site.told("/other/a%20b.txt", &[]).await,
-        "200",
-        "there is no backend at all"
-    );
 }
 
 #[tokio::test]

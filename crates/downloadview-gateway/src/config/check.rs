@@ -7,7 +7,7 @@
 //! 3. [`spools_without_table`]: nobody would make the copies that the view asks for;
 //! 4. [`spool_among_files`]: a view would serve the copies of others;
 //! 5. [`headers_of_ours`]: a proxy or a client would ask another server without the headers that it wants;
-//! 6. [`streamed_though_refused`]: a view without rules would be streamed, where the file says that nothing is.
+//! 6. [`streamed_though_refused`]: the file has no rule that anything could fail to match.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -104,27 +104,30 @@ pub(super) fn headers_of_ours(
     }
 }
 
-/// Reports a view that no rule is for, under `unmatched = "refuse"`: where there is nothing to match, nothing is refused. What
-/// lies nowhere is streamed in any case.
+/// Reports each view whose files would be streamed, under `unmatched = "refuse"`, because the file has no rule at all: where
+/// there is nothing to match, nothing is refused. What lies nowhere is streamed in any case.
 pub(super) fn streamed_though_refused(
     source: &Source<'_>,
     optimize: &OptimizeConfig,
     views: &[At<ViewConfig>],
 ) {
-    let mut of_proxies = optimize.front.announced();
-    let shared = !optimize.rules.is_empty() || of_proxies.any(|(_, proxy)| !proxy.rules.is_empty());
-    if optimize.unmatched != Unmatched::Refuse || shared {
+    let of_views = views.iter().flat_map(|view| &view.value.rules);
+    let of_proxies = optimize.front.announced();
+    let of_proxies = of_proxies.flat_map(|(_, proxy)| &proxy.rules);
+    let mut rules = optimize.rules.iter().chain(of_views).chain(of_proxies);
+    if optimize.unmatched != Unmatched::Refuse || rules.next().is_some() {
         return;
     }
     let is_meant = |view: &&At<ViewConfig>| {
         let view = &view.value;
         let lies_nowhere = matches!(view.kind, ViewKind::Virtual { .. });
-        view.rules.is_empty() && view.optimize && !lies_nowhere
+        view.optimize && !lies_nowhere
     };
     for view in views.iter().filter(is_meant) {
         let route = &view.value.route;
         let message = format!(
-            "no rule is for route `{route}`, so its files would be streamed, in spite of unmatched = \"refuse\""
+            "the files of route `{route}` would be streamed in spite of unmatched = \"refuse\": there is no rule that they could \
+             fail to match"
         );
         let help =
             "add a rule to [optimize] or to the view, or write optimize = false into the view";

@@ -59,8 +59,8 @@ pub struct OptimizeConfig {
 }
 
 /// What happens to a file that no rule takes.
-/// A view that no rule is for is streamed, and nothing is logged; under `"refuse"` the file is refused for it, unless the
-/// view has `optimize = false`. Where all rules redirect, `"warn"` is the same as `"stream"`.
+/// In a configuration without any rule, every file is streamed and nothing is logged; `"refuse"` is a mistake there, unless
+/// its views have `optimize = false`. Where all rules redirect, `"warn"` is the same as `"stream"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Unmatched {
     /// `"stream"`: streamed, and nothing is logged.
