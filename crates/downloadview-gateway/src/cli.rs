@@ -239,7 +239,7 @@ pub struct SignArgs {
     /// The media type
     #[arg(long = "type", value_name = "TYPE", requires = "target")]
     pub content_type: Option<String>,
-    /// For whom alone the link is: the value of the cookie that `user_cookie` of [signing] names
+    /// For whom alone the link is: the value of the cookie that `user_cookie` names
     #[arg(long, value_name = "USER", conflicts_with = "client")]
     pub audience: Option<String>,
     /// For whose network alone the link is: /24 of IPv4, /64 of IPv6

@@ -47,7 +47,9 @@ pub(super) async fn check(setup: &Setup, proxy: &Named, case: &Case) -> Option<F
             "the gateway believes the client's own {}, which {name} passes on: a client can say that it is anybody",
             believed.join(", ")
         );
-        return Some(Finding::wrong(&what, Part::Proxy, asked, came).change(change(setup, proxy)));
+        return Some(
+            Finding::wrong(&what, Part::Proxy, asked, came).change(change(setup, proxy, &believed)),
+        );
     }
     if client.address == Some(ADDRESS) {
         let came = format!(
@@ -61,12 +63,20 @@ pub(super) async fn check(setup: &Setup, proxy: &Named, case: &Case) -> Option<F
     Some(Finding::right(&what, asked, came))
 }
 
-fn change(setup: &Setup, proxy: &Named) -> String {
+/// The lines that overwrite these headers.
+fn change(setup: &Setup, proxy: &Named, believed: &[&str]) -> String {
     match proxy.backend {
         Proxy::Caddy => {
             "Caddy sets them itself: take out its `trusted_proxies`, and each `header_up` for X-Forwarded-*".to_owned()
         }
-        _ => advice::lines(setup, proxy, &Topic::Forwarded),
+        _ => {
+            let printed = advice::lines(setup, proxy, &Topic::Forwarded);
+            // The first one says whose lines they are.
+            let mut lines = printed.lines();
+            let first = lines.next().into_iter();
+            let about = lines.filter(|line| believed.iter().any(|name| line.contains(name)));
+            first.chain(about).collect::<Vec<_>>().join("\n")
+        }
     }
 }
 
