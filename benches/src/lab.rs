@@ -39,13 +39,15 @@ pub(crate) struct Lab {
     pub(crate) plan: Plan,
 }
 
-/// The builds of the gateway that are measured.
+/// The programs that are measured and are not this one.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Binaries {
     /// The one that is judged; `None` compares the peers alone.
     pub(crate) gateway: Option<PathBuf>,
     /// An earlier one, as a peer of the first.
     pub(crate) before: Option<PathBuf>,
+    /// Another server of files, which is not built here.
+    pub(crate) static_web_server: Option<PathBuf>,
 }
 
 /// Which core runs what.
@@ -132,6 +134,12 @@ impl Lab {
         if let Some(path) = given.into_iter().find(|path| !path.is_file()) {
             bail!(
                 "{} does not exist; run cargo build --profile dist -p downloadview-gateway, or pass --only-peers",
+                path.display()
+            );
+        }
+        if let Some(path) = binaries.static_web_server.iter().find(|it| !it.is_file()) {
+            bail!(
+                "{} does not exist; run cargo install static-web-server --version ^2 --no-default-features",
                 path.display()
             );
         }
@@ -313,7 +321,11 @@ mod tests {
         let missing = || Some(PathBuf::from("/nonexistent/downloadview"));
         let here = || std::env::current_exe().ok();
         for (gateway, before) in [(missing(), None), (here(), missing())] {
-            let binaries = Binaries { gateway, before };
+            let binaries = Binaries {
+                gateway,
+                before,
+                ..Binaries::default()
+            };
             let error = Lab::open(Path::new("/var/tmp"), binaries, Plan::quick()).unwrap_err();
             let text = error.to_string();
             assert!(text.contains("/nonexistent/downloadview"), "{text}");

@@ -68,6 +68,9 @@ struct RunArgs {
     /// An earlier build of the gateway, measured in the same turns: it shows what a change gained or cost.
     #[arg(long, value_name = "FILE", conflicts_with = "only_peers")]
     before: Option<PathBuf>,
+    /// static-web-server, to stream beside the others (`cargo install static-web-server --no-default-features`).
+    #[arg(long, value_name = "FILE")]
+    static_web_server: Option<PathBuf>,
     /// Folder for the 1.2 GiB of test files, on a disk (not tmpfs); emptied afterwards.
     #[arg(long, value_name = "FOLDER", default_value = "/var/tmp")]
     dir: PathBuf,
@@ -133,8 +136,12 @@ fn run(args: &RunArgs) -> Result<ExitCode> {
         Plan::full()
     };
     let gateway = (!args.only_peers).then(|| args.gateway.clone());
-    let before = args.before.clone();
-    let mut lab = Lab::open(&args.dir, lab::Binaries { gateway, before }, plan)?;
+    let binaries = lab::Binaries {
+        gateway,
+        before: args.before.clone(),
+        static_web_server: args.static_web_server.clone(),
+    };
+    let mut lab = Lab::open(&args.dir, binaries, plan)?;
 
     if args.busy {
         lab.keep_busy();

@@ -103,6 +103,27 @@ pub(crate) fn start_actix_files(lab: &Lab) -> Result<Server> {
     start(lab, "actix-files", "actix-files", root)
 }
 
+/// Starts static-web-server, if the run was given one.
+pub(crate) fn start_static_web_server(lab: &Lab) -> Result<Option<Server>> {
+    let Some(program) = &lab.binaries.static_web_server else {
+        return Ok(None);
+    };
+    let address = free_address()?;
+    let mut arguments: Vec<OsString> = vec!["--root".into(), lab.root().into()];
+    arguments.extend(["--host".into(), address.ip().to_string().into()]);
+    arguments.extend(["--port".into(), address.port().to_string().into()]);
+    arguments.extend(["--log-level", "error", "--cache-control-headers", "false"].map(Into::into));
+    let launch = Launch {
+        name: "static-web-server".to_owned(),
+        program: program.clone(),
+        arguments,
+        address,
+        core: lab.cores.server,
+        log: lab.path(&format!("static-web-server-{}.log", address.port())),
+    };
+    Server::start(launch).map(Some)
+}
+
 /// Starts the object view over records in its own memory.
 pub(crate) fn start_object_in_memory(lab: &Lab) -> Result<Server> {
     let root = ["--root".into(), lab.files().into()];

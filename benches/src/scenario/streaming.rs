@@ -66,6 +66,11 @@ fn contest(lab: &Lab, download: &Download) -> Result<Contest> {
             target: None,
         },
     ];
+    let others = peers::start_static_web_server(lab)?;
+    opponents.extend(others.map(|server| Opponent {
+        server,
+        target: None,
+    }));
     opponents.extend(Opponent::before(lab, Mode::Stream)?);
     let subject = match &lab.binaries.gateway {
         Some(binary) => gateway::start(lab, binary, Mode::Stream)?,
