@@ -10,6 +10,7 @@ use downloadview::storage::{LocalStorage, MemoryStorage, Storage, StorageName};
 use downloadview::testing::conformance;
 use downloadview::{DownloadResponse, Error, File as _, Result, delivery};
 use futures_util::{StreamExt as _, stream};
+use tokio::io::AsyncWriteExt as _;
 
 fn pattern(length: usize) -> Vec<u8> {
     (0..length).map(|i| (i * 31 + i / 256) as u8).collect()
@@ -126,6 +127,11 @@ async fn virtual_files_of_every_kind() {
     .await;
     let frames = || stream::iter(chunks().into_iter().map(Ok::<_, std::io::Error>));
     conformance::file(|| VirtualFile::from_stream("a", frames()), &bytes).await;
+    let written = || {
+        let bytes = bytes.clone();
+        VirtualFile::from_writer("a", |mut to| async move { to.write_all(&bytes).await })
+    };
+    conformance::file(written, &bytes).await;
     let tag = ETag::strong("v1").unwrap();
     let sized = || {
         VirtualFile::from_stream("a", frames())

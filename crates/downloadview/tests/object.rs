@@ -215,6 +215,24 @@ async fn a_title_without_an_extension_keeps_the_type_of_the_file() {
 }
 
 #[tokio::test]
+async fn a_name_is_made_of_several_columns_where_they_tell_one() {
+    let with_extension = |row: &Document| {
+        let (_, extension) = row.file?.rsplit_once('.')?;
+        Some(format!("{}.{extension}", row.basename?))
+    };
+    for (slug, disposition) in [
+        ("titled", "attachment; filename=\"A title.txt\""),
+        ("plain", "attachment; filename=\"hello.txt\""),
+    ] {
+        let view = ObjectView::new(Counted::new(), find()).basename_with(with_extension);
+        let service = view.into_service();
+        let request = Request::get(format!("/{slug}")).body(()).expect("a path");
+        let response = service.oneshot(request).await.expect("infallible");
+        assert_eq!(response.headers()["content-disposition"], disposition);
+    }
+}
+
+#[tokio::test]
 async fn what_no_row_names_is_404() {
     let storage = Counted::new();
     for slug in [

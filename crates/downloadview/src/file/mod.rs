@@ -20,6 +20,7 @@ mod path;
 mod restated;
 mod storage;
 mod virt;
+mod written;
 
 use std::fmt;
 use std::sync::Arc;

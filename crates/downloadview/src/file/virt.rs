@@ -15,10 +15,11 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 use http::HeaderValue;
-use tokio::io::AsyncRead;
+use tokio::io::{AsyncRead, DuplexStream};
 use tokio::task::JoinHandle;
 use tokio_util::io::ReaderStream;
 
+use super::written::Written;
 use super::{File, TypeHint};
 use crate::content::{BoxFuture, ByteStream, CacheKey, Content, ETag, Metadata, Want};
 use crate::error::{Error, Result};
@@ -40,6 +41,7 @@ const PATIENCE: Duration = Duration::from_millis(10);
 /// | an iterator | [`from_chunks`](Self::from_chunks) | no |
 /// | a reader | [`from_reader`](Self::from_reader), [`from_async_reader`](Self::from_async_reader) | no |
 /// | a stream | [`from_stream`](Self::from_stream) | no |
+/// | whatever writes, an archive for instance | [`from_writer`](Self::from_writer) | no |
 ///
 /// What can be read only once is read from the start, as fast as the client takes it. Its size is
 /// unknown unless stated ([`size`](Self::size)), and the answer is then sent in chunks. If a stated
@@ -115,6 +117,10 @@ impl VirtualFile {
     }
 
     /// An asynchronous reader. It is read in frames of 64 KiB.
+    ///
+    /// Its end is the end of the file. So it must not be a pipe whose writer may fail: the client
+    /// would take what was written until then for the whole file. Use
+    /// [`from_writer`](Self::from_writer).
     pub fn from_async_reader(
         name: impl Into<String>,
         reader: impl AsyncRead + Send + 'static,
@@ -145,6 +151,36 @@ impl VirtualFile {
             source: Source::Once(Mutex::new(Some(ByteStream::from_stream(stream)))),
             key: None,
         }
+    }
+
+    /// What `write` writes into the pipe that it gets: for libraries that write, such as those for
+    /// archives and spreadsheets. An error of it ends the download, as by
+    /// [`from_stream`](Self::from_stream): a client never takes half an archive for a whole one.
+    ///
+    /// It is called when the bytes are read, waits while the client is slow (the pipe holds 64
+    /// KiB), and is dropped where it waits if the client leaves. It must not block; use
+    /// [`from_reader`](Self::from_reader) for what does.
+    ///
+    /// ```
+    /// use downloadview::file::VirtualFile;
+    /// use tokio::io::{AsyncWriteExt as _, DuplexStream};
+    ///
+    /// async fn export(mut to: DuplexStream) -> std::io::Result<()> {
+    ///     for row in 0..3 {
+    ///         to.write_all(format!("{row};{}\n", row * row).as_bytes()).await?;
+    ///     }
+    ///     to.shutdown().await
+    /// }
+    /// let csv = VirtualFile::from_writer("squares.csv", export);
+    /// # let _ = csv;
+    /// ```
+    pub fn from_writer<W, F, E>(name: impl Into<String>, write: W) -> Self
+    where
+        W: FnOnce(DuplexStream) -> F + Send + 'static,
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
+    {
+        Self::from_stream(name, Written::new(FRAME, write))
     }
 
     /// States the size in bytes, for a source that does not know it: a client then sees progress.

@@ -165,6 +165,9 @@ pub enum Permission {
     Hide,
 }
 
+/// What [`ObjectView::basename_with`] makes of a record.
+type Basename<R> = Arc<dyn Fn(&R) -> Option<String> + Send + Sync>;
+
 /// The check of [`ObjectView::authorize`].
 type Authorize<R> = Arc<dyn Fn(&Parts, &R) -> Permission + Send + Sync>;
 
@@ -213,6 +216,7 @@ pub struct ObjectView<F: FindRecord> {
     storage: Arc<dyn Storage>,
     find: F,
     authorize: Option<Authorize<F::Record>>,
+    basename: Option<Basename<F::Record>>,
     options: ViewOptions,
 }
 
@@ -224,6 +228,7 @@ impl<F: FindRecord> ObjectView<F> {
             storage: Arc::new(storage),
             find,
             authorize: None,
+            basename: None,
             options: ViewOptions::default(),
         }
     }
@@ -239,7 +244,44 @@ impl<F: FindRecord> ObjectView<F> {
         self
     }
 
+    /// Makes the name that the client sees of the record, for instance of several columns, in place
+    /// of [`FileRecord::basename`]. Default, also where it is `None` or empty: that one. A second
+    /// call replaces the first, and a name among the options of the view replaces both.
+    ///
+    /// ```
+    /// # use downloadview::storage::MemoryStorage;
+    /// # use downloadview::view::{FileRecord, ObjectView};
+    /// # use http::request::Parts;
+    /// # struct Document { title: String, file: String }
+    /// # impl FileRecord for Document {
+    /// #     fn file(&self) -> Option<&str> { Some(&self.file) }
+    /// # }
+    /// # let find = |_: &Parts| async { Ok(None::<Document>) };
+    /// # let view = ObjectView::new(MemoryStorage::new(), find);
+    /// // `Third quarter` and `2026/q3.pdf` are `Third quarter.pdf`.
+    /// let view = view.basename_with(|document| {
+    ///     let (_, extension) = document.file.rsplit_once('.')?;
+    ///     Some(format!("{}.{extension}", document.title))
+    /// });
+    /// # let _ = view;
+    /// ```
+    #[must_use]
+    pub fn basename_with(
+        mut self,
+        basename: impl Fn(&F::Record) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.basename = Some(Arc::new(basename));
+        self
+    }
+
     view_setters!();
+
+    /// The name that the client sees, if the record tells one.
+    fn basename_of(&self, record: &F::Record) -> Option<String> {
+        let told = |name: &String| !name.is_empty();
+        let made = self.basename.as_ref().and_then(|make| make(record));
+        made.filter(told).or_else(|| record.basename().filter(told))
+    }
 
     /// Asks `authorize`, if it was set.
     fn check(&self, request: &Parts, record: &F::Record) -> Result<()> {
@@ -276,12 +318,10 @@ impl<F: FindRecord> DownloadView for ObjectView<F> {
         let name = record.file().filter(|name| !name.is_empty());
         let name = stored_name(name.ok_or(Error::NotFound)?)?;
         let file = ObjectFile::of(Arc::clone(&self.storage), name, record.metadata());
-        Ok(
-            match record.basename().filter(|basename| !basename.is_empty()) {
-                Some(basename) => file.basename(basename),
-                None => file,
-            },
-        )
+        Ok(match self.basename_of(&record) {
+            Some(basename) => file.basename(basename),
+            None => file,
+        })
     }
 
     view_options!();
@@ -293,6 +333,7 @@ impl<F: FindRecord + Clone> Clone for ObjectView<F> {
             storage: Arc::clone(&self.storage),
             find: self.find.clone(),
             authorize: self.authorize.clone(),
+            basename: self.basename.clone(),
             options: self.options.clone(),
         }
     }
