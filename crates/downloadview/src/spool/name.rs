@@ -13,6 +13,7 @@
 //! several may share one folder.
 
 use std::fmt::{self, Write as _};
+use std::hash::{Hash, Hasher};
 
 use sha2::{Digest as _, Sha256};
 
@@ -21,15 +22,23 @@ use crate::error::Result;
 use crate::storage::StorageName;
 
 /// What is copied: a key, hashed, or a random number for a file without one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Id([u8; 24]);
 
+/// It is a hash already: a part of it tells one from another, and to hash that costs less.
+impl Hash for Id {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        state.write_u64(u64::from_le_bytes([a, b, c, d, e, f, g, h]));
+    }
+}
+
 /// A hash of the validator that tells a state of a file from every other one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Validator([u8; 16]);
 
 /// Which state of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     /// There is only one.
     Only,
@@ -40,11 +49,18 @@ pub(super) enum State {
 }
 
 /// The name of a complete copy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct CopyName {
     pub(super) id: Id,
     pub(super) state: State,
     pub(super) size: u64,
+}
+
+/// Few copies are of one key: those whose time is over, and the one that took their place.
+impl Hash for CopyName {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.id.hash(state);
+    }
 }
 
 /// A name in a folder of the second level.
@@ -57,6 +73,9 @@ pub(super) enum Entry {
 
 const ONCE: &str = "once";
 const PART: &str = "part";
+
+/// The longest name below the spool's folder, in bytes.
+const LONGEST: usize = "ab/cd/".len() + 44 + 1 + 32 + 1 + 16;
 
 impl Id {
     pub(super) fn of(key: &CacheKey) -> Self {
@@ -114,24 +133,48 @@ impl Validator {
 impl CopyName {
     /// The name within the folder of the second level.
     pub(super) fn file_name(&self) -> String {
-        let (rest, size) = (self.id.rest(), self.size);
-        match self.state {
-            State::Only => format!("{rest}-{size:x}"),
-            State::Validated(Validator(hash)) => format!("{rest}-{}-{size:x}", hex(&hash)),
-            State::Once => format!("{rest}-{ONCE}-{size:x}"),
-        }
+        let mut text = String::with_capacity(LONGEST);
+        self.push_file_name(&mut text);
+        text
     }
 
     /// The name below the spool's folder.
     pub(super) fn in_storage(&self) -> Result<StorageName> {
-        StorageName::parse(self.to_string())
+        StorageName::parse(self.path())
+    }
+
+    fn path(&self) -> String {
+        let mut text = String::with_capacity(LONGEST);
+        for level in [0, 1] {
+            push_hex(&mut text, &self.id.0[level..=level]);
+            text.push('/');
+        }
+        self.push_file_name(&mut text);
+        text
+    }
+
+    fn push_file_name(&self, text: &mut String) {
+        push_hex(text, &self.id.0[2..]);
+        text.push('-');
+        match self.state {
+            State::Only => {}
+            State::Validated(Validator(hash)) => {
+                push_hex(text, &hash);
+                text.push('-');
+            }
+            State::Once => {
+                text.push_str(ONCE);
+                text.push('-');
+            }
+        }
+        // Writing to a text cannot fail.
+        let _ = write!(text, "{:x}", self.size);
     }
 }
 
 impl fmt::Display for CopyName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [first, second] = self.id.folders();
-        write!(f, "{first}/{second}/{}", self.file_name())
+        f.write_str(&self.path())
     }
 }
 
@@ -180,10 +223,19 @@ pub(super) fn folder(name: &str) -> Option<u8> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    let mut text = String::with_capacity(2 * bytes.len());
+    push_hex(&mut text, bytes);
+    text
+}
+
+/// Digit by digit: a name is written for every request that gets a copy, and formatting costs ten times as much.
+fn push_hex(text: &mut String, bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for byte in bytes {
+        for digit in [byte >> 4, byte & 0xf] {
+            text.push(char::from(DIGITS[usize::from(digit)]));
+        }
+    }
 }
 
 /// Reads exactly as many digits as fill `bytes`.
