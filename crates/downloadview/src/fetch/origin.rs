@@ -50,6 +50,8 @@ pub(super) struct Shared {
     pub(super) slots: Slots,
     refusals: OnceAMinute,
     missing_bucket: OnceAMinute,
+    /// Made once, since it is a part of each key.
+    admits: Vec<u8>,
 }
 
 /// What concerns every file of an origin, and is logged at most once a minute.
@@ -132,6 +134,14 @@ impl Settings {
         }
     }
 
+    /// What [`Origin::admits`] tells.
+    fn admits(&self) -> Vec<u8> {
+        let mut admits = self.max_size.to_le_bytes().to_vec();
+        admits.push(self.redirects);
+        admits.extend(self.guard.admits());
+        admits
+    }
+
     /// The headers for a request to this very server.
     pub(super) fn headers(&self, method: &Method, target: &RequestTarget) -> Result<HeaderMap> {
         let mut headers = self.headers.clone();
@@ -161,6 +171,7 @@ impl Origin {
             slots: Slots::new(settings.concurrency),
             refusals: OnceAMinute::default(),
             missing_bucket: OnceAMinute::default(),
+            admits: settings.admits(),
             settings,
         }))
     }
@@ -197,8 +208,7 @@ impl Origin {
         if settings.headers_with.is_some() {
             return None;
         }
-        let admits = self.admits();
-        let url = [self.url().as_bytes(), target.as_bytes(), &admits];
+        let url = [self.url().as_bytes(), target.as_bytes(), self.admits()];
         let headers = settings.headers.iter();
         let headers = headers.flat_map(|(name, value)| [name.as_ref(), value.as_bytes()]);
         Some(CacheKey::of_place(url.into_iter().chain(headers)))
@@ -206,17 +216,8 @@ impl Origin {
 
     /// Which answers are used: how large they may be, and where they may come from. A copy that these
     /// settings allowed is none for an origin with others.
-    pub(crate) fn admits(&self) -> Vec<u8> {
-        let Settings {
-            max_size,
-            redirects,
-            guard,
-            ..
-        } = &self.0.settings;
-        let mut admits = max_size.to_le_bytes().to_vec();
-        admits.push(*redirects);
-        admits.extend(guard.admits());
-        admits
+    pub(crate) fn admits(&self) -> &[u8] {
+        &self.0.admits
     }
 
     pub(super) fn shared(&self) -> &Shared {

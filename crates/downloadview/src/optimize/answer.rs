@@ -19,12 +19,14 @@ use super::decide::{Decision, advance, decide, own_etag};
 use super::denied;
 use super::plan::{Candidate, Plan};
 #[cfg(all(feature = "fs", unix))]
-use super::spooled::{spool_for, spooled, why_not};
+use super::spooled::{copy_now, spool_for, spooled, why_not};
 use super::{Asked, Front, Optimizer, Outcome, PROXY_HEADER, Reason, Trace};
 use crate::backend::Backend;
 use crate::content::Metadata;
 use crate::delivery::deliver_parts;
 use crate::error::{Denial, Error, Result, SignatureFault};
+#[cfg(all(feature = "fs", unix))]
+use crate::file::File;
 use crate::headers::hand_off;
 use crate::permission::{self, Grant};
 use crate::response::head::refused;
@@ -236,11 +238,17 @@ impl Unanswered {
         if self.resumes_only || asked.traced {
             return Err(Box::new(self));
         }
-        let candidate = Candidate::new(&self.download).untouched(self.untouched);
         let mut decision = Decision::new();
-        let waits = advance(asked, fronts, &mut self.head, &candidate, &mut decision);
+        let mut advanced = self.advance(asked, fronts, &mut decision);
+        #[cfg(all(feature = "fs", unix))]
+        if let Advanced::ToCopy(copy) = advanced {
+            self.untouched &= decision.cannot.is_empty();
+            self.download.set_file(copy);
+            decision = Decision::new();
+            advanced = self.advance(asked, fronts, &mut decision);
+        }
         let decided = matches!(decision.plan, Ok(Plan::HandOff { .. }) | Err(_));
-        if waits.is_some() || !decided {
+        if !matches!(advanced, Advanced::ToTheEnd) || !decided {
             // A rule that could not have the file may have left something in the head.
             let untouched = self.untouched && decision.cannot.is_empty();
             return Err(Box::new(Self {
@@ -249,7 +257,6 @@ impl Unanswered {
                 ..self
             }));
         }
-        drop(candidate);
         let (response, outcome) = match decision.plan {
             Ok(Plan::HandOff {
                 rule,
@@ -260,6 +267,26 @@ impl Unanswered {
             Ok(_) => return Err(Box::new(self)),
         };
         Ok(concluded(asked, decision.optimizer, response, outcome))
+    }
+
+    /// Decides as far as that needs no waiting.
+    fn advance<'a>(
+        &mut self,
+        asked: &Asked,
+        fronts: &'a [Front],
+        decision: &mut Decision<'a>,
+    ) -> Advanced {
+        #[cfg(all(feature = "fs", unix))]
+        let status = self.head.status;
+        let candidate = Candidate::new(&self.download).untouched(self.untouched);
+        if advance(asked, fronts, &mut self.head, &candidate, decision).is_some() {
+            return Advanced::ToWait;
+        }
+        #[cfg(all(feature = "fs", unix))]
+        if let Some(copy) = copy_now(asked, fronts, status, &candidate, decision) {
+            return Advanced::ToCopy(copy);
+        }
+        Advanced::ToTheEnd
     }
 
     /// The answer.
@@ -331,6 +358,17 @@ impl Unanswered {
         };
         concluded(asked, decision.optimizer, response, outcome)
     }
+}
+
+/// How far a decision came without waiting.
+enum Advanced {
+    /// It is made.
+    ToTheEnd,
+    /// Something has to be waited for.
+    ToWait,
+    /// No rule takes the file, and there is a copy to decide about in its place.
+    #[cfg(all(feature = "fs", unix))]
+    ToCopy(Arc<dyn File>),
 }
 
 /// The answer that has a proxy send the file.

@@ -322,9 +322,15 @@ impl Download {
     /// The same download, whose bytes come from `file`.
     #[cfg(all(feature = "fs", unix))]
     pub(crate) fn with_file(&self, file: Arc<dyn File>) -> Self {
-        let mut riding = Riding::clone(&self.0);
-        riding.file = file;
-        Self(Arc::new(riding))
+        let mut download = self.clone();
+        download.set_file(file);
+        download
+    }
+
+    /// Has the bytes come from `file`.
+    #[cfg(all(feature = "fs", unix))]
+    pub(crate) fn set_file(&mut self, file: Arc<dyn File>) {
+        Arc::make_mut(&mut self.0).file = file;
     }
 
     /// Where it lies in memory. This tells the download from every other one that is alive.

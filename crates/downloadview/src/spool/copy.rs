@@ -37,15 +37,36 @@ impl Copied {
     ) -> Result<Self> {
         let name = copy.in_storage()?;
         let found = storage.look(&name).await?;
-        if found.size() != Some(copy.size) {
+        Self::found(of, storage, name, (copy.size, &found), said)
+    }
+
+    /// As [`look`](Self::look), if nothing has to be waited for and the copy is there.
+    pub(super) fn look_now(
+        of: Arc<dyn File>,
+        storage: &LocalStorage,
+        copy: CopyName,
+        said: Metadata,
+    ) -> Option<Self> {
+        let name = copy.in_storage().ok()?;
+        let found = storage.look_now(&name)?.ok()?;
+        Self::found(of, storage, name, (copy.size, &found), said).ok()
+    }
+
+    fn found(
+        of: Arc<dyn File>,
+        storage: &LocalStorage,
+        name: StorageName,
+        (size, found): (u64, &Metadata),
+        said: Metadata,
+    ) -> Result<Self> {
+        if found.size() != Some(size) {
             return Err(Error::NotFound);
         }
-        let metadata = under(said, &found);
         Ok(Self {
             of,
             storage: storage.clone(),
             name,
-            metadata,
+            metadata: under(said, found),
         })
     }
 }

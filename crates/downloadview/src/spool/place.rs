@@ -56,6 +56,19 @@ pub(crate) enum Placed {
 }
 
 impl Spool {
+    /// The copy of `file`, if it is there and nothing has to be waited for. Else [`place`](Self::place)
+    /// is to be asked.
+    pub(crate) fn place_now(
+        &self,
+        file: &Arc<dyn File>,
+        copying: Copying,
+    ) -> Option<Arc<dyn File>> {
+        if copying.spooling == Spooling::Off {
+            return None;
+        }
+        self.0.hit_now(file, &file.cache_key()?)
+    }
+
     /// A copy of `file` for a request, made if there is none.
     pub(crate) async fn place(&self, file: &Arc<dyn File>, request: Request<'_>) -> Placed {
         let inner = &self.0;
@@ -96,12 +109,10 @@ impl Inner {
         request: Request<'_>,
     ) -> Placed {
         let id = Id::of(&key);
-        let max_age = self.settings.max_age;
         let known = self.index().peek(id);
-        let needs_no_question = known.as_ref().is_some_and(|(_, source)| {
-            let fresh = |source: &Source| source.is_fresh(max_age);
-            !key.changes() || source.as_ref().is_some_and(fresh)
-        });
+        let needs_no_question = known
+            .as_ref()
+            .is_some_and(|(_, source)| self.needs_no_question(&key, source.as_ref()));
         if needs_no_question && let Some(copy) = self.hand_out(file, id, Some(&key)).await {
             add(&self.counting.hits, 1);
             return Placed::Copy(copy);
@@ -112,6 +123,37 @@ impl Inner {
         add(&self.counting.misses, 1);
         self.fill(file, id, Some(key), request, known.is_some())
             .await
+    }
+
+    /// Whether a copy of this key, whose source said this, is used without asking the source.
+    fn needs_no_question(&self, key: &CacheKey, source: Option<&Source>) -> bool {
+        let fresh = |source: &Source| source.is_fresh(self.settings.max_age);
+        !key.changes() || source.is_some_and(fresh)
+    }
+
+    /// Step 2, if the kernel knows the copy and other processes need not be told of its use.
+    fn hit_now(&self, file: &Arc<dyn File>, key: &CacheKey) -> Option<Arc<dyn File>> {
+        let (id, now) = (Id::of(key), Instant::now());
+        let Given { name, source } = {
+            let mut index = self.index();
+            let (_, source) = index.peek(id)?;
+            if !self.needs_no_question(key, source.as_ref()) {
+                return None;
+            }
+            index.give(id, now)?
+        };
+        let said = match said_by_source(Some(key), source.as_ref()) {
+            Some(said) => said,
+            None => file.look_now()?.ok()?,
+        };
+        let copy = Copied::look_now(Arc::clone(file), &self.storage, name, said)?;
+        match self.index().hand_over(name, now)? {
+            HandedOver { tell: None } => {}
+            HandedOver { tell: Some(_) } => return None,
+        }
+        add(&self.counting.hits, 1);
+        add(&self.counting.bytes_out, name.size);
+        Some(Arc::new(copy))
     }
 
     /// Steps 3 and 4.
@@ -182,11 +224,9 @@ impl Inner {
         key: Option<&CacheKey>,
     ) -> Option<Arc<dyn File>> {
         let Given { name, source } = self.index().give(id, Instant::now())?;
-        let said = match (key, source) {
-            (Some(key), Some(source)) if key.changes() => {
-                key.described(Metadata::clone(&source.metadata))
-            }
-            _ => file.look().await.ok()?,
+        let said = match said_by_source(key, source.as_ref()) {
+            Some(said) => said,
+            None => file.look().await.ok()?,
         };
         let looked = Copied::look(Arc::clone(file), &self.storage, name, said).await;
         let is_there = match &looked {
@@ -232,6 +272,12 @@ impl Inner {
             Err(error) => error.kind() == io::ErrorKind::ReadOnlyFilesystem,
         }
     }
+}
+
+/// What a file that may change says of the state that was copied, if its source was asked.
+fn said_by_source(key: Option<&CacheKey>, source: Option<&Source>) -> Option<Metadata> {
+    let key = key.filter(|key| key.changes())?;
+    Some(key.described(Metadata::clone(&source?.metadata)))
 }
 
 /// Waits for the end of a fill, or until there is something to follow.

@@ -2,8 +2,9 @@
 //! a target below the prefix, and the origin is asked for it.
 
 use std::fmt;
+use std::sync::Arc;
 
-use super::{Places, Storage, StorageName, check_prefix};
+use super::{Places, Storage, StorageName, check_prefix, strict};
 use crate::content::{BoxFuture, CacheKey, Content, Metadata, Want};
 use crate::error::{BuildError, Result};
 use crate::fetch::{Flavour, Origin, RequestTarget, always};
@@ -29,6 +30,8 @@ use crate::fetch::{Flavour, Origin, RequestTarget, always};
 pub struct HttpStorage {
     origin: Origin,
     prefix: String,
+    /// Below which URL a proxy finds the files, without a slash at its end.
+    public: Option<Arc<str>>,
 }
 
 impl HttpStorage {
@@ -42,9 +45,11 @@ impl HttpStorage {
             .map_err(|what| BuildError::new(format!("HTTP storage: {what}")))?;
         RequestTarget::parse(prefix)
             .map_err(|what| BuildError::new(format!("HTTP storage: the path: {what}")))?;
+        let prefix = prefix.trim_end_matches('/');
         Ok(Self {
+            public: origin.public_url(prefix).map(Into::into),
             origin,
-            prefix: format!("{}/", prefix.trim_end_matches('/')),
+            prefix: format!("{prefix}/"),
         })
     }
 
@@ -55,7 +60,7 @@ impl HttpStorage {
 
     /// The path of a file on the server, percent-encoded.
     fn path(&self, name: &StorageName) -> String {
-        format!("{}{}", self.prefix, name.to_url_path())
+        [&*self.prefix, &*strict(name.as_bytes())].concat()
     }
 }
 
@@ -75,8 +80,8 @@ impl Storage for HttpStorage {
     }
 
     fn places(&self, name: &StorageName) -> Places {
-        match self.origin.public_url(&self.path(name)) {
-            Some(url) => Places::new().with_url(url),
+        match &self.public {
+            Some(base) => Places::new().with_url_below(base, name),
             None => Places::new(),
         }
     }
