@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use downloadview::DownloadResponse;
 use downloadview::file::VirtualFile;
-use downloadview::optimize::{Asked, Reason, answer};
+use downloadview::optimize::{Asked, Reason, answer, answer_now};
 use downloadview::response::Spooling;
 use downloadview::spool::{Fill, NotSpooled, Spool};
 use futures_util::{StreamExt as _, future, stream};
@@ -13,8 +13,8 @@ use http::{Method, Request};
 use http_body_util::BodyExt as _;
 
 use crate::stand::{
-    FRAME, Report, Stand, content, delegated, failing, files_below, frame, front, key, outcome,
-    sent, until, why,
+    FRAME, Remote, Report, Stand, content, delegated, failing, files_below, frame, front, key,
+    outcome, sent, until, why,
 };
 
 #[tokio::test]
@@ -106,6 +106,28 @@ async fn a_head_makes_no_copy_and_is_handed_over_where_there_is_one() {
     assert_eq!(report.times(), 0);
     assert_eq!(delegated(&stand.get(file()).await), content(2));
     assert_eq!(delegated(&stand.ask(head(), file()).await), content(2));
+}
+
+/// Such an answer needs no future. One whose copy somebody removed waits until there is another.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_copy_that_is_there_is_handed_over_at_once() {
+    let (stand, remote) = (Stand::new(), Remote::default());
+    let file = || DownloadResponse::new(remote.clone());
+    assert_eq!(delegated(&stand.get(file()).await), remote.content());
+    let fronts = std::slice::from_ref(&stand.front);
+    let asked = Asked::of(&mut Request::get("/x").body(()).unwrap());
+    let at_once = answer_now(&asked, fronts, Ok(file())).expect("nothing to wait for");
+    assert_eq!(delegated(&at_once), remote.content());
+    let counters = stand.spool.counters();
+    assert_eq!((counters.hits, counters.bytes_out), (1, 40_000));
+    for copy in stand.files() {
+        std::fs::remove_file(copy).unwrap();
+    }
+    let unanswered = answer_now(&asked, fronts, Ok(file())).expect_err("it is gone");
+    let response = unanswered.answer(&asked, fronts).await;
+    assert_eq!(delegated(&response), remote.content());
+    assert_eq!(stand.spool.counters().fills, 2);
 }
 
 #[tokio::test]
