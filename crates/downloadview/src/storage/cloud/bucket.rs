@@ -112,7 +112,7 @@ impl Bucket {
         let text = self.prefix.text(name);
         let admits = self.origin.admits();
         let reader = self.access.reader.as_bytes();
-        CacheKey::of_place([self.url.as_bytes(), &*text, reader, &admits])
+        CacheKey::of_place([self.url.as_bytes(), &*text, reader, admits])
     }
 
     /// The URL with a signature for somebody else.
