@@ -5,7 +5,9 @@
 //! [`StorageName`] or a `NameError`. A path is percent-decoded once and never again.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
@@ -36,8 +38,16 @@ const STRICT: &AsciiSet = &NON_ALPHANUMERIC
 /// assert_eq!(name.to_url_path(), "sub/%C3%A9t%C3%A9%20100%25.txt");
 /// assert!(StorageName::from_url_path("/%2e%2e/etc/passwd").is_err());
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct StorageName(Arc<[u8]>);
+#[derive(Clone)]
+pub struct StorageName(Spelling);
+
+/// Text is told from bytes once: that costs more than anything else that is asked of a name.
+#[derive(Clone)]
+enum Spelling {
+    Text(Arc<str>),
+    /// What is not valid UTF-8.
+    Bytes(Arc<[u8]>),
+}
 
 impl StorageName {
     /// A name as it is stored, for instance in a database. Nothing is decoded. For a path of a URL
@@ -58,7 +68,15 @@ impl StorageName {
         for segment in name.split(|&b| b == b'/') {
             check(segment)?;
         }
-        Ok(Self(name.into()))
+        Ok(Self::of(name))
+    }
+
+    /// A name that was checked.
+    fn of(name: &[u8]) -> Self {
+        Self(match std::str::from_utf8(name) {
+            Ok(text) => Spelling::Text(text.into()),
+            Err(_) => Spelling::Bytes(name.into()),
+        })
     }
 
     /// The name that the path of a request states. One leading slash is removed, then each segment
@@ -91,7 +109,7 @@ impl StorageName {
     /// As [`from_url_path`](Self::from_url_path).
     pub fn from_encoded(path: &str) -> Result<Self> {
         if cfg!(unix) && is_plain(path.as_bytes()) {
-            return Ok(Self(path.as_bytes().into()));
+            return Ok(Self(Spelling::Text(path.into())));
         }
         let mut name = Vec::with_capacity(path.len());
         let mut segments = path.split('/').peekable();
@@ -113,24 +131,30 @@ impl StorageName {
             }
             name.extend_from_slice(&decoded);
         }
-        Ok(Self(name.into()))
+        Ok(Self::of(&name))
     }
 
     /// The bytes of the name, with `/` between the segments.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        match &self.0 {
+            Spelling::Text(text) => text.as_bytes(),
+            Spelling::Bytes(bytes) => bytes,
+        }
     }
 
     /// The name as text; `None` if it is not valid UTF-8.
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {
-        std::str::from_utf8(&self.0).ok()
+        match &self.0 {
+            Spelling::Text(text) => Some(text),
+            Spelling::Bytes(_) => None,
+        }
     }
 
     /// The segments in order; at least one, and none of them empty.
     pub fn segments(&self) -> impl Iterator<Item = &[u8]> {
-        self.0.split(|&b| b == b'/')
+        self.as_bytes().split(|&b| b == b'/')
     }
 
     /// The last segment, as text for people. Bytes that are not valid UTF-8 become U+FFFD.
@@ -141,21 +165,26 @@ impl StorageName {
 
     /// The last segment; `None` if it is not valid UTF-8.
     pub(crate) fn basename_str(&self) -> Option<&str> {
-        std::str::from_utf8(self.split_last().1).ok()
+        match &self.0 {
+            Spelling::Text(text) => Some(&text[text.len() - self.split_last().1.len()..]),
+            // The bytes that are no text may stand before it.
+            Spelling::Bytes(_) => std::str::from_utf8(self.split_last().1).ok(),
+        }
     }
 
     /// The name as a part of a URL's path, without a leading slash. Every byte but `A-Z a-z 0-9 - .
     /// _ ~ /` is written as `%XX`.
     #[must_use]
     pub fn to_url_path(&self) -> String {
-        strict(&self.0).into_owned()
+        strict(self.as_bytes()).into_owned()
     }
 
     /// The folder, if the name has more than one segment, and the last segment.
     pub(crate) fn split_last(&self) -> (Option<&[u8]>, &[u8]) {
-        match self.0.iter().rposition(|&byte| byte == b'/') {
-            Some(at) => (Some(&self.0[..at]), &self.0[at + 1..]),
-            None => (None, &self.0),
+        let name = self.as_bytes();
+        match name.iter().rposition(|&byte| byte == b'/') {
+            Some(at) => (Some(&name[..at]), &name[at + 1..]),
+            None => (None, name),
         }
     }
 
@@ -163,7 +192,7 @@ impl StorageName {
     #[cfg(unix)]
     pub(crate) fn to_path(&self) -> &std::path::Path {
         use std::os::unix::ffi::OsStrExt as _;
-        std::path::Path::new(std::ffi::OsStr::from_bytes(&self.0))
+        std::path::Path::new(std::ffi::OsStr::from_bytes(self.as_bytes()))
     }
 
     /// The name as a relative path of this platform.
@@ -288,15 +317,41 @@ fn decode(segment: &str) -> Result<Cow<'_, [u8]>, NameError> {
     Ok(percent_encoding::percent_decode_str(segment).into())
 }
 
+impl PartialEq for StorageName {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for StorageName {}
+
+impl PartialOrd for StorageName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for StorageName {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+
+impl Hash for StorageName {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
+    }
+}
+
 impl fmt::Display for StorageName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&String::from_utf8_lossy(&self.0))
+        f.write_str(&String::from_utf8_lossy(self.as_bytes()))
     }
 }
 
 impl fmt::Debug for StorageName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", String::from_utf8_lossy(&self.0))
+        write!(f, "{:?}", String::from_utf8_lossy(self.as_bytes()))
     }
 }
 
