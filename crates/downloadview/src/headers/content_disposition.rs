@@ -100,7 +100,11 @@ impl ContentDisposition {
     pub fn new(disposition: Disposition, name: &str) -> Self {
         let kind = disposition.as_str();
         if is_plain(name) {
-            return Self::from_text([kind, "; filename=\"", name, "\""].concat());
+            let mut text = String::with_capacity(kind.len() + name.len() + 13);
+            for part in [kind, "; filename=\"", name, "\""] {
+                text.push_str(part);
+            }
+            return Self::from_text(text);
         }
         let name = safe_name(name);
         let ascii = ascii_name(&name);

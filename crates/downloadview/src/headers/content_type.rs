@@ -251,8 +251,14 @@ fn number(extension: &str) -> Option<u128> {
 }
 
 fn known(name: &str) -> Option<&'static Known> {
-    let (stem, extension) = name.rsplit_once('.')?;
-    let number = number(extension).filter(|_| !stem.is_empty())?;
+    // A dot further in ends no extension that is known, and at the start it begins a name.
+    let last = name.len().saturating_sub(LONGEST + 1)..;
+    let at = name.as_bytes()[last]
+        .iter()
+        .rev()
+        .position(|&byte| byte == b'.')?;
+    let extension = &name[name.len() - at..];
+    let number = number(extension).filter(|_| at + 1 < name.len())?;
     let table = &*TABLE;
     let at = table.extensions.binary_search(&number).ok()?;
     table.known.get(at)

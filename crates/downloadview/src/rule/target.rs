@@ -124,8 +124,13 @@ impl Target {
         let Self::Uri { prefix, name } = self else {
             return None;
         };
-        let prefix = prefix.trim_end_matches('/').as_bytes();
-        Some([prefix, b"/", name.as_bytes()].concat())
+        let prefix = prefix.trim_end_matches('/');
+        let (prefix, name) = (prefix.as_bytes(), name.as_bytes());
+        let mut uri = Vec::with_capacity(prefix.len() + 1 + name.len());
+        for part in [prefix, b"/", name] {
+            uri.extend_from_slice(part);
+        }
+        Some(uri)
     }
 
     /// The path; `None` for every other kind.

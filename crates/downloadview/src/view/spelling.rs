@@ -42,15 +42,15 @@ const fn set(also: &[u8]) -> [bool; 256] {
     set
 }
 
-/// Whether a segment before the last is empty or `.`. One pass costs less than two searches for texts.
-fn has_idle_segment(path: &str) -> bool {
-    let idle = |bytes: &[u8]| {
-        matches!(
-            bytes,
-            [b'/', b'.', b'/'] | [b'/', b'/', _] | [_, b'/', b'/']
-        )
-    };
-    path == "//" || path.as_bytes().windows(3).any(idle)
+/// Whether a path is in its one spelling, as most are: nothing in it needs to be escaped, and no segment
+/// is empty or `.`, unless it is the last one. One pass costs less than three.
+fn is_normal(path: &str) -> bool {
+    let (mut before, mut last) = (0, 0);
+    path.bytes().all(|byte| {
+        let ends_idle = byte == b'/' && (last == b'/' || (last == b'.' && before == b'/'));
+        (before, last) = (last, byte);
+        BARE[usize::from(byte)] && !ends_idle
+    })
 }
 
 /// A path in its one spelling (RFC 3986, 6.2.2): what may stand in a path bare is not escaped, all
@@ -67,8 +67,7 @@ fn has_idle_segment(path: &str) -> bool {
 /// ```
 #[must_use]
 pub fn normalized(path: &str) -> Cow<'_, str> {
-    let is_bare = path.bytes().all(|byte| BARE[usize::from(byte)]);
-    if is_bare && !has_idle_segment(path) {
+    if is_normal(path) {
         return Cow::Borrowed(path);
     }
     let mut text = String::with_capacity(path.len());
@@ -251,6 +250,9 @@ mod tests {
             ("/..//...", "/../..."),
             ("//a/.//%2e//b//", "/a/b/"),
             ("*", "*"),
+            ("//", "/"),
+            ("./a", "./a"),
+            ("/a./b", "/a./b"),
         ] {
             assert_eq!(normalized(path), expected, "{path}");
         }
