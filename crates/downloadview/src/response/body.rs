@@ -57,8 +57,9 @@ const TURN: usize = 512 * 1024;
 enum Inner {
     Absent,
     Full(Option<Bytes>),
-    Sized(Exact),
-    Unsized(ByteStream),
+    // Boxed, since every answer is moved a dozen times, and most have no such body.
+    Sized(Box<Exact>),
+    Unsized(Box<ByteStream>),
     Lazy(Lazy),
     HandedOff(Download),
 }
@@ -93,12 +94,12 @@ impl DownloadBody {
 
     /// The bytes of `stream`, which must be `length` of them.
     pub(crate) fn sized(stream: ByteStream, length: u64) -> Self {
-        Self::of(Inner::Sized(Exact::new(stream, length)))
+        Self::of(Inner::Sized(Box::new(Exact::new(stream, length))))
     }
 
     /// The bytes of `stream`, however many there are.
     pub(crate) fn unsized_stream(stream: ByteStream) -> Self {
-        Self::of(Inner::Unsized(stream))
+        Self::of(Inner::Unsized(Box::new(stream)))
     }
 
     /// Opens the file when it is first polled.
@@ -160,8 +161,8 @@ impl DownloadBody {
             let opened = match &mut self.inner {
                 Inner::Absent | Inner::HandedOff(_) => return Poll::Ready(None),
                 Inner::Full(bytes) => return Poll::Ready(bytes.take().map(Ok)),
-                Inner::Sized(stream) => return Pin::new(stream).poll_next(cx),
-                Inner::Unsized(stream) => return Pin::new(stream).poll_next(cx),
+                Inner::Sized(stream) => return Pin::new(&mut **stream).poll_next(cx),
+                Inner::Unsized(stream) => return Pin::new(&mut **stream).poll_next(cx),
                 Inner::Lazy(Lazy::Closed(download)) => {
                     Inner::Lazy(Lazy::Opening(Box::pin(open(download.clone()))))
                 }
@@ -181,8 +182,8 @@ async fn open(download: Download) -> Result<Inner> {
     let size = content.metadata().size();
     let stream = content.into_stream().await?;
     Ok(match size {
-        Some(size) => Inner::Sized(Exact::new(stream, size)),
-        None => Inner::Unsized(stream),
+        Some(size) => Inner::Sized(Box::new(Exact::new(stream, size))),
+        None => Inner::Unsized(Box::new(stream)),
     })
 }
 

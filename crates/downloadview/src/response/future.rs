@@ -25,10 +25,6 @@ use crate::content::BoxFuture;
 #[must_use = "a future does nothing until it is polled"]
 pub struct DownloadFuture(Answering);
 
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the large one is the usual one, and needs no allocation"
-)]
 enum Answering {
     /// The answer is there; taken once.
     Ready(Option<Response<DownloadBody>>),
