@@ -12,7 +12,9 @@ use std::sync::Arc;
 
 use downloadview::content::{BoxFuture, CacheKey};
 use downloadview::file::VirtualFile;
-use downloadview::optimize::{Asked, Front, answer_denied, answer_error, answer_now};
+use downloadview::optimize::{
+    Asked, Front, answer_denied, answer_error, answer_now, answer_now_in,
+};
 use downloadview::permission::Caller;
 use downloadview::response::Spooling;
 use downloadview::view::{
@@ -104,7 +106,7 @@ impl Mounted {
                 self.answer(&asked, found).await
             });
         };
-        match answer_now(&asked, &self.fronts, found) {
+        match answer_now_in(&asked, &self.fronts, found, &mut request.headers) {
             Ok(response) => response.into(),
             Err(unanswered) => {
                 DownloadFuture::new(async move { unanswered.answer(&asked, &self.fronts).await })

@@ -103,7 +103,34 @@ pub fn answer_now(
     fronts: &[Front],
     found: Result<DownloadResponse>,
 ) -> Result<Response<DownloadBody>, Box<Unanswered>> {
-    match found.and_then(DownloadResponse::into_parts) {
+    answer_now_in(asked, fronts, found, &mut HeaderMap::new())
+}
+
+/// As [`answer_now`], with a head that is written where `headers` stood: those of the request, of
+/// which nothing is needed any more. It saves the memory for a new map, which costs as much as all
+/// that is written into it. `headers` are empty afterwards, or as they were.
+///
+/// # Errors
+///
+/// As there.
+///
+/// ```
+/// use downloadview::optimize::{Asked, answer_now_in};
+/// use downloadview::{Error, Result};
+/// use http::Request;
+///
+/// let mut request = Request::get("/gone.txt").header("x-secret", "1").body(()).unwrap();
+/// let asked = Asked::of(&mut request);
+/// let answer = answer_now_in(&asked, &[], Err(Error::NotFound), request.headers_mut());
+/// assert!(!answer.unwrap().headers().contains_key("x-secret"));
+/// ```
+pub fn answer_now_in(
+    asked: &Asked,
+    fronts: &[Front],
+    found: Result<DownloadResponse>,
+    headers: &mut HeaderMap,
+) -> Result<Response<DownloadBody>, Box<Unanswered>> {
+    match found.and_then(|response| response.into_parts_in(headers)) {
         Ok((head, download)) => {
             Unanswered::of(asked, fronts, head, download, true).now(asked, fronts)
         }
@@ -192,7 +219,7 @@ pub struct Unanswered {
     /// Whether a permission has ended, and is good only to resume.
     resumes_only: bool,
     /// What a look at the file told, if there was one.
-    looked: Option<Metadata>,
+    looked: Option<Box<Metadata>>,
 }
 
 impl fmt::Debug for Unanswered {
@@ -241,18 +268,18 @@ impl Unanswered {
         let mut decision = Decision::new();
         let mut advanced = self.advance(asked, fronts, &mut decision);
         #[cfg(all(feature = "fs", unix))]
-        if let Advanced::ToCopy(copy) = advanced {
+        if let Advanced::Copy(copy) = advanced {
             self.untouched &= decision.cannot.is_empty();
             self.download.set_file(copy);
             decision = Decision::new();
             advanced = self.advance(asked, fronts, &mut decision);
         }
         let decided = matches!(decision.plan, Ok(Plan::HandOff { .. }) | Err(_));
-        if !matches!(advanced, Advanced::ToTheEnd) || !decided {
+        if !matches!(advanced, Advanced::Decided) || !decided {
             // A rule that could not have the file may have left something in the head.
             let untouched = self.untouched && decision.cannot.is_empty();
             return Err(Box::new(Self {
-                looked: decision.looked,
+                looked: decision.looked.map(Box::new),
                 untouched,
                 ..self
             }));
@@ -280,13 +307,13 @@ impl Unanswered {
         let status = self.head.status;
         let candidate = Candidate::new(&self.download).untouched(self.untouched);
         if advance(asked, fronts, &mut self.head, &candidate, decision).is_some() {
-            return Advanced::ToWait;
+            return Advanced::Waits;
         }
         #[cfg(all(feature = "fs", unix))]
         if let Some(copy) = copy_now(asked, fronts, status, &candidate, decision) {
-            return Advanced::ToCopy(copy);
+            return Advanced::Copy(copy);
         }
-        Advanced::ToTheEnd
+        Advanced::Decided
     }
 
     /// The answer.
@@ -298,7 +325,7 @@ impl Unanswered {
         let status = head.status;
         let candidate = Candidate::new(&download).untouched(self.untouched);
         let mut decision = Decision::new();
-        decision.looked = self.looked;
+        decision.looked = self.looked.map(|looked| *looked);
         decide(asked, fronts, &mut head, &candidate, &mut decision).await;
         #[cfg(all(feature = "fs", unix))]
         let copy = match spool_for(asked, fronts, status, &candidate, &decision) {
@@ -363,12 +390,12 @@ impl Unanswered {
 /// How far a decision came without waiting.
 enum Advanced {
     /// It is made.
-    ToTheEnd,
+    Decided,
     /// Something has to be waited for.
-    ToWait,
+    Waits,
     /// No rule takes the file, and there is a copy to decide about in its place.
     #[cfg(all(feature = "fs", unix))]
-    ToCopy(Arc<dyn File>),
+    Copy(Arc<dyn File>),
 }
 
 /// The answer that has a proxy send the file.

@@ -43,6 +43,7 @@ impl Asked {
     /// Remembers a request, and removes the announcement of a proxy from its headers: views and
     /// handlers must not see the secret.
     #[must_use]
+    #[inline]
     pub fn of<B>(request: &mut Request<B>) -> Self {
         let conditional = ConditionalRequest::of(request.method(), request.headers());
         Self {
@@ -59,6 +60,7 @@ impl Asked {
     /// The route, for what is logged once for each route. Default: none, so that all requests count
     /// as one route.
     #[must_use]
+    #[inline]
     pub fn route(mut self, route: impl Into<Arc<str>>) -> Self {
         self.route = Some(route.into());
         self
@@ -75,6 +77,7 @@ impl Asked {
     /// What a permission states about the answer, in place of a [`Grant`] in the request's
     /// extensions. Default: that one.
     #[must_use]
+    #[inline]
     pub fn granted(mut self, grant: Grant) -> Self {
         self.grant = Some(Box::new(grant));
         self
@@ -103,6 +106,7 @@ impl Asked {
     /// # });
     /// ```
     #[must_use]
+    #[inline]
     pub fn outcome_if_read(mut self, extensions: &Extensions) -> Self {
         self.outcome = extensions.get::<ReadsOutcome>().is_some();
         self

@@ -38,7 +38,9 @@ pub(crate) mod tests;
 mod trace;
 
 pub use self::announced::{Announced, MIN_SECRET_LEN, PROXY_HEADER};
-pub use self::answer::{Unanswered, answer, answer_denied, answer_error, answer_now};
+pub use self::answer::{
+    Unanswered, answer, answer_denied, answer_error, answer_now, answer_now_in,
+};
 pub use self::asked::{Asked, ReadsOutcome};
 pub use self::body::ResponseBody;
 pub use self::front::Front;

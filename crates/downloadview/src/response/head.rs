@@ -412,12 +412,30 @@ pub(super) fn leaves_to_initial(options: &DownloadOptions) -> bool {
     !options.stated_headers().any(is_in_a_table)
 }
 
-/// The headers that do not depend on the state of the file. Hand-off headers in the options are
-/// removed, with a warning.
-pub(super) fn initial(file: &dyn File, options: &DownloadOptions) -> (HeaderMap, TypeIs) {
-    let name = options.basename.as_deref().unwrap_or(file.name());
+/// How many headers an answer has, at most, as long as no option states further ones.
+const USUAL: usize = 12;
+
+/// An empty map, where `before` stood if it has room for a head, and no more: hyper keeps the map of an
+/// answer as long as its connection, and a client that sends many headers must not make that a large one.
+pub(super) fn emptied(before: &mut HeaderMap) -> HeaderMap {
+    let has_single_values = before.len() == before.keys_len();
+    if before.capacity() != USUAL || !has_single_values {
+        return HeaderMap::with_capacity(USUAL);
+    }
+    before.clear();
+    std::mem::take(before)
+}
+
+/// The headers that do not depend on the state of the file, written into an empty map. Hand-off headers
+/// in the options are removed, with a warning.
+pub(super) fn initial(
+    file: &dyn File,
+    options: &DownloadOptions,
+    headers: &mut HeaderMap,
+) -> TypeIs {
+    let own_name = file.name();
+    let name = options.basename.as_deref().unwrap_or(own_name);
     let disposition = options.disposition.unwrap_or_default();
-    let mut headers = HeaderMap::with_capacity(12);
     headers.insert(
         header::CONTENT_DISPOSITION,
         ContentDisposition::new(disposition, name).into_header_value(),
@@ -438,10 +456,10 @@ pub(super) fn initial(file: &dyn File, options: &DownloadOptions) -> (HeaderMap,
         }
         headers.insert(header::CONTENT_TYPE, by_name.unwrap_or(UNKNOWN));
     }
-    options.apply(&mut headers);
+    options.apply(headers);
     // The defaults hold none.
     let stripped = match options.stated_headers().next() {
-        Some(_) => hand_off::strip(&mut headers),
+        Some(_) => hand_off::strip(headers),
         None => None,
     };
     if let Some(name) = stripped {
@@ -452,14 +470,12 @@ pub(super) fn initial(file: &dyn File, options: &DownloadOptions) -> (HeaderMap,
     }
     let is_saved =
         disposition == Disposition::Attachment && !options.mentions(&header::CONTENT_DISPOSITION);
-    if !is_saved
-        && !options.mentions(&header::CONTENT_SECURITY_POLICY)
-        && runs_in_browsers(&headers)
+    if !is_saved && !options.mentions(&header::CONTENT_SECURITY_POLICY) && runs_in_browsers(headers)
     {
         let sandbox = HeaderValue::from_static(SANDBOX);
         headers.insert(header::CONTENT_SECURITY_POLICY, sandbox);
     }
-    (headers, type_is)
+    type_is
 }
 
 /// The type that the file states, else that of the client's name, else that of the file's own

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use http::{HeaderValue, header};
+use http::{HeaderMap, HeaderValue, header};
 
-use super::head::{Facts, Kind, render};
+use super::head::{Facts, Kind, emptied, render};
 use super::{DownloadOptions, DownloadResponse};
 use crate::content::{ByteRange, ETag, Metadata};
 use crate::file::VirtualFile;
@@ -91,4 +91,25 @@ fn a_head_that_nobody_touched_is_written_as_any_other() {
         }
     }
     assert!(compared > 300, "{compared}");
+}
+
+/// What a client sent is in no answer, and a client that sends much makes no map larger than usual.
+#[test]
+fn a_map_of_request_headers_is_reused_empty_and_only_in_its_usual_size() {
+    let with = |count: usize, value: &str| {
+        let mut headers = HeaderMap::with_capacity(count);
+        headers.append(header::COOKIE, value.parse().unwrap());
+        headers
+    };
+    let mut usual = with(12, "secret");
+    let reused = emptied(&mut usual);
+    assert_eq!((reused.len(), reused.capacity()), (0, 12));
+    assert_eq!(usual.capacity(), 0, "it was taken");
+    let mut twice = with(12, "a");
+    twice.append(header::COOKIE, "b".parse().unwrap());
+    for mut other in [with(100, "a"), with(1, "a"), twice] {
+        let fresh = emptied(&mut other);
+        assert_eq!((fresh.len(), fresh.capacity()), (0, 12));
+        assert!(!other.is_empty());
+    }
 }

@@ -119,10 +119,18 @@ impl DownloadResponse {
     ///
     /// [`Error::Misconfigured`](crate::Error::Misconfigured) for a header value that is not valid.
     pub(crate) fn into_parts(self) -> Result<(response::Parts, Download)> {
+        self.into_parts_in(&mut HeaderMap::new())
+    }
+
+    /// As [`into_parts`](Self::into_parts), in the memory of headers that nobody needs any more.
+    pub(crate) fn into_parts_in(
+        self,
+        headers: &mut HeaderMap,
+    ) -> Result<(response::Parts, Download)> {
         self.options.check()?;
         let (mut head, ()) = Response::new(()).into_parts();
-        let (headers, type_is) = head::initial(&*self.file, &self.options);
-        head.headers = headers;
+        head.headers = head::emptied(headers);
+        let type_is = head::initial(&*self.file, &self.options, &mut head.headers);
         let download = Download(Arc::new(Riding {
             optimize: self.options.optimizes(),
             copying: self.options.copying(),
