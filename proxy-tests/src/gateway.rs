@@ -86,6 +86,13 @@ pub(crate) fn proxy_config(asked: &ProxyConfig<'_>, folder: &Path) -> Result<Str
     printed(&mut command)
 }
 
+/// The script that `downloadview proxy-config` prints for nginx.
+pub(crate) fn proxy_script(config: &Path, folder: &Path) -> Result<String> {
+    let mut command = Command::new(binary(folder)?);
+    command.args(["proxy-config", "nginx", "--print-script", "--config"]);
+    printed(command.arg(config))
+}
+
 /// What `downloadview proxy-config` prints for a server that is there already.
 pub(crate) fn proxy_snippet(backend: &str, config: &Path, folder: &Path) -> Result<String> {
     let mut command = Command::new(binary(folder)?);

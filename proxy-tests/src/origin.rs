@@ -108,6 +108,16 @@ impl Answer {
         }
     }
 
+    /// More header lines, each with its end, after those that are there.
+    #[must_use]
+    pub fn and_headers(mut self, lines: &str) -> Self {
+        let mut windows = self.bytes.windows(4);
+        let end = windows.position(|window| window == b"\r\n\r\n");
+        let end = end.map_or(0, |end| end + 2);
+        self.bytes.splice(end..end, lines.bytes());
+        self
+    }
+
     /// So many bytes of a body after them.
     #[must_use]
     pub fn and_bytes(mut self, count: u64) -> Self {

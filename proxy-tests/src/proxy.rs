@@ -146,7 +146,7 @@ impl Proxy {
     /// How its program is installed.
     fn installation(self) -> String {
         let packages = match self {
-            Self::Nginx => "nginx",
+            Self::Nginx => "nginx libnginx-mod-http-js",
             Self::Apache => "apache2-bin libapache2-mod-xsendfile",
             Self::Lighttpd => "lighttpd",
             Self::Caddy => "caddy",

@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 use crate::app::ScriptedApp;
 use crate::carriage::reason_in;
+use crate::fetcher::Fetcher;
 use crate::gateway::ProxyConfig;
 use crate::program::Program;
 use crate::proxy::Proxy;
@@ -21,6 +22,7 @@ use crate::server::{Server, hand_over};
 use crate::{gateway, port, python};
 
 const CONFIGURATION: &str = "downloadview.toml";
+const SCRIPT: &str = "downloadview.js";
 
 /// One test's world. Its folder goes with it.
 ///
@@ -275,6 +277,28 @@ impl Site {
         };
         let printed = must(gateway::proxy_config(&asked, folder));
         self.start_proxy_with(proxy, &surroundings(printed), address)
+    }
+
+    /// As [`Site::start_proxy_given`], for one that fetches files itself, with its script if it has one.
+    ///
+    /// # Panics
+    /// When the proxy is not installed, or either program fails; the message holds its output.
+    #[must_use]
+    #[track_caller]
+    pub fn start_fetcher(
+        &self,
+        fetcher: Fetcher,
+        arguments: &[&str],
+        surroundings: impl FnOnce(String) -> String,
+    ) -> Server {
+        let mut arguments = arguments.to_vec();
+        let script = self.path(SCRIPT).display().to_string();
+        if fetcher.scripted {
+            let printed = gateway::proxy_script(&self.config(), self.folder.path());
+            self.write(SCRIPT, must(printed));
+            arguments.extend(["--script", &script]);
+        }
+        self.start_proxy_given(fetcher.proxy, &arguments, surroundings)
     }
 
     /// What `downloadview proxy-config` prints of this site for a proxy that is there already.

@@ -41,6 +41,10 @@ const PACKAGES: &[Package] = &[
         evidence: Evidence::Program("nginx"),
     },
     Package {
+        debian: "libnginx-mod-http-js",
+        evidence: Evidence::File("/usr/lib/nginx/modules/ngx_http_js_module.so"),
+    },
+    Package {
         debian: "apache2-bin",
         evidence: Evidence::Program("apache2"),
     },

@@ -110,6 +110,9 @@ Examples:
   downloadview proxy-config nginx --config downloadview.toml --standalone > /tmp/front.conf
   mkdir -p /tmp/front && nginx -e stderr -p /tmp/front -c /tmp/front.conf
       A whole nginx of your own, unprivileged. The first lines of each file say how that proxy is started.
+  downloadview proxy-config nginx --config downloadview.toml --print-script > /etc/nginx/downloadview.js
+  downloadview proxy-config nginx --config downloadview.toml --script /etc/nginx/downloadview.js > snippet.conf
+      With nginx's module njs: of the servers from which it fetches files no header passes that is not allowed.
   (umask 077; downloadview proxy-config caddy --proxy edge --config downloadview.toml > Caddyfile)
       For the announced proxy `edge`. The file holds its secret.";
 
@@ -288,6 +291,13 @@ pub struct ProxyConfigArgs {
     /// [default: those that the system trusts]
     #[arg(long, value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
+    /// nginx has the module njs, and finds here what --print-script prints: of the servers from which it fetches files none but
+    /// allowed headers reach clients [default: known ones are hidden by name, all others pass]
+    #[arg(long, value_name = "FILE")]
+    pub script: Option<PathBuf>,
+    /// Print that script
+    #[arg(long, conflicts_with_all = ["standalone", "script"])]
+    pub print_script: bool,
     /// Where that proxy listens [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR", requires = "standalone")]
     pub listen: Option<Listen>,

@@ -102,6 +102,14 @@ fn print_proxy_config(args: ProxyConfigArgs) -> anyhow::Result<()> {
     if args.program.is_some() && !differs {
         bail!("--program is for nginx and caddy: nothing that is printed depends on another");
     }
+    if (args.script.is_some() || args.print_script) && proxy != Proxy::Nginx {
+        bail!(
+            "--script and --print-script are for nginx: Caddy passes allowed headers only, and others fetch nothing"
+        );
+    }
+    if args.print_script {
+        return print(proxy_config::SCRIPT);
+    }
     let form = match args.standalone {
         true => Form::Standalone(args.listen.unwrap_or(Listen::Tcp(PROXY_ADDRESS.into()))),
         false => Form::Snippet,
@@ -112,6 +120,7 @@ fn print_proxy_config(args: ProxyConfigArgs) -> anyhow::Result<()> {
         proxy: args.proxy,
         installed: proxy_config::look(proxy, args.program.as_deref()).context("--program")?,
         ca_file: args.ca_file,
+        script: args.script,
     };
     let text = proxy_config::print(proxy, &config, &options)?;
     print(&text)

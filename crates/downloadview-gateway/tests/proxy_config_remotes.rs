@@ -1,7 +1,7 @@
 //! The configuration that is printed for files which nginx and Caddy fetch from another server themselves.
 
 use downloadview_gateway::config::{Config, Proxy};
-use downloadview_gateway::proxy_config::{Form, Options, print};
+use downloadview_gateway::proxy_config::{Form, Installed, Njs, Options, SCRIPT, print};
 
 const MEDIA: &str = "[storages.media]\nkind = \"local\"\nroot = \".\"\nbase_url = \"/media/\"\n";
 
@@ -58,7 +58,7 @@ fn caddy_is_told_of_escaping_only_where_a_rule_has_files_of_this_machine() {
     assert!(text.contains(advice), "{text}");
 }
 
-/// Nothing that nginx can be told stops it; whoever installs the configuration reads it there.
+/// Nothing that nginx itself can be told stops it; whoever installs the configuration reads it there.
 #[test]
 fn nginx_is_printed_with_what_its_servers_must_be_trusted_with() {
     let risk = "a server that you trust with this site";
@@ -67,6 +67,12 @@ fn nginx_is_printed_with_what_its_servers_must_be_trusted_with() {
     let local = "source_url = \"/media/\"\ndestination_url = \"/_internal/media/\"";
     assert!(!printed(Proxy::Nginx, &[local], &Options::default()).contains(risk));
     assert!(!printed(Proxy::Caddy, &[REMOTE, PLAIN], &Options::default()).contains(risk));
+    // Its script does.
+    let scripted = Options {
+        script: Some("/a.js".into()),
+        ..Options::default()
+    };
+    assert!(!printed(Proxy::Nginx, &[REMOTE, PLAIN], &scripted).contains(risk));
 }
 
 #[test]
@@ -215,8 +221,9 @@ fn prints_the_locations_of_a_remote_for_nginx() {
                 gzip off;
                 charset off;
 
-                # Of the server's headers length, range, validators and coding reach the client, and any that is not named here:
-                # nginx can leave headers out only by name.
+                # Of the server's headers length, range, validators and coding reach the client, and any that is not named here
+                # (x-amz-meta-owner): nginx can leave headers out only by name. With its module njs it passes none but those
+                # that are allowed: `downloadview proxy-config nginx --script FILE`.
                 proxy_ignore_headers X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset;
                 proxy_headers_hash_max_size 2048;
                 proxy_headers_hash_bucket_size 128;
@@ -287,8 +294,9 @@ fn prints_the_locations_of_a_remote_for_nginx() {
                 gzip off;
                 charset off;
 
-                # Of the server's headers length, range, validators and coding reach the client, and any that is not named here:
-                # nginx can leave headers out only by name.
+                # Of the server's headers length, range, validators and coding reach the client, and any that is not named here
+                # (x-amz-meta-owner): nginx can leave headers out only by name. With its module njs it passes none but those
+                # that are allowed: `downloadview proxy-config nginx --script FILE`.
                 proxy_ignore_headers X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset;
                 proxy_headers_hash_max_size 2048;
                 proxy_headers_hash_bucket_size 128;
@@ -679,6 +687,114 @@ fn prints_a_remote_for_caddy() {
     	}
     }
     "#);
+}
+
+/// What an nginx with njs is told in the place of 130 names.
+#[test]
+fn with_a_script_nginx_hides_what_the_gateway_says_too_and_the_script_all_others() {
+    let options = |njs: Njs| Options {
+        script: Some("/etc/nginx/downloadview.js".into()),
+        installed: Installed {
+            njs,
+            ..Installed::default()
+        },
+        ..standalone()
+    };
+    let text = printed(Proxy::Nginx, &[REMOTE], &options(Njs::Unknown));
+    let import = between(&text, "# What `downloadview proxy-config", "    server {");
+    let filter = between(
+        &text,
+        "# Of the server's headers",
+        "# Headers of the gateway's",
+    );
+    insta::assert_snapshot!(format!("{import}\n{filter}"), @"
+        # What `downloadview proxy-config nginx --print-script` prints. It needs nginx's module njs, which Debian packages as
+        # libnginx-mod-http-js and nginx.org as nginx-module-njs. Debian's nginx.conf loads it by itself; where nginx knows no
+        # `js_import`, the first line of nginx.conf, before `events`, must be: load_module modules/ngx_http_js_module.so;
+        js_import downloadview from /etc/nginx/downloadview.js;
+
+                # Of the server's headers length, range, validators and coding reach the client, and no other: the script takes them
+                # away, and ends the connection on an interim answer. The gateway's own are not the server's to say.
+                js_header_filter downloadview.allow;
+                proxy_ignore_headers X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset;
+                proxy_headers_hash_max_size 2048;
+                proxy_headers_hash_bucket_size 128;
+                proxy_hide_header Cache-Control; proxy_hide_header Content-Disposition; proxy_hide_header Content-Type;
+                proxy_hide_header Expires; proxy_hide_header Set-Cookie;
+    ");
+    // One for each location that has an answer of the server's, or one in its place.
+    assert_eq!(
+        text.matches("js_header_filter downloadview.allow;").count(),
+        7,
+        "{text}"
+    );
+    // The first directive of all, and none where the module is a part of the program.
+    let first = |njs: Njs| {
+        let text = printed(Proxy::Nginx, &[REMOTE], &options(njs));
+        let line = text
+            .lines()
+            .find(|line| !line.starts_with('#') && !line.is_empty());
+        line.unwrap_or_default().to_owned()
+    };
+    assert_eq!(first(Njs::File("/m/js.so".into())), "load_module /m/js.so;");
+    assert_eq!(first(Njs::BuiltIn), "daemon off;");
+    assert_eq!(first(Njs::Unknown), "daemon off;");
+    assert!(
+        text.contains("# Unless nginx was built with njs, here: load_module "),
+        "{text}"
+    );
+    let snippet = Options {
+        form: Form::Snippet,
+        ..options(Njs::File("/m/js.so".into()))
+    };
+    let snippet = printed(Proxy::Nginx, &[REMOTE], &snippet);
+    assert!(
+        !snippet.contains("\nload_module"),
+        "Debian loads it already: {snippet}"
+    );
+}
+
+#[test]
+fn a_script_is_not_imported_where_no_server_is_asked() {
+    let local = "storage = \"media\"\ndestination_url = \"/_internal/media/\"";
+    let options = Options {
+        script: Some("/etc/nginx/downloadview.js".into()),
+        ..standalone()
+    };
+    let text = printed(Proxy::Nginx, &[local], &options);
+    assert!(
+        !text.contains("downloadview.js") && !text.contains("load_module"),
+        "{text}"
+    );
+}
+
+/// The list of the script, which nothing but nginx reads, says the same as the printed configuration.
+#[test]
+fn the_script_lets_nothing_pass_twice_that_the_configuration_states() {
+    for name in [
+        "cache-control",
+        "content-disposition",
+        "content-type",
+        "expires",
+        "set-cookie",
+    ] {
+        assert!(SCRIPT.contains(&format!("'{name}'")), "{name}");
+    }
+    let text = printed(Proxy::Nginx, &[REMOTE], &standalone());
+    let added = text
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("add_header "));
+    for name in added.filter_map(|line| line.split(' ').next()) {
+        let of_nginx = [
+            "Content-Type",
+            "Content-Disposition",
+            "Cache-Control",
+            "Expires",
+            "Content-Range",
+        ];
+        let listed = SCRIPT.contains(&format!("'{}'", name.to_ascii_lowercase()));
+        assert_eq!(listed, of_nginx.contains(&name), "{name}");
+    }
 }
 
 #[test]

@@ -6,18 +6,13 @@ use downloadview::view::StorageView;
 use downloadview::{OptimizeLayer, Optimizer, Rule};
 use downloadview_axum::view;
 use proxy_tests::{
-    Application, Azurite, BUCKET, Backend, Proxy, Relay, Request, Response, Server, Site, strict,
+    Application, Azurite, BUCKET, Backend, Fetcher, Relay, Request, Response, Server, Site, strict,
 };
 
 use crate::Azure;
 use crate::buckets::{Cloud as _, ODD};
 
-const FETCHERS: [Proxy; 4] = [
-    Proxy::Nginx,
-    Proxy::NewestNginx,
-    Proxy::Caddy,
-    Proxy::NewestCaddy,
-];
+const FETCHERS: [Fetcher; 6] = Fetcher::ALL;
 const LOCATION: &str = "/_internal/blobs/";
 const FILE: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyz";
 
@@ -31,7 +26,7 @@ struct Stand {
 }
 
 impl Stand {
-    fn new(proxy: Proxy, cloud: &Azure) -> Self {
+    fn new(proxy: Fetcher, cloud: &Azure) -> Self {
         let (account, address) = (Azurite::ACCOUNT, cloud.0.address());
         let backend = proxy.backend();
         // For the proxy it is a server like any other.
@@ -54,7 +49,7 @@ impl Stand {
         let app = Application::start(site.app(), async { router.layer(layer) });
         let wire = Relay::start(site.app());
         let told = wire.address().to_string();
-        let front = site.start_proxy_given(proxy, &["--app", &told], |printed| printed);
+        let front = site.start_fetcher(proxy, &["--app", &told], |printed| printed);
         Self {
             front,
             wire,

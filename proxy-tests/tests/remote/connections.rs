@@ -66,7 +66,7 @@ fn a_client_that_leaves_ends_the_fetch_and_nothing_was_kept_on_disk() {
             .start(stand.front.address())
             .expect("started");
         exchange.receive(1024 * 1024).expect("a part");
-        let kept = size_of(&stand.site.path(proxy.name()));
+        let kept = size_of(&stand.site.path(proxy.proxy.name()));
         assert!(kept < 64 * 1024, "{proxy:?}: {kept} bytes below its folder");
         drop(exchange);
         stand.origin.await_abandoned();
@@ -86,7 +86,7 @@ fn a_large_file_arrives_whole() {
             "{proxy:?}: {}",
             answer.head()
         );
-        let kept = size_of(&stand.site.path(proxy.name()));
+        let kept = size_of(&stand.site.path(proxy.proxy.name()));
         assert!(kept < 64 * 1024, "{proxy:?}: {kept} bytes below its folder");
     }
 }

@@ -1,11 +1,11 @@
 //! What goes wrong at the server: the client learns the status, or one that says as much, and not a word more.
 
-use proxy_tests::{Answer, Proxy, Request, Response};
+use proxy_tests::{Answer, Fetcher, Request, Response};
 
 use super::{FETCHERS, FILE, STATED, Stand, VALIDATORS, answer, is_nginx};
 
 /// Neither body nor header of the server's, and nothing that makes a page of errors a file that is kept.
-fn assert_bare(proxy: Proxy, what: &str, answer: &Response) {
+fn assert_bare(proxy: Fetcher, what: &str, answer: &Response) {
     let head = answer.head();
     assert!(
         !answer.text().contains("evil"),

@@ -1,6 +1,6 @@
 //! Which headers pass, in both directions.
 
-use proxy_tests::{Proxy, Request, Response};
+use proxy_tests::{Fetcher, Request, Response};
 
 use super::{Answer, FETCHERS, FILE, STATED, Stand, VALIDATORS, answer, file, is_nginx};
 
@@ -96,7 +96,7 @@ fn what_looks_like_a_variable_stays_text() {
 }
 
 /// Of the server's answer these, of the application's those, and each once.
-fn assert_told_apart(proxy: Proxy, answer: &Response) {
+pub(crate) fn assert_told_apart(proxy: Fetcher, answer: &Response) {
     let head = answer.head();
     for (name, value) in [
         ("Content-Type", "application/pdf"),
@@ -117,7 +117,7 @@ fn assert_told_apart(proxy: Proxy, answer: &Response) {
 }
 
 /// What a server may say that must not reach the client; it is in the hands of others.
-const EVIL: &str = "Content-Type: text/evil\r\nContent-Disposition: inline; filename=evil\r\nCache-Control: evil\r\n\
+pub(crate) const EVIL: &str = "Content-Type: text/evil\r\nContent-Disposition: inline; filename=evil\r\nCache-Control: evil\r\n\
     Expires: evil\r\nSet-Cookie: evil=1\r\nSet-Cookie: evil=2\r\nContent-Security-Policy: evil\r\nX-Content-Type-Options: evil\r\n\
     X-Frame-Options: evil\r\nVary: evil\r\nX-Case: evil\r\nServer: evil\r\nDate: evil\r\nVia: evil\r\nAge: evil\r\n\
     Link: </evil>; rel=preload\r\nLocation: /evil\r\nRefresh: 0; url=/evil\r\nContent-Location: /evil\r\nContent-Language: evil\r\n\
@@ -195,7 +195,7 @@ fn early_hints_of_the_server_do_not_take_the_applications_headers_along() {
 }
 
 #[test]
-fn caddy_passes_no_header_that_is_not_named_and_nginx_leaves_out_only_those_that_are() {
+fn only_an_nginx_without_the_script_passes_headers_that_nobody_named() {
     for proxy in FETCHERS {
         let headers = format!("{VALIDATORS}x-amz-meta-owner: me\r\nUnheard-Of: 1\r\n");
         let stand = Stand::new(proxy, move |_| answer(200, &headers, FILE));
@@ -203,7 +203,7 @@ fn caddy_passes_no_header_that_is_not_named_and_nginx_leaves_out_only_those_that
         for name in ["x-amz-meta-owner", "Unheard-Of"] {
             assert_eq!(
                 answer.has(name),
-                is_nginx(proxy),
+                proxy.passes_unknown_headers(),
                 "{proxy:?}: {}",
                 answer.head()
             );

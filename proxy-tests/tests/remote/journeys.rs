@@ -1,6 +1,6 @@
 //! The gateway itself, over a storage whose files another server has: it says what is downloaded, the proxy fetches it.
 
-use proxy_tests::{Answer, Asked, Origin, Proxy, Request, Server, Site};
+use proxy_tests::{Answer, Asked, Fetcher, Origin, Request, Server, Site};
 
 use super::{FETCHERS, FILE, answer, file, is_nginx};
 
@@ -13,7 +13,7 @@ struct Journey {
 }
 
 impl Journey {
-    fn new(proxy: Proxy, script: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
+    fn new(proxy: Fetcher, script: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
         let origin = Origin::start(script);
         let site = Site::new(&format!(
             "listen = \"@LISTEN@\"\n[storages.mirror]\nkind = \"http\"\nurl = \"http://{}/files/\"\nallow_private = true\n\
@@ -25,7 +25,7 @@ impl Journey {
             proxy.backend().name(),
         ));
         let gateway = site.start_gateway();
-        let front = site.start_proxy(proxy);
+        let front = site.start_fetcher(proxy, &[], |printed| printed);
         Self {
             front,
             gateway,

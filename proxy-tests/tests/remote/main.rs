@@ -1,6 +1,7 @@
 //! Files that nginx and Caddy fetch from another server, with the printed configuration: a scripted application names them,
 //! a scripted server has them.
 
+mod allowed;
 mod conditions;
 mod connections;
 mod failures;
@@ -11,15 +12,10 @@ mod tls;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use proxy_tests::{Answer, Asked, Backend, Origin, Proxy, Request, Response, Server, Site};
+use proxy_tests::{Answer, Asked, Backend, Fetcher, Origin, Request, Response, Server, Site};
 
 /// The proxies that can.
-const FETCHERS: [Proxy; 4] = [
-    Proxy::Nginx,
-    Proxy::NewestNginx,
-    Proxy::Caddy,
-    Proxy::NewestCaddy,
-];
+const FETCHERS: [Fetcher; 6] = Fetcher::ALL;
 
 /// The content of every file.
 const FILE: &str = "0123456789abcdefghijklmnopqrstuvwxyz";
@@ -46,13 +42,13 @@ struct Stand {
 }
 
 impl Stand {
-    fn new(proxy: Proxy, script: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
+    fn new(proxy: Fetcher, script: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
         Self::amid(proxy, script, |printed| printed)
     }
 
     /// With a configuration that somebody changed.
     fn amid(
-        proxy: Proxy,
+        proxy: Fetcher,
         script: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
         change: impl FnOnce(String) -> String,
     ) -> Self {
@@ -61,7 +57,7 @@ impl Stand {
             proxy,
             &format!("http://{}", origin.address()),
         ));
-        let front = site.start_proxy_amid(proxy, change);
+        let front = site.start_fetcher(proxy, &[], change);
         Self::with(site, front, origin)
     }
 
@@ -109,7 +105,7 @@ impl Stand {
 }
 
 /// A site all of whose files lie at `origin`.
-fn configuration(proxy: Proxy, origin: &str) -> String {
+fn configuration(proxy: Fetcher, origin: &str) -> String {
     format!(
         "listen = \"@LISTEN@\"\n[storages.media]\nkind = \"local\"\nroot = \"@MEDIA@\"\n\
          [optimize]\nbackend = \"{}\"\nkeep_headers = [\"X-Case\"]\n\
@@ -170,6 +166,6 @@ fn answer(status: u16, headers: &str, body: &str) -> Answer {
     ))
 }
 
-fn is_nginx(proxy: Proxy) -> bool {
+fn is_nginx(proxy: Fetcher) -> bool {
     proxy.backend() == Backend::Nginx
 }

@@ -1,7 +1,7 @@
 //! Servers that speak TLS: verified by name, with the certificates that the proxy is told to trust. An nginx before the
 //! scripted server speaks it.
 
-use proxy_tests::{Certificates, Origin, Proxy, Request, Server, Site};
+use proxy_tests::{Certificates, Fetcher, Origin, Proxy, Request, Server, Site};
 
 use super::{FETCHERS, FILE, STATED, Stand, configuration, file};
 
@@ -63,9 +63,9 @@ impl Speaker {
     }
 
     /// `proxy` before it, with these arguments for `downloadview proxy-config`.
-    fn stand(&self, proxy: Proxy, origin: Origin, arguments: &[&str]) -> Stand {
+    fn stand(&self, proxy: Fetcher, origin: Origin, arguments: &[&str]) -> Stand {
         let site = Site::new(&configuration(proxy, &self.url));
-        let front = site.start_proxy_given(proxy, arguments, |printed| printed);
+        let front = site.start_fetcher(proxy, arguments, |printed| printed);
         Stand::with(site, front, origin)
     }
 }

@@ -204,6 +204,45 @@ fn a_bucket_that_refuses_is_no_file_or_forbidden_as_its_storage_says() {
     }
 }
 
+/// Of what a store says of an object nothing is for clients but its state and its length.
+#[test]
+fn what_an_object_was_stored_with_reaches_the_client_only_through_an_nginx_without_the_script() {
+    let bucket = Bucket::moto();
+    let stored = [
+        ("x-amz-meta-owner", "somebody"),
+        ("x-amz-meta-project", "secret"),
+        ("Cache-Control", "public, max-age=1"),
+        ("Content-Disposition", "inline; filename=stored"),
+    ];
+    bucket.put_with("a.pdf", FILE, &stored);
+    let ways = FETCHERS.map(Way::Fetched).into_iter();
+    for way in ways.chain([Way::Streamed(None)]) {
+        let stand = Stand::new(way, &bucket.storage(), VIEW);
+        let answer = stand.get("/files/a.pdf");
+        let head = answer.head();
+        assert_eq!(
+            (answer.status, &answer.body[..]),
+            (200, FILE),
+            "{way:?}: {head}"
+        );
+        let passes = matches!(way, Way::Fetched(fetcher) if fetcher.passes_unknown_headers());
+        for (name, _) in &stored[..2] {
+            assert_eq!(answer.has(name), passes, "{way:?}: {head}");
+        }
+        let of_store = |name: &str| name.to_ascii_lowercase().starts_with("x-amz-");
+        let of_store = answer.headers.iter().filter(|(name, _)| of_store(name));
+        assert_eq!(of_store.count() > 0, passes, "{way:?}: {head}");
+        assert!(
+            !head.contains("stored") && !head.contains("max-age=1"),
+            "{way:?}: {head}"
+        );
+        assert!(
+            answer.has("ETag") && answer.has("Last-Modified"),
+            "{way:?}: {head}"
+        );
+    }
+}
+
 /// Each request says through which proxy it came.
 #[test]
 fn one_gateway_hands_objects_to_those_that_fetch_and_redirects_behind_those_that_do_not() {

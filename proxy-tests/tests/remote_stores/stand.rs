@@ -3,23 +3,18 @@
 use std::net::SocketAddr;
 
 use proxy_tests::{
-    ACCESS_KEY_ID, BUCKET, Backend, Moto, Proxy, Relay, Request, Response, S3s, SECRET_ACCESS_KEY,
-    Server, Site,
+    ACCESS_KEY_ID, BUCKET, Backend, Fetcher, Moto, Proxy, Relay, Request, Response, S3s,
+    SECRET_ACCESS_KEY, Server, Site,
 };
 
 /// The proxies that fetch files themselves.
-pub(crate) const FETCHERS: [Proxy; 4] = [
-    Proxy::Nginx,
-    Proxy::NewestNginx,
-    Proxy::Caddy,
-    Proxy::NewestCaddy,
-];
+pub(crate) const FETCHERS: [Fetcher; 6] = Fetcher::ALL;
 
 /// Who sends the files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
     /// The proxy, which fetches them.
-    Fetched(Proxy),
+    Fetched(Fetcher),
     /// The server that has them: the client is sent there.
     Redirected(Option<Proxy>),
     /// The gateway, through a proxy or none.
@@ -29,7 +24,7 @@ pub(crate) enum Way {
 impl Way {
     pub(crate) fn proxy(self) -> Option<Proxy> {
         match self {
-            Self::Fetched(proxy) => Some(proxy),
+            Self::Fetched(fetcher) => Some(fetcher.proxy),
             Self::Redirected(proxy) | Self::Streamed(proxy) => proxy,
         }
     }
@@ -88,9 +83,16 @@ impl Stand {
         let app = wire.as_ref().map(|wire| wire.address().to_string());
         let arguments = app.as_ref().map(|app| ["--app", app.as_str()]);
         let arguments = arguments.as_ref().map_or(&[][..], |given| &given[..]);
-        let start = |proxy| site.start_proxy_given(proxy, arguments, |printed| printed);
+        let front = match way {
+            Way::Fetched(fetcher) => {
+                Some(site.start_fetcher(fetcher, arguments, |printed| printed))
+            }
+            way => way
+                .proxy()
+                .map(|proxy| site.start_proxy_given(proxy, arguments, |printed| printed)),
+        };
         Self {
-            front: way.proxy().map(start),
+            front,
             wire,
             _gateway: gateway,
             site,
@@ -157,6 +159,14 @@ impl Bucket {
         match self {
             Self::Moto(moto, _) => moto.put(key, body, &[]),
             Self::S3s(s3s) => s3s.put(key, body),
+        }
+    }
+
+    /// As [`put`](Self::put), with headers that stay the object's own.
+    pub(crate) fn put_with(&self, key: &str, body: &[u8], headers: &[(&str, &str)]) {
+        match self {
+            Self::Moto(moto, _) => moto.put(key, body, headers),
+            Self::S3s(_) => panic!("s3s is a folder: an object has no headers of its own"),
         }
     }
 

@@ -114,6 +114,7 @@ pub(super) fn lines(setup: &Setup, proxy: &Named, topic: &Topic<'_>) -> String {
         proxy: proxy.announced.as_ref().map(|_| proxy.name.clone()),
         installed: proxy.installed.clone(),
         ca_file: None,
+        script: None,
     };
     let printed = proxy_config::print(proxy.backend, &setup.config, &options);
     let printed = match printed {

@@ -186,6 +186,7 @@ fn configuration_for(
         // The very program that will read it. One that says nothing of itself may yet start.
         installed: proxy_config::look(backend, Some(&program.path)).unwrap_or_default(),
         ca_file: None,
+        script: None,
     };
     Ok(proxy_config::print(backend, &config, &options)?)
 }

@@ -23,6 +23,8 @@ pub(super) struct Front<'a> {
     pub(super) installed: &'a Installed,
     /// The certificates that sign those of other servers, if not those that the system trusts.
     pub(super) ca_file: Option<&'a Path>,
+    /// Where nginx finds the script that lets only allowed headers of other servers pass.
+    pub(super) script: Option<&'a Path>,
     app: &'a Listen,
 }
 
@@ -67,6 +69,7 @@ impl<'a> Front<'a> {
             form: &options.form,
             installed: &options.installed,
             ca_file: options.ca_file.as_deref(),
+            script: options.script.as_deref(),
             app: options.app.as_ref().unwrap_or(&config.listen),
         })
     }

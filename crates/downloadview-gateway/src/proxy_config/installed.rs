@@ -10,7 +10,7 @@ use std::{env, fs, io};
 use anyhow::{Context as _, bail};
 use downloadview::backend::Escaping;
 
-use super::modules;
+use super::modules::{self, Njs};
 use crate::config::Proxy;
 
 /// Where distributions keep Apache's modules.
@@ -28,6 +28,8 @@ pub struct Installed {
     pub escaping: Escaping,
     /// Modules that an nginx is built without, as `configure` calls them. Default: none that is known.
     pub missing_modules: Vec<&'static str>,
+    /// Where an nginx has its module njs. Default: not known.
+    pub njs: Njs,
 }
 
 /// What is known of the installed proxy: of `program`, or of the one that a shell would find.
@@ -41,6 +43,7 @@ pub fn look(backend: Proxy, program: Option<&Path>) -> anyhow::Result<Installed>
             let missing_modules = modules::missing(said)?;
             Some(Installed {
                 missing_modules,
+                njs: modules::njs(said),
                 ..Installed::default()
             })
         })?,

@@ -24,6 +24,8 @@ use self::front::Front;
 #[cfg(feature = "demo")]
 pub(crate) use self::installed::find as find_program;
 pub use self::installed::{Installed, look};
+pub use self::modules::Njs;
+pub use self::nginx::SCRIPT;
 
 use std::path::PathBuf;
 
@@ -64,6 +66,9 @@ pub struct Options {
     /// The certificates, in PEM, that sign those of the servers from which the proxy fetches files. Default: those that
     /// the system trusts.
     pub ca_file: Option<PathBuf>,
+    /// Where an nginx that has the module njs will find [`SCRIPT`]: then none but allowed headers of the servers from which it
+    /// fetches files reach clients. Default: nowhere, so that nginx hides known ones by name and passes all others.
+    pub script: Option<PathBuf>,
 }
 
 /// How much is printed.
@@ -83,6 +88,7 @@ impl Default for Options {
             proxy: None,
             installed: Installed::default(),
             ca_file: None,
+            script: None,
         }
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! What such a module would do, an nginx without it does not, so nothing is lost with the line that switches it off.
 
+use std::path::PathBuf;
+
 /// Modules that are built on request only: `--with-NAME` of nginx's `configure`, and what is printed of their directives.
 const ON_REQUEST: [(&str, &[&str]); 1] = [("http_gzip_static_module", &["gzip_static"])];
 
@@ -33,6 +35,35 @@ pub(super) fn missing(said: &str) -> Option<Vec<&'static str>> {
     let on_request = names(&ON_REQUEST).filter(|name| !given(format!("--with-{name}")));
     let by_default = names(&BY_DEFAULT).filter(|name| given(format!("--without-{name}")));
     Some(on_request.chain(by_default).collect())
+}
+
+/// nginx's module njs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Njs {
+    /// Nothing is known of it, or it is not there.
+    #[default]
+    Unknown,
+    /// A part of the program.
+    BuiltIn,
+    /// A file that has to be loaded.
+    File(PathBuf),
+}
+
+/// Where the module njs is, by the same: a part of the program, or a file in the folder of its modules.
+pub(super) fn njs(said: &str) -> Njs {
+    let of_option = |name: &'static str| {
+        said.split_whitespace()
+            .filter_map(move |word| word.strip_prefix(name))
+    };
+    if of_option("--add-module=").any(|module| module.contains("njs")) {
+        return Njs::BuiltIn;
+    }
+    let folder = of_option("--modules-path=").next_back().unwrap_or_default();
+    let file = PathBuf::from(format!("{folder}/ngx_http_js_module.so"));
+    match !folder.is_empty() && file.is_absolute() && file.is_file() {
+        true => Njs::File(file),
+        false => Njs::Unknown,
+    }
 }
 
 /// The text with each line as a comment, and the reason, whose directive belongs to one of the missing modules.
@@ -83,6 +114,21 @@ mod tests {
             missing(&without),
             Some(vec!["http_ssi_module", "http-cache"])
         );
+    }
+
+    #[test]
+    fn njs_is_built_in_or_a_file_in_the_folder_of_modules() {
+        let with = |options: &str| njs(&DEBIAN.replace("--with-compat", options));
+        assert_eq!(with("--add-module=njs-0.9.9/nginx"), Njs::BuiltIn);
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = format!("--modules-path={}", folder.path().display());
+        assert_eq!(with(&path), Njs::Unknown);
+        let file = folder.path().join("ngx_http_js_module.so");
+        std::fs::write(&file, "").expect("it can be written");
+        assert_eq!(with(&path), Njs::File(file));
+        for options in ["--with-compat", "--modules-path=modules"] {
+            assert_eq!(with(options), Njs::Unknown, "{options}");
+        }
     }
 
     #[test]

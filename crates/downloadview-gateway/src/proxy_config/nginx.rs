@@ -6,6 +6,7 @@
 
 mod fetch;
 mod remote;
+mod script;
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -21,6 +22,8 @@ use super::remotes::remotes;
 use super::words::{escaped, indented, lines};
 use super::{Form, ProxyConfigError};
 use crate::config::Listen;
+
+pub use self::script::SCRIPT;
 
 /// What an error calls the language in which a path or secret cannot be written.
 const LANGUAGE: &str = "nginx's language";
@@ -42,7 +45,7 @@ pub(super) fn print(front: &Front<'_>) -> Result<String, ProxyConfigError> {
     let writer = Writer { front };
     let locations = locations(front)?;
     let remotes = remotes(front, &locations)?;
-    let upstream = writer.upstream()? + &writer.remote_upstreams(&remotes);
+    let upstream = writer.upstream()? + &writer.remote_upstreams(&remotes)?;
     let upstream = writer.known(&upstream);
     let mut server = writer.app_location()?;
     for location in &locations {
@@ -51,12 +54,15 @@ pub(super) fn print(front: &Front<'_>) -> Result<String, ProxyConfigError> {
     }
     server.push_str(&writer.remote_locations(&remotes)?);
     let server = writer.known(&server);
-    match front.form {
-        Form::Snippet => Ok(writer.snippet(&upstream, &server)),
-        Form::Standalone(listen) => {
-            Ok(writer.standalone(&upstream, &server, &writer.listen(listen)?))
-        }
-    }
+    let Form::Standalone(listen) = front.form else {
+        return Ok(writer.snippet(&upstream, &server));
+    };
+    let module = match remotes.is_empty() {
+        true => String::new(),
+        false => writer.load_module()?,
+    };
+    let listen = writer.listen(listen)?;
+    Ok(writer.standalone(&module, &upstream, &server, &listen))
 }
 
 /// Writes nginx's language.
@@ -88,7 +94,7 @@ impl Writer<'_> {
     }
 
     /// A whole nginx that needs no root and touches nothing outside of the folder that it is started in.
-    fn standalone(&self, upstream: &str, server: &str, listen: &str) -> String {
+    fn standalone(&self, module: &str, upstream: &str, server: &str, listen: &str) -> String {
         let (upstream, server) = (indented(upstream, "    "), indented(server, "        "));
         let title = self.front.comment(&[
             "nginx in front of downloadview, printed by `downloadview proxy-config nginx --standalone`.",
@@ -100,7 +106,7 @@ impl Writer<'_> {
         format!(
             "\
 {title}
-daemon off;
+{module}daemon off;
 worker_processes auto;
 error_log stderr notice;
 pid nginx.pid;

@@ -32,7 +32,7 @@ impl Writer<'_> {
             _ => "missing",
         };
         let hidden: Vec<_> = self.carried().into_iter().map(|(name, _)| name).collect();
-        let hidden = of_remotes(&hidden);
+        let (hidden, passing) = self.hidden(of_remotes(&hidden));
         let hidden = hidden
             .iter()
             .map(|name| format!("proxy_hide_header {name};"));
@@ -73,9 +73,7 @@ impl Writer<'_> {
     gzip off;
     charset {charset};
 
-    # Of the server's headers length, range, validators and coding reach the client, and any that is not named here:
-    # nginx can leave headers out only by name.
-    proxy_ignore_headers X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset;
+{passing}    proxy_ignore_headers X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset;
     proxy_headers_hash_max_size 2048;
     proxy_headers_hash_bucket_size 128;
 {hidden}    # Headers of the gateway's answer, carried over to the file; the first of them only where nginx lost its own.

@@ -64,7 +64,7 @@ map $downloadview_content_encoding $downloadview_encoding {
 
 impl Writer<'_> {
     /// What belongs into `http { }`; empty without remotes.
-    pub(super) fn remote_upstreams(&self, remotes: &[Remote]) -> String {
+    pub(super) fn remote_upstreams(&self, remotes: &[Remote]) -> Result<String, ProxyConfigError> {
         let mut text = String::new();
         for Remote {
             number,
@@ -73,15 +73,13 @@ impl Writer<'_> {
             ..
         } in remotes
         {
-            let address = server.address();
+            let (address, trusted) = (server.address(), self.trusted());
             let _ = write!(
                 text,
                 "
 # The server of the rule in line {line}. nginx looks its name up when it starts or reads its configuration anew: reload it
 # when the addresses change, or from 1.27.3 on write `zone downloadview_remote_{number} 64k; resolver ADDRESS;` here and
-# `resolve` after the name. It must be a server that you trust with this site: nginx takes an interim answer of it (100, 102,
-# 199; 1.22 also 103) for the answer itself, and passes what follows on to the client as it is.
-upstream downloadview_remote_{number} {{
+# `resolve` after the name.{trusted}upstream downloadview_remote_{number} {{
     server {address} max_fails=0;
     keepalive 32;
     keepalive_timeout 60s;
@@ -91,8 +89,9 @@ upstream downloadview_remote_{number} {{
         }
         if !remotes.is_empty() {
             text.push_str(MAPS);
+            text.push_str(&self.import()?);
         }
-        text
+        Ok(text)
     }
 
     /// The locations of all of them, and the answers that they share; empty without remotes.
@@ -185,9 +184,10 @@ location @downloadview_remote_{number}_whole {{
     fn remote_answers(&self) -> String {
         let added = self.added_headers().map(|line| format!("    {line}\n"));
         let added: String = added.collect();
+        let filter = self.answered_by_script();
         let answer = |name: &str, more: &str, status: u16| {
             format!(
-                "location @downloadview_{name} {{\n    add_header Cache-Control no-store always;\n{added}{more}    \
+                "location @downloadview_{name} {{\n    add_header Cache-Control no-store always;\n{filter}{added}{more}    \
                  return {status};\n}}\n"
             )
         };
