@@ -17,19 +17,6 @@ fn wrong(store: &S3s) -> S3Builder {
 }
 
 #[test]
-fn an_object_that_is_not_there_is_404_without_a_word_of_the_stores() {
-    for store in Store::both() {
-        let app = Served::new(bucket(store.address()).build().expect("valid"));
-        let answer = app.get("/missing");
-        assert_eq!(answer.status, 404, "{}", store.name());
-        for word in ["NoSuchKey", "<?xml", "Request"] {
-            assert!(!answer.text().contains(word), "{}", answer.text());
-        }
-        assert!(answer.all("Server").is_empty(), "{}", answer.head());
-    }
-}
-
-#[test]
 fn a_bucket_that_is_not_there_is_404() {
     for store in Store::both() {
         let client = Client::new().expect("a client");

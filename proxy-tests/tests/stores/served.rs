@@ -82,11 +82,6 @@ impl Counted {
         (answer, self.requests() - before)
     }
 
-    /// All requests so far, as the store heard them.
-    pub(crate) fn asked(&self) -> String {
-        self.relay.asked().to_lowercase()
-    }
-
     pub(crate) fn requests(&self) -> usize {
         self.relay.asked().matches(" HTTP/1.1\r\n").count()
     }

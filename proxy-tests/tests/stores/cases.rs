@@ -1,4 +1,4 @@
-//! Whole files and parts of them: what a client sees is what it sees of the same files in memory.
+//! What every bucket must do, and the end of a large object.
 
 use std::sync::Arc;
 
@@ -46,11 +46,11 @@ impl<const MOTO: bool> Cloud for Heard<MOTO> {
 }
 
 mod moto {
-    crate::buckets::reading!(super::Heard<true>);
+    crate::buckets::all!(super::Heard<true>);
 }
 
 mod s3s {
-    crate::buckets::reading!(super::Heard<false>);
+    crate::buckets::all!(super::Heard<false>);
 }
 
 #[test]
