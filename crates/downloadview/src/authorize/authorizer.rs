@@ -10,8 +10,8 @@
 //! Whatever goes wrong is a refusal: there is no way through here without an answer that says yes.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
@@ -27,6 +27,7 @@ use crate::error::{AuthorizerFault, Denial, Error};
 use crate::fetch::{Transport, send};
 use crate::permission::Grant;
 use crate::response::{DownloadBody, refusal};
+use crate::said::OncePerMinute;
 
 /// Another program, usually your web application, that says who may have what: forward auth, as
 /// nginx's `auth_request`, Traefik and Caddy ask it. Clones share everything.
@@ -66,7 +67,7 @@ pub(super) struct Shared {
     pub(super) cache: Option<Cache>,
     pub(super) transport: Transport,
     pub(super) slots: Slots,
-    pub(super) complained: Mutex<Option<Instant>>,
+    pub(super) complained: OncePerMinute<()>,
 }
 
 /// Whose name stands in `Host`.
@@ -189,7 +190,7 @@ impl Authorizer {
     /// log with what a crowd of clients asks meanwhile.
     fn failed(&self, failure: Failure) -> Verdict {
         let (status, fault, why) = failure.into_parts();
-        if self.is_due() {
+        if self.0.complained.is_due(()) {
             let (authorizer, status) = (&*self.0.name, status.as_u16());
             tracing::error!(
                 authorizer,
@@ -204,17 +205,6 @@ impl Authorizer {
             response.headers_mut().insert(header::RETRY_AFTER, seconds);
         }
         Verdict::denied(response, fault.into())
-    }
-
-    /// Whether nothing was said of it for a minute.
-    fn is_due(&self) -> bool {
-        let complained = self.0.complained.lock();
-        let mut complained = complained.unwrap_or_else(PoisonError::into_inner);
-        let due = complained.is_none_or(|then| then.elapsed() > Duration::from_secs(60));
-        if due {
-            *complained = Some(Instant::now());
-        }
-        due
     }
 }
 

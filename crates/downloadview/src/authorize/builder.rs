@@ -2,7 +2,6 @@
 //! remembered, and `build` returns it.
 
 use std::fmt;
-use std::sync::Mutex;
 use std::time::Duration;
 
 use http::{HeaderName, Uri, header};
@@ -15,6 +14,7 @@ use super::verdict::Terms;
 use crate::content::Slots;
 use crate::error::BuildError;
 use crate::fetch::{Client, Way};
+use crate::said::OncePerMinute;
 
 impl Authorizer {
     /// Begins the settings. `url` is where it is asked: `https://id.example/check`,
@@ -223,7 +223,7 @@ impl AuthorizerBuilder {
             cache: self.cache.map(Cache::new),
             transport,
             slots: Slots::new(self.concurrency),
-            complained: Mutex::new(None),
+            complained: OncePerMinute::default(),
         }))
     }
 }

@@ -2,8 +2,8 @@
 //! connections, places, headers, and what was logged already.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use http::{HeaderMap, Method, StatusCode, Uri};
 
@@ -13,6 +13,7 @@ use super::guard::Guard;
 use super::target::RequestTarget;
 use crate::content::{CacheKey, Slots};
 use crate::error::Result;
+use crate::said::OncePerMinute;
 
 /// Makes the headers that go along with each request, for tokens that expire.
 type HeadersWith = Arc<dyn Fn(&Method, &RequestTarget) -> Result<HeaderMap> + Send + Sync>;
@@ -48,31 +49,22 @@ pub(super) struct Shared {
     pub(super) settings: Settings,
     pub(super) transport: Transport,
     pub(super) slots: Slots,
-    refusals: OnceAMinute,
-    missing_bucket: OnceAMinute,
+    said: OncePerMinute<OfAll>,
     /// Made once, since it is a part of each key.
     admits: Vec<u8>,
 }
 
-/// What concerns every file of an origin, and is logged at most once a minute.
-#[derive(Debug, Default)]
-struct OnceAMinute(Mutex<Option<Instant>>);
-
-impl OnceAMinute {
-    fn is_due(&self) -> bool {
-        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = said.is_none_or(|said| said.elapsed() > Duration::from_secs(60));
-        if due {
-            *said = Some(Instant::now());
-        }
-        due
-    }
+/// What concerns every file of an origin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum OfAll {
+    Refused,
+    MissingBucket,
 }
 
 impl Shared {
     /// Logs that the origin answers 401 or 403.
     pub(super) fn tell_refusal(&self, status: StatusCode) {
-        if self.refusals.is_due() {
+        if self.said.is_due(OfAll::Refused) {
             let (origin, storage, status) = (&*self.name, self.storage(), status.as_u16());
             tracing::warn!(
                 origin,
@@ -85,7 +77,7 @@ impl Shared {
 
     /// Logs that none of the files can be there.
     pub(super) fn tell_missing_bucket(&self) {
-        if self.missing_bucket.is_due() {
+        if self.said.is_due(OfAll::MissingBucket) {
             let (origin, storage) = (&*self.name, self.storage());
             tracing::warn!(
                 origin,
@@ -169,8 +161,7 @@ impl Origin {
             url,
             transport,
             slots: Slots::new(settings.concurrency),
-            refusals: OnceAMinute::default(),
-            missing_bucket: OnceAMinute::default(),
+            said: OncePerMinute::default(),
             admits: settings.admits(),
             settings,
         }))
