@@ -63,11 +63,33 @@ impl GcsStorage {
 
 storage!(GcsStorage);
 
-/// Settings of a [`GcsStorage`].
+/// Settings of a [`GcsStorage`]. Made by [`GcsStorage::builder`].
 ///
 /// Who signs must be said, once: [`service_account_key`](Self::service_account_key),
 /// [`credentials_file`](Self::credentials_file), [`environment`](Self::environment) or
 /// [`anonymous`](Self::anonymous).
+///
+/// | setting | default |
+/// |---|---|
+/// | endpoint | Google's own |
+/// | URL | `https` only, and public addresses only |
+/// | prefix of keys | none |
+/// | lifetime of links | 60 s |
+///
+/// ```
+/// use std::time::Duration;
+/// use downloadview::fetch::Client;
+/// use downloadview::storage::GcsStorage;
+///
+/// let client = Client::new()?;
+/// let tiles = GcsStorage::builder(&client, "tiles")
+///     .anonymous() // a public bucket
+///     .prefix("2026")
+///     .link_lifetime(Duration::from_secs(300))
+///     .build()?;
+/// # let _ = tiles;
+/// # Ok::<(), downloadview::BuildError>(())
+/// ```
 #[must_use]
 pub struct GcsBuilder {
     settings: Settings,

@@ -7,15 +7,13 @@
 //! 2. `bucket`: a storage of signed URLs.
 //! 3. `settings`: what its builders have in common.
 //! 4. `connector`: how credentials are fetched.
-//! 5. `s3` with its `credentials`, `gcs`, `azure`: who signs, and where the right to do so comes from.
+//! 5. `s3`, `gcs`, `azure`: who signs, and where the right to do so comes from.
 
 #[cfg(feature = "azure")]
 mod azure;
 mod bucket;
 #[cfg(any(feature = "s3", feature = "gcs"))]
 mod connector;
-#[cfg(feature = "s3")]
-mod credentials;
 #[cfg(feature = "gcs")]
 mod gcs;
 mod key;

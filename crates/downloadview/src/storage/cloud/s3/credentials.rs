@@ -5,6 +5,7 @@ use std::fmt;
 
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey as Key};
 
+use super::refused;
 use crate::error::BuildError;
 
 /// Where credentials come from.
@@ -31,6 +32,42 @@ pub(super) enum Credentials {
     Instance,
     /// None: the bucket is public.
     Anonymous,
+}
+
+/// A key as it was stated, perhaps in part.
+#[derive(Default)]
+pub(super) struct Keys {
+    pub(super) id: Option<String>,
+    pub(super) secret: Option<String>,
+    pub(super) session_token: Option<String>,
+}
+
+impl Keys {
+    /// These, or where else the right to sign comes from.
+    ///
+    /// # Errors
+    ///
+    /// Where that is not said, or said twice, or half of a key is missing.
+    pub(super) fn or(self, other: Option<Credentials>) -> Result<Credentials, BuildError> {
+        match (self.id, self.secret, other) {
+            (Some(access_key_id), Some(secret_access_key), None) => Ok(Credentials::Static {
+                access_key_id,
+                secret_access_key,
+                session_token: self.session_token,
+            }),
+            (None, None, Some(other)) if self.session_token.is_none() => Ok(other),
+            (None, None, None) => Err(refused(
+                "nothing says who signs: state `access_key_id` and `secret_access_key`, or take them from the environment, or \
+                 say that the bucket is public (`anonymous`)",
+            )),
+            (_, _, Some(_)) => Err(refused(
+                "keys and another source of credentials are stated: one must go",
+            )),
+            _ => Err(refused(
+                "`access_key_id` and `secret_access_key` go together, and one is missing",
+            )),
+        }
+    }
 }
 
 impl Credentials {
