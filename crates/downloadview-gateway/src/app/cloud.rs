@@ -22,15 +22,15 @@ pub(super) fn gcs(
     name: &str,
     config: &GcsConfig,
 ) -> Result<Arc<dyn Storage>, BuildError> {
-    let (settings, name) = (config.settings.clone(), name.to_owned());
+    let (settings, name) = (config.settings.origin.clone(), name.to_owned());
     let mut builder = GcsStorage::builder(client, &config.bucket)
-        .prefix(&config.prefix)
-        .link_lifetime(config.link_lifetime)
+        .prefix(&config.settings.prefix)
+        .link_lifetime(config.settings.link_lifetime)
         .origin(move |builder| configured(builder, &settings).logged_as(name));
     if let Some(endpoint) = &config.endpoint {
         builder = builder.endpoint(endpoint.to_string());
     }
-    if config.allow_http {
+    if config.settings.allow_http {
         builder = builder.allow_http();
     }
     builder = match &config.credentials {
@@ -47,12 +47,12 @@ pub(super) fn azure(
     name: &str,
     config: &AzureConfig,
 ) -> Result<Arc<dyn Storage>, BuildError> {
-    let (settings, name) = (config.settings.clone(), name.to_owned());
+    let (settings, name) = (config.settings.origin.clone(), name.to_owned());
     let mut builder = AzureStorage::builder(client, config.account.clone(), &config.container)
-        .prefix(&config.prefix)
-        .link_lifetime(config.link_lifetime)
+        .prefix(&config.settings.prefix)
+        .link_lifetime(config.settings.link_lifetime)
         .origin(move |builder| configured(builder, &settings).logged_as(name));
-    if config.allow_http {
+    if config.settings.allow_http {
         builder = builder.allow_http();
     }
     Ok(Arc::new(builder.build()?))

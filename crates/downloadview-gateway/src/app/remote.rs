@@ -32,11 +32,11 @@ pub(super) fn bucket(
     name: &str,
     config: &S3Config,
 ) -> Result<Arc<dyn Storage>, BuildError> {
-    let (settings, name) = (config.settings.clone(), name.to_owned());
+    let (settings, name) = (config.settings.origin.clone(), name.to_owned());
     let mut builder = S3Storage::builder(client, &config.bucket)
         .region(&config.region)
-        .prefix(&config.prefix)
-        .link_lifetime(config.link_lifetime)
+        .prefix(&config.settings.prefix)
+        .link_lifetime(config.settings.link_lifetime)
         .origin(move |builder| configured(builder, &settings).logged_as(name));
     if let Some(endpoint) = &config.endpoint {
         builder = builder.endpoint(endpoint.to_string());
@@ -44,7 +44,7 @@ pub(super) fn bucket(
     if config.virtual_hosted {
         builder = builder.virtual_hosted();
     }
-    if config.allow_http {
+    if config.settings.allow_http {
         builder = builder.allow_http();
     }
     builder = match &config.credentials {

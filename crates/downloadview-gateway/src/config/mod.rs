@@ -55,23 +55,21 @@ pub use self::listen::{Listen, ListenError};
 pub use self::log::{LogFormat, LogSettings};
 pub use self::optimize::{
     AnnouncedProxy, Charset, Destination, Front, LimitRate, NginxRule, OptimizeConfig, Proxy,
-    RuleConfig, Secret, Source, Unmatched,
+    RuleConfig, Source, Unmatched,
 };
-pub use self::reader::{Colours, ConfigError, Problem};
-pub use self::remote::{
-    Credential, Forbidden, OriginHeader, OriginSettings, RemoteOrigin, RemoteUrl, Scheme,
-};
+pub use self::reader::{Colours, ConfigError, Problem, Secret};
+pub use self::remote::{Forbidden, OriginHeader, OriginSettings, RemoteOrigin, RemoteUrl, Scheme};
 pub use self::server::ServerSettings;
-pub use self::signing::{LinkKey, LinkSecret, Signature, SigningConfig};
+pub use self::signing::{LinkKey, Signature, SigningConfig};
 pub use self::spool::{SpoolConfig, SpoolFill, ViewSpool};
 #[cfg(feature = "azure")]
 pub use self::storage::AzureConfig;
+pub use self::storage::{
+    BucketSettings, HttpConfig, LocalStorageConfig, S3Config, S3Credentials, SharedStorage,
+    StorageConfig, StorageKind, Symlinks, Unreadable,
+};
 #[cfg(feature = "gcs")]
 pub use self::storage::{CredentialsFile, GcsConfig, GcsCredentials};
-pub use self::storage::{
-    HttpConfig, LocalStorageConfig, S3Config, S3Credentials, SharedStorage, StorageConfig,
-    StorageKind, Symlinks, Unreadable,
-};
 pub use self::trusted::TrustedProxies;
 pub use self::view::{
     AuthorizeConfig, AuthorizeHost, AuthorizerUrl, Disposition, HeaderConfig, HttpViewConfig,

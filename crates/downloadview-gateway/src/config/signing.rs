@@ -1,6 +1,5 @@
 //! `[signing]`: the keys of signed links, and what links may say.
 
-use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -8,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use downloadview::signature::{Key, Keys, MIN_SECRET_LEN, Verifier};
 
 use super::reader::scalar::{Fault, duration, of_variable, or_off, positive_duration, secret};
-use super::reader::{Table, Value, paths};
+use super::reader::{Secret, Table, Value, paths};
 
 /// The keys of signed links, and what links may say. Views ask for links by `signature`.
 ///
@@ -55,16 +54,13 @@ pub struct SigningConfig {
 pub struct LinkKey {
     /// `id`: stands in each link. Required.
     pub id: String,
-    /// `secret`, `secret_env` with the name of a variable, or `secret_file` with that of a file. Exactly one is required.
+    /// `secret`, `secret_env` with the name of a variable, or `secret_file` with that of a file: at least 32 bytes. Exactly one is
+    /// required.
     /// `downloadview sign --new-key` makes one.
-    pub secret: LinkSecret,
+    pub secret: Secret,
     /// `valid_from`: links that were made earlier are refused; a day or a second of UTC. Default: none are.
     pub valid_from: Option<SystemTime>,
 }
-
-/// A secret of at least 32 bytes. `Debug` does not show it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct LinkSecret(String);
 
 /// Whether a view asks for a signed link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -175,9 +171,9 @@ impl LinkKey {
         let id = table.parsed("id", id);
         let id = table.require("id", "\"2026b\"", id);
         let secrets = [
-            table.parsed("secret", LinkSecret::read),
-            table.parsed("secret_env", |name| of_variable(name, LinkSecret::read)),
-            table.parsed("secret_file", |text| LinkSecret::of_file(text, folder)),
+            table.parsed("secret", link_secret),
+            table.parsed("secret_env", |name| of_variable(name, link_secret)),
+            table.parsed("secret_file", |text| secret_of_file(text, folder)),
         ];
         let named = ["secret", "secret_env", "secret_file"];
         let named = named.into_iter().filter(|key| table.has(key)).count();
@@ -197,37 +193,23 @@ impl LinkKey {
     }
 }
 
-impl LinkSecret {
-    /// The secret itself, for signing and comparing; never for a log or an error.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-
-    /// The message never holds the text.
-    fn read(text: &str) -> Result<Self, Fault> {
-        let secret = secret(text, MIN_SECRET_LEN, "downloadview sign --new-key")?;
-        Ok(Self(secret.to_owned()))
-    }
-
-    /// The first line of a file; an editor may have ended it.
-    fn of_file(text: &str, folder: &Path) -> Result<Self, Fault> {
-        let path: PathBuf = paths::absolute(text, folder)?;
-        let shown = path.display();
-        let held = fs::read_to_string(&path).map_err(|error| {
-            Fault::new(
-                format!("cannot read {shown}: {error}"),
-                "let the user who runs the gateway read this file, and nobody else",
-            )
-        })?;
-        Self::read(held.trim_end_matches(['\n', '\r']))
-    }
+/// At least 32 bytes. The message never holds the text.
+fn link_secret(text: &str) -> Result<Secret, Fault> {
+    let secret = secret(text, MIN_SECRET_LEN, "downloadview sign --new-key")?;
+    Ok(Secret::new(secret))
 }
 
-impl fmt::Debug for LinkSecret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("LinkSecret(..)")
-    }
+/// The first line of a file; an editor may have ended it.
+fn secret_of_file(text: &str, folder: &Path) -> Result<Secret, Fault> {
+    let path: PathBuf = paths::absolute(text, folder)?;
+    let shown = path.display();
+    let held = fs::read_to_string(&path).map_err(|error| {
+        Fault::new(
+            format!("cannot read {shown}: {error}"),
+            "let the user who runs the gateway read this file, and nobody else",
+        )
+    })?;
+    link_secret(held.trim_end_matches(['\n', '\r']))
 }
 
 impl Signature {

@@ -1,15 +1,14 @@
 //! `[optimize.proxies.NAME]`: proxies that announce themselves by name and secret, each with its own rules.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use downloadview::optimize::MIN_SECRET_LEN;
 
 use super::proxy::{Proxy, Word};
 use super::rule::RuleConfig;
 use super::rule_owner::RuleOwner;
-use crate::config::reader::Table;
 use crate::config::reader::scalar::{Fault, of_variable, secret};
+use crate::config::reader::{Secret, Table};
 use crate::config::storage::Storages;
 
 /// A proxy that announces itself with each request.
@@ -33,48 +32,12 @@ pub struct AnnouncedProxy {
     /// `backend`: which proxy it is. Required; `none` and `announced` are refused.
     pub backend: Proxy,
     /// `secret`, or `secret_env` with the name of the variable that holds it: what proves that a request came through
-    /// this proxy. Exactly one of the two is required.
+    /// this proxy. Exactly one of the two is required. At least 16 visible ASCII characters; spaces and others could not
+    /// stand in the header. `openssl rand -hex 32` makes a good one.
     pub secret: Secret,
     /// `rules`: its own rules, in order; they come before all others. A rule here names no `backend`. Default: none, so
     /// that only rules of `[optimize]` and of views for this backend count.
     pub rules: Vec<RuleConfig>,
-}
-
-/// A secret of at least 16 visible ASCII characters. `Debug` does not show it.
-/// Refused: fewer characters, and others such as spaces, which could not stand in the header. `openssl rand -hex 32`
-/// makes a good one.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// The secret itself, for the proxy's configuration and for comparing; never for a log or an error.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-
-    /// The message never holds the text, not even a part of it.
-    fn read(text: &str) -> Result<Self, Fault> {
-        secret(text, MIN_SECRET_LEN, "openssl rand -hex 32")?;
-        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(Fault::new(
-                "the secret holds something other than visible ASCII characters",
-                "use letters and digits: openssl rand -hex 32",
-            ));
-        }
-        Ok(Self(text.to_owned()))
-    }
-
-    /// The secret that an environment variable holds; the fault names the variable and never its value.
-    fn of_variable(name: &str) -> Result<Self, Fault> {
-        of_variable(name, Self::read)
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(..)")
-    }
 }
 
 /// Reads the tables of all proxies.
@@ -122,8 +85,8 @@ fn read(mut table: Table<'_>, name: &str, storages: &Storages) -> Option<Announc
     table.hide_all_but(&HARMLESS);
     let backend = table.parsed("backend", Proxy::read);
     let backend = table.require("backend", "\"nginx\"", backend);
-    let written = table.parsed("secret", Secret::read);
-    let of_variable = table.parsed("secret_env", Secret::of_variable);
+    let written = table.parsed("secret", proxy_secret);
+    let of_variable = table.parsed("secret_env", |name| of_variable(name, proxy_secret));
     let secret = match (table.has("secret"), table.has("secret_env")) {
         (true, false) => written,
         (false, true) => of_variable,
@@ -145,6 +108,18 @@ fn read(mut table: Table<'_>, name: &str, storages: &Storages) -> Option<Announc
         secret: secret?,
         rules,
     })
+}
+
+/// The message never holds the text, not even a part of it.
+fn proxy_secret(text: &str) -> Result<Secret, Fault> {
+    secret(text, MIN_SECRET_LEN, "openssl rand -hex 32")?;
+    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Fault::new(
+            "the secret holds something other than visible ASCII characters",
+            "use letters and digits: openssl rand -hex 32",
+        ));
+    }
+    Ok(Secret::new(text))
 }
 
 /// The keys whose values a report may show.

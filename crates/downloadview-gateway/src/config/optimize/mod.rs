@@ -13,7 +13,7 @@ mod spooled;
 use downloadview::headers::hand_off::is_hand_off;
 use http::HeaderName;
 
-pub use self::announced::{AnnouncedProxy, Secret};
+pub use self::announced::AnnouncedProxy;
 pub use self::charset::Charset;
 pub use self::ends::{Destination, Source};
 pub use self::front::Front;

@@ -5,7 +5,7 @@ mod headers;
 mod origin;
 mod settings;
 
-pub use self::credential::Credential;
+pub(super) use self::credential::credential;
 pub use self::headers::OriginHeader;
 pub(super) use self::headers::{hide as hide_headers, read_all as read_headers, read_allow_http};
 pub use self::origin::{RemoteOrigin, RemoteUrl, Scheme};

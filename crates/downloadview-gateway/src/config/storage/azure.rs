@@ -1,14 +1,13 @@
 //! `kind = "azure"`: a container of Azure's Blob Storage.
 
 use std::env;
-use std::time::Duration;
 
 use downloadview::storage::AzureAccount;
 
-use super::bucket::{OfAll, below, one_of_two};
+use super::bucket::{BucketSettings, hide_secrets, one_of_two};
 use crate::config::reader::scalar::Fault;
 use crate::config::reader::{At, Table};
-use crate::config::remote::{OriginSettings, RemoteUrl};
+use crate::config::remote::RemoteUrl;
 
 /// A container of Azure's Blob Storage. What the file does not say comes from the variables that Azure's own programs know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,19 +20,13 @@ pub struct AzureConfig {
     pub account: AzureAccount,
     /// The URL below which the blobs lie.
     pub url: RemoteUrl,
-    /// `allow_http`: whether the endpoint may be spoken to in the clear. Default: false.
-    pub allow_http: bool,
-    /// `prefix`: what stands before each file's name in the key, without slashes at its ends. Default: nothing.
-    pub prefix: String,
-    /// `link_lifetime`: how long a signed URL can be used to begin a download: whole seconds, at most 7 days. Default: 60 s.
-    pub link_lifetime: Duration,
-    /// How the store is asked.
-    pub settings: OriginSettings,
+    /// What can be said of every bucket.
+    pub settings: BucketSettings,
 }
 
 impl AzureConfig {
     pub(super) fn read(table: &mut Table<'_>) -> Option<Self> {
-        table.hide_all_but(&HARMLESS);
+        hide_secrets(table, &HARMLESS);
         let container = table.parsed("container", container);
         let container = table.require("container", "\"media\"", container);
         let account = read_account(table);
@@ -56,19 +49,16 @@ impl AzureConfig {
             span: at.span.clone(),
             value: at.value.origin.clone(),
         });
-        let of_all = OfAll::read(table, origin.as_ref());
+        let settings = BucketSettings::read(table, origin.as_ref());
         let container = container?;
         let mut url = base?.value;
-        url.path = below(format!("{}{container}/", url.path), &of_all.prefix);
+        url.path = settings.below(format!("{}{container}/", url.path));
         (!has_wrong_endpoint).then_some(())?;
         Some(Self {
             container,
             account: account?,
             url,
-            allow_http: of_all.allow_http,
-            prefix: of_all.prefix,
-            link_lifetime: of_all.link_lifetime,
-            settings: of_all.settings,
+            settings,
         })
     }
 }
@@ -78,16 +68,15 @@ fn read_account(table: &mut Table<'_>) -> Option<AzureAccount> {
     let name = table.parsed("account", |text| Ok(text.to_owned()));
     let key = one_of_two(table, "account_key", "account_key_env");
     let token = one_of_two(table, "sas_token", "sas_token_env");
-    let has_key = table.has("account_key") || table.has("account_key_env");
-    let has_token = table.has("sas_token") || table.has("sas_token_env");
-    if usize::from(anonymous) + usize::from(has_key) + usize::from(has_token) > 1 {
+    let stated = [anonymous, key.is_there, token.is_there];
+    if stated.into_iter().filter(|is_there| *is_there).count() > 1 {
         table.report(
             "several things open this container: `account_key`, `sas_token`, `anonymous`",
             "keep one of them",
         );
         return None;
     }
-    if !anonymous && !has_key && !has_token {
+    if stated == [false; 3] {
         // A name in the file stands before one in a variable.
         let account = AzureAccount::variables(&|variable| match (&name, variable) {
             (Some(_), "AZURE_STORAGE_CONNECTION_STRING") => None,
@@ -97,7 +86,7 @@ fn read_account(table: &mut Table<'_>) -> Option<AzureAccount> {
         return built(table, account);
     }
     let name = table.require("account", "\"archive\"", name)?;
-    let account = match (key, token) {
+    let account = match (key.secret, token.secret) {
         (Some(key), _) => AzureAccount::with_key(name, key.expose()),
         (None, Some(token)) => AzureAccount::with_sas_token(name, token.expose()),
         (None, None) if anonymous => AzureAccount::anonymous(name),
@@ -123,27 +112,8 @@ fn built(
     }
 }
 
-/// The keys whose values a report may show.
-const HARMLESS: [&str; 18] = [
-    "account",
-    "account_key_env",
-    "allow_http",
-    "allow_private",
-    "anonymous",
-    "concurrency",
-    "connect_timeout",
-    "container",
-    "endpoint",
-    "first_byte_timeout",
-    "forbidden",
-    "idle_timeout",
-    "kind",
-    "link_lifetime",
-    "max_size",
-    "prefix",
-    "redirects",
-    "sas_token_env",
-];
+/// Keys of these tables alone whose values a report may show.
+const HARMLESS: [&str; 4] = ["account", "account_key_env", "container", "sas_token_env"];
 
 /// The name of a container, by Azure's rules for new ones.
 fn container(text: &str) -> Result<String, Fault> {

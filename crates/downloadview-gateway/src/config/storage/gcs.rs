@@ -3,12 +3,11 @@
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use super::bucket::{OfAll, below, bucket};
+use super::bucket::{BucketSettings, bucket};
 use crate::config::reader::Table;
 use crate::config::reader::scalar::Fault;
-use crate::config::remote::{OriginSettings, RemoteOrigin, RemoteUrl, Scheme};
+use crate::config::remote::{RemoteOrigin, RemoteUrl, Scheme};
 
 /// A bucket of Google Cloud Storage.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,14 +18,8 @@ pub struct GcsConfig {
     pub endpoint: Option<RemoteOrigin>,
     /// Who signs.
     pub credentials: GcsCredentials,
-    /// `allow_http`: whether the endpoint may be spoken to in the clear. Default: false.
-    pub allow_http: bool,
-    /// `prefix`: what stands before each file's name in the key, without slashes at its ends. Default: nothing.
-    pub prefix: String,
-    /// `link_lifetime`: how long a signed URL can be used to begin a download: whole seconds, at most 7 days. Default: 60 s.
-    pub link_lifetime: Duration,
-    /// How the store is asked.
-    pub settings: OriginSettings,
+    /// What can be said of every bucket.
+    pub settings: BucketSettings,
 }
 
 /// Who signs the requests to a bucket.
@@ -59,7 +52,7 @@ impl GcsConfig {
         };
         RemoteUrl {
             origin: self.endpoint.clone().unwrap_or_else(google),
-            path: below(format!("/{}/", self.bucket), &self.prefix),
+            path: self.settings.below(format!("/{}/", self.bucket)),
         }
     }
 
@@ -70,7 +63,7 @@ impl GcsConfig {
         let endpoint = table.parsed_at("endpoint", RemoteOrigin::read);
         let anonymous = table.boolean("anonymous").unwrap_or_default();
         let file = table.parsed("credentials_file", |text| CredentialsFile::read(text, base));
-        let of_all = OfAll::read(table, endpoint.as_ref());
+        let settings = BucketSettings::read(table, endpoint.as_ref());
         let credentials = match (anonymous, table.has("credentials_file")) {
             (true, true) => {
                 table.report(
@@ -87,10 +80,7 @@ impl GcsConfig {
             bucket: bucket?,
             endpoint: endpoint.map(|at| at.value),
             credentials: credentials?,
-            allow_http: of_all.allow_http,
-            prefix: of_all.prefix,
-            link_lifetime: of_all.link_lifetime,
-            settings: of_all.settings,
+            settings,
         })
     }
 }

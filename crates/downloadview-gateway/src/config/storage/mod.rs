@@ -18,6 +18,7 @@ use downloadview::storage::StorageName;
 
 #[cfg(feature = "azure")]
 pub use self::azure::AzureConfig;
+pub use self::bucket::BucketSettings;
 #[cfg(feature = "gcs")]
 pub use self::gcs::{CredentialsFile, GcsConfig, GcsCredentials};
 pub use self::http::HttpConfig;
@@ -140,11 +141,11 @@ impl StorageKind {
         match self {
             Self::Local(_) | Self::Memory { .. } => None,
             Self::Http(http) => Some(&http.settings),
-            Self::S3(s3) => Some(&s3.settings),
+            Self::S3(s3) => Some(&s3.settings.origin),
             #[cfg(feature = "gcs")]
-            Self::Gcs(gcs) => Some(&gcs.settings),
+            Self::Gcs(gcs) => Some(&gcs.settings.origin),
             #[cfg(feature = "azure")]
-            Self::Azure(azure) => Some(&azure.settings),
+            Self::Azure(azure) => Some(&azure.settings.origin),
         }
     }
 

@@ -1,12 +1,11 @@
 //! `kind = "s3"`: a bucket of an object store.
 
 use std::env;
-use std::time::Duration;
 
-use super::bucket::{OfAll, below, bucket, one_of_two};
+use super::bucket::{BucketSettings, bucket, hide_secrets, one_of_two};
 use crate::config::reader::scalar::Fault;
-use crate::config::reader::{At, Table};
-use crate::config::remote::{Credential, OriginSettings, RemoteOrigin, RemoteUrl, Scheme};
+use crate::config::reader::{At, Secret, Table};
+use crate::config::remote::{RemoteOrigin, RemoteUrl, Scheme, credential};
 
 /// A bucket of Amazon S3, or of a store that speaks as it does. What the file does not say comes from the variables that
 /// Amazon's own programs know.
@@ -37,14 +36,8 @@ pub struct S3Config {
     pub virtual_hosted: bool,
     /// Who signs: the keys of [`S3Credentials`]. Default: what the environment and the machine have.
     pub credentials: S3Credentials,
-    /// `allow_http`: whether the endpoint may be spoken to in the clear. Default: false.
-    pub allow_http: bool,
-    /// `prefix`: what stands before each file's name in the key, without slashes at its ends. Default: nothing.
-    pub prefix: String,
-    /// `link_lifetime`: how long a signed URL can be used to begin a download: whole seconds, at most 7 days. Default: 60 s.
-    pub link_lifetime: Duration,
-    /// How the store is asked.
-    pub settings: OriginSettings,
+    /// What can be said of every bucket.
+    pub settings: BucketSettings,
 }
 
 /// Who signs the requests to a bucket.
@@ -54,11 +47,11 @@ pub enum S3Credentials {
     /// `session_token` or `session_token_env`.
     Keys {
         /// The public half.
-        id: Credential,
+        id: Secret,
         /// The secret half.
-        secret: Credential,
+        secret: Secret,
         /// What goes with both for a while.
-        session_token: Option<Credential>,
+        session_token: Option<Secret>,
     },
     /// None of them: the variables `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, or else what the
     /// machine has.
@@ -84,19 +77,19 @@ impl S3Config {
             true => origin.host = format!("{}.{}", self.bucket, origin.host),
             false => path = format!("/{}/", self.bucket),
         }
-        let path = below(path, &self.prefix);
+        let path = self.settings.below(path);
         RemoteUrl { origin, path }
     }
 
     pub(super) fn read(table: &mut Table<'_>) -> Option<Self> {
-        table.hide_all_but(&HARMLESS);
+        hide_secrets(table, &HARMLESS);
         let bucket = table.parsed("bucket", bucket);
         let bucket = table.require("bucket", "\"archive\"", bucket);
         let endpoint = read_endpoint(table);
         let region = table.parsed("region", region);
         let virtual_hosted = table.boolean("virtual_hosted").unwrap_or_default();
         let credentials = S3Credentials::read(table);
-        let of_all = OfAll::read(table, endpoint.as_ref());
+        let settings = BucketSettings::read(table, endpoint.as_ref());
         let of_environment = || variable(["AWS_REGION", "AWS_DEFAULT_REGION"]);
         let region = region.or_else(of_environment);
         if region.is_none() && !table.has("region") && !table.has("endpoint") && endpoint.is_none()
@@ -112,10 +105,7 @@ impl S3Config {
             region: region.unwrap_or_else(|| REGION.to_owned()),
             virtual_hosted,
             credentials: credentials?,
-            allow_http: of_all.allow_http,
-            prefix: of_all.prefix,
-            link_lifetime: of_all.link_lifetime,
-            settings: of_all.settings,
+            settings,
         })
     }
 }
@@ -123,26 +113,24 @@ impl S3Config {
 impl S3Credentials {
     fn read(table: &mut Table<'_>) -> Option<Self> {
         let anonymous = table.boolean("anonymous").unwrap_or_default();
-        let id = table.parsed("access_key_id", Credential::read);
+        let id = table.parsed("access_key_id", credential);
         let secret = one_of_two(table, "secret_access_key", "secret_access_key_env");
         let token = one_of_two(table, "session_token", "session_token_env");
-        let has_secret = table.has("secret_access_key") || table.has("secret_access_key_env");
-        let has_token = table.has("session_token") || table.has("session_token_env");
         let has_id = table.has("access_key_id");
-        if anonymous && (has_id || has_secret || has_token) {
+        if anonymous && (has_id || secret.is_there || token.is_there) {
             table.report(
                 "this bucket has keys, and is `anonymous`",
                 "take one of the two out",
             );
             return None;
         }
-        match (has_id, has_secret) {
+        match (has_id, secret.is_there) {
             (true, true) => Some(Self::Keys {
                 id: id?,
-                secret: secret?,
-                session_token: token,
+                secret: secret.secret?,
+                session_token: token.secret,
             }),
-            (false, false) if has_token => {
+            (false, false) if token.is_there => {
                 table.report(
                     "this bucket has a session token, and no key that it belongs to",
                     "add `access_key_id` and `secret_access_key_env`",
@@ -188,28 +176,14 @@ fn variable<const N: usize>(names: [&str; N]) -> Option<String> {
     values.find(|value| !value.is_empty())
 }
 
-/// The keys whose values a report may show.
-const HARMLESS: [&str; 20] = [
-    "allow_http",
-    "allow_private",
-    "anonymous",
+/// Keys of these tables alone whose values a report may show.
+const HARMLESS: [&str; 6] = [
+    "access_key_id",
     "bucket",
-    "concurrency",
-    "connect_timeout",
-    "first_byte_timeout",
-    "forbidden",
-    "idle_timeout",
-    "kind",
-    "link_lifetime",
-    "max_size",
-    "prefix",
-    "redirects",
     "region",
     "secret_access_key_env",
     "session_token_env",
     "virtual_hosted",
-    "access_key_id",
-    "endpoint",
 ];
 
 fn region(text: &str) -> Result<String, Fault> {

@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use super::route::Route;
 use crate::config::reader::scalar::{Fault, listing, url_path};
-use crate::config::reader::{At, Problem, Table};
+use crate::config::reader::{At, Problem, Secret, Table};
 use crate::config::remote::{
-    Credential, OriginHeader, OriginSettings, RemoteOrigin, RemoteUrl, hide_headers,
+    OriginHeader, OriginSettings, RemoteOrigin, RemoteUrl, credential, hide_headers,
     read_allow_http, read_headers,
 };
 
@@ -42,7 +42,7 @@ pub struct UrlTemplate {
     /// The path in pieces; the first one begins with a slash.
     pub path: Vec<Piece>,
     /// What follows the `?`. Default: none. It may be a permission, so `Debug` does not show it.
-    pub query: Option<Credential>,
+    pub query: Option<Secret>,
 }
 
 /// A piece of a URL's path.
@@ -148,14 +148,14 @@ fn path_pieces(path: &str) -> Result<Vec<Piece>, Fault> {
 }
 
 /// The message never holds the text.
-fn read_query(text: &str) -> Result<Credential, Fault> {
+fn read_query(text: &str) -> Result<Secret, Fault> {
     if text.contains(['{', '}', '#']) {
         return Err(Fault::new(
             "a query with braces or `#`: parameters go into the path only",
             "write the query as it is, and `%7B` for a brace",
         ));
     }
-    Credential::read(text)
+    credential(text)
 }
 
 /// The route has exactly the parameters that the URL names.
