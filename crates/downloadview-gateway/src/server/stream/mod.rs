@@ -15,62 +15,28 @@
 //! A client that takes everything at once would keep its thread, and every other connection on it waiting: after 512 KiB
 //! the others have a turn, which no limit counts.
 
-use std::future::Future;
+mod activity;
+mod timer;
+
+use std::future::Future as _;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::task::{Context, Poll, Waker, ready};
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::yield_now;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 
+use self::activity::Phase;
+pub(super) use self::activity::{Activity, Limits};
+use self::timer::Timer;
 use super::calls;
-use super::outbox::{self, Outbox};
+use super::outbox;
 use super::sender::{Fault, Sender};
 use super::socket::Socket;
-use crate::config::ServerSettings;
-
-/// How long a connection may wait for its client.
-#[derive(Debug)]
-pub(super) struct Limits {
-    header: Duration,
-    idle: Duration,
-    write: Option<Duration>,
-    answer: Option<Duration>,
-}
-
-/// What a connection is doing, shared by its stream and its service.
-#[derive(Debug)]
-pub(super) struct Activity {
-    phase: AtomicU8,
-    /// How many answers were begun.
-    answers: AtomicU64,
-    /// Whether the last request has a body, which nobody reads.
-    body_left: AtomicBool,
-    /// Whether an answer broke off.
-    broken: AtomicBool,
-    /// Whether the kernel may send files.
-    sendfile: bool,
-    /// What it still has to send.
-    pub(super) outbox: Outbox,
-}
-
-/// What the connection is waiting for: each phase has its own time-out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-enum Phase {
-    /// Nothing was received yet.
-    New,
-    /// The head of a request is coming in.
-    Head,
-    /// The service has the request, or its answer is on the way.
-    Answering,
-    /// The last answer is complete.
-    Idle,
-}
 
 /// A socket that fails with `TimedOut` when its client takes too long.
 #[derive(Debug)]
@@ -97,83 +63,6 @@ pub(super) struct Stream {
     read_timer: Timer,
     write_timer: Timer,
     answer_timer: Timer,
-}
-
-/// An alarm that is made when first needed.
-#[derive(Debug, Default)]
-struct Timer(Option<Alarm>);
-
-/// A timer that runs, and the task that it will wake.
-#[derive(Debug)]
-struct Alarm {
-    sleep: Pin<Box<Sleep>>,
-    /// Whom it wakes, as of the last time that it was asked.
-    wakes: Option<Waker>,
-}
-
-impl Limits {
-    pub(super) fn new(settings: &ServerSettings) -> Self {
-        Self {
-            header: settings.header_timeout,
-            idle: settings.idle_timeout,
-            write: settings.write_timeout,
-            answer: settings.download_timeout,
-        }
-    }
-
-    /// How long a phase may be silent; the answering side may take its time.
-    fn silence(&self, phase: Phase) -> Option<Duration> {
-        match phase {
-            Phase::New | Phase::Head => Some(self.header),
-            Phase::Idle => Some(self.idle),
-            Phase::Answering => None,
-        }
-    }
-}
-
-impl Activity {
-    pub(super) fn new(settings: &ServerSettings) -> Self {
-        Self {
-            phase: AtomicU8::new(Phase::New as u8),
-            answers: AtomicU64::new(0),
-            body_left: AtomicBool::new(false),
-            broken: AtomicBool::new(false),
-            sendfile: settings.sendfile,
-            outbox: Outbox::default(),
-        }
-    }
-
-    /// Whether files may be given to the stream, for the kernel to send.
-    pub(super) fn sends_files(&self) -> bool {
-        self.sendfile && cfg!(target_os = "linux")
-    }
-
-    /// The service has answered; `body` says whether bytes of the request are still unread.
-    pub(super) fn answer_begins(&self, body: bool) {
-        self.body_left.store(body, Ordering::Relaxed);
-        self.answers.fetch_add(1, Ordering::Relaxed);
-        self.set(Phase::Answering);
-    }
-
-    /// The answer is complete: the next thing that comes is another request.
-    pub(super) fn answer_ends(&self) {
-        self.set(Phase::Idle);
-    }
-
-    /// The body of an answer failed, and nothing of it may look complete.
-    pub(super) fn answer_breaks(&self) {
-        self.broken.store(true, Ordering::Relaxed);
-    }
-
-    fn set(&self, phase: Phase) {
-        // One task has both sides; the atomic is there for `Send` alone.
-        self.phase.store(phase as u8, Ordering::Relaxed);
-    }
-
-    fn phase(&self) -> Phase {
-        let phases = [Phase::New, Phase::Head, Phase::Answering, Phase::Idle];
-        phases[usize::from(self.phase.load(Ordering::Relaxed)) % phases.len()]
-    }
 }
 
 impl Stream {
@@ -406,33 +295,6 @@ const TURN: usize = 512 << 10;
 /// How long an answer may have nothing to write for a client that has closed its side.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-impl Timer {
-    /// Ready once `deadline` has passed; else the task is woken then, or earlier for no reason.
-    fn poll(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<io::Error> {
-        let Alarm { sleep, wakes } = self.0.get_or_insert_with(|| Alarm {
-            sleep: Box::pin(sleep_until(deadline)),
-            wakes: None,
-        });
-        if sleep.deadline() > deadline {
-            sleep.as_mut().reset(deadline);
-            *wakes = None;
-        }
-        // It is set, and will wake this task: there is nothing to ask it.
-        let is_set = |waker: &Waker| waker.will_wake(cx.waker()) && !sleep.is_elapsed();
-        if wakes.as_ref().is_some_and(is_set) {
-            return Poll::Pending;
-        }
-        while sleep.as_mut().poll(cx).is_ready() {
-            if sleep.deadline() >= deadline {
-                return Poll::Ready(io::ErrorKind::TimedOut.into());
-            }
-            sleep.as_mut().reset(deadline);
-        }
-        *wakes = Some(cx.waker().clone());
-        Poll::Pending
-    }
-}
-
 impl AsyncRead for Stream {
     fn poll_read(
         self: Pin<&mut Self>,
@@ -570,209 +432,4 @@ impl Stream {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::future::poll_fn;
-    use std::io::{Read as _, Write as _};
-    use std::os::unix::net::UnixStream as Peer;
-
-    use tokio::net::UnixStream;
-    use tokio::time::advance;
-
-    use super::*;
-
-    const HEAD: &str = "GET / HTTP/1.1\r\n\r\n";
-    const SECOND: Duration = Duration::from_secs(1);
-
-    /// A stream with limits of 10 s for heads, 75 s for idling, 60 s for writes, 100 s for answers; its peer; what it is
-    /// doing.
-    fn pair() -> (Stream, Peer, Arc<Activity>) {
-        let (peer, ours) = Peer::pair().unwrap();
-        peer.set_nonblocking(true).unwrap();
-        ours.set_nonblocking(true).unwrap();
-        let socket = Socket::Unix(UnixStream::from_std(ours).unwrap());
-        let limits = Limits {
-            header: 10 * SECOND,
-            idle: 75 * SECOND,
-            write: Some(60 * SECOND),
-            answer: Some(100 * SECOND),
-        };
-        let activity = Arc::new(Activity::new(&ServerSettings::default()));
-        let stream = Stream::new(socket, Arc::new(limits), Arc::clone(&activity));
-        (stream, peer, activity)
-    }
-
-    /// One try to read: how many bytes came in.
-    async fn poll_read(stream: &mut Stream) -> Poll<io::Result<usize>> {
-        poll_fn(|cx| {
-            let mut bytes = [0; 64];
-            let mut buffer = ReadBuf::new(&mut bytes);
-            let result = Pin::new(&mut *stream).poll_read(cx, &mut buffer);
-            Poll::Ready(result.map_ok(|()| buffer.filled().len()))
-        })
-        .await
-    }
-
-    async fn poll_write(stream: &mut Stream) -> Poll<io::Result<usize>> {
-        poll_fn(|cx| Poll::Ready(Pin::new(&mut *stream).poll_write(cx, &[0; 4096]))).await
-    }
-
-    async fn poll_flush(stream: &mut Stream) -> Poll<io::Result<()>> {
-        poll_fn(|cx| Poll::Ready(Pin::new(&mut *stream).poll_flush(cx))).await
-    }
-
-    /// Polls until the stream has seen what its peer did.
-    async fn flushed_after_close(stream: &mut Stream) {
-        for _ in 0..1000 {
-            assert!(matches!(poll_flush(stream).await, Poll::Ready(Ok(()))));
-            if stream.closed.is_some() {
-                return;
-            }
-            yield_now().await;
-        }
-        panic!("nobody looks whether the client has left");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_client_that_leaves_is_noticed_while_its_answer_has_nothing_to_write() {
-        let (mut stream, peer, activity) = pair();
-        activity.answer_begins(false);
-        assert!(matches!(poll_flush(&mut stream).await, Poll::Ready(Ok(()))));
-        drop(peer);
-        flushed_after_close(&mut stream).await;
-        advance(4 * SECOND).await;
-        assert!(matches!(poll_flush(&mut stream).await, Poll::Ready(Ok(()))));
-        advance(2 * SECOND).await;
-        assert!(timed_out(poll_flush(&mut stream).await));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_client_that_closed_its_side_and_goes_on_taking_bytes_is_served() {
-        let (mut stream, peer, activity) = pair();
-        activity.answer_begins(false);
-        peer.shutdown(std::net::Shutdown::Write).unwrap();
-        for _ in 0..10 {
-            flushed_after_close(&mut stream).await;
-            advance(4 * SECOND).await;
-            assert!(matches!(poll_write(&mut stream).await, Poll::Ready(Ok(_))));
-        }
-        // Between answers it is hyper that sees the end.
-        activity.answer_ends();
-        advance(20 * SECOND).await;
-        assert!(matches!(poll_flush(&mut stream).await, Poll::Ready(Ok(()))));
-    }
-
-    fn timed_out<T>(result: Poll<io::Result<T>>) -> bool {
-        matches!(result, Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::TimedOut)
-    }
-
-    /// Sends from the peer, and waits for the bytes to be seen.
-    async fn say(peer: &mut Peer, stream: &mut Stream, text: &str) {
-        peer.write_all(text.as_bytes()).unwrap();
-        for _ in 0..1000 {
-            match poll_read(stream).await {
-                Poll::Ready(read) => return assert_eq!(read.unwrap(), text.len()),
-                Poll::Pending => yield_now().await,
-            }
-        }
-        panic!("the bytes do not arrive");
-    }
-
-    /// Writes until nothing goes in any more; whether anything went in.
-    async fn fill(stream: &mut Stream) -> bool {
-        let mut written = false;
-        for _ in 0..1000 {
-            match poll_write(stream).await {
-                Poll::Ready(result) => written |= result.unwrap() > 0,
-                Poll::Pending => yield_now().await,
-            }
-        }
-        written
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn progress_starts_the_clock_of_a_slow_reader_anew() {
-        let (mut stream, mut peer, _) = pair();
-        assert!(fill(&mut stream).await);
-        advance(40 * SECOND).await;
-        while peer.read(&mut [0; 4096]).is_ok() {}
-        assert!(fill(&mut stream).await);
-        advance(40 * SECOND).await;
-        assert!(poll_write(&mut stream).await.is_pending());
-        advance(21 * SECOND).await;
-        assert!(timed_out(poll_write(&mut stream).await));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_client_that_takes_everything_gives_the_others_a_turn_that_no_limit_counts() {
-        let (mut stream, mut peer, _) = pair();
-        let (mut taken, mut turns) = (0, 0);
-        while turns < 3 {
-            match poll_write(&mut stream).await {
-                Poll::Ready(written) => taken += written.unwrap(),
-                // The event queue has not told of the room yet.
-                Poll::Pending if taken == 0 => {}
-                Poll::Pending => {
-                    assert_eq!(taken, TURN, "a turn, not a full socket");
-                    (taken, turns) = (0, turns + 1);
-                }
-            }
-            while peer.read(&mut [0; 4096]).is_ok() {}
-            // A new budget: tokio's own must not be what makes it wait.
-            yield_now().await;
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn slow_progress_does_not_hold_a_connection_for_ever() {
-        let (mut stream, mut peer, activity) = pair();
-        for _ in 0..2 {
-            activity.answer_begins(false);
-            for _ in 0..3 {
-                assert!(fill(&mut stream).await);
-                advance(33 * SECOND).await;
-                while peer.read(&mut [0; 4096]).is_ok() {}
-            }
-            activity.answer_ends();
-        }
-        advance(2 * SECOND).await;
-        assert!(timed_out(poll_write(&mut stream).await));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn asks_nothing_of_the_client_while_a_request_is_answered() {
-        let (mut stream, mut peer, activity) = pair();
-        say(&mut peer, &mut stream, HEAD).await;
-        assert!(poll_read(&mut stream).await.is_pending());
-        activity.answer_begins(false);
-        advance(3600 * SECOND).await;
-        assert!(poll_read(&mut stream).await.is_pending());
-        activity.answer_ends();
-        assert!(poll_read(&mut stream).await.is_pending());
-        advance(74 * SECOND).await;
-        assert!(poll_read(&mut stream).await.is_pending());
-        advance(2 * SECOND).await;
-        assert!(timed_out(poll_read(&mut stream).await));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn gives_each_head_its_own_time() {
-        let (mut stream, mut peer, activity) = pair();
-        for _ in 0..2 {
-            say(&mut peer, &mut stream, "GET").await;
-            assert!(poll_read(&mut stream).await.is_pending());
-            advance(9 * SECOND).await;
-            say(&mut peer, &mut stream, " / HTTP/1.1\r\n\r").await;
-            say(&mut peer, &mut stream, "\n").await;
-            assert!(poll_read(&mut stream).await.is_pending());
-            activity.answer_begins(false);
-            activity.answer_ends();
-            advance(70 * SECOND).await;
-        }
-        say(&mut peer, &mut stream, "GET").await;
-        assert!(poll_read(&mut stream).await.is_pending());
-        advance(9 * SECOND).await;
-        say(&mut peer, &mut stream, " /").await;
-        advance(2 * SECOND).await;
-        assert!(timed_out(poll_read(&mut stream).await));
-    }
-}
+mod tests;
