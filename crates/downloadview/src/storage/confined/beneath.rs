@@ -1,8 +1,8 @@
 //! `openat2(2)` with `RESOLVE_BENEATH`: the kernel resolves and confines in one call.
 //!
 //! Links are refused (`RESOLVE_NO_SYMLINKS`) or followed within the folder; magic links never are.
-//! The file is first found with `O_PATH`, so that a FIFO is never opened, and then opened for
-//! reading. The errors are those of the kernel; `EAGAIN` means that the caches did not have
+//! The file is first found with `O_PATH`, or by one `stat` if it was so a moment ago, so that a
+//! FIFO is not opened, and then opened for reading. The errors are those of the kernel; `EAGAIN` means that the caches did not have
 //! everything (`Wait::Never`) or that a rename disturbed the search too often.
 
 use std::fs::File;
@@ -11,7 +11,7 @@ use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, openat2, statat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat, openat2, statat};
 use rustix::io::Errno;
 
 use super::folders::Folders;
@@ -66,13 +66,30 @@ impl Beneath {
             Symlinks::Within => ResolveFlags::empty(),
         };
         // Whoever writes into a FIFO waits for a reader, so not even the attempt may open it.
-        let found = self.open_at(name, Purpose::Look, policy, wait)?;
-        if FileType::from_raw_mode(rustix::fs::fstat(&found)?.st_mode) != FileType::RegularFile {
-            return Err(io::ErrorKind::NotFound.into());
-        }
+        let found = match self.glimpse(name) {
+            Some(stat) if is_file(&stat) => None,
+            _ => Some(self.find(name, policy, wait)?),
+        };
         match self.open_at(name, Purpose::Read, policy, wait) {
-            Err(Errno::AGAIN) if wait == Wait::ForDisk => read_leased(&found),
+            Err(Errno::AGAIN) if wait == Wait::ForDisk => match found {
+                Some(found) => read_leased(&found),
+                None => read_leased(&self.find(name, policy, wait)?),
+            },
             opened => Ok(opened?.into()),
+        }
+    }
+
+    /// Finds a regular file, without opening it for reading.
+    fn find(&self, name: &StorageName, policy: ResolveFlags, wait: Wait) -> io::Result<OwnedFd> {
+        let found = self.open_at(name, Purpose::Look, policy, wait)?;
+        match is_file(&rustix::fs::fstat(&found)?) {
+            true => {
+                if policy.contains(ResolveFlags::NO_SYMLINKS) {
+                    self.warm.insert(name.as_bytes());
+                }
+                Ok(found)
+            }
+            false => Err(io::ErrorKind::NotFound.into()),
         }
     }
 
@@ -105,26 +122,27 @@ impl Beneath {
         }
     }
 
+    /// What [`glimpse`](Self::glimpse) tells of a regular file.
+    fn glance(&self, name: &StorageName) -> Result<Option<Metadata>> {
+        let found = self.glimpse(name);
+        let metadata = found.map(|found| crate::content::metadata_of_stat(&found, Purpose::Look));
+        metadata.transpose()
+    }
+
     /// One `stat` in place of open, stat and close, for a name that is [warm](Warm), in the root or
     /// in a [folder that is held](Folders): a single segment cannot leave the folder, and a link at
     /// its end is not followed. `None` means that the longer way must be used.
-    fn glance(&self, name: &StorageName) -> Result<Option<Metadata>> {
+    fn glimpse(&self, name: &StorageName) -> Option<Stat> {
         if !self.warm.holds(name.as_bytes()) {
-            return Ok(None);
+            return None;
         }
         let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
         let stat = match name.split_last() {
             (None, last) => statat(&self.root, last, flags),
-            (Some(folder), last) => match self.folder(folder) {
-                Some(folder) => statat(&*folder, last, flags),
-                None => return Ok(None),
-            },
+            (Some(folder), last) => statat(&*self.folder(folder)?, last, flags),
         };
-        match stat {
-            Ok(found) if FileType::from_raw_mode(found.st_mode) == FileType::Symlink => Ok(None),
-            Ok(found) => crate::content::metadata_of_stat(&found, Purpose::Look).map(Some),
-            Err(_) => Ok(None),
-        }
+        let is_link = |found: &Stat| FileType::from_raw_mode(found.st_mode) == FileType::Symlink;
+        stat.ok().filter(|found| !is_link(found))
     }
 
     /// A folder below the root, reached without a link, without another file system in between, and
@@ -212,6 +230,10 @@ fn path_of(fd: &OwnedFd) -> io::Result<PathBuf> {
 
 fn of_errno(errno: Errno) -> Error {
     Error::of_file(errno.into())
+}
+
+fn is_file(found: &Stat) -> bool {
+    FileType::from_raw_mode(found.st_mode) == FileType::RegularFile
 }
 
 fn metadata_of(found: OwnedFd) -> Result<Metadata> {

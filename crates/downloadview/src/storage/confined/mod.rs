@@ -324,6 +324,31 @@ mod tests {
         }
     }
 
+    /// The name was a file's when it was opened before.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_fifo_in_the_place_of_a_file_is_not_opened() {
+        use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat, open};
+
+        let dir = tree();
+        let [(_, root), _] = roots(&dir);
+        for name in ["plain.txt", "sub/in.txt"] {
+            let (path, name) = (dir.path().join("root").join(name), StorageName::parse(name));
+            let read = || root.read(name.as_ref().unwrap(), Symlinks::Refuse, Wait::ForDisk);
+            read().unwrap();
+            read().unwrap();
+            std::fs::remove_file(&path).unwrap();
+            mknodat(CWD, &path, FileType::Fifo, 0o600.into(), 0).unwrap();
+            // The writer's opening fails as long as there is no reader.
+            assert!(read().is_err());
+            let writer = open(&path, OFlags::WRONLY | OFlags::NONBLOCK, Mode::empty());
+            assert_eq!(writer.unwrap_err(), rustix::io::Errno::NXIO);
+            std::fs::remove_file(&path).unwrap();
+            std::fs::write(&path, "again").unwrap();
+            assert_eq!(std::io::read_to_string(read().unwrap()).unwrap(), "again");
+        }
+    }
+
     /// The second look at a file in a folder goes by the folder that the first one found.
     #[cfg(target_os = "linux")]
     #[test]
