@@ -3,7 +3,8 @@
 //! 1. `listener` binds and accepts, over TCP or a Unix socket;
 //! 2. `stream` cuts clients that send too slowly, idle too long, or stop reading;
 //! 3. `service` gives hyper the tower service and tells the stream when a request is being answered;
-//! 4. `outbox` lets files pass through hyper without their bytes, `sender` has the kernel send them (`calls`);
+//! 4. `outbox` lets files pass through hyper without their bytes, `sender` has the kernel send them (`calls`), of which it
+//!    holds as much as `unsent` says;
 //! 5. `signals` says when to stop, and [`serve`] stops: no new connection, idle ones close, running downloads
 //!    go on until `shutdown_timeout`.
 //!
@@ -22,6 +23,7 @@ mod socket;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod unsent;
 mod watchdog;
 
 use std::convert::Infallible;

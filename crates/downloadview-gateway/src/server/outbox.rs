@@ -24,7 +24,7 @@ use bytes::Bytes;
 use downloadview::content::FilePart;
 
 /// Length of the array of zeros, and of the longest segment: sending calls gain nothing beyond.
-pub(super) const WINDOW: usize = 1 << 20;
+pub(super) const WINDOW: usize = 2 << 20;
 
 /// What tags are made of. Never read nor written, so none of it is resident.
 static ZEROS: LazyLock<Vec<u8>> = LazyLock::new(|| vec![0; WINDOW]);
@@ -246,9 +246,9 @@ mod tests {
 
     #[test]
     fn tags_follow_the_file_and_end_where_the_array_does() {
-        const MIB: u64 = 1 << 20;
-        let (outbox, mut body) = (Outbox::default(), body(MIB - 10, 2 * MIB + 5));
-        for (offset, length) in [(MIB - 10, 10), (MIB, WINDOW), (2 * MIB, 5)] {
+        const ONE: u64 = WINDOW as u64;
+        let (outbox, mut body) = (Outbox::default(), body(ONE - 10, 2 * ONE + 5));
+        for (offset, length) in [(ONE - 10, 10), (ONE, WINDOW), (2 * ONE, 5)] {
             let mut tag = tag(&mut body, &outbox);
             assert_eq!(tag.len(), length);
             // What hyper does after a write that took a part.

@@ -84,12 +84,20 @@ impl Socket {
     /// Sets what a download server wants of TCP; a socket that refuses works all the same.
     pub(super) fn tune(&self, settings: &ServerSettings) {
         let Self::Tcp(stream) = self else { return };
-        let mut tuned = stream.set_nodelay(true);
-        if let Some(bytes) = settings.notsent_lowat {
-            tuned = tuned.and(set_notsent_lowat(stream, bytes));
-        }
-        if let Err(error) = tuned {
+        if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "cannot tune a connection");
+        }
+        if let Some(bytes) = settings.notsent_lowat {
+            self.hold_unsent(bytes);
+        }
+    }
+
+    /// Lets the kernel hold so many unsent bytes; a Unix socket, and a system that knows no such limit, go on as ever.
+    pub(super) fn hold_unsent(&self, bytes: u32) {
+        if let Self::Tcp(stream) = self
+            && let Err(error) = set_notsent_lowat(stream, bytes)
+        {
+            tracing::debug!(%error, "cannot limit what is unsent of a connection");
         }
     }
 }

@@ -1,10 +1,12 @@
 //! What a connection is doing, and how long that may take: shared by its stream and its service.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::config::ServerSettings;
 use crate::server::outbox::Outbox;
+use crate::server::unsent::Reserve;
 
 /// How long a connection may wait for its client.
 #[derive(Debug)]
@@ -13,6 +15,8 @@ pub(in crate::server) struct Limits {
     pub(super) idle: Duration,
     pub(super) write: Option<Duration>,
     pub(super) answer: Option<Duration>,
+    /// What connections may have the kernel hold.
+    pub(super) reserve: Arc<Reserve>,
 }
 
 /// What a connection is doing, shared by its stream and its service.
@@ -52,6 +56,7 @@ impl Limits {
             idle: settings.idle_timeout,
             write: settings.write_timeout,
             answer: settings.download_timeout,
+            reserve: Arc::new(Reserve::new(settings)),
         }
     }
 

@@ -37,6 +37,7 @@ use super::calls;
 use super::outbox;
 use super::sender::{Fault, Sender};
 use super::socket::Socket;
+use super::unsent::Unsent;
 
 /// A socket that fails with `TimedOut` when its client takes too long.
 #[derive(Debug)]
@@ -46,6 +47,8 @@ pub(super) struct Stream {
     activity: Arc<Activity>,
     /// Made for the first file that the kernel sends.
     sender: Option<Box<Sender>>,
+    /// How much the kernel may hold of what is sent.
+    unsent: Unsent,
     /// Since when, and in which phase, nothing came in.
     silent: Option<(Phase, Instant)>,
     /// Since when the client has taken nothing.
@@ -68,6 +71,7 @@ pub(super) struct Stream {
 impl Stream {
     pub(super) fn new(socket: Socket, limits: Arc<Limits>, activity: Arc<Activity>) -> Self {
         Self {
+            unsent: Unsent::of(&limits.reserve),
             socket,
             limits,
             activity,
@@ -177,6 +181,9 @@ impl Stream {
             return Poll::Ready(());
         }
         self.written = 0;
+        if let Some(sender) = &mut self.sender {
+            sender.forget();
+        }
         // Unlike a plain wake it lets the events of the sockets through first.
         let _ = pin!(yield_now()).poll(cx);
         Poll::Pending
@@ -194,6 +201,7 @@ impl Stream {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(count)) => {
                 self.activity.outbox.sent(count);
+                self.unsent.took(&self.socket, count);
                 Poll::Ready(Ok(count))
             }
             Poll::Ready(Err(fault)) => {

@@ -9,6 +9,7 @@ use tokio::time::advance;
 
 use super::*;
 use crate::config::ServerSettings;
+use crate::server::unsent::Reserve;
 
 const HEAD: &str = "GET / HTTP/1.1\r\n\r\n";
 const SECOND: Duration = Duration::from_secs(1);
@@ -25,6 +26,7 @@ fn pair() -> (Stream, Peer, Arc<Activity>) {
         idle: 75 * SECOND,
         write: Some(60 * SECOND),
         answer: Some(100 * SECOND),
+        reserve: Arc::new(Reserve::new(&ServerSettings::default())),
     };
     let activity = Arc::new(Activity::new(&ServerSettings::default()));
     let stream = Stream::new(socket, Arc::new(limits), Arc::clone(&activity));
