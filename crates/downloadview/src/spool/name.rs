@@ -228,14 +228,15 @@ fn hex(bytes: &[u8]) -> String {
     text
 }
 
-/// Digit by digit: a name is written for every request that gets a copy, and formatting costs ten times as much.
+/// A name is written for every request that gets a copy, and formatting costs ten times as much.
 fn push_hex(text: &mut String, bytes: &[u8]) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for byte in bytes {
-        for digit in [byte >> 4, byte & 0xf] {
-            text.push(char::from(DIGITS[usize::from(digit)]));
-        }
+    let mut digits = [0; 2 * 24];
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
+        pair.copy_from_slice(&[byte >> 4, byte & 0xf].map(|digit| DIGITS[usize::from(digit)]));
     }
+    let digits = digits.get(..2 * bytes.len()).unwrap_or_default();
+    text.push_str(std::str::from_utf8(digits).unwrap_or_default());
 }
 
 /// Reads exactly as many digits as fill `bytes`.

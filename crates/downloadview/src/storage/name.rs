@@ -232,7 +232,9 @@ pub(crate) fn strict(path: &[u8]) -> Cow<'_, str> {
 
 /// Whether [`strict`] leaves the bytes as they are.
 pub(crate) fn is_strict(path: &[u8]) -> bool {
-    path.iter().all(|&byte| PLAIN[usize::from(byte)])
+    // To the end, whatever comes: nearly all paths are, and to look at each byte alone costs more.
+    path.iter()
+        .fold(true, |strict, &byte| strict & PLAIN[usize::from(byte)])
 }
 
 /// Whether a byte stands for itself by [`STRICT`].
