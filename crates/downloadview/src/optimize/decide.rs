@@ -255,10 +255,10 @@ impl Matter<'_> {
         };
         let mut facts = Facts::of(candidate.download, looked.unwrap_or(&UNKNOWN));
         // What the client will see, whatever is said here.
-        facts.etag = looked.and_then(|metadata| {
+        facts.etag.set(looked.and_then(|metadata| {
             let own = backend.own_etag(metadata);
             own.or_else(|| own_etag(self.fronts, candidate, metadata))
-        });
+        }));
         facts.untouched = untouched;
         head::delegate(self.head, &facts, |headers| {
             backend.hand_off(&target, headers)

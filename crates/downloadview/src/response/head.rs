@@ -9,6 +9,8 @@
 //! answers, [`refused`] for refusals), `optimize` ([`delegate`], [`redirect`], [`refused`]). No
 //! function here fails, except that [`delegate`] passes on what the backend refuses.
 
+use std::cell::Cell;
+
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header, response};
 
 use super::{Download, DownloadBody, DownloadOptions};
@@ -47,8 +49,9 @@ pub(crate) struct Facts<'a> {
     pub(crate) location: Option<&'a SignedUrl>,
     /// The type of a body that is not the content's own bytes: of several parts.
     pub(crate) content_type: Option<HeaderValue>,
-    /// The tag that is stated in place of the content's own.
-    pub(crate) etag: Option<ETag>,
+    /// The tag that is stated in place of the content's own. It is taken when it is written: to share it
+    /// costs more than to make it.
+    pub(crate) etag: Cell<Option<ETag>>,
     /// Whether the head is still the one that [`initial`] made, and no option stated a header of the tables.
     pub(crate) untouched: bool,
 }
@@ -265,7 +268,7 @@ impl<'a> Facts<'a> {
             range: None,
             location: None,
             content_type: None,
-            etag: None,
+            etag: Cell::new(None),
             untouched: false,
         }
     }
@@ -356,8 +359,8 @@ fn accept_ranges(facts: &Facts<'_>, _: Kind, _: &HeaderMap) -> Option<HeaderValu
 }
 
 fn etag(facts: &Facts<'_>, _: Kind, _: &HeaderMap) -> Option<HeaderValue> {
-    let stated = facts.etag.as_ref().map(ETag::to_header_value);
-    stated.or_else(|| Some(facts.metadata.etag()?.into_header_value()))
+    let stated = facts.etag.take().or_else(|| facts.metadata.etag());
+    stated.map(ETag::into_header_value)
 }
 
 fn last_modified(facts: &Facts<'_>, _: Kind, _: &HeaderMap) -> Option<HeaderValue> {
