@@ -11,38 +11,35 @@
 //!
 //! It is a task of its own. Whoever waits for it is told how it ends, also if it panics.
 
-use std::future::poll_fn;
-use std::io;
-use std::pin::{Pin, pin};
+mod ask;
+mod dates;
+mod failure;
+mod frames;
+
 use std::sync::Arc;
-use std::task::Poll;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::Bytes;
-use futures_core::Stream as _;
-use http::{HeaderMap, header};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use self::ask::{Asked, Question};
+use self::dates::{date_of_source, own_time};
+use self::failure::Failure;
+use self::frames::{Frames, Wanted};
 use super::counters::add;
 use super::flight::{Flight, Growing, Progress};
-use super::folder::Found;
-use super::growing::{Chain, Left, next};
+use super::growing::{Chain, Left};
 use super::index::Source;
 use super::inner::Inner;
 use super::name::{CopyName, State, Validator};
 use super::part::{Begun, Part};
 use super::why::NotSpooled;
-use crate::content::{ByteStream, CacheKey, Content, Exact, Metadata, Want, whole_seconds};
-use crate::error::Error;
+use crate::content::{ByteStream, CacheKey, Content, Exact, Metadata, Want};
 use crate::file::File;
 
-/// Bytes that are written at once.
-const BATCH: usize = 512 * 1024;
 /// After so many bytes of a file of unknown length the disk is looked at again.
 const LOOK_AFTER: u64 = 16 << 20;
-/// How long a source that could not answer is left alone, where a stale copy does.
-const EXCUSED: Duration = Duration::from_secs(5);
 /// How long another process's fill is left alone before it is looked at again.
 const POLL: Duration = Duration::from_millis(50);
 
@@ -63,40 +60,6 @@ pub(super) struct Fill {
     left: Option<oneshot::Sender<Left>>,
     reserved: u64,
     ended: bool,
-}
-
-/// Why there is no copy, and what is left of the source.
-struct Failure {
-    why: NotSpooled,
-    left: Option<Left>,
-}
-
-impl From<NotSpooled> for Failure {
-    fn from(why: NotSpooled) -> Self {
-        Self { why, left: None }
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        NotSpooled::of(&error).into()
-    }
-}
-
-impl Failure {
-    fn of_source(error: Error) -> Self {
-        Self {
-            why: NotSpooled::Source,
-            left: Some(Left::Error(error)),
-        }
-    }
-
-    fn with(why: NotSpooled, content: Content) -> Self {
-        Self {
-            why,
-            left: Some(Left::Content(Box::new(content))),
-        }
-    }
 }
 
 impl Fill {
@@ -174,71 +137,22 @@ impl Fill {
         self.spool.index().peek(self.flight.id).is_some()
     }
 
-    /// Step 1. Asks the source about the state of the copy that is known.
+    /// Step 1.
     async fn ask(&self) -> Result<Asked, Failure> {
-        let Some((name, source)) = self.spool.index().peek(self.flight.id) else {
-            return Ok(Asked::Changed(None));
+        let question = Question {
+            spool: &self.spool,
+            id: self.flight.id,
+            file: &*self.order.file,
         };
-        let mut headers = HeaderMap::new();
-        let tag = source.as_ref().and_then(|source| source.metadata.etag());
-        let date = source.as_ref().and_then(|it| it.metadata.last_modified());
-        if let Some(tag) = tag {
-            headers.insert(header::IF_NONE_MATCH, tag.to_header_value());
-        } else if let Some(date) = date {
-            let date = httpdate::fmt_http_date(date);
-            headers.extend(
-                date.try_into()
-                    .map(|date| (header::IF_MODIFIED_SINCE, date)),
-            );
-        }
-        // Of a copy that an earlier process left only the hash of its tag is known: the head tells.
-        let want = match headers.is_empty() {
-            true => Want::head(&headers),
-            false => Want::get(&headers),
-        };
-        let answered = self.order.file.open(want.as_source()).await;
-        let content = match answered {
-            Ok(content) => content,
-            // Perhaps it knows no HEAD.
-            Err(_) if source.is_none() => return Ok(Asked::Changed(None)),
-            Err(error) => return self.stale(name, source, error),
-        };
-        let settled = content.settled().is_some();
-        let state = Validator::of(content.metadata()).map(State::Validated);
-        let metadata = match (settled, source) {
-            (true, Some(source)) => source.metadata,
-            _ if state == Some(name.state) => Arc::new(content.metadata().clone()),
-            // A HEAD brings no bytes.
-            _ => {
-                let content = (!headers.is_empty()).then(|| Box::new(content));
-                return Ok(Asked::Changed(content));
-            }
-        };
-        self.spool.index().refresh(name, Source::new(metadata));
-        add(&self.spool.counting.validated, 1);
-        Ok(Asked::Good(name.size))
+        question.ask().await
     }
 
-    /// The source cannot be asked: the copy may still do, for a while.
-    fn stale(
-        &self,
-        name: CopyName,
-        source: Option<Source>,
-        error: Error,
-    ) -> Result<Asked, Failure> {
-        let settings = &self.spool.settings;
-        let may = settings.max_age.saturating_add(settings.stale_if_error);
-        let server_failed = error.status().is_server_error();
-        let Some(source) = source.filter(|it| server_failed && it.asked.elapsed() < may) else {
-            return Err(Failure::of_source(error));
-        };
-        if settings.stale_if_error.is_zero() {
-            return Err(Failure::of_source(error));
+    fn wanted(&self) -> Wanted<'_> {
+        Wanted {
+            flights: &self.spool.flights,
+            flight: &self.flight,
+            max_idle: self.spool.settings.max_idle_fill,
         }
-        tracing::debug!(reason = %error, age = ?source.asked.elapsed(), "a stale copy is used");
-        self.spool.index().excuse(name, Instant::now() + EXCUSED);
-        add(&self.spool.counting.stale, 1);
-        Ok(Asked::Good(name.size))
     }
 
     /// Step 2. A part to fill; or the size of a copy that is there after all.
@@ -308,12 +222,7 @@ impl Fill {
             Some(size) => ByteStream::from_boxed(Box::pin(Exact::new(stream, size))),
             None => stream,
         };
-        let frames = Frames {
-            stream,
-            ended: false,
-            idle: None,
-        };
-        let part = self.write(part, growing, frames).await?;
+        let part = self.write(part, growing, Frames::of(stream)).await?;
         self.commit(part, state, metadata).await
     }
 
@@ -352,7 +261,7 @@ impl Fill {
         let mut looked = 0;
         loop {
             let half = size.is_some_and(|size| 2 * part.written() > size);
-            let Some(batch) = self.next(&mut frames, half).await? else {
+            let Some(batch) = frames.next(&self.wanted(), half).await? else {
                 return Ok(part);
             };
             let bytes: u64 = batch.iter().map(|frame| frame.len() as u64).sum();
@@ -413,61 +322,6 @@ impl Fill {
             add(&self.spool.counting.bytes_in, bytes);
             let progress = Progress::Growing(growing.clone(), part.written());
             self.flight.tell(progress);
-        }
-    }
-
-    /// The next frames, as many as come at once; none at the end. It fails if nobody wants them any
-    /// more.
-    async fn next(&self, frames: &mut Frames, half: bool) -> Result<Option<Vec<Bytes>>, Failure> {
-        let mut batch = Vec::new();
-        let mut gathered = 0;
-        while !frames.ended && gathered < BATCH {
-            let frame = match batch.is_empty() {
-                true => self.first(frames, half).await?,
-                false => match frames.at_once().await {
-                    Some(frame) => frame,
-                    None => break,
-                },
-            };
-            match frame.transpose().map_err(Failure::of_source)? {
-                None => frames.ended = true,
-                Some(frame) if frame.is_empty() => {}
-                Some(frame) => {
-                    gathered += frame.len();
-                    batch.push(frame);
-                }
-            }
-        }
-        Ok((!batch.is_empty()).then_some(batch))
-    }
-
-    /// The next frame, waited for as long as somebody wants it, or it is worth it.
-    async fn first(&self, frames: &mut Frames, half: bool) -> Result<Framed, Failure> {
-        loop {
-            if self.flight.is_wanted() {
-                frames.idle = None;
-                let mut frame = pin!(next(&mut frames.stream));
-                let mut alone = pin!(self.flight.left_alone());
-                let first = poll_fn(|cx| match frame.as_mut().poll(cx) {
-                    Poll::Ready(frame) => Poll::Ready(Some(frame)),
-                    Poll::Pending => alone.as_mut().poll(cx).map(|()| None),
-                });
-                match first.await {
-                    Some(frame) => return Ok(frame),
-                    None => continue,
-                }
-            }
-            let since = *frames.idle.get_or_insert_with(Instant::now);
-            let left = self.spool.settings.max_idle_fill;
-            let left = left.checked_sub(since.elapsed()).filter(|_| half);
-            if let Some(left) = left
-                && let Ok(frame) = tokio::time::timeout(left, next(&mut frames.stream)).await
-            {
-                return Ok(frame);
-            }
-            if self.spool.flights.end_unless_wanted(&self.flight) {
-                return Err(NotSpooled::Source.into());
-            }
         }
     }
 
@@ -540,68 +394,4 @@ impl Drop for Fill {
     fn drop(&mut self) {
         self.end(Progress::Failed(NotSpooled::Source));
     }
-}
-
-/// What the source says of the copy that is known.
-enum Asked {
-    /// It is still good, and has this size.
-    Good(u64),
-    /// There is another state, perhaps opened already.
-    Changed(Option<Box<Content>>),
-}
-
-/// A frame, an error, or the end.
-type Framed = Option<Result<Bytes, Error>>;
-
-/// The bytes of the source.
-struct Frames {
-    stream: ByteStream,
-    ended: bool,
-    /// Since when nobody wants them.
-    idle: Option<Instant>,
-}
-
-impl Frames {
-    /// A frame that is there already; `None` if it would have to be waited for.
-    async fn at_once(&mut self) -> Option<Framed> {
-        poll_fn(|cx| {
-            Poll::Ready(match Pin::new(&mut self.stream).poll_next(cx) {
-                Poll::Ready(frame) => Some(frame),
-                Poll::Pending => None,
-            })
-        })
-        .await
-    }
-}
-
-/// The date of the source, if it tells as much as the validator: proxies make a tag of date and
-/// size, and that tag is then as good as the source's, and the same after each fill.
-fn date_of_source(metadata: &Metadata) -> Option<SystemTime> {
-    let modified = metadata.last_modified()?;
-    let says_no_more = match metadata.etag() {
-        None => true,
-        // As nginx makes it: of the date and the size, and of nothing else.
-        Some(tag) => {
-            crate::content::ETag::of_file_in_seconds(modified, metadata.size()?) == Some(tag)
-        }
-    };
-    says_no_more.then_some(modified)
-}
-
-/// The time that a copy gets: that of its source, or now; never one that another copy of the same
-/// key and length has, because proxies would give both the same tag.
-fn own_time(of_source: Option<SystemTime>, name: CopyName, others: &[Found]) -> SystemTime {
-    let mut time = of_source.unwrap_or_else(SystemTime::now);
-    let taken = |time: SystemTime| {
-        let twin = |other: &&Found| other.name != name && other.name.size == name.size;
-        let mut twins = others.iter().filter(twin);
-        twins.any(|other| other.modified == whole_seconds(time))
-    };
-    if of_source.is_some() && taken(time) {
-        time = SystemTime::now();
-    }
-    while taken(time) {
-        time += Duration::from_secs(1);
-    }
-    time
 }
