@@ -278,9 +278,12 @@ macro_rules! __option_setters {
         /// and the file once that is complete, so that a browser or a script asks one URL until it has
         /// the file. Default: the client waits.
         ///
-        /// Each such request, GET or HEAD, begins the copy, or keeps it going for
-        /// `SpoolBuilder::max_idle_fill` more. If it cannot be made,
-        /// the next request is answered without a copy. Browsers ask again by themselves (`Refresh`).
+        /// A GET begins the copy, and each GET or HEAD keeps it going for
+        /// `SpoolBuilder::max_idle_fill` more; a HEAD begins none. 202 is said once the source has
+        /// opened the file, or has taken ten seconds: what it refuses is answered at once. If the copy
+        /// cannot be made, the next request is answered without one; so is one that finds half of
+        /// `SpoolBuilder::fills` taken by copies that are prepared. Browsers ask again by themselves
+        /// (`Refresh`).
         ///
         /// It counts for files with a key that no rule takes as they are, if there is a spool.
         #[must_use]

@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
@@ -53,6 +54,8 @@ pub(super) struct Flights(Mutex<HashMap<Id, Arc<Flight>>>);
 pub(super) struct Flight {
     pub(super) id: Id,
     pub(super) begun: Instant,
+    /// How many joined it after the first.
+    joined: AtomicU64,
     /// Until when a seat is kept for those who were told to ask again, if one is.
     kept: Mutex<Option<Instant>>,
     progress: watch::Sender<Progress>,
@@ -72,16 +75,13 @@ impl Flights {
     pub(super) fn join(&self, id: Id) -> Seat {
         let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(flight) = flights.get(&id) {
-            return Seat {
-                flight: Arc::clone(flight),
-                is_first: false,
-                progress: flight.progress.subscribe(),
-            };
+            return flight.seat();
         }
         let (sender, progress) = watch::channel(Progress::Opening);
         let flight = Arc::new(Flight {
             id,
             begun: Instant::now(),
+            joined: AtomicU64::new(0),
             kept: Mutex::default(),
             progress: sender,
         });
@@ -91,6 +91,12 @@ impl Flights {
             is_first: true,
             progress,
         }
+    }
+
+    /// A seat in the fill of `id`, if one is under way.
+    pub(super) fn join_running(&self, id: Id) -> Option<Seat> {
+        let flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        flights.get(&id).map(Flight::seat)
     }
 
     /// Whether a fill of `id` is under way, and how far it has come.
@@ -128,6 +134,21 @@ fn remove(flights: &mut HashMap<Id, Arc<Flight>>, flight: &Arc<Flight>) {
 }
 
 impl Flight {
+    /// A further seat.
+    fn seat(self: &Arc<Self>) -> Seat {
+        self.joined.fetch_add(1, Ordering::Relaxed);
+        Seat {
+            flight: Arc::clone(self),
+            is_first: false,
+            progress: self.progress.subscribe(),
+        }
+    }
+
+    /// How many joined it after the first.
+    pub(super) fn joined(&self) -> u64 {
+        self.joined.load(Ordering::Relaxed)
+    }
+
     pub(super) fn tell(&self, progress: Progress) {
         self.progress.send_replace(progress);
     }
@@ -155,5 +176,19 @@ impl Flight {
     /// Waits until nobody has a seat.
     pub(super) async fn left_alone(&self) {
         self.progress.closed().await;
+    }
+}
+
+/// Waits for the end of a fill, or until there is something to follow.
+pub(super) async fn wait(seat: &mut Seat, follow: bool) -> Progress {
+    let is_it = |progress: &Progress| match progress {
+        Progress::Opening => false,
+        Progress::Growing(..) => follow,
+        Progress::Filled(_) | Progress::Failed(_) => true,
+    };
+    match seat.progress.wait_for(is_it).await {
+        Ok(progress) => progress.clone(),
+        // It was given up in the very moment.
+        Err(_) => Progress::Failed(NotSpooled::Busy),
     }
 }

@@ -32,6 +32,8 @@ pub(super) struct Inner {
     pub(super) storage: LocalStorage,
     pub(super) flights: Flights,
     pub(super) fills: Semaphore,
+    /// Those of them that may be made while nobody waits.
+    pub(super) preparations: Semaphore,
     pub(super) counting: Counting,
     index: Mutex<Index>,
     bulkhead: Bulkhead,
@@ -52,6 +54,7 @@ impl Inner {
         Self {
             index: Mutex::new(Index::new(bounds, settings.lease)),
             fills: Semaphore::new(settings.fills),
+            preparations: Semaphore::new(settings.preparations()),
             folder,
             storage,
             settings,

@@ -236,7 +236,10 @@ impl SpoolBuilder {
         self
     }
 
-    /// How many copies are made at once; further files are streamed. Default: 64.
+    /// How many copies are made at once; further files are streamed. Default: 64. Half of them may
+    /// be copies that clients were told to ask for again ([`prepare`]).
+    ///
+    /// [`prepare`]: crate::DownloadOptions::prepare
     pub fn fills(mut self, fills: usize) -> Self {
         self.settings.fills = fills;
         self

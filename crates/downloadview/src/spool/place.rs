@@ -17,14 +17,14 @@ use tokio::time::Instant;
 use super::copy::{Copied, Opened};
 use super::counters::add;
 use super::fill::{Fill, Order};
-use super::flight::{Growing, Progress, Seat};
+use super::flight::{Growing, Progress, Seat, wait};
 use super::growing::{Chain, Follower, Left};
 use super::index::{Given, HandedOver, Source};
 use super::inner::Inner;
 use super::moment::Moment;
 use super::name::{CopyName, Id};
 use super::why::NotSpooled;
-use super::{Spool, settings};
+use super::{Spool, prepare, settings};
 use crate::content::{ByteRange, ByteStream, CacheKey, Content, Metadata};
 use crate::error::Error;
 use crate::file::File;
@@ -166,9 +166,8 @@ impl Inner {
         is_known: bool,
     ) -> Placed {
         let prepares = request.copying.prepares && key.is_some();
-        // A HEAD makes no copy, unless it is how a client asks whether the file is there by now.
-        let may_begin = (*request.method == Method::GET || prepares) && !request.only_asks;
-        if !may_begin {
+        let may_begin = *request.method == Method::GET;
+        if request.only_asks || !(may_begin || prepares) {
             return Placed::Own(NotSpooled::NotAsked);
         }
         if tokio::runtime::Handle::try_current().is_err() {
@@ -177,12 +176,25 @@ impl Inner {
         if prepares && let Some(why) = self.unprepared.of(id) {
             return Placed::Own(why);
         }
-        let mut seat = self.flights.join(id);
+        let seat = match may_begin {
+            true => Some(self.flights.join(id)),
+            // A HEAD makes no copy, but it is how a client asks whether the file is there by now.
+            false => self.flights.join_running(id),
+        };
+        let Some(mut seat) = seat else {
+            return match is_known {
+                true => Placed::Own(NotSpooled::NotAsked),
+                false => prepare::foretold(&**file)
+                    .await
+                    .map_or_else(Placed::Failed, Placed::Preparing),
+            };
+        };
         let left = seat.is_first.then(|| {
             let order = Order {
                 file: Arc::clone(file),
                 key: key.clone(),
                 deletes: request.copying.deletes,
+                prepares,
             };
             Fill::start(self, Arc::clone(&seat.flight), order)
         });
@@ -190,10 +202,9 @@ impl Inner {
             add(&self.counting.joined, 1);
         }
         let follow = self.settings.fill == settings::Fill::While && !request.in_part;
-        // A copy that is known may only have to be asked about.
-        let progress = match prepares && self.index().peek(id).is_none() {
-            true => seat.progress.borrow().clone(),
-            false => wait(&mut seat, follow || prepares).await,
+        let progress = match prepares {
+            true => prepare::opened(&mut seat).await,
+            false => wait(&mut seat, follow).await,
         };
         match progress {
             Progress::Filled(_) => match self.hand_out(file, id, key.as_ref()).await {
@@ -278,20 +289,6 @@ impl Inner {
 fn said_by_source(key: Option<&CacheKey>, source: Option<&Source>) -> Option<Metadata> {
     let key = key.filter(|key| key.changes())?;
     Some(key.described(Metadata::clone(&source?.metadata)))
-}
-
-/// Waits for the end of a fill, or until there is something to follow.
-async fn wait(seat: &mut Seat, follow: bool) -> Progress {
-    let is_it = |progress: &Progress| match progress {
-        Progress::Opening => false,
-        Progress::Growing(..) => follow,
-        Progress::Filled(_) | Progress::Failed(_) => true,
-    };
-    match seat.progress.wait_for(is_it).await {
-        Ok(progress) => progress.clone(),
-        // It was given up in the very moment.
-        Err(_) => Progress::Failed(NotSpooled::Busy),
-    }
 }
 
 /// The bytes of a copy as they come.

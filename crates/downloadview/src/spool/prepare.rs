@@ -1,18 +1,43 @@
 //! Copies that nobody waits for, because the client was told to ask again (`prepare`).
 //!
+//! A client is told so only when the source has opened the file: what is not there, or is refused,
+//! is answered at once. A GET begins the copy. A HEAD begins none, because nobody would come for it.
+//!
 //! Each such request keeps a seat in the fill for a while, so that it goes on between two of them.
 //! If the fill fails meanwhile, the next request learns of it, and those of the minute that follows.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderMap;
 use tokio::time::Instant;
 
-use super::flight::{Flight, Progress, Seat};
+use super::flight::{Flight, Progress, Seat, wait};
 use super::inner::Inner;
+use crate::content::Want;
+use crate::error::Error;
+use crate::file::File;
 
 /// The longest time after which a client is to ask again, in seconds.
 const LATEST: u64 = 30;
+/// How long the source may take to open a file before its client is told to ask again: for content that is made as it is
+/// opened, and while another process makes the copy. What other servers may take is limited by their own time-outs.
+const OPENING: Duration = Duration::from_secs(10);
+
+/// Waits until the source has opened the file, or the fill has ended.
+pub(super) async fn opened(seat: &mut Seat) -> Progress {
+    let until = seat.flight.begun + OPENING;
+    let opened = tokio::time::timeout_at(until, wait(seat, true));
+    opened.await.unwrap_or(Progress::Opening)
+}
+
+/// For a client that only wants to know, while nobody has the copy made: whether the source has the file, and if so, after
+/// how many seconds to ask again.
+pub(super) async fn foretold(file: &dyn File) -> Result<u64, Error> {
+    let head = HeaderMap::new();
+    file.open(Want::head(&head).as_source()).await.map(|_| 1)
+}
+
 impl Inner {
     /// Keeps a fill going until the client has asked again: after how many seconds it is to do so.
     pub(super) fn prepare(self: &Arc<Self>, seat: Seat) -> u64 {

@@ -97,6 +97,12 @@ impl Settings {
             .map_or(self.max_bytes, |most| most.min(self.max_bytes))
     }
 
+    /// How many copies may be made at once while nobody waits for them. The rest of
+    /// [`fills`](Self::fills) stays for those who do.
+    pub(super) fn preparations(&self) -> usize {
+        self.fills.div_ceil(2)
+    }
+
     /// How many bytes of a disk of this size stay free.
     pub(super) fn stays_free(&self, disk: u64) -> u64 {
         self.min_free_bytes

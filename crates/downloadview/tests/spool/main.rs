@@ -6,6 +6,7 @@
 mod clock;
 mod copies;
 mod keys;
+mod log;
 mod prepared;
 mod stand;
 #[cfg(target_os = "linux")]

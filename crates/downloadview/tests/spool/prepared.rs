@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
-use downloadview::DownloadResponse;
+use downloadview::content::{BoxFuture, CacheKey, Content, Metadata, Want};
+use downloadview::file::VirtualFile;
 use downloadview::optimize::Outcome;
 use downloadview::spool::{NotSpooled, Status};
+use downloadview::{DownloadResponse, Error, File};
 use futures_util::stream;
 use http::{Method, Request};
 
 use crate::stand::{
-    FRAME, Report, Stand, content, delegated, failing, frame, key, outcome, sent, until, why,
+    FRAME, Remote, Report, Stand, content, delegated, failing, frame, key, outcome, sent, until,
+    why,
 };
 
 /// How a client asks.
@@ -23,11 +26,11 @@ async fn a_file_that_takes_long_is_202_until_it_is_there() {
         let (stand, report) = (Stand::new(), Report::default());
         let (goes_on, gate) = tokio::sync::oneshot::channel();
         let mut begun = Some(report.gated(3, gate));
-        for _ in 0..3 {
+        for asked in [Method::GET, method.clone(), method.clone()] {
             // Only the first has to be made; the others would be made anew.
             let file = begun.take().unwrap_or_else(|| report.of(3));
             let response = DownloadResponse::new(file.cache_key(key("report"))).prepare(true);
-            let response = stand.ask(asking(method.clone()), response).await;
+            let response = stand.ask(asking(asked), response).await;
             let Outcome::Preparing { retry_after, .. } = outcome(&response) else {
                 panic!("{:?}", outcome(&response));
             };
@@ -52,33 +55,164 @@ async fn a_file_that_takes_long_is_202_until_it_is_there() {
     }
 }
 
+/// Nobody would come for it: whoever asks for heads alone could hold all fills.
+#[tokio::test]
+async fn a_head_begins_no_copy_and_says_what_a_get_would_be_told() {
+    let (stand, remote) = (Stand::new(), Remote::default());
+    let ask = async |method: Method| {
+        let file = DownloadResponse::new(remote.clone()).prepare(true);
+        stand.ask(asking(method), file).await
+    };
+    for _ in 0..3 {
+        assert_eq!(ask(Method::HEAD).await.status(), 202);
+    }
+    let counters = stand.spool.counters();
+    assert_eq!((counters.fills, counters.failed), (0, 0));
+    assert!(stand.files().is_empty());
+    remote.lose();
+    assert_eq!(ask(Method::HEAD).await.status(), 404);
+}
+
+#[tokio::test]
+async fn a_file_that_its_source_has_not_or_refuses_is_never_promised() {
+    for (is_lost, status) in [(true, 404), (false, 503)] {
+        let (stand, remote) = (Stand::new(), Remote::default());
+        remote.fail(true);
+        if is_lost {
+            remote.lose();
+        }
+        let asked = (0..5).map(|_| {
+            let file = DownloadResponse::new(remote.clone()).prepare(true);
+            stand.get(file)
+        });
+        for response in futures_util::future::join_all(asked).await {
+            assert_eq!(response.status(), status);
+            assert!(!response.headers().contains_key("refresh"));
+        }
+    }
+}
+
+/// A file that is opened when the gate is.
+#[derive(Debug, Default)]
+struct Slow {
+    gate: tokio::sync::Notify,
+    remote: Remote,
+}
+
+/// The same for each request.
+#[derive(Debug, Clone, Default)]
+struct Shared(std::sync::Arc<Slow>);
+
+impl File for Shared {
+    fn name(&self) -> &str {
+        self.0.remote.name()
+    }
+
+    fn cache_key(&self) -> Option<CacheKey> {
+        self.0.remote.cache_key()
+    }
+
+    fn look(&self) -> BoxFuture<'_, Result<Metadata, Error>> {
+        self.0.remote.look()
+    }
+
+    fn open<'a>(&'a self, want: Want<'a>) -> BoxFuture<'a, Result<Content, Error>> {
+        Box::pin(async move {
+            self.0.gate.notified().await;
+            self.0.remote.open(want).await
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_takes_long_to_open_is_waited_for_ten_seconds_and_only_once() {
+    let (stand, slow) = (Stand::new(), Shared::default());
+    let ask = async || {
+        let asked = tokio::time::Instant::now();
+        let file = DownloadResponse::new(slow.clone()).prepare(true);
+        let response = stand.get(file).await;
+        (response, asked.elapsed().as_secs())
+    };
+    for waits in [10, 0, 0] {
+        let (response, waited) = ask().await;
+        assert_eq!((response.status().as_u16(), waited), (202, waits));
+    }
+    slow.0.remote.lose();
+    slow.0.gate.notify_one();
+    until(|| stand.spool.counters().failed == 1).await;
+    // It is told by the source itself.
+    slow.0.gate.notify_one();
+    let (response, _) = ask().await;
+    assert_eq!(response.status(), 404);
+}
+
+#[tokio::test]
+async fn copies_that_nobody_waits_for_leave_room_for_those_that_somebody_does() {
+    let stand = Stand::with(|spool| spool.fills(4));
+    let endless = |number: usize| {
+        let begun = stream::iter([Ok::<_, std::io::Error>(frame(0))]);
+        let never = futures_util::StreamExt::chain(begun, stream::pending());
+        let file = VirtualFile::from_stream("a", never);
+        DownloadResponse::new(file.cache_key(key(&format!("{number}")))).prepare(true)
+    };
+    for number in 0..2 {
+        assert_eq!(stand.get(endless(number)).await.status(), 202);
+    }
+    for number in 2..70 {
+        let response = stand.get(endless(number)).await;
+        assert_eq!(why(&response), Some(NotSpooled::Busy), "{number}");
+    }
+    let waited = (0..2).map(|number| {
+        let file = Report::default()
+            .of(2)
+            .cache_key(key(&format!("report {number}")));
+        stand.get(DownloadResponse::new(file))
+    });
+    for response in futures_util::future::join_all(waited).await {
+        assert_eq!(delegated(&response), content(2));
+    }
+}
+
 #[tokio::test]
 async fn a_copy_that_could_not_be_made_is_not_promised_for_ever() {
     let stand = Stand::with(|spool| spool.max_file_bytes(FRAME as u64));
-    let ask = async |file: downloadview::file::VirtualFile| {
+    let ask = async |file: VirtualFile| {
         let file = file.cache_key(key("report"));
         stand.get(DownloadResponse::new(file).prepare(true)).await
     };
     let report = Report::default();
-    assert_eq!(ask(report.of(3)).await.status(), 202);
+    let (goes_on, gate) = tokio::sync::oneshot::channel();
+    assert_eq!(ask(report.gated(3, gate)).await.status(), 202);
+    goes_on.send(()).unwrap();
     until(|| stand.spool.counters().failed == 1).await;
     let streamed = until_answered(async || ask(report.of(3)).await).await;
     assert_eq!(why(&streamed), Some(NotSpooled::TooLarge));
     assert_eq!(sent(streamed).await.unwrap(), content(3));
-    // A HEAD that hears of it does not keep it from the GET that follows.
+    // One that hears of it does not keep it from the next.
     let again = ask(report.of(3)).await;
     assert_eq!(why(&again), Some(NotSpooled::TooLarge));
 
     let stand = Stand::new();
-    let ask = async || {
-        let file = failing(1).cache_key(key("report"));
+    let ask = async |file: VirtualFile| {
+        let file = file.cache_key(key("report"));
         stand.get(DownloadResponse::new(file).prepare(true)).await
     };
-    assert_eq!(ask().await.status(), 202);
+    let (goes_on, gate) = tokio::sync::oneshot::channel::<()>();
+    assert_eq!(ask(gated_failing(gate)).await.status(), 202);
+    goes_on.send(()).unwrap();
     until(|| stand.spool.counters().failed == 1).await;
-    let failed = until_answered(ask).await;
+    let failed = until_answered(async || ask(failing(1)).await).await;
     assert_eq!(why(&failed), Some(NotSpooled::Source));
     assert!(sent(failed).await.is_err(), "its own source fails too");
+}
+
+/// A source that fails when the gate is opened.
+fn gated_failing(gate: tokio::sync::oneshot::Receiver<()>) -> VirtualFile {
+    let failing = stream::once(async move {
+        let _ = gate.await;
+        Err::<Vec<u8>, _>(std::io::Error::other("no more"))
+    });
+    VirtualFile::from_stream("report.csv", Box::pin(failing))
 }
 
 /// Asks until the answer is not 202 any more: that the fill has ended is noted a moment later.

@@ -3,12 +3,12 @@
 use std::io::{Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use downloadview::DownloadResponse;
 use downloadview::spool::{Fill, NotSpooled, Spool, SpoolBuilder};
 
+use crate::log::Log;
 use crate::stand::{FRAME, Remote, Report, Stand, content, delegated, key, outcome, sent, why};
 
 /// A disk of its own over a folder: a tmpfs, which takes root.
@@ -35,41 +35,6 @@ fn mount_status(command: &mut Command) -> bool {
 impl Drop for Disk {
     fn drop(&mut self) {
         mount_status(Command::new("umount").arg("-l").arg(&self.0));
-    }
-}
-
-/// Lines of the log.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    /// Takes what this thread logs from now on.
-    fn begin() -> (Self, tracing::subscriber::DefaultGuard) {
-        let log = Self::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone());
-        (
-            log,
-            tracing::subscriber::set_default(subscriber.with_ansi(false).finish()),
-        )
-    }
-
-    fn warnings(&self) -> Vec<String> {
-        let lines = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        let lines = lines
-            .lines()
-            .filter(|line| line.contains("WARN") && line.contains("streamed"));
-        lines.map(str::to_owned).collect()
-    }
-}
-
-impl std::io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
     }
 }
 

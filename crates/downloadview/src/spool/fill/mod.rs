@@ -50,6 +50,8 @@ pub(super) struct Order {
     pub(super) key: Option<CacheKey>,
     /// Whether the copy goes when its lease ends.
     pub(super) deletes: bool,
+    /// Whether it is made though nobody may wait for it.
+    pub(super) prepares: bool,
 }
 
 /// A fill that is under way.
@@ -59,6 +61,9 @@ pub(super) struct Fill {
     order: Order,
     left: Option<oneshot::Sender<Left>>,
     reserved: u64,
+    written: u64,
+    /// Whether it made a copy.
+    made: bool,
     ended: bool,
 }
 
@@ -78,6 +83,8 @@ impl Fill {
             order,
             left: Some(sender),
             reserved: 0,
+            written: 0,
+            made: false,
             ended: false,
         };
         tokio::spawn(fill.run());
@@ -100,13 +107,41 @@ impl Fill {
     fn end(&mut self, progress: Progress) {
         if !std::mem::replace(&mut self.ended, true) {
             self.spool.index().end(self.reserved);
+            self.log(&progress);
             self.spool.flights.end(&self.flight, progress);
         }
+    }
+
+    /// Says how it ended, and nothing that tells which file it was.
+    fn log(&self, progress: &Progress) {
+        let outcome = match progress {
+            Progress::Filled(_) if self.made => "made",
+            Progress::Filled(_) => "was there",
+            _ => "failed",
+        };
+        let reason = match progress {
+            Progress::Failed(why) => Some(why.to_string()),
+            _ => None,
+        };
+        tracing::debug!(
+            outcome,
+            reason,
+            bytes = self.written,
+            duration = ?self.flight.begun.elapsed(),
+            joined = self.flight.joined(),
+            prepared = self.order.prepares,
+            "a fill of the spool ended"
+        );
     }
 
     async fn fill(&mut self) -> Result<u64, Failure> {
         let spool = Arc::clone(&self.spool);
         let _turn = spool.fills.try_acquire().map_err(|_| NotSpooled::Busy)?;
+        let preparation = self
+            .order
+            .prepares
+            .then(|| spool.preparations.try_acquire());
+        let _preparation = preparation.transpose().map_err(|_| NotSpooled::Busy)?;
         let mut opened = None;
         if self.changes() && self.knows() {
             match self.ask().await? {
@@ -320,6 +355,7 @@ impl Fill {
                 }
             };
             add(&self.spool.counting.bytes_in, bytes);
+            self.written = part.written();
             let progress = Progress::Growing(growing.clone(), part.written());
             self.flight.tell(progress);
         }
@@ -378,6 +414,7 @@ impl Fill {
         }
         drop(index);
         add(&self.spool.counting.fills, 1);
+        self.made = true;
         let retired = match goes {
             true => Some(name),
             false => before.map(|(name, _)| name).filter(|it| *it != name),

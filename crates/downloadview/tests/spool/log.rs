@@ -1,0 +1,102 @@
+//! What is logged, and the event that each fill leaves.
+
+use std::sync::{Arc, Mutex};
+
+use downloadview::DownloadResponse;
+
+use crate::stand::{FRAME, Report, Stand, content, delegated, failing, key, sent};
+
+/// Lines of the log.
+#[derive(Clone, Default)]
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// Takes what this thread logs from now on.
+    pub(crate) fn begin() -> (Self, tracing::subscriber::DefaultGuard) {
+        let log = Self::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::DEBUG)
+            .with_writer(move || writer.clone());
+        (
+            log,
+            tracing::subscriber::set_default(subscriber.with_ansi(false).finish()),
+        )
+    }
+
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let mut lines = self.lines();
+        lines.retain(|line| line.contains("WARN") && line.contains("streamed"));
+        lines
+    }
+
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let lines = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        lines.lines().map(str::to_owned).collect()
+    }
+}
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The event of each fill, in order.
+fn fills(log: &Log) -> Vec<String> {
+    let mut lines = log.lines();
+    lines.retain(|line| line.contains("a fill of the spool ended"));
+    lines
+}
+
+#[tokio::test]
+async fn each_fill_leaves_one_event_that_does_not_tell_the_file() {
+    let (log, _guard) = Log::begin();
+    let stand = Stand::with(|spool| spool.max_file_bytes(3 * FRAME as u64));
+    let secret = key("/private/report.csv?token=secret");
+    let get = || {
+        let file = Report::default().of(2).cache_key(secret.clone());
+        stand.get(DownloadResponse::new(file).basename("secret.csv"))
+    };
+    for response in futures_util::future::join_all((0..4).map(|_| get())).await {
+        assert_eq!(delegated(&response), content(2));
+    }
+    assert_eq!(delegated(&get().await), content(2));
+    let bad = failing(1).cache_key(key("bad"));
+    assert!(
+        !stand
+            .get(DownloadResponse::new(bad))
+            .await
+            .status()
+            .is_success()
+    );
+    let large = Report::default().of(4).size(4 * FRAME as u64);
+    let large = DownloadResponse::new(large.cache_key(key("large")));
+    assert_eq!(sent(stand.get(large).await).await.unwrap(), content(4));
+
+    let fills = fills(&log);
+    let expected = [
+        &["outcome=\"made\"", "bytes=20000", "joined=3", "duration="][..],
+        &[
+            "outcome=\"failed\"",
+            "reason=\"the source of the file failed\"",
+            "joined=0",
+        ],
+        &["outcome=\"failed\"", "larger than a copy may be", "bytes=0"],
+    ];
+    assert_eq!(fills.len(), expected.len(), "{fills:#?}");
+    for (line, expected) in fills.iter().zip(expected) {
+        for part in expected {
+            assert!(line.contains(part), "{part}: {line}");
+        }
+        assert!(line.contains("DEBUG"), "{line}");
+        for secret in ["secret", "private", "?", "/", &secret.to_string()[..8]] {
+            let fields = line.split_once("ended").unwrap().1;
+            assert!(!fields.contains(secret), "{secret}: {line}");
+        }
+    }
+}
