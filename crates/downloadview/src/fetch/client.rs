@@ -8,6 +8,7 @@ use std::time::Duration;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
+use sha2::{Digest as _, Sha256};
 
 use super::connect::{self, Connector, Hosts, Transport, Way};
 use super::guard::Guard;
@@ -37,6 +38,8 @@ struct Shared {
     names: Names,
     /// Whether any certificate is trusted: without, no `https` can work.
     trusts: bool,
+    /// A hash of the certificates that only this program trusts; empty if there are none.
+    own_trust: Vec<u8>,
 }
 
 impl Client {
@@ -82,6 +85,12 @@ impl Client {
         let Shared { tls, names, .. } = &*self.0;
         let hosts = Hosts::new(names.clone(), host);
         Connector::new(Arc::clone(tls), hosts, way, connect_timeout)
+    }
+
+    /// What tells the certificates that this client trusts from those that the system does. A copy of
+    /// what came under others is none for it.
+    pub(super) fn own_trust(&self) -> &[u8] {
+        &self.0.own_trust
     }
 
     /// Whether any certificate is trusted.
@@ -135,7 +144,7 @@ impl ClientBuilder {
     ///
     /// If a text holds no valid certificate, or the threads that resolve names cannot be started.
     pub fn build(self) -> Result<Client, BuildError> {
-        let roots = self.roots()?;
+        let (roots, own_trust) = self.roots()?;
         let trusts = !roots.is_empty();
         let tls = tls(roots)?;
         let names = match self.names {
@@ -150,14 +159,24 @@ impl ClientBuilder {
             tls: Arc::new(tls),
             names,
             trusts,
+            own_trust,
         })))
     }
 
-    /// The trusted certificates. Of the system's, those that can be read: some systems have one
-    /// that nobody understands.
-    fn roots(&self) -> Result<RootCertStore, BuildError> {
+    /// The trusted certificates, and a hash of those that this program alone trusts. Of the system's,
+    /// those that can be read: some systems have one that nobody understands.
+    fn roots(&self) -> Result<(RootCertStore, Vec<u8>), BuildError> {
         let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        let of_system = rustls_native_certs::load_native_certs().certs;
+        let mut own: Vec<CertificateDer<'_>> = Vec::new();
+        // The environment may name others in their place: those are this program's own.
+        if ["SSL_CERT_FILE", "SSL_CERT_DIR"]
+            .iter()
+            .any(|name| std::env::var_os(name).is_some())
+        {
+            own.extend(of_system.iter().cloned());
+        }
+        roots.add_parsable_certificates(of_system);
         for pem in &self.pem {
             let invalid = || BuildError::new("a root certificate is not a valid PEM text");
             let parsed: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
@@ -166,11 +185,27 @@ impl ClientBuilder {
                 return Err(invalid());
             }
             for certificate in certificates {
-                roots.add(certificate).map_err(|_| invalid())?;
+                roots.add(certificate.clone()).map_err(|_| invalid())?;
+                own.push(certificate);
             }
         }
-        Ok(roots)
+        Ok((roots, hash(own)))
     }
+}
+
+/// A hash of certificates, in whatever order they are; empty if there are none.
+fn hash(mut certificates: Vec<CertificateDer<'_>>) -> Vec<u8> {
+    certificates.sort_unstable_by(|one, other| one.as_ref().cmp(other.as_ref()));
+    certificates.dedup();
+    if certificates.is_empty() {
+        return Vec::new();
+    }
+    let mut hasher = Sha256::new();
+    for certificate in certificates {
+        hasher.update((certificate.len() as u64).to_le_bytes());
+        hasher.update(&certificate);
+    }
+    hasher.finalize().to_vec()
 }
 
 fn tls(roots: RootCertStore) -> Result<ClientConfig, BuildError> {

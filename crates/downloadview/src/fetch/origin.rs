@@ -126,11 +126,13 @@ impl Settings {
         }
     }
 
-    /// What [`Origin::admits`] tells.
-    fn admits(&self) -> Vec<u8> {
+    /// What [`Origin::admits`] tells, for a client with this trust of its own.
+    fn admits(&self, own_trust: &[u8]) -> Vec<u8> {
         let mut admits = self.max_size.to_le_bytes().to_vec();
         admits.push(self.redirects);
         admits.extend(self.guard.admits());
+        admits.push(0);
+        admits.extend(own_trust);
         admits
     }
 
@@ -162,7 +164,7 @@ impl Origin {
             transport,
             slots: Slots::new(settings.concurrency),
             said: OncePerMinute::default(),
-            admits: settings.admits(),
+            admits: settings.admits(client.own_trust()),
             settings,
         }))
     }
@@ -205,7 +207,7 @@ impl Origin {
         Some(CacheKey::of_place(url.into_iter().chain(headers)))
     }
 
-    /// Which answers are used: how large they may be, and where they may come from. A copy that these
+    /// Which answers are used: how large they may be, where they may come from, and by which certificates. A copy that these
     /// settings allowed is none for an origin with others.
     pub(crate) fn admits(&self) -> &[u8] {
         &self.0.admits
