@@ -33,6 +33,7 @@ mod python;
 mod relay;
 mod server;
 mod site;
+mod spooled;
 mod stores;
 mod tmpfs;
 mod world;
@@ -57,6 +58,7 @@ pub use proxy::{Backend, Proxy};
 pub use relay::Relay;
 pub use server::{Server, User};
 pub use site::Site;
+pub use spooled::spooled;
 pub use stores::{
     ACCESS_KEY_ID, Azurite, BUCKET, FakeGcs, Moto, S3s, SECRET_ACCESS_KEY, ServiceAccount,
 };
