@@ -108,6 +108,10 @@ const PACKAGES: &[Package] = &[
         evidence: Evidence::File("/usr/bin/pip3"),
     },
     Package {
+        debian: "faketime",
+        evidence: Evidence::Program("faketime"),
+    },
+    Package {
         debian: "chromium",
         evidence: Evidence::Program("chromium"),
     },

@@ -1,5 +1,5 @@
 //! `downloadview serve`: the gateway from start to stop.
-//! 1. start the log, raise the limit of open files, make the runtime;
+//! 1. start the log, raise the limit of open files, make the runtime, outlive the limit of file sizes;
 //! 2. build the application: storages, databases, rules, views;
 //! 3. listen, and serve until a signal;
 //! 4. at SIGHUP read the file anew; `listen`, `[server]` and `[log]` stay as they were, with a warning;
@@ -29,6 +29,7 @@ pub fn serve(config: &Config, listen: Option<Listen>) -> anyhow::Result<()> {
     server::provide_descriptors(&mut settings);
     let runtime = server::runtime(&settings)?;
     let served = runtime.block_on(async {
+        outlive_file_sizes()?;
         let app = Reloadable::new(app::build(config).await?);
         warn_of_idle_rules(config);
         let listener = Listener::bind(&listen)
@@ -54,6 +55,20 @@ pub fn serve(config: &Config, listen: Option<Listen>) -> anyhow::Result<()> {
     // A read that hangs holds its thread for as long as it likes; the process does not wait for it.
     runtime.shutdown_background();
     served
+}
+
+/// A file that would grow beyond the limit of the process (`ulimit -f`) fails to be written: that is one download to be
+/// streamed, and not the end of all.
+fn outlive_file_sizes() -> anyhow::Result<()> {
+    #[cfg(unix)]
+    {
+        use rustix::process::Signal;
+        use tokio::signal::unix::{SignalKind, signal};
+
+        // From the first time on it is caught, also when nobody listens.
+        drop(signal(SignalKind::from_raw(Signal::XFSZ.as_raw())).context("cannot catch SIGXFSZ")?);
+    }
+    Ok(())
 }
 
 /// Reads the file anew. Mistakes are logged as at start, and leave everything as it was.
