@@ -93,6 +93,8 @@ pub struct Answer {
     part: Option<(Arc<[u8]>, Range<usize>)>,
     /// So many bytes more of a body.
     more: u64,
+    /// Bytes that come when this is set.
+    later: Option<(Arc<AtomicBool>, Vec<u8>)>,
     then: Then,
 }
 
@@ -104,6 +106,7 @@ impl Answer {
             bytes: bytes.into(),
             part: None,
             more: 0,
+            later: None,
             then: Then::Keep,
         }
     }
@@ -122,6 +125,13 @@ impl Answer {
     #[must_use]
     pub fn and_bytes(mut self, count: u64) -> Self {
         self.more = count;
+        self
+    }
+
+    /// Further bytes when the gate is set.
+    #[must_use]
+    pub fn and_later(mut self, gate: &Arc<AtomicBool>, bytes: impl Into<Vec<u8>>) -> Self {
+        self.later = Some((Arc::clone(gate), bytes.into()));
         self
     }
 
@@ -153,6 +163,7 @@ impl Answer {
             bytes: Vec::new(),
             part: None,
             more: 0,
+            later: None,
             then: Then::Hang,
         }
     }
@@ -347,6 +358,12 @@ impl State {
             let length = usize::try_from(more).unwrap_or(usize::MAX).min(block.len());
             self.send_all(stream, &block[..length])?;
             more -= length as u64;
+        }
+        if let Some((gate, bytes)) = &answer.later {
+            while !gate.load(Ordering::Acquire) {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            self.send_all(stream, bytes)?;
         }
         Ok(())
     }

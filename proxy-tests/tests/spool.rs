@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use proxy_tests::{Answer, Asked, Backend, Origin, Proxy, Request, Response, Server, Site, noise};
+use proxy_tests::{
+    Answer, Asked, Backend, Origin, Proxy, Request, Response, Server, Site, noise, spooled,
+};
 use rustix::process::{Pid, Signal, kill_process};
 
 const PROXIES: [Proxy; 6] = [
@@ -96,15 +98,7 @@ impl Stand {
 }
 
 fn files_below(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        match path.is_dir() {
-            true => files.extend(files_below(&path)),
-            false => files.push(path),
-        }
-    }
-    files
+    spooled(folder).into_iter().map(|(path, _)| path).collect()
 }
 
 #[test]

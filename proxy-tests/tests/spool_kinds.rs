@@ -3,28 +3,19 @@
 
 use std::fs;
 use std::os::unix::fs::chown;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use proxy_tests::{
     ACCESS_KEY_ID, Answer, Asked, BUCKET, Origin, Proxy, Request, S3s, SECRET_ACCESS_KEY, Server,
-    Site,
+    Site, spooled,
 };
 
-const FILE: &str = "0123456789abcdefghijklmnopqrstuvwxyz";
+use rustix::process::{Pid, Signal, kill_process};
 
-fn files_below(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    // What goes meanwhile is not there.
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        match path.is_dir() {
-            true => files.extend(files_below(&path)),
-            false => files.push(path),
-        }
-    }
-    files
-}
+const FILE: &str = "0123456789abcdefghijklmnopqrstuvwxyz";
 
 fn until(what: &str, is_so: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);
@@ -76,7 +67,7 @@ fn an_object_of_a_bucket_is_sent_by_proxies_that_cannot_fetch() {
             assert!(!answer.has(proxy.header()), "{}", answer.head());
         }
         assert_eq!(store.asked().len(), 1, "{proxy:?}: it was fetched once");
-        assert_eq!(files_below(&site.path("spool")).len(), 1);
+        assert_eq!(spooled(&site.path("spool")).len(), 1);
         let gone = front.get("/files/reports/none.csv");
         assert_eq!(gone.status, 404, "{}", gone.head());
     }
@@ -86,16 +77,17 @@ fn an_object_of_a_bucket_is_sent_by_proxies_that_cannot_fetch() {
 #[test]
 fn a_file_that_takes_long_is_prepared() {
     for proxy in [Proxy::Nginx, Proxy::Apache, Proxy::Lighttpd, Proxy::Caddy] {
-        let goes_on = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-        let gate = goes_on.clone();
-        let origin = Origin::start(move |_: &Asked| {
-            while !gate.load(std::sync::atomic::Ordering::Acquire) {
-                std::thread::sleep(Duration::from_millis(5));
-            }
+        let goes_on = Arc::new(AtomicBool::new(false));
+        let gate = Arc::clone(&goes_on);
+        let origin = Origin::start(move |asked: &Asked| {
             let length = FILE.len();
-            Answer::new(format!(
-                "HTTP/1.1 200 OK\r\nETag: \"a\"\r\nContent-Length: {length}\r\n\r\n{FILE}"
-            ))
+            let head =
+                format!("HTTP/1.1 200 OK\r\nETag: \"a\"\r\nContent-Length: {length}\r\n\r\n");
+            match (asked.target(), asked.line.starts_with("HEAD ")) {
+                ("/a.csv", true) => Answer::new(head),
+                ("/a.csv", false) => Answer::new(head).and_later(&gate, FILE),
+                _ => Answer::new("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"),
+            }
         });
         let views = format!(
             "[[views]]\nroute = \"/{{*path}}\"\nkind = \"http\"\nurl = \"http://{}/{{path}}\"\nallow_private = true\n\
@@ -103,9 +95,18 @@ fn a_file_that_takes_long_is_prepared() {
             origin.address()
         );
         let (_site, _gateway, front) = site(proxy, "max_age = \"1h\"", &views);
+        for request in [Request::head("/none.csv"), Request::get("/none.csv")] {
+            assert_eq!(
+                front.send(&request).status,
+                404,
+                "{proxy:?}: nothing is promised"
+            );
+        }
+        // One that begins nothing, one that begins the copy, and those that ask for it.
         for request in [
             Request::head("/a.csv"),
             Request::get("/a.csv"),
+            Request::head("/a.csv"),
             Request::get("/a.csv"),
         ] {
             let answer = front.send(&request);
@@ -116,12 +117,16 @@ fn a_file_that_takes_long_is_prepared() {
             assert_eq!(answer.header("Cache-Control"), "no-store");
             assert!(!answer.has("Content-Disposition") && !answer.has(proxy.header()));
         }
-        goes_on.store(true, std::sync::atomic::Ordering::Release);
+        goes_on.store(true, Ordering::Release);
         until("it is there", || front.get("/a.csv").status == 200);
         let head = front.send(&Request::head("/a.csv"));
         assert_eq!((head.status, head.header("Content-Length")), (200, "36"));
         assert_eq!(front.get("/a.csv").text(), FILE);
-        assert_eq!(origin.asked().len(), 1, "{proxy:?}");
+        let made = origin.asked();
+        let made = made
+            .iter()
+            .filter(|asked| asked.line.starts_with("GET /a.csv"));
+        assert_eq!(made.count(), 1, "{proxy:?}");
     }
 }
 
@@ -133,10 +138,68 @@ fn a_one_time_copy_is_gone_after_its_lease() {
     let (site, _gateway, front) = site(Proxy::Nginx, "lease = \"2s\"", views);
     assert_eq!(front.get("/once").text(), "for you");
     assert_eq!(front.get("/often").text(), "for all");
-    until("one is left", || {
-        files_below(&site.path("spool")).len() == 1
-    });
+    until("one is left", || spooled(&site.path("spool")).len() == 1);
     assert_eq!(front.get("/once").text(), "for you");
+}
+
+/// Whoever made it, and whatever became of that.
+#[test]
+fn a_one_time_copy_goes_with_its_lease_after_a_reload_a_kill_and_at_a_second_gateway() {
+    let views = "[[views]]\nroute = \"/once\"\nkind = \"virtual\"\ntext = \"for you\"\nbasename = \"a.txt\"\n\
+        delete_after_send = true\n";
+    let configure = |site: &Site, spool: &Path| {
+        site.configure(&format!(
+            "listen = \"@LISTEN@\"\n[optimize]\nbackend = \"nginx\"\n[spool]\ndir = \"{}\"\nlease = \"2s\"\n{views}",
+            spool.display()
+        ));
+    };
+    let hand_over = |gateway: &Server| {
+        let answer = gateway.get("/once");
+        assert!(answer.has("X-Accel-Redirect"), "{}", answer.head());
+    };
+    let [site, second] = [(); 2].map(|()| Site::new(""));
+    site.make_own_folder("spool");
+    site.make_own_folder("other");
+    let spool = site.path("spool");
+    let is_gone = || until("it is gone", || spooled(&spool).is_empty());
+    configure(&site, &spool);
+    configure(&second, &spool);
+
+    let gateway = site.start_gateway();
+    hand_over(&gateway);
+    configure(&site, &site.path("other"));
+    gateway.hang_up();
+    until("it is read anew", || {
+        gateway.output().contains("configuration read anew")
+    });
+    assert_eq!(spooled(&spool).len(), 1, "nginx may still open it");
+    is_gone();
+    configure(&site, &spool);
+    gateway.hang_up();
+    until("it is read anew", || {
+        let output = gateway.output();
+        output.matches("configuration read anew").count() == 2
+    });
+
+    hand_over(&gateway);
+    kill(&gateway);
+    drop(gateway);
+    assert_eq!(spooled(&spool).len(), 1);
+    let gateway = second.start_gateway();
+    is_gone();
+
+    // One that made it and does not run, while another one has handed it out.
+    let first = site.start_gateway();
+    hand_over(&first);
+    hand_over(&gateway);
+    assert_eq!(spooled(&spool).len(), 1);
+    kill(&first);
+    is_gone();
+}
+
+fn kill(gateway: &Server) {
+    let pid = Pid::from_raw(gateway.id().try_into().expect("an id")).expect("an id");
+    kill_process(pid, Signal::KILL).expect("it runs");
 }
 
 /// Whoever can write there decides what clients get.

@@ -284,9 +284,9 @@ fn a_copy_whose_lease_is_over_is_cleared_and_made_anew_when_it_is_asked_for() {
 #[test]
 fn what_is_left_over_or_damaged_goes_and_what_is_filled_or_somebody_elses_stays() {
     let place = Place::new("");
-    let leftover = place.put(&format!("00/01/{KEY}.part"), "half");
+    let leftover = place.put(&format!("private/0001{KEY}.part"), "half");
     let damaged = place.put(&format!("00/02/{KEY}-ff"), "shorter than its name says");
-    let filled = place.put(&format!("00/03/{KEY}.part"), "half");
+    let filled = place.put(&format!("private/0003{KEY}.part"), "half");
     let file = File::open(&filled).expect("there");
     flock(&file, FlockOperation::LockExclusive).expect("locked");
     let notes = place.put("00/04/notes.txt", "of an operator");
@@ -387,7 +387,7 @@ fn verify_reads_every_copy_and_says_what_is_wrong_and_how_to_fix_it() {
 
     fs::set_permissions(&one, fs::Permissions::from_mode(0o460)).expect("there");
     fs::set_permissions(&two, fs::Permissions::from_mode(0o400)).expect("there");
-    place.put(&format!("00/01/{KEY}.part"), "half");
+    place.put(&format!("private/0001{KEY}.part"), "half");
     place.put("notes", "of an operator");
     let (told, code) = place.told(&["verify"]);
     let mut faults = entries(&told);

@@ -297,8 +297,9 @@ macro_rules! __option_setters {
         ///
         /// It is removed when its lease (`SpoolBuilder::lease`) ends, counted from the time that it
         /// was handed to a proxy; what the proxy has open by then it sends whole. If the
-        /// process ends before, the copy stays until it must make room. So does one that was made for
-        /// a request without this option. The file itself is never deleted.
+        /// process ends before, another one over the folder removes it, or the next that starts. A copy
+        /// that was made for a request without this option is another one. The file itself is never
+        /// deleted.
         #[must_use]
         pub fn delete_after_send(mut self, delete: bool) -> Self {
             self.options_mut().set_delete_after_send(delete);

@@ -2,17 +2,19 @@
 //! found and removed.
 //!
 //! - The folder is held open. Below it every step is an `openat` that follows no link.
-//! - A part is made under the name `KEY.part` and locked (`flock`). The lock says that somebody
-//!   fills it, and goes with the process: a part without one is a leftover.
+//! - Nothing is used that belongs to somebody else, or that others may write: it may lie there from a
+//!   time when the folder let them in.
+//! - A part is made in the folder `private`, which lets nobody in but the owner, and locked (`flock`).
+//!   The lock says that somebody fills it, and goes with the process: a part without one is a leftover.
 //! - A complete part gets its mode, its group and its time, is synced if that is wished, and is
 //!   renamed. So a copy is always complete.
 //! - A file is removed only if it is the very one (device and inode) that was looked at.
-//! - That a copy was handed out is noted on it under a shared lock of the folder that it lies in;
-//!   who removes one holds that lock alone (`walk`). So no process removes what another one hands
-//!   out in the same moment.
+//! - That a copy was handed out is noted on it under a shared lock (`marks`); who removes one holds
+//!   that lock alone (`walk`). So no process removes what another one hands out in the same moment.
 //!
 //! Everything here may wait for the disk, and is called on threads that may.
 
+use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -20,14 +22,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::fs::{
-    AtFlags, Dir, FileType, FlockOperation, Gid, Mode, OFlags, Stat, StatVfsMountFlags, Timespec,
-    Timestamps, UTIME_OMIT, chownat, fchmod, flock, fstat, fstatvfs, futimens, mkdirat, openat,
-    statat, unlinkat, utimensat,
+    AtFlags, Gid, Mode, OFlags, Stat, StatVfsMountFlags, Timespec, Timestamps, UTIME_OMIT, Uid,
+    chownat, fchmod, fstat, fstatvfs, futimens, mkdirat, openat, statat, unlinkat,
 };
 use rustix::io::Errno;
+use rustix::process::geteuid;
 use tokio::time::Instant;
 
-use super::name::{CopyName, Entry, Id, folder};
+use super::name::{Id, PRIVATE, Within};
 use crate::content::is_local;
 
 /// How often the path of the folder is looked at, at most.
@@ -64,22 +66,40 @@ struct Opened {
 pub(super) struct Root {
     pub(super) folder: OwnedFd,
     inode: Inode,
+    pub(super) owner: Uid,
     pub(super) group: Gid,
+    /// The user of this program.
+    pub(super) us: Uid,
     /// Whether the folder lets everybody in.
     open_to_all: bool,
     local: bool,
+    /// Whether its file system keeps the part of a time below a second.
+    pub(super) fine: bool,
 }
 
-/// A copy that was found.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Found {
-    pub(super) name: CopyName,
-    pub(super) inode: Inode,
-    /// Seconds since 1970 that proxies make their tags of.
-    pub(super) modified: u64,
-    /// The part of that time below a second, which no proxy looks at: each process that hands the
-    /// copy out writes another number there.
-    pub(super) mark: u32,
+/// Others decide what lies in the folder. It says why, and how to fix it.
+#[derive(Debug)]
+pub(super) struct NotOurs(&'static str);
+
+impl fmt::Display for NotOurs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for NotOurs {}
+
+impl NotOurs {
+    /// Whether that is what an error says.
+    pub(super) fn is(error: &io::Error) -> bool {
+        error.get_ref().is_some_and(|error| error.is::<Self>())
+    }
+}
+
+impl From<NotOurs> for io::Error {
+    fn from(why: NotOurs) -> Self {
+        Self::new(io::ErrorKind::PermissionDenied, why)
+    }
 }
 
 /// What is free on the disk.
@@ -95,7 +115,7 @@ pub(super) struct Space {
 impl Folder {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let path = std::path::absolute(path)?;
-        let root = Arc::new(Root::open_own(&path)?);
+        let root = Arc::new(Root::open_to_serve(&path)?);
         let state = Mutex::new(Opened {
             root,
             looked: Instant::now(),
@@ -119,7 +139,7 @@ impl Folder {
     ///
     /// # Errors
     ///
-    /// If the path leads nowhere.
+    /// If the path leads nowhere, or to a folder that others decide about.
     pub(super) fn current(&self) -> io::Result<(Arc<Root>, u64)> {
         let (root, looked, replaced) = {
             let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -128,10 +148,13 @@ impl Folder {
         if looked.elapsed() < EVERY {
             return Ok((root, replaced));
         }
-        let found = inode_of(&rustix::fs::stat(&self.path)?);
-        let root = match found == root.inode {
-            true => root,
-            false => Arc::new(Root::open_own(&self.path)?),
+        let found = rustix::fs::stat(&self.path)?;
+        let root = match inode_of(&found) == root.inode {
+            true => {
+                root.serves(&found)?;
+                root
+            }
+            false => Arc::new(Root::open_to_serve(&self.path)?),
         };
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.looked = Instant::now();
@@ -150,51 +173,104 @@ impl Root {
         let found = fstat(&folder)?;
         Ok(Self {
             inode: inode_of(&found),
+            owner: Uid::from_raw(found.st_uid),
             group: Gid::from_raw(found.st_gid),
+            us: geteuid(),
             open_to_all: found.st_mode & 0o005 == 0o005,
             local: is_local(&folder),
+            fine: true,
             folder,
         })
     }
 
-    /// Opens it for the copies of this process. Whoever can write there decides what clients get, so
-    /// nobody else may.
+    /// Opens it to look at it, and to remove copies.
     ///
     /// # Errors
     ///
-    /// Also if others may write into it, or if it belongs to somebody else but root.
+    /// As [`serves`](Self::serves).
     pub(super) fn open_own(path: &Path) -> io::Result<Self> {
         let root = Self::open(path)?;
-        let found = fstat(&root.folder)?;
-        let why = match found.st_mode {
-            mode if mode & 0o002 != 0 => {
-                "every user of this machine may write into it: chmod o-w it"
-            }
-            mode if mode & 0o020 != 0 => {
-                "its group may write into it, and the proxy needs to read only: chmod g-w it"
-            }
-            _ if found.st_uid != 0 && !root.is_ours(&found) => {
-                "it belongs to another user: chown it to the user of this program"
-            }
-            _ => return Ok(root),
-        };
-        Err(io::Error::new(io::ErrorKind::PermissionDenied, why))
+        root.serves(&fstat(&root.folder)?)?;
+        Ok(root)
     }
 
-    /// Whether it belongs to the user of this program, or that is root: nobody else may set a time.
-    #[allow(clippy::unnecessary_cast)] // These types differ from system to system.
-    fn is_ours(&self, found: &Stat) -> bool {
-        let as_it_is = Timestamps {
-            last_access: Timespec {
-                tv_sec: found.st_atime as _,
-                tv_nsec: found.st_atime_nsec as _,
-            },
-            last_modification: Timespec {
-                tv_sec: 0,
-                tv_nsec: UTIME_OMIT as _,
-            },
+    /// Opens it for the copies of this process.
+    ///
+    /// # Errors
+    ///
+    /// As [`serves`](Self::serves); also if somebody else made the folder `private` in it.
+    pub(super) fn open_to_serve(path: &Path) -> io::Result<Self> {
+        let mut root = Self::open_own(path)?;
+        root.fine = root.prepare_private()?;
+        Ok(root)
+    }
+
+    /// Whoever can write there decides what clients get, so nobody else may: neither may others write into it, nor may it
+    /// belong to somebody else but root. For root, it may belong to anybody.
+    fn serves(&self, found: &Stat) -> Result<(), NotOurs> {
+        only_owner_writes(found)?;
+        match self.us.is_root() || found.st_uid == 0 || found.st_uid == self.us.as_raw() {
+            true => Ok(()),
+            false => Err(NotOurs(
+                "it belongs to another user: chown it to the user of this program",
+            )),
+        }
+    }
+
+    /// Whether nobody else made a thing in it, or may write to it.
+    pub(super) fn trusts(&self, found: &Stat) -> bool {
+        self.is_ours(found) && found.st_mode & 0o022 == 0
+    }
+
+    /// Whether nobody else made a thing in it.
+    pub(super) fn is_ours(&self, found: &Stat) -> bool {
+        [0, self.us.as_raw(), self.owner.as_raw()].contains(&found.st_uid)
+    }
+
+    /// The folder that only its owner is let into, made if it is not there.
+    pub(super) fn private(&self) -> Result<OwnedFd, Errno> {
+        match self.open_folder(&self.folder, PRIVATE) {
+            Err(Errno::NOENT) => {}
+            opened => return opened,
+        }
+        match mkdirat(&self.folder, PRIVATE, Mode::RWXU) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(error) => return Err(error),
+        }
+        if self.us != self.owner && self.us.is_root() {
+            // Made for those who serve.
+            let _ = chownat(
+                &self.folder,
+                PRIVATE,
+                Some(self.owner),
+                None,
+                AtFlags::SYMLINK_NOFOLLOW,
+            );
+        }
+        self.open_folder(&self.folder, PRIVATE)
+    }
+
+    /// Makes the private folder, and sees whether the file system keeps marks. Where nothing can be made, nothing is
+    /// filled or removed either.
+    fn prepare_private(&self) -> io::Result<bool> {
+        let private = match self.private() {
+            Ok(private) => private,
+            Err(Errno::PERM | Errno::LOOP | Errno::NOTDIR) => {
+                let why = "the folder `private` in it was not made by this program, or others may write into it: remove it";
+                return Err(NotOurs(why).into());
+            }
+            Err(_) => return Ok(true),
         };
-        futimens(&self.folder, &as_it_is) != Err(Errno::PERM)
+        if fstat(&private)?.st_mode & 0o077 != 0 {
+            fchmod(&private, Mode::RWXU)?;
+        }
+        self.make_locks();
+        Ok(keeps_marks(&private))
+    }
+
+    /// Whether it belongs to somebody else, which only root is not refused for.
+    pub(super) fn is_of_another(&self) -> bool {
+        self.us.is_root() && !self.owner.is_root()
     }
 
     /// Whether its file system is known to be one of this machine's own, which answers.
@@ -205,68 +281,6 @@ impl Root {
     /// Whether everybody on this machine may read what lies in it.
     pub(super) fn is_open_to_all(&self) -> bool {
         self.open_to_all
-    }
-
-    /// The copies of `id` that lie there.
-    pub(super) fn find(&self, id: Id) -> io::Result<Vec<Found>> {
-        let [first, second] = id.folders();
-        let folders = [folder(&first), folder(&second)].map(Option::unwrap_or_default);
-        let opened = self
-            .open_folder(&self.folder, &first)
-            .and_then(|first| self.open_folder(&first, &second));
-        let opened = match opened {
-            Ok(opened) => opened,
-            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(Vec::new()),
-            Err(error) => return Err(error.into()),
-        };
-        let mut found = Vec::new();
-        for name in names(&opened)? {
-            if let Some(Entry::Copy(name)) = Entry::parse(folders, &name)
-                && name.id == id
-            {
-                found.extend(looked_at(&opened, name)?);
-            }
-        }
-        Ok(found)
-    }
-
-    /// Every copy that lies there, complete. Leftovers of processes that have ended are removed:
-    /// parts that nobody holds a lock on, and copies whose length is not the one in their name.
-    /// Everything else is left alone.
-    pub(super) fn scan(&self, mut each: impl FnMut(Found)) -> io::Result<()> {
-        for (first, folder_1) in self.subfolders(&self.folder)? {
-            for (second, opened) in self.subfolders(&folder_1)? {
-                for name in names(&opened)? {
-                    match Entry::parse([first, second], &name) {
-                        Some(Entry::Copy(copy)) => match looked_at(&opened, copy)? {
-                            Some(found) => each(found),
-                            None => remove_odd(&opened, &name, copy.size)?,
-                        },
-                        Some(Entry::Part(_)) => remove_leftover(&opened, &name)?,
-                        None => {}
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Notes on the file that it was handed to a proxy, for other processes that share the folder.
-    ///
-    /// # Errors
-    ///
-    /// If it is not there, or somebody removes one from the same folder in this moment.
-    pub(super) fn mark(&self, name: CopyName, modified: u64, mark: u32) -> io::Result<()> {
-        let times = times(modified, mark);
-        let folder = self.folder_of(name.id)?;
-        // Without waiting: whoever holds it may have been stopped.
-        lock(&folder, FlockOperation::NonBlockingLockShared)?;
-        Ok(utimensat(
-            &folder,
-            name.file_name(),
-            &times,
-            AtFlags::SYMLINK_NOFOLLOW,
-        )?)
     }
 
     /// What is free on the disk.
@@ -280,16 +294,23 @@ impl Root {
         })
     }
 
-    pub(super) fn folder_of(&self, id: Id) -> Result<OwnedFd, Errno> {
-        let [first, second] = id.folders();
-        let first = self.open_folder(&self.folder, &first)?;
-        self.open_folder(&first, &second)
+    pub(super) fn open_within(&self, within: Within) -> Result<OwnedFd, Errno> {
+        let mut opened = None;
+        for name in within.folders() {
+            let parent = opened.as_ref().unwrap_or(&self.folder);
+            opened = Some(self.open_folder(parent, &name)?);
+        }
+        opened.ok_or(Errno::NOENT)
     }
 
+    /// The folder of a copy that is to be made.
     pub(super) fn make_folder(&self, id: Id) -> Result<OwnedFd, Errno> {
-        let [first, second] = id.folders();
-        let first = self.make(&self.folder, &first)?;
-        self.make(&first, &second)
+        let mut made = None;
+        for name in id.within().folders() {
+            let parent = made.as_ref().unwrap_or(&self.folder);
+            made = Some(self.make(parent, &name)?);
+        }
+        made.ok_or(Errno::NOENT)
     }
 
     /// A folder, made if it is not there: for the owner to write, for the group to read.
@@ -315,19 +336,18 @@ impl Root {
         Ok(made)
     }
 
+    /// A folder in a folder.
+    ///
+    /// # Errors
+    ///
+    /// [`Errno::PERM`] if it is not ours alone.
     pub(super) fn open_folder(&self, parent: impl AsFd, name: &str) -> Result<OwnedFd, Errno> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        openat(parent, name, flags, Mode::empty())
-    }
-
-    fn subfolders(&self, parent: &OwnedFd) -> io::Result<Vec<(u8, OwnedFd)>> {
-        let named = names(parent)?;
-        let named = named.iter().filter_map(|name| Some((folder(name)?, name)));
-        let opened = named.filter_map(|(byte, name)| {
-            let opened = self.open_folder(parent, name);
-            Some((byte, opened.ok()?))
-        });
-        Ok(opened.collect())
+        let opened = openat(parent, name, flags, Mode::empty())?;
+        match self.trusts(&fstat(&opened)?) {
+            true => Ok(opened),
+            false => Err(Errno::PERM),
+        }
     }
 
     /// Readable for everybody too where the folder itself is.
@@ -339,68 +359,30 @@ impl Root {
     }
 }
 
-/// The names in a folder that are text.
-fn names(folder: &OwnedFd) -> io::Result<Vec<String>> {
-    let mut names = Vec::new();
-    for entry in Dir::read_from(folder)? {
-        names.extend(entry?.file_name().to_str().ok().map(str::to_owned));
-    }
-    Ok(names)
-}
-
-/// The file of this name, if it is a regular one of the length that the name says.
-fn looked_at(folder: &OwnedFd, name: CopyName) -> io::Result<Option<Found>> {
-    match statat(folder, name.file_name(), AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(found) => Ok(as_copy(name, &found)),
-        Err(Errno::NOENT) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// What was found under the name of a copy, if it is one.
+/// Whether the file system keeps marks, tried on a folder of ours.
 #[allow(clippy::unnecessary_cast)] // These types differ from system to system.
-pub(super) fn as_copy(name: CopyName, found: &Stat) -> Option<Found> {
-    let regular = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile;
-    let complete = u64::try_from(found.st_size) == Ok(name.size);
-    (regular && complete).then(|| Found {
-        name,
-        inode: inode_of(found),
-        modified: u64::try_from(found.st_mtime).unwrap_or_default(),
-        mark: found.st_mtime_nsec as u32,
-    })
-}
-
-/// Removes a regular file that has a copy's name and another length: a disk that lost its power
-/// left it.
-fn remove_odd(folder: &OwnedFd, name: &str, size: u64) -> io::Result<()> {
-    let Ok(found) = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) else {
-        return Ok(());
+fn keeps_marks(folder: &OwnedFd) -> bool {
+    const MARK: u32 = 123_456_789;
+    let Ok(found) = fstat(folder) else {
+        return true;
     };
-    let regular = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile;
-    if regular && u64::try_from(found.st_size) != Ok(size) {
-        remove_very(folder, name, inode_of(&found))?;
+    let seconds = u64::try_from(found.st_mtime).unwrap_or_default();
+    if futimens(folder, &times(seconds, MARK)).is_err() {
+        // Nothing can be marked.
+        return true;
     }
-    Ok(())
+    fstat(folder).is_ok_and(|found| found.st_mtime_nsec as u64 == u64::from(MARK))
 }
 
-/// Removes a part that no living process holds a lock on.
-fn remove_leftover(folder: &OwnedFd, name: &str) -> io::Result<()> {
-    let flags = OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let Ok(file) = openat(folder, name, flags, Mode::empty()) else {
-        return Ok(());
-    };
-    let found = fstat(&file)?;
-    let regular = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile;
-    if regular && flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
-        remove_very(folder, name, inode_of(&found))?;
-    }
-    Ok(())
-}
-
-/// Locks a folder until it is closed. Where folders cannot be locked, nobody is kept out.
-pub(super) fn lock(folder: &OwnedFd, how: FlockOperation) -> Result<(), Errno> {
-    match flock(folder, how) {
-        Err(Errno::WOULDBLOCK) => Err(Errno::WOULDBLOCK),
+/// Whether nobody but its owner may write into a folder.
+fn only_owner_writes(found: &Stat) -> Result<(), NotOurs> {
+    match found.st_mode {
+        mode if mode & 0o002 != 0 => Err(NotOurs(
+            "every user of this machine may write into it: chmod o-w it",
+        )),
+        mode if mode & 0o020 != 0 => Err(NotOurs(
+            "its group may write into it, and the proxy needs to read only: chmod g-w it",
+        )),
         _ => Ok(()),
     }
 }
@@ -441,12 +423,13 @@ pub(super) fn times(seconds: u64, mark: u32) -> Timestamps {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::{Permissions, set_permissions};
+    use std::os::unix::fs::{PermissionsExt as _, chown};
+
     use super::*;
 
     #[test]
     fn a_folder_that_others_may_write_is_refused() {
-        use std::os::unix::fs::PermissionsExt as _;
-
         let dir = tempfile::tempdir().unwrap();
         for (mode, is_opened) in [
             (0o1777, false),
@@ -455,9 +438,33 @@ mod tests {
             (0o2755, true),
             (0o700, true),
         ] {
-            let mode = std::fs::Permissions::from_mode(mode);
-            std::fs::set_permissions(dir.path(), mode).unwrap();
+            set_permissions(dir.path(), Permissions::from_mode(mode)).unwrap();
             assert_eq!(Folder::open(dir.path()).is_ok(), is_opened);
         }
+    }
+
+    #[test]
+    fn a_private_folder_that_somebody_else_made_is_refused() {
+        for made in 0..3 {
+            let dir = tempfile::tempdir().unwrap();
+            let private = dir.path().join(PRIVATE);
+            match made {
+                0 => std::os::unix::fs::symlink("/tmp", &private).unwrap(),
+                _ => std::fs::create_dir(&private).unwrap(),
+            }
+            match made {
+                1 => chown(&private, Some(12_345), None).unwrap(),
+                2 => set_permissions(&private, Permissions::from_mode(0o777)).unwrap(),
+                _ => {}
+            }
+            let error = Root::open_to_serve(dir.path()).unwrap_err();
+            assert!(NotOurs::is(&error), "{made}: {error}");
+        }
+        let dir = tempfile::tempdir().unwrap();
+        Root::open_to_serve(dir.path()).unwrap();
+        let mode = std::fs::metadata(dir.path().join(PRIVATE))
+            .unwrap()
+            .permissions();
+        assert_eq!(mode.mode() & 0o777, 0o700);
     }
 }

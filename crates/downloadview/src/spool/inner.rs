@@ -1,18 +1,18 @@
 //! What all clones of a spool share, and the steps on disk and index that belong together.
 
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::counters::{Counting, add};
 use super::flight::Flights;
-use super::folder::{Folder, Found, Root};
-use super::index::{Bounds, Doomed, Index, Retired};
-use super::name::{CopyName, State};
+use super::folder::{Folder, NotOurs, Root};
+use super::index::{Bounds, Doomed, Index};
 use super::settings::Settings;
+use super::stock::Found;
 use super::unprepared::Unprepared;
 use super::walk::Removal;
 use super::why::NotSpooled;
@@ -41,8 +41,8 @@ pub(super) struct Inner {
     replaced: AtomicU64,
     said: OncePerMinute<NotSpooled>,
     pub(super) unprepared: Unprepared,
-    /// Copies for one request that another process left.
-    left_behind: Mutex<Vec<CopyName>>,
+    /// Whether the folder is swept.
+    pub(super) sweeps: AtomicBool,
 }
 
 impl Inner {
@@ -52,7 +52,7 @@ impl Inner {
             files: settings.max_files,
         };
         Self {
-            index: Mutex::new(Index::new(bounds, settings.lease)),
+            index: Mutex::new(Index::new(bounds, settings.lease, folder.known().fine)),
             fills: Semaphore::new(settings.fills),
             preparations: Semaphore::new(settings.preparations()),
             folder,
@@ -64,7 +64,7 @@ impl Inner {
             replaced: AtomicU64::new(0),
             said: OncePerMinute::default(),
             unprepared: Unprepared::default(),
-            left_behind: Mutex::default(),
+            sweeps: AtomicBool::new(false),
         }
     }
 
@@ -88,11 +88,18 @@ impl Inner {
     }
 
     /// The folder that the path leads to now. If it is another one, what was known is forgotten, and
-    /// what lies in it is taken in.
+    /// what lies in it is taken in. If others decide by now what lies in it, nothing of it is used any more.
     fn current(&self) -> io::Result<Arc<Root>> {
-        let (root, replaced) = self.folder.current()?;
+        let (root, replaced) = self.folder.current().inspect_err(|error| {
+            if NotOurs::is(error) {
+                self.replaced.store(u64::MAX, Ordering::Relaxed);
+                self.index().clear();
+            }
+        })?;
         if self.replaced.swap(replaced, Ordering::Relaxed) != replaced {
-            tracing::info!("the path of the spool leads to another folder, used from now on");
+            tracing::info!(
+                "the folder of the spool is another one, or was repaired; it is used from now on"
+            );
             self.index().clear();
             self.take_stock(&root)?;
         }
@@ -102,12 +109,18 @@ impl Inner {
     /// Takes in everything that lies in the folder, and removes what dead processes left.
     pub(super) fn take_stock(&self, root: &Root) -> io::Result<()> {
         let mut found = Vec::new();
-        root.scan(|copy| found.push(copy))?;
+        let strange = root.scan(|copy| found.push(copy))?;
+        if strange > 0 {
+            tracing::warn!(
+                number = strange,
+                "what lies in the spool's folder belongs partly to others, or may be written by them; \
+                 it is not used: remove it, or chown and chmod it"
+            );
+        }
         let now = Instant::now();
         let mut index = self.index();
         for copy in found {
             index.insert(copy, None, now);
-            self.leave_behind(copy.name);
         }
         Ok(())
     }
@@ -123,25 +136,6 @@ impl Inner {
             }
         }
         any
-    }
-
-    /// Notes a copy that is for one request, so that it goes when its lease ends.
-    fn leave_behind(&self, name: CopyName) {
-        if name.state == State::Once {
-            let left_behind = self.left_behind.lock();
-            left_behind
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(name);
-        }
-    }
-
-    /// Copies for one request that were found in the folder go when their lease ends.
-    pub(super) fn retire_left_behind(self: &Arc<Self>) {
-        let left_behind = self.left_behind.lock();
-        let names = std::mem::take(&mut *left_behind.unwrap_or_else(PoisonError::into_inner));
-        for name in names {
-            self.retire_later(name);
-        }
     }
 
     /// Removes copies, unless another process has handed one out since.
@@ -170,7 +164,6 @@ impl Inner {
         match root.remove_if(doomed.name, doomed.inode, |seen| seen.mark == doomed.mark) {
             Ok(Removal::Kept(used)) => {
                 self.index().spare(used, Instant::now());
-                self.leave_behind(used.name);
             }
             removed => {
                 if let Ok(Removal::Removed) = removed {
@@ -208,30 +201,6 @@ impl Inner {
             self.remove(doomed).await;
         }
         Err(NotSpooled::DiskFull)
-    }
-
-    /// Removes a copy that is not handed out any more when its lease ends.
-    pub(super) fn retire_later(self: &Arc<Self>, name: CopyName) {
-        let spool: Weak<Self> = Arc::downgrade(self);
-        tokio::spawn(async move {
-            loop {
-                let Some(this) = spool.upgrade() else {
-                    return;
-                };
-                let retired = this.index().retire(name, Instant::now());
-                match retired {
-                    Retired::Gone => return,
-                    Retired::Doomed(doomed) => {
-                        this.remove(vec![doomed]).await;
-                        return;
-                    }
-                    Retired::Leased(until) => {
-                        drop(this);
-                        tokio::time::sleep_until(until).await;
-                    }
-                }
-            }
-        });
     }
 
     /// Counts a request that is streamed, and tells an operator of what he can do something about,

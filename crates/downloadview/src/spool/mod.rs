@@ -29,6 +29,8 @@
 //!   [`max_age`](SpoolBuilder::max_age).
 //! - **Bounds.** Bytes, files, and what stays free on the disk. The copy that was used least
 //!   recently goes first, and none whose lease runs.
+//! - **Nobody else decides.** What belongs to another user, or may be written by one, is never used, and
+//!   who may read the copies can hold nothing up.
 //! - **No request fails because of it.** If the disk is full or the folder is gone, that request is
 //!   streamed, and one WARN a minute says why.
 //!
@@ -44,13 +46,17 @@ mod folder;
 mod growing;
 mod index;
 mod inner;
+mod marks;
 mod moment;
 mod name;
 mod part;
 mod place;
 mod prepare;
 mod settings;
+mod source;
+mod stock;
 mod survey;
+mod sweep;
 mod unprepared;
 mod walk;
 mod why;
@@ -76,8 +82,8 @@ use crate::storage::LocalStorage;
 
 /// A folder with local copies. Clones share everything.
 ///
-/// The folder must exist and belong to the spool alone; several processes of one machine may share
-/// it. Copies are readable for the folder's group, which should be the proxy's, and for everybody
+/// The folder must exist, belong to the user of the program, and hold nothing but the spool; several
+/// processes of one machine and user may share it. Copies are readable for the folder's group, which should be the proxy's, and for everybody
 /// where the folder lets everybody in: `chgrp www-data DIR && chmod 2750 DIR`.
 ///
 /// ```
@@ -147,12 +153,12 @@ impl Spool {
     /// Whether there is a copy of what a key names: for a program that says how far it has come.
     #[must_use]
     pub fn status(&self, key: &CacheKey) -> Status {
-        let id = Id::of(key);
-        let known = self.0.index().peek(id);
+        let ids = [false, true].map(|one_time| Id::of(key, one_time));
+        let known = ids.iter().find_map(|id| self.0.index().peek(*id));
         if let Some((name, _)) = known {
             return Status::Ready { size: name.size };
         }
-        match self.0.flights.progress(id) {
+        match ids.iter().find_map(|id| self.0.flights.progress(*id)) {
             Some(Progress::Opening) => Status::Filling {
                 written: 0,
                 size: None,
@@ -257,8 +263,8 @@ impl SpoolBuilder {
     ///
     /// # Errors
     ///
-    /// If the folder cannot be opened or read, or a setting leaves no room for any copy. The text
-    /// says how to correct it.
+    /// If the folder cannot be opened or read, belongs to somebody else or lets others write, or if a
+    /// setting leaves no room for any copy. The text says how to correct it.
     pub fn open(self) -> Result<Spool, BuildError> {
         let (dir, settings) = (self.dir, self.settings);
         let cannot = |error| cannot_open(&dir, &error);
@@ -277,8 +283,16 @@ impl SpoolBuilder {
                  chmod o-rx it, and give it to the group of the proxy"
             );
         }
+        if root.is_of_another() {
+            tracing::warn!(
+                "the spool's folder belongs to another user, who may change what clients get: run this program as that \
+                 user, or chown the folder to root"
+            );
+        }
         inner.take_stock(&root).map_err(cannot)?;
-        Ok(Spool(Arc::new(inner)))
+        let inner = Arc::new(inner);
+        inner.sweep_from_now_on();
+        Ok(Spool(inner))
     }
 
     /// Opens the folder to look at it from outside: nothing is taken in, and nothing removed. The

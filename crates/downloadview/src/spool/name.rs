@@ -5,12 +5,14 @@
 //! |---|---|
 //! | `ab/cd/KEY-SIZE` | of a key that always means the same bytes |
 //! | `ab/cd/KEY-VALIDATOR-SIZE` | of a key whose content may change, in the state with this validator |
-//! | `ab/cd/KEY-once-SIZE` | for one request; the key is random |
-//! | `ab/cd/KEY.part` | being filled; locked as long as the process that fills it lives |
+//! | `once/KEY-SIZE`, `once/KEY-VALIDATOR-SIZE` | goes when its lease ends, whichever process finds it |
+//! | `private/KEY.part`, `private/KEY-once.part` | being filled; locked as long as the process that fills it lives |
+//! | `private/lock-NN` | what is locked to mark or to remove a copy |
 //!
-//! `ab/cd/KEY` are the hexadecimal digits of the key, `VALIDATOR` those of a hash, and `SIZE` is
-//! the number of bytes in hexadecimal. The same state has the same name in every process, so that
-//! several may share one folder.
+//! `ab/cd/KEY` and `KEY` are the hexadecimal digits of the key, which is random for a copy that is for one
+//! request alone; `VALIDATOR` are those of a hash, and `SIZE` is the number of bytes in hexadecimal. The same
+//! state has the same name in every process, so that several may share one folder. Nobody but the owner
+//! is let into `private`.
 
 use std::fmt::{self, Write as _};
 use std::hash::{Hash, Hasher};
@@ -21,14 +23,18 @@ use crate::content::{CacheKey, Metadata, whole_seconds};
 use crate::error::Result;
 use crate::storage::StorageName;
 
-/// What is copied: a key, hashed, or a random number for a file without one.
+/// What is copied: a key, hashed, or a random number for a file without one; and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Id([u8; 24]);
+pub(super) struct Id {
+    key: [u8; 24],
+    /// Whether its copy goes when its lease ends. Such copies are never those of a key that stay.
+    pub(super) one_time: bool,
+}
 
 /// It is a hash already: a part of it tells one from another, and to hash that costs less.
 impl Hash for Id {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        let [a, b, c, d, e, f, g, h, ..] = self.key;
         state.write_u64(u64::from_le_bytes([a, b, c, d, e, f, g, h]));
     }
 }
@@ -44,8 +50,6 @@ pub(super) enum State {
     Only,
     /// The one with this validator.
     Validated(Validator),
-    /// The one that a single request asked for.
-    Once,
 }
 
 /// The name of a complete copy.
@@ -63,51 +67,100 @@ impl Hash for CopyName {
     }
 }
 
-/// A name in a folder of the second level.
+/// A folder in which the spool gives names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Within {
+    /// One of the second level, for copies that stay.
+    Copies([u8; 2]),
+    /// The one for copies that go when their lease ends.
+    Once,
+    /// The one that only the owner is let into.
+    Private,
+}
+
+/// A name in such a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Entry {
     Copy(CopyName),
     /// A copy that is being filled, or was when its process ended.
-    Part(Id),
+    Part,
+    /// What is locked to mark or to remove copies.
+    Lock,
 }
 
-const ONCE: &str = "once";
-const PART: &str = "part";
+pub(super) const ONCE: &str = "once";
+pub(super) const PRIVATE: &str = "private";
+const PART: &str = ".part";
+const ONCE_PART: &str = "-once.part";
+/// How many files there are to be locked: copies of one in so many keep each other waiting.
+pub(super) const LOCKS: u8 = 64;
 
 /// The longest name below the spool's folder, in bytes.
-const LONGEST: usize = "ab/cd/".len() + 44 + 1 + 32 + 1 + 16;
+const LONGEST: usize = "once/".len() + 48 + 1 + 32 + 1 + 16;
 
 impl Id {
-    pub(super) fn of(key: &CacheKey) -> Self {
-        Self(key.hash())
+    pub(super) fn of(key: &CacheKey, one_time: bool) -> Self {
+        let key = key.hash();
+        Self { key, one_time }
     }
 
-    /// For a file without a key.
+    /// For a file without a key: its copy is for one request.
     pub(super) fn random() -> Result<Self> {
-        let mut bytes = [0; 24];
-        getrandom::fill(&mut bytes).map_err(crate::error::Error::other)?;
-        Ok(Self(bytes))
+        let mut key = [0; 24];
+        getrandom::fill(&mut key).map_err(crate::error::Error::other)?;
+        let one_time = true;
+        Ok(Self { key, one_time })
     }
 
-    /// The folders of the first and the second level.
-    pub(super) fn folders(&self) -> [String; 2] {
-        [0, 1].map(|level| hex(&self.0[level..=level]))
+    /// The folder that its copies lie in.
+    pub(super) fn within(&self) -> Within {
+        match self.one_time {
+            true => Within::Once,
+            false => Within::Copies([self.key[0], self.key[1]]),
+        }
     }
 
-    fn rest(&self) -> String {
-        hex(&self.0[2..])
+    /// The bytes of the key that its folder does not tell.
+    fn rest(&self) -> &[u8] {
+        match self.one_time {
+            true => &self.key,
+            false => &self.key[2..],
+        }
     }
 
-    /// The name within the folder of the second level while it is filled.
+    /// The name within the private folder while it is filled.
     pub(super) fn part_name(&self) -> String {
-        format!("{}.{PART}", self.rest())
+        let end = if self.one_time { ONCE_PART } else { PART };
+        format!("{}{end}", hex(&self.key))
+    }
+
+    /// The name within the private folder of what is locked to mark or to remove its copies.
+    pub(super) fn lock_name(&self) -> String {
+        lock_name(self.key[0] % LOCKS)
     }
 
     #[cfg(test)]
     pub(super) fn numbered(number: u64) -> Self {
-        let mut bytes = [0; 24];
-        bytes[..8].copy_from_slice(&number.to_le_bytes());
-        Self(bytes)
+        let mut key = [0; 24];
+        key[..8].copy_from_slice(&number.to_le_bytes());
+        let one_time = false;
+        Self { key, one_time }
+    }
+}
+
+pub(super) fn lock_name(number: u8) -> String {
+    format!("lock-{number:02}")
+}
+
+impl Within {
+    /// The names of the folders that lead there.
+    pub(super) fn folders(self) -> impl Iterator<Item = String> {
+        let names = match self {
+            Self::Copies([first, second]) => [Some(hex(&[first])), Some(hex(&[second]))],
+            Self::Once => [Some(ONCE.to_owned()), None],
+            Self::Private => [Some(PRIVATE.to_owned()), None],
+        };
+        names.into_iter().flatten()
     }
 }
 
@@ -131,7 +184,7 @@ impl Validator {
 }
 
 impl CopyName {
-    /// The name within the folder of the second level.
+    /// The name within its folder.
     pub(super) fn file_name(&self) -> String {
         let mut text = String::with_capacity(LONGEST);
         self.push_file_name(&mut text);
@@ -143,29 +196,31 @@ impl CopyName {
         StorageName::parse(self.path())
     }
 
-    fn path(&self) -> String {
+    /// Likewise.
+    pub(super) fn path(&self) -> String {
         let mut text = String::with_capacity(LONGEST);
-        for level in [0, 1] {
-            push_hex(&mut text, &self.id.0[level..=level]);
-            text.push('/');
+        match self.id.one_time {
+            true => {
+                text.push_str(ONCE);
+                text.push('/');
+            }
+            false => {
+                for level in [0, 1] {
+                    push_hex(&mut text, &self.id.key[level..=level]);
+                    text.push('/');
+                }
+            }
         }
         self.push_file_name(&mut text);
         text
     }
 
     fn push_file_name(&self, text: &mut String) {
-        push_hex(text, &self.id.0[2..]);
+        push_hex(text, self.id.rest());
         text.push('-');
-        match self.state {
-            State::Only => {}
-            State::Validated(Validator(hash)) => {
-                push_hex(text, &hash);
-                text.push('-');
-            }
-            State::Once => {
-                text.push_str(ONCE);
-                text.push('-');
-            }
+        if let State::Validated(Validator(hash)) = self.state {
+            push_hex(text, &hash);
+            text.push('-');
         }
         // Writing to a text cannot fail.
         let _ = write!(text, "{:x}", self.size);
@@ -179,32 +234,47 @@ impl fmt::Display for CopyName {
 }
 
 impl Entry {
-    /// What a name means in these folders; `None` for a name that the spool would not give.
-    pub(super) fn parse(folders: [u8; 2], name: &str) -> Option<Self> {
-        let (key, rest) = (name.get(..44)?, name.get(44..)?);
-        let mut bytes = [0; 24];
-        bytes[..2].copy_from_slice(&folders);
-        unhex(key, &mut bytes[2..])?;
-        let id = Id(bytes);
-        let found = match rest.split_once('.') {
-            Some(("", PART)) => Self::Part(id),
-            Some(_) => return None,
-            None => Self::Copy(copy(id, rest.strip_prefix('-')?)?),
+    /// What a name means in a folder; `None` for a name that the spool would not give there.
+    pub(super) fn parse(within: Within, name: &str) -> Option<Self> {
+        let mut key = [0; 24];
+        let known = match within {
+            Within::Copies(folders) => {
+                key[..2].copy_from_slice(&folders);
+                2
+            }
+            Within::Once => 0,
+            Within::Private => return private(name),
         };
+        let digits = 2 * (key.len() - known);
+        unhex(name.get(..digits)?, &mut key[known..])?;
+        let one_time = within == Within::Once;
+        let id = Id { key, one_time };
+        let found = copy(id, name.get(digits..)?.strip_prefix('-')?)?;
         // Only the spelling that it gives itself: no leading zeros, no capitals.
-        let spelt = match &found {
-            Self::Part(id) => id.part_name(),
-            Self::Copy(name) => name.file_name(),
-        };
-        (spelt == name).then_some(found)
+        (found.file_name() == name).then_some(Self::Copy(found))
     }
+}
+
+/// A name in the private folder.
+fn private(name: &str) -> Option<Entry> {
+    if (0..LOCKS).any(|number| lock_name(number) == name) {
+        return Some(Entry::Lock);
+    }
+    let key = name.strip_suffix(ONCE_PART);
+    let one_time = key.is_some();
+    let mut bytes = [0; 24];
+    unhex(key.or_else(|| name.strip_suffix(PART))?, &mut bytes)?;
+    let id = Id {
+        key: bytes,
+        one_time,
+    };
+    (id.part_name() == name).then_some(Entry::Part)
 }
 
 /// What follows the key and a dash.
 fn copy(id: Id, rest: &str) -> Option<CopyName> {
     let (state, size) = match rest.split_once('-') {
         None => (State::Only, rest),
-        Some((ONCE, size)) => (State::Once, size),
         Some((validator, size)) => {
             let mut hash = [0; 16];
             unhex(validator, &mut hash)?;
@@ -254,35 +324,39 @@ fn unhex(text: &str, bytes: &mut [u8]) -> Option<()> {
 mod tests {
     use super::*;
 
-    fn names() -> [CopyName; 3] {
-        let id = Id::of(&CacheKey::of_content(["a"]));
+    fn names() -> Vec<CopyName> {
+        let key = CacheKey::of_content(["a"]);
         let validator = Validator::of(&Metadata::new().with_etag("\"v1\"".parse().unwrap()));
-        let states = [
-            State::Only,
-            State::Validated(validator.unwrap()),
-            State::Once,
-        ];
-        states.map(|state| CopyName {
-            id,
-            state,
-            size: 0x2a0,
-        })
+        let states = [State::Only, State::Validated(validator.unwrap())];
+        let named = |one_time| {
+            states.map(|state| CopyName {
+                id: Id::of(&key, one_time),
+                state,
+                size: 0x2a0,
+            })
+        };
+        [named(false), named(true)].concat()
     }
 
     #[test]
     fn a_name_is_read_back() {
         for name in names() {
             let text = name.to_string();
-            let [first, second, file] = text.split('/').collect::<Vec<_>>()[..] else {
-                panic!("{text}")
-            };
-            let folders = [folder(first).unwrap(), folder(second).unwrap()];
+            let (folders, file) = text.rsplit_once('/').unwrap();
+            let within = name.id.within();
+            assert_eq!(within.folders().collect::<Vec<_>>().join("/"), folders);
+            assert_eq!(within == Within::Once, folders == "once");
             assert_eq!(
-                Entry::parse(folders, file),
+                Entry::parse(within, file),
                 Some(Entry::Copy(name)),
                 "{text}"
             );
             assert_eq!(name.in_storage().unwrap().to_string(), text);
+            let part = name.id.part_name();
+            assert_eq!(Entry::parse(Within::Private, &part), Some(Entry::Part));
+            assert_eq!(Entry::parse(within, &part), None);
+            let lock = name.id.lock_name();
+            assert_eq!(Entry::parse(Within::Private, &lock), Some(Entry::Lock));
         }
     }
 
@@ -299,14 +373,21 @@ mod tests {
             format!("{key}-+1"),
             format!("{key}-twice-1"),
             format!("{key}-1.bak"),
-            format!("{key}.part~"),
             format!("{}-1", "A".repeat(44)),
             format!("{}é-1", "a".repeat(43)),
+            format!("aaaa{key}-1"),
         ] {
-            assert_eq!(Entry::parse([0, 0], &name), None, "{name}");
+            assert_eq!(Entry::parse(Within::Copies([0, 0]), &name), None, "{name}");
         }
-        let part = format!("{key}.part");
-        assert!(matches!(Entry::parse([0, 0], &part), Some(Entry::Part(_))));
+        for name in [
+            "lock-64",
+            "lock-1",
+            "lock-001",
+            "a.part",
+            &format!("{key}.part"),
+        ] {
+            assert_eq!(Entry::parse(Within::Private, name), None, "{name}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A copy that is being filled: a file under the name `KEY.part`, locked as long as the process lives.
+//! A copy that is being filled: a file in the folder `private`, locked as long as the process lives.
 
 use std::fs::File;
 use std::io::{self, IoSlice, Write as _};
@@ -13,8 +13,9 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::folder::{Found, Inode, Root, inode_of, remove_very, times};
+use super::folder::{Inode, Root, inode_of, remove_very, times};
 use super::name::{CopyName, Id};
+use super::stock::Found;
 use crate::content::whole_seconds;
 
 /// Room for this many bytes is set aside at once at most, where the length is known.
@@ -30,7 +31,8 @@ pub(super) enum Begun {
 impl Root {
     /// A part for `id`, unless another process fills one.
     pub(super) fn begin(&self, id: Id) -> io::Result<Begun> {
-        let folder = self.make_folder(id)?;
+        let becomes = self.make_folder(id)?;
+        let folder = self.private()?;
         let name = id.part_name();
         // Each turn takes a leftover away, or meets another process that does.
         for _ in 0..8 {
@@ -62,7 +64,7 @@ impl Root {
             if !there.is_ok_and(|there| inode_of(&there) == inode) {
                 continue;
             }
-            let part = Part::made(folder, name, inode, file);
+            let part = Part::made(folder, becomes, name, inode, file);
             if is_new {
                 return Ok(Begun::Part(part));
             }
@@ -87,6 +89,8 @@ pub(super) struct Part {
 #[derive(Debug)]
 struct Place {
     folder: OwnedFd,
+    /// The folder of the copy that it becomes.
+    becomes: OwnedFd,
     name: String,
     inode: Inode,
 }
@@ -99,9 +103,10 @@ impl Place {
 
 impl Part {
     /// A part that was made in `folder` and is locked.
-    fn made(folder: OwnedFd, name: String, inode: Inode, file: OwnedFd) -> Self {
+    fn made(folder: OwnedFd, becomes: OwnedFd, name: String, inode: Inode, file: OwnedFd) -> Self {
         let place = Place {
             folder,
+            becomes,
             name,
             inode,
         };
@@ -165,19 +170,19 @@ impl Part {
             fdatasync(&self.file)?;
         }
         let place = self.place.take().ok_or(io::ErrorKind::NotFound)?;
-        let renamed = renameat(&place.folder, &place.name, &place.folder, name.file_name());
+        let renamed = renameat(&place.folder, &place.name, &place.becomes, name.file_name());
         if let Err(error) = renamed {
             place.clear();
             return Err(error.into());
         }
         if sync {
-            fsync(&place.folder)?;
+            fsync(&place.becomes)?;
         }
         Ok(Found {
             name,
             inode: place.inode,
             modified: seconds,
-            mark: 0,
+            mark: root.mark_of(&fstat(&self.file)?),
         })
     }
 

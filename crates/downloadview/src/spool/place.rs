@@ -9,6 +9,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::Method;
 use tokio::sync::oneshot;
@@ -19,16 +20,21 @@ use super::counters::add;
 use super::fill::{Fill, Order};
 use super::flight::{Growing, Progress, Seat, wait};
 use super::growing::{Chain, Follower, Left};
-use super::index::{Given, HandedOver, Source};
+use super::index::{Given, HandedOver};
 use super::inner::Inner;
 use super::moment::Moment;
 use super::name::{CopyName, Id};
+use super::source::Source;
 use super::why::NotSpooled;
 use super::{Spool, prepare, settings};
 use crate::content::{ByteRange, ByteStream, CacheKey, Content, Metadata};
 use crate::error::Error;
 use crate::file::File;
 use crate::response::{Copying, Spooling};
+
+/// How often a copy is marked that cannot be, because another one is being removed, and how long after each time.
+const TRIES: u32 = 10;
+const BETWEEN: Duration = Duration::from_millis(10);
 
 /// What must be known of the request.
 #[derive(Debug, Clone, Copy)]
@@ -66,12 +72,14 @@ impl Spool {
         if copying.spooling == Spooling::Off {
             return None;
         }
-        self.0.hit_now(file, &file.cache_key()?)
+        self.0.sweep_from_now_on();
+        self.0.hit_now(file, &file.cache_key()?, copying.deletes)
     }
 
     /// A copy of `file` for a request, made if there is none.
     pub(crate) async fn place(&self, file: &Arc<dyn File>, request: Request<'_>) -> Placed {
         let inner = &self.0;
+        inner.sweep_from_now_on();
         let spooling = request.copying.spooling;
         let placed = match (file.cache_key(), spooling) {
             (_, Spooling::Off) => return Placed::Own(NotSpooled::NoKey),
@@ -108,7 +116,7 @@ impl Inner {
         key: CacheKey,
         request: Request<'_>,
     ) -> Placed {
-        let id = Id::of(&key);
+        let id = Id::of(&key, request.copying.deletes);
         let known = self.index().peek(id);
         let needs_no_question = known
             .as_ref()
@@ -132,8 +140,13 @@ impl Inner {
     }
 
     /// Step 2, if the kernel knows the copy and other processes need not be told of its use.
-    fn hit_now(&self, file: &Arc<dyn File>, key: &CacheKey) -> Option<Arc<dyn File>> {
-        let (id, now) = (Id::of(key), Instant::now());
+    fn hit_now(
+        &self,
+        file: &Arc<dyn File>,
+        key: &CacheKey,
+        one_time: bool,
+    ) -> Option<Arc<dyn File>> {
+        let (id, now) = (Id::of(key, one_time), Instant::now());
         let Given { name, source } = {
             let mut index = self.index();
             let (_, source) = index.peek(id)?;
@@ -193,7 +206,6 @@ impl Inner {
             let order = Order {
                 file: Arc::clone(file),
                 key: key.clone(),
-                deletes: request.copying.deletes,
                 prepares,
             };
             Fill::start(self, Arc::clone(&seat.flight), order)
@@ -266,21 +278,34 @@ impl Inner {
             }) => modified,
         };
         let mark = Moment::now().mark();
-        let root = self.folder.known();
-        let marked = match root.is_local() {
-            true => root.mark(name, modified, mark),
-            false => {
-                let marking = self.on_disk(move |root| root.mark(name, modified, mark));
-                marking.await
+        let mut marked = self.mark(name, modified, mark).await;
+        for _ in 0..TRIES {
+            match &marked {
+                // Somebody removes another copy.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                _ => break,
             }
-        };
+            tokio::time::sleep(BETWEEN).await;
+            marked = self.mark(name, modified, mark).await;
+        }
         match marked {
-            Ok(()) => {
+            Ok(mark) => {
                 self.index().told(name, now, mark);
                 true
             }
             // Nobody can remove it either.
             Err(error) => error.kind() == io::ErrorKind::ReadOnlyFilesystem,
+        }
+    }
+
+    async fn mark(self: &Arc<Self>, name: CopyName, modified: u64, mark: u32) -> io::Result<u32> {
+        let root = self.folder.known();
+        match root.is_local() {
+            true => root.mark(name, modified, mark),
+            false => {
+                let marking = self.on_disk(move |root| root.mark(name, modified, mark));
+                marking.await
+            }
         }
     }
 }

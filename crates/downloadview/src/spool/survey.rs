@@ -3,10 +3,10 @@
 //!
 //! - Nothing is taken in and nothing is promised: a [`Survey`] has no index, and hands out nothing.
 //! - **Leases of other processes are respected.** A process that hands a copy out notes on the file
-//!   when, under a shared lock of the folder that the copy lies in, before it says so to the proxy.
-//!   Who removes a copy takes that lock alone, reads the note, and leaves the copy if a lease that
-//!   began then may still run. A lease counts a quarter longer here, because a copy that is handed
-//!   out all the time is noted four times in a lease.
+//!   when, under a shared lock, before it says so to the proxy. Who removes a copy takes that lock
+//!   alone, reads the note, and leaves the copy if a lease that began then may still run. A lease
+//!   counts a quarter longer here, because a copy that is handed out all the time is noted four times
+//!   in a lease.
 //! - A part is locked by the process that fills it, and left alone while it is.
 //! - A file that is not the spool's is listed, and never removed.
 
@@ -18,14 +18,12 @@ use std::time::{Duration, SystemTime};
 use rustix::io::Errno;
 
 use super::folder::{Inode, Root};
-use super::index::TOLD_IN_A_LEASE;
+use super::index::kept;
 use super::moment::Moment;
-use super::name::{CopyName, State};
+use super::name::CopyName;
 use super::settings::Settings;
 use super::walk::{Removal, Seen, Thing};
 
-/// Clocks of file systems are not finer than this, at worst.
-const COARSE: Duration = Duration::from_secs(1);
 /// Bytes that are read at once.
 const CHUNK: usize = 256 * 1024;
 
@@ -95,7 +93,7 @@ pub struct Entry {
 pub enum EntryKind {
     /// A copy that all requests for its file share.
     Copy,
-    /// A copy that was made for one request.
+    /// A copy that goes when its lease ends, such as one that was made for one request.
     Once,
     /// A copy that a process is making.
     Part,
@@ -178,7 +176,7 @@ impl Survey {
     fn entry(&self, seen: Seen) -> Entry {
         let (kind, copy) = match seen.thing {
             Thing::Copy(copy) if seen.bytes != copy.size => (EntryKind::Damaged, Some(copy)),
-            Thing::Copy(copy) if copy.state == State::Once => (EntryKind::Once, Some(copy)),
+            Thing::Copy(copy) if copy.id.one_time => (EntryKind::Once, Some(copy)),
             Thing::Copy(copy) => (EntryKind::Copy, Some(copy)),
             Thing::Part { locked: true } => (EntryKind::Part, None),
             Thing::Part { locked: false } => (EntryKind::Leftover, None),
@@ -188,7 +186,7 @@ impl Survey {
             kind,
             bytes: seen.bytes,
             used: seen.changed,
-            leased: kind.is_copy() && self.may_be_leased(seen.mark, seen.changed),
+            leased: kind.is_copy() && self.may_be_leased(&seen),
             name: seen.path,
             copy,
             inode: seen.inode,
@@ -196,19 +194,16 @@ impl Survey {
     }
 
     /// Whether a lease may run that began when the file was marked so.
-    fn may_be_leased(&self, mark: u32, changed: SystemTime) -> bool {
-        let lease = self.settings.lease;
-        let longest = lease
-            .saturating_add(lease / TOLD_IN_A_LEASE)
-            .saturating_add(COARSE);
-        match Moment::of_mark(mark) {
+    fn may_be_leased(&self, seen: &Seen) -> bool {
+        let longest = kept(self.settings.lease, false);
+        match Moment::of_mark(seen.below_second) {
             Some(moment) => moment.until(Moment::now()) < longest,
             // Never handed out; or the file system keeps no more of a time than its second.
-            None => changed.elapsed().map_or(true, |since| since < longest),
+            None => seen.changed.elapsed().map_or(true, |since| since < longest),
         }
     }
 
-    /// What may go: leftovers, damaged files, copies for one request, copies that a newer one has
+    /// What may go: leftovers, damaged files, copies that go with their lease, copies that a newer one has
     /// replaced; then those that were not used for longer than `unused_for`, if it is stated; and
     /// those that were used least recently, until the rest keeps the bounds of the spool.
     #[must_use]
@@ -275,7 +270,7 @@ impl Survey {
     pub fn remove(&self, entry: &Entry) -> io::Result<Removed> {
         let removal = match (entry.kind, entry.copy) {
             (EntryKind::Copy | EntryKind::Once, Some(copy)) => {
-                let may = |seen: &Seen| !self.may_be_leased(seen.mark, seen.changed);
+                let may = |seen: &Seen| !self.may_be_leased(seen);
                 self.root.remove_if(copy, entry.inode, may)?
             }
             (EntryKind::Damaged, Some(copy)) => {

@@ -12,8 +12,9 @@ use rustix::fs::{
 use rustix::io::Errno;
 use rustix::path::Arg;
 
-use super::folder::{Found, Inode, Root, as_copy, inode_of, lock, remove_very};
-use super::name::{CopyName, Entry, folder};
+use super::folder::{Inode, Root, inode_of, remove_very};
+use super::name::{CopyName, Entry, ONCE, PRIVATE, Within, folder};
+use super::stock::Found;
 
 /// Something that was seen in the folder.
 #[derive(Debug, Clone)]
@@ -24,6 +25,8 @@ pub(super) struct Seen {
     pub(super) bytes: u64,
     pub(super) inode: Inode,
     /// The part of its time below a second.
+    pub(super) below_second: u32,
+    /// What changes whenever it is handed out.
     pub(super) mark: u32,
     /// When the file system last noted a change, as it does when a copy is marked.
     pub(super) changed: SystemTime,
@@ -67,21 +70,45 @@ impl Root {
     pub(super) fn walk(&self, mut each: impl FnMut(Seen)) -> io::Result<()> {
         for name in all_names(&self.folder)? {
             let path = shown(&name);
+            let within = match path.as_str() {
+                ONCE => Some(Within::Once),
+                PRIVATE => Some(Within::Private),
+                _ => None,
+            };
+            if let Some(within) = within
+                && let Ok(folder) = self.open_within(within)
+            {
+                self.walk_in(within, &folder, &path, &mut each)?;
+                continue;
+            }
             let Some((first, folder)) = self.folder_of_copies(&self.folder, &name) else {
-                seen(&self.folder, None, &name, path)?.map(&mut each);
+                self.seen(&self.folder, None, &name, path)?.map(&mut each);
                 continue;
             };
             for name in all_names(&folder)? {
                 let path = format!("{path}/{}", shown(&name));
-                let Some((second, folder)) = self.folder_of_copies(&folder, &name) else {
-                    seen(&folder, None, &name, path)?.map(&mut each);
+                let Some((second, opened)) = self.folder_of_copies(&folder, &name) else {
+                    self.seen(&folder, None, &name, path)?.map(&mut each);
                     continue;
                 };
-                for name in all_names(&folder)? {
-                    let path = format!("{path}/{}", shown(&name));
-                    seen(&folder, Some([first, second]), &name, path)?.map(&mut each);
-                }
+                let within = Within::Copies([first, second]);
+                self.walk_in(within, &opened, &path, &mut each)?;
             }
+        }
+        Ok(())
+    }
+
+    fn walk_in(
+        &self,
+        within: Within,
+        folder: &OwnedFd,
+        path: &str,
+        each: &mut impl FnMut(Seen),
+    ) -> io::Result<()> {
+        for name in all_names(folder)? {
+            let path = format!("{path}/{}", shown(&name));
+            self.seen(folder, Some(within), &name, path)?
+                .map(&mut *each);
         }
         Ok(())
     }
@@ -100,23 +127,26 @@ impl Root {
         inode: Inode,
         may: impl FnOnce(&Seen) -> bool,
     ) -> io::Result<Removal> {
-        let folder = match self.folder_of(name.id) {
+        let folder = match self.open_within(name.id.within()) {
             Ok(folder) => folder,
             Err(Errno::NOENT) => return Ok(Removal::Gone),
             Err(error) => return Err(error.into()),
         };
-        let locked = lock(&folder, FlockOperation::NonBlockingLockExclusive);
+        let locked = match self.lock_alone(name.id) {
+            Err(Errno::WOULDBLOCK) => None,
+            locked => Some(locked?),
+        };
         let file = name.file_name();
         let there = match statat(&folder, &file, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(there) => there,
             Err(Errno::NOENT) => return Ok(Removal::Gone),
             Err(error) => return Err(error.into()),
         };
-        let seen = Seen::new(String::new(), Thing::Copy(name), &there);
-        match as_copy(name, &there) {
+        let seen = self.seen_as(String::new(), Thing::Copy(name), &there);
+        match self.as_copy(name, &there) {
             _ if seen.inode != inode => Ok(Removal::Gone),
-            // Without the lock: somebody marks a copy in this folder, perhaps this one.
-            Some(found) if locked.is_err() || !may(&seen) => Ok(Removal::Kept(found)),
+            // Without the lock: somebody marks a copy, perhaps this one.
+            Some(found) if locked.is_none() || !may(&seen) => Ok(Removal::Kept(found)),
             _ => removed(&folder, &file, inode),
         }
     }
@@ -148,7 +178,7 @@ impl Root {
     pub(super) fn open_copy(&self, name: CopyName) -> io::Result<Option<OpenCopy>> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
         let opened = self
-            .folder_of(name.id)
+            .open_within(name.id.within())
             .and_then(|folder| openat(&folder, name.file_name(), flags, Mode::empty()));
         let file = match opened {
             Ok(file) => file,
@@ -162,6 +192,59 @@ impl Root {
             of_group: found.st_gid == self.group.as_raw(),
         }))
     }
+
+    /// What a name leads to; `None` if it is gone. `within` says which names it may have, if any.
+    fn seen(
+        &self,
+        folder: &OwnedFd,
+        within: Option<Within>,
+        name: &CStr,
+        path: String,
+    ) -> io::Result<Option<Seen>> {
+        let found = match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(found) => found,
+            Err(Errno::NOENT) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let regular = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile;
+        let is_spools = regular && self.is_ours(&found);
+        let named = name.to_str().ok().zip(within.filter(|_| is_spools));
+        let thing = match named.and_then(|(name, within)| Entry::parse(within, name)) {
+            Some(Entry::Copy(copy)) => Thing::Copy(copy),
+            Some(Entry::Part) => Thing::Part {
+                locked: is_locked(folder, name),
+            },
+            Some(Entry::Lock) => return Ok(None),
+            None if name.to_bytes() == PRIVATE.as_bytes()
+                && within.is_none()
+                && self.is_closed(&found) =>
+            {
+                return Ok(None);
+            }
+            None => Thing::Foreign,
+        };
+        Ok(Some(self.seen_as(path, thing, &found)))
+    }
+
+    /// Whether it is the private folder, into which whoever looks is not let.
+    fn is_closed(&self, found: &Stat) -> bool {
+        let is_folder = FileType::from_raw_mode(found.st_mode) == FileType::Directory;
+        is_folder && self.trusts(found)
+    }
+
+    #[allow(clippy::unnecessary_cast)] // These types differ from system to system.
+    fn seen_as(&self, path: String, thing: Thing, found: &Stat) -> Seen {
+        let seconds = u64::try_from(found.st_ctime).unwrap_or_default();
+        Seen {
+            path,
+            thing,
+            bytes: u64::try_from(found.st_size).unwrap_or_default(),
+            inode: inode_of(found),
+            below_second: found.st_mtime_nsec as u32,
+            mark: self.mark_of(found),
+            changed: SystemTime::UNIX_EPOCH + Duration::from_secs(seconds),
+        }
+    }
 }
 
 fn removed(folder: &OwnedFd, name: &str, inode: Inode) -> io::Result<Removal> {
@@ -169,45 +252,6 @@ fn removed(folder: &OwnedFd, name: &str, inode: Inode) -> io::Result<Removal> {
         true => Removal::Removed,
         false => Removal::Gone,
     })
-}
-
-/// What a name leads to; `None` if it is gone. It may be a copy or a part in these `folders`.
-fn seen(
-    folder: &OwnedFd,
-    folders: Option<[u8; 2]>,
-    name: &CStr,
-    path: String,
-) -> io::Result<Option<Seen>> {
-    let found = match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(found) => found,
-        Err(Errno::NOENT) => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
-    let regular = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile;
-    let named = name.to_str().ok().zip(folders.filter(|_| regular));
-    let thing = match named.and_then(|(name, folders)| Entry::parse(folders, name)) {
-        Some(Entry::Copy(copy)) => Thing::Copy(copy),
-        Some(Entry::Part(_)) => Thing::Part {
-            locked: is_locked(folder, name),
-        },
-        None => Thing::Foreign,
-    };
-    Ok(Some(Seen::new(path, thing, &found)))
-}
-
-impl Seen {
-    #[allow(clippy::unnecessary_cast)] // These types differ from system to system.
-    fn new(path: String, thing: Thing, found: &Stat) -> Self {
-        let seconds = u64::try_from(found.st_ctime).unwrap_or_default();
-        Self {
-            path,
-            thing,
-            bytes: u64::try_from(found.st_size).unwrap_or_default(),
-            inode: inode_of(found),
-            mark: found.st_mtime_nsec as u32,
-            changed: SystemTime::UNIX_EPOCH + Duration::from_secs(seconds),
-        }
-    }
 }
 
 fn open_part(folder: &OwnedFd, name: impl Arg) -> Result<OwnedFd, Errno> {
@@ -253,7 +297,7 @@ mod tests {
         let path = dir.join(name.to_string());
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, "text").unwrap();
-        let root = Root::open(dir).unwrap();
+        let root = Root::open_to_serve(dir).unwrap();
         let found = root.find(name.id).unwrap();
         (root, found[0])
     }
@@ -263,21 +307,25 @@ mod tests {
     fn a_copy_is_not_removed_while_somebody_marks_one_and_not_marked_while_somebody_removes_one() {
         let dir = tempfile::tempdir().unwrap();
         let (root, found) = copy_in(dir.path());
-        let other = root.folder_of(found.name.id).unwrap();
-        lock(&other, FlockOperation::NonBlockingLockShared).unwrap();
+        let lock = || {
+            let lock = dir.path().join(PRIVATE).join(found.name.id.lock_name());
+            std::fs::File::open(lock).unwrap()
+        };
+        let other = lock();
+        flock(&other, FlockOperation::NonBlockingLockShared).unwrap();
         let removal = root.remove_if(found.name, found.inode, |_| true).unwrap();
         assert!(matches!(removal, Removal::Kept(_)), "{removal:?}");
         root.mark(found.name, found.modified, 7).unwrap();
         drop(other);
 
-        let other = root.folder_of(found.name.id).unwrap();
-        lock(&other, FlockOperation::NonBlockingLockExclusive).unwrap();
+        let other = lock();
+        flock(&other, FlockOperation::NonBlockingLockExclusive).unwrap();
         let marked = root.mark(found.name, found.modified, 8);
         assert_eq!(marked.unwrap_err().kind(), io::ErrorKind::WouldBlock);
         drop(other);
 
         let removal = root.remove_if(found.name, found.inode, |seen| {
-            assert_eq!(seen.mark, 7);
+            assert_eq!((seen.mark, seen.below_second), (7, 7));
             // Nobody marks it now.
             assert!(root.mark(found.name, found.modified, 9).is_err());
             true
@@ -287,5 +335,24 @@ mod tests {
             root.mark(found.name, found.modified, 10).is_err(),
             "it is gone"
         );
+    }
+
+    /// They may be open for everybody who may read the folder.
+    #[test]
+    fn who_locks_what_may_be_read_keeps_nobody_from_marking_or_removing() {
+        let dir = tempfile::tempdir().unwrap();
+        let (root, found) = copy_in(dir.path());
+        let copy = dir.path().join(found.name.to_string());
+        let held: Vec<_> = copy
+            .ancestors()
+            .take(4)
+            .map(|path| std::fs::File::open(path).unwrap())
+            .collect();
+        for held in &held {
+            flock(held, FlockOperation::NonBlockingLockExclusive).unwrap();
+        }
+        root.mark(found.name, found.modified, 7).unwrap();
+        let removal = root.remove_if(found.name, found.inode, |_| true).unwrap();
+        assert!(matches!(removal, Removal::Removed), "{removal:?}");
     }
 }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 
+use super::folder::NotOurs;
+
 /// Why no local copy of a file was handed to the proxy. Part of
 /// [`Reason::NotSpooled`](crate::optimize::Reason::NotSpooled); [`Display`](fmt::Display) gives a
 /// phrase for logs.
@@ -43,6 +45,8 @@ pub enum NotSpooled {
     DiskFull,
     /// The folder cannot be written to.
     ReadOnly,
+    /// Others may write into the folder, or it belongs to another user: nothing in it is used.
+    NotOurs,
     /// The folder is not there.
     Missing,
     /// The disk fails, or does not answer.
@@ -55,7 +59,7 @@ pub enum NotSpooled {
 
 impl NotSpooled {
     /// How many there are, for counting.
-    pub(super) const ALL: [Self; 16] = [
+    pub(super) const ALL: [Self; 17] = [
         Self::Off,
         Self::Local,
         Self::NoKey,
@@ -68,6 +72,7 @@ impl NotSpooled {
         Self::Busy,
         Self::DiskFull,
         Self::ReadOnly,
+        Self::NotOurs,
         Self::Missing,
         Self::DiskFails,
         Self::Source,
@@ -79,6 +84,7 @@ impl NotSpooled {
         use io::ErrorKind as Kind;
 
         match error.kind() {
+            _ if NotOurs::is(error) => Self::NotOurs,
             Kind::StorageFull | Kind::QuotaExceeded => Self::DiskFull,
             Kind::FileTooLarge => Self::TooLarge,
             Kind::ReadOnlyFilesystem | Kind::PermissionDenied => Self::ReadOnly,
@@ -96,6 +102,7 @@ impl NotSpooled {
                 | Self::Busy
                 | Self::DiskFull
                 | Self::ReadOnly
+                | Self::NotOurs
                 | Self::Missing
                 | Self::DiskFails
         )
@@ -121,10 +128,37 @@ impl fmt::Display for NotSpooled {
             Self::Busy => "too many copies are being made",
             Self::DiskFull => "the spool's disk is full",
             Self::ReadOnly => "the spool's folder cannot be written to",
+            Self::NotOurs => {
+                "others may write into the spool's folder: chmod go-w it, and chown it to the user of this program"
+            }
             Self::Missing => "the spool's folder is not there",
             Self::DiskFails => "the spool's disk fails or does not answer",
             Self::Source => "the source of the file failed",
             Self::NoRuntime => "there is no runtime to make a copy on",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::io::Errno;
+
+    use super::*;
+
+    #[test]
+    fn what_a_disk_refuses_is_told_by_its_cause() {
+        for (errno, why) in [
+            (Errno::NOSPC, NotSpooled::DiskFull),
+            (Errno::DQUOT, NotSpooled::DiskFull),
+            (Errno::FBIG, NotSpooled::TooLarge),
+            (Errno::ROFS, NotSpooled::ReadOnly),
+            (Errno::ACCESS, NotSpooled::ReadOnly),
+            (Errno::PERM, NotSpooled::ReadOnly),
+            (Errno::NOENT, NotSpooled::Missing),
+            (Errno::IO, NotSpooled::DiskFails),
+        ] {
+            assert_eq!(NotSpooled::of(&errno.into()), why, "{errno}");
+            assert!(why.is_trouble());
+        }
     }
 }

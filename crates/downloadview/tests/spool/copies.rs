@@ -270,9 +270,8 @@ async fn a_restart_finds_the_copies_and_removes_what_dead_processes_left() {
     } = stand;
     drop((spool, front));
     let copy = files_below(folder.path()).pop().unwrap();
-    let name = copy.file_name().unwrap().to_str().unwrap();
-    let part = copy.with_file_name(format!("{}.part", &name[..44]));
-    std::fs::write(&part, "half").unwrap();
+    let part = format!("private/{}.part", "a".repeat(48));
+    std::fs::write(folder.path().join(part), "half").unwrap();
     // A copy that a power failure cut, and what is not the spool's.
     let cut = copy.with_file_name(format!("{}-5", "a".repeat(44)));
     std::fs::write(&cut, "cut").unwrap();

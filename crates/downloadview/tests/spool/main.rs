@@ -4,9 +4,14 @@
 #![allow(clippy::unwrap_used)] // Helpers of tests.
 
 mod clock;
+#[cfg(target_os = "linux")]
+mod coarse;
 mod copies;
+#[cfg(target_os = "linux")]
+mod disk;
 mod keys;
 mod log;
+mod one_time;
 mod prepared;
 mod stand;
 #[cfg(target_os = "linux")]

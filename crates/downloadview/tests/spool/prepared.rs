@@ -1,4 +1,4 @@
-//! `prepare`: 202 until the copy is there. `delete_after_send`: a copy that goes with its lease.
+//! `prepare`: 202 until the copy is there.
 
 use std::time::Duration;
 
@@ -257,58 +257,4 @@ async fn a_file_without_a_key_is_never_promised() {
     let response = stand.get(response).await;
     assert_eq!(outcome(&response).kind(), "streamed");
     assert_eq!(sent(response).await.unwrap(), content(2));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_one_time_copy_goes_when_its_lease_ends() {
-    let lease = Duration::from_secs(100);
-    let stand = Stand::with(|spool| spool.lease(lease));
-    let report = Report::default();
-    let one_time = || {
-        let file = report.of(2).cache_key(key("report"));
-        DownloadResponse::new(file).delete_after_send(true)
-    };
-    assert_eq!(delegated(&stand.get(one_time()).await), content(2));
-    tokio::time::sleep(lease / 2).await;
-    // A further range of the same download: the lease begins anew.
-    let range = Request::get("/x").header("range", "bytes=5-9");
-    let again = stand.ask(range, one_time()).await;
-    tokio::time::sleep(lease - Duration::from_secs(1)).await;
-    assert_eq!(delegated(&again), content(2));
-    tokio::time::sleep(lease).await;
-    until(|| stand.files().is_empty()).await;
-    assert_eq!(report.times(), 1);
-    // Another one asks for a copy that stays.
-    let file = report.of(2).cache_key(key("report"));
-    assert_eq!(
-        delegated(&stand.get(DownloadResponse::new(file)).await),
-        content(2)
-    );
-    tokio::time::sleep(3 * lease).await;
-    assert_eq!(stand.files().len(), 1);
-}
-
-/// The process that would have removed it is gone.
-#[tokio::test(start_paused = true)]
-async fn a_copy_for_one_request_that_a_dead_process_left_goes_too() {
-    let lease = Duration::from_secs(100);
-    let stand = Stand::with(|spool| spool.lease(lease));
-    let file = Report::default().of(2);
-    let once = DownloadResponse::new(file).spooling(downloadview::response::Spooling::Always);
-    assert_eq!(delegated(&stand.get(once).await), content(2));
-    let Stand {
-        folder,
-        spool,
-        front,
-    } = stand;
-    drop((spool, front));
-    let stand = Stand::over(folder, |spool| spool.lease(lease));
-    assert_eq!(stand.files().len(), 1);
-    let file = Report::default().of(1).cache_key(key("other"));
-    assert_eq!(
-        delegated(&stand.get(DownloadResponse::new(file)).await),
-        content(1)
-    );
-    tokio::time::sleep(2 * lease).await;
-    until(|| stand.files().len() == 1).await;
 }

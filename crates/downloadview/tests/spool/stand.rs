@@ -58,7 +58,7 @@ impl Stand {
         answer(&asked, std::slice::from_ref(&self.front), download).await
     }
 
-    /// What lies in the folder, whatever it is.
+    /// What lies in the folder, whatever it is, but for what is only there to be locked.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
         files_below(self.folder.path())
     }
@@ -76,10 +76,16 @@ pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
         let path = entry.unwrap().path();
         match path.is_dir() {
             true => files.extend(files_below(&path)),
+            false if is_lock(&path) => {}
             false => files.push(path),
         }
     }
     files
+}
+
+fn is_lock(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| name.starts_with("lock-"))
 }
 
 pub(crate) fn outcome(response: &Response<DownloadBody>) -> &Outcome {

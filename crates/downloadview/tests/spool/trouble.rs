@@ -1,42 +1,14 @@
 //! A source or a disk that fails: what is answered then, what is logged, and that it recovers.
 
 use std::io::{Seek as _, Write as _};
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use downloadview::DownloadResponse;
 use downloadview::spool::{Fill, NotSpooled, Spool, SpoolBuilder};
 
+use crate::disk::Disk;
 use crate::log::Log;
 use crate::stand::{FRAME, Remote, Report, Stand, content, delegated, key, outcome, sent, why};
-
-/// A disk of its own over a folder: a tmpfs, which takes root.
-struct Disk(PathBuf);
-
-impl Disk {
-    fn over(folder: &Path, options: &str) -> Self {
-        let arguments = ["-t", "tmpfs", "-o", options, "tmpfs"];
-        let mounted = mount_status(Command::new("mount").args(arguments).arg(folder));
-        assert!(mounted, "a tmpfs can be mounted: it takes root");
-        Self(folder.to_owned())
-    }
-
-    fn remount(&self, options: &str) {
-        let mounted = mount_status(Command::new("mount").args(["-o", options]).arg(&self.0));
-        assert!(mounted, "{options}");
-    }
-}
-
-fn mount_status(command: &mut Command) -> bool {
-    command.status().is_ok_and(|status| status.success())
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        mount_status(Command::new("umount").arg("-l").arg(&self.0));
-    }
-}
 
 /// Asks three times while something is wrong: each is streamed for this reason, and it is said once.
 async fn assert_streamed_because(stand: &Stand, log: &Log, reason: NotSpooled) {

@@ -11,9 +11,9 @@ use crate::content::{Content, Want};
 use crate::error::Error;
 use crate::file::File;
 use crate::spool::counters::add;
-use crate::spool::index::Source;
 use crate::spool::inner::Inner;
 use crate::spool::name::{CopyName, Id, State, Validator};
+use crate::spool::source::Source;
 
 /// How long a source that could not answer is left alone, where a stale copy does.
 const EXCUSED: Duration = Duration::from_secs(5);

@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use crate::content::{ETag, Metadata, whole_seconds};
-use crate::spool::folder::Found;
 use crate::spool::name::CopyName;
+use crate::spool::stock::Found;
 
 /// The date of the source, if it tells as much as the validator: proxies make a tag of date and
 /// size, and that tag is then as good as the source's, and the same after each fill.

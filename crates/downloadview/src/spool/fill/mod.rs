@@ -30,10 +30,10 @@ use self::frames::{Frames, Wanted};
 use super::counters::add;
 use super::flight::{Flight, Growing, Progress};
 use super::growing::{Chain, Left};
-use super::index::Source;
 use super::inner::Inner;
 use super::name::{CopyName, State, Validator};
 use super::part::{Begun, Part};
+use super::source::Source;
 use super::why::NotSpooled;
 use crate::content::{ByteStream, CacheKey, Content, Exact, Metadata, Want};
 use crate::file::File;
@@ -48,8 +48,6 @@ pub(super) struct Order {
     pub(super) file: Arc<dyn File>,
     /// `None` for a copy that is made for one request.
     pub(super) key: Option<CacheKey>,
-    /// Whether the copy goes when its lease ends.
-    pub(super) deletes: bool,
     /// Whether it is made though nobody may wait for it.
     pub(super) prepares: bool,
 }
@@ -75,7 +73,6 @@ impl Fill {
         order: Order,
     ) -> oneshot::Receiver<Left> {
         let (sender, left) = oneshot::channel();
-        spool.retire_left_behind();
         spool.index().begin();
         let fill = Self {
             spool: Arc::clone(spool),
@@ -228,7 +225,7 @@ impl Fill {
     async fn copy(&mut self, part: Part, content: Content) -> Result<u64, Failure> {
         let metadata = Arc::new(content.metadata().clone());
         let state = match &self.order.key {
-            None => State::Once,
+            None => State::Only,
             Some(key) if !key.changes() => State::Only,
             Some(_) => match Validator::of(&metadata) {
                 Some(validator) => State::Validated(validator),
@@ -406,16 +403,10 @@ impl Fill {
         }
         let source = Some(Source::new(metadata));
         let before = self.spool.index().peek(id);
-        let goes = self.order.deletes || state == State::Once;
-        let mut index = self.spool.index();
-        index.insert(found, source, Instant::now());
-        if goes {
-            index.goes_with_its_lease(name);
-        }
-        drop(index);
+        self.spool.index().insert(found, source, Instant::now());
         add(&self.spool.counting.fills, 1);
         self.made = true;
-        let retired = match goes {
+        let retired = match id.one_time {
             true => Some(name),
             false => before.map(|(name, _)| name).filter(|it| *it != name),
         };

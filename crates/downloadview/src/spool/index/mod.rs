@@ -11,22 +11,37 @@
 //!   changed grants a lease from that moment on. Clocks are never compared. Each process may hand a
 //!   copy out for a quarter of a lease without a new mark, and its mark may be written over by
 //!   another one; so every copy is kept for a quarter of a lease longer.
+//! - A one-time copy goes when its lease ends, whoever made it: its name says so.
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::folder::{Found, Inode};
-use super::name::{CopyName, Id, State};
-use crate::content::Metadata;
+use super::folder::Inode;
+use super::name::{CopyName, Id};
+use super::source::Source;
+use super::stock::Found;
 
 /// How often other processes are told of a copy that is handed out all the time.
 pub(super) const TOLD_IN_A_LEASE: u32 = 4;
 
 /// A lease of centuries is as good as one of years, and can be added to any moment.
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
+/// Clocks of file systems are not finer than this, at worst: two marks may look the same.
+const COARSE: Duration = Duration::from_secs(1);
+
+/// How long a copy stays after it was marked: a lease, and the time in which another process need not tell of its use. Where
+/// marks are not `fine`, one may have been overlooked.
+pub(super) fn kept(lease: Duration, fine: bool) -> Duration {
+    let kept = lease.saturating_add(lease / TOLD_IN_A_LEASE);
+    let overlooked = if fine { Duration::ZERO } else { COARSE };
+    kept.saturating_add(overlooked).min(LONGEST)
+}
 
 /// How much may lie in the folder.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +55,6 @@ pub(super) struct Bounds {
 pub(super) struct Index {
     bounds: Bounds,
     lease: Duration,
-    /// A lease, and the time in which another process need not tell of its use.
     kept: Duration,
     copies: HashMap<CopyName, Copy>,
     /// The copy of each key that is handed out.
@@ -49,6 +63,8 @@ pub(super) struct Index {
     by_use: BTreeMap<u64, CopyName>,
     next_use: u64,
     doomed: HashSet<CopyName>,
+    /// Those of the copies that go when their lease ends.
+    one_time: HashSet<CopyName>,
     /// Bytes of the copies. Doomed ones do not count: they go before the room that they leave is
     /// used.
     bytes: u64,
@@ -70,39 +86,11 @@ struct Copy {
     /// When this process last told others that it uses the copy.
     told: Option<Instant>,
     source: Option<Source>,
-    /// Whether it may be retired though no newer one took its place.
-    goes: bool,
 }
 
 impl Copy {
     fn lease(&mut self, until: Instant) {
         self.leased_until = self.leased_until.max(Some(until));
-    }
-}
-
-/// What the source said of the state that was copied, and when it was asked.
-#[derive(Debug, Clone)]
-pub(super) struct Source {
-    pub(super) metadata: Arc<Metadata>,
-    pub(super) asked: Instant,
-    /// Until when it is not asked again, because it could not answer.
-    excused: Option<Instant>,
-}
-
-impl Source {
-    /// What it says now.
-    pub(super) fn new(metadata: Arc<Metadata>) -> Self {
-        Self {
-            metadata,
-            asked: Instant::now(),
-            excused: None,
-        }
-    }
-
-    /// Whether it need not be asked.
-    pub(super) fn is_fresh(&self, max_age: Duration) -> bool {
-        let excused = self.excused.is_some_and(|until| until > Instant::now());
-        excused || self.asked.elapsed() < max_age
     }
 }
 
@@ -134,16 +122,17 @@ pub(super) struct Doomed {
 pub(super) struct Full;
 
 impl Index {
-    pub(super) fn new(bounds: Bounds, lease: Duration) -> Self {
+    pub(super) fn new(bounds: Bounds, lease: Duration, fine: bool) -> Self {
         Self {
             bounds,
             lease,
-            kept: lease.saturating_add(lease / TOLD_IN_A_LEASE).min(LONGEST),
+            kept: kept(lease, fine),
             copies: HashMap::new(),
             newest: HashMap::new(),
             by_use: BTreeMap::new(),
             next_use: 0,
             doomed: HashSet::new(),
+            one_time: HashSet::new(),
             bytes: 0,
             reserved: 0,
             parts: 0,
@@ -217,9 +206,11 @@ impl Index {
                 leased_until: Some(now + self.kept),
                 told: None,
                 source,
-                goes: name.state == State::Once,
             },
         );
+        if name.id.one_time {
+            self.one_time.insert(name);
+        }
         self.bytes += name.size;
         self.newest.insert(name.id, name);
         true
@@ -251,6 +242,7 @@ impl Index {
             return;
         };
         self.by_use.remove(&copy.turn);
+        self.one_time.remove(&name);
         self.bytes -= name.size;
         if self.newest.get(&name.id) == Some(&name) {
             self.newest.remove(&name.id);
@@ -263,6 +255,7 @@ impl Index {
         self.newest.clear();
         self.by_use.clear();
         self.doomed.clear();
+        self.one_time.clear();
         self.bytes = 0;
     }
 
@@ -328,19 +321,17 @@ impl Index {
         doomed
     }
 
-    /// A copy is wanted no longer than its lease runs.
-    pub(super) fn goes_with_its_lease(&mut self, name: CopyName) {
-        if let Some(copy) = self.copies.get_mut(&name) {
-            copy.goes = true;
-        }
+    /// The copies that go when their lease ends.
+    pub(super) fn one_time(&self) -> Vec<CopyName> {
+        self.one_time.iter().copied().collect()
     }
 
-    /// Dooms one copy, if its lease is over and, unless it goes anyway, a newer one took its place.
+    /// Dooms one copy, if its lease is over and, unless it is a one-time copy, a newer one took its place.
     pub(super) fn retire(&mut self, name: CopyName, now: Instant) -> Retired {
         let Some(copy) = self.copies.get(&name) else {
             return Retired::Gone;
         };
-        if !copy.goes && self.newest.get(&name.id) == Some(&name) {
+        if !name.id.one_time && self.newest.get(&name.id) == Some(&name) {
             return Retired::Gone;
         }
         match copy.leased_until {
@@ -399,199 +390,5 @@ fn doom(name: CopyName, copy: &Copy) -> Doomed {
         name,
         inode: copy.inode,
         mark: copy.mark,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const BYTES: u64 = 100;
-    const FILES: usize = 8;
-    const LEASE: Duration = Duration::from_secs(10);
-
-    fn found(number: u64, size: u64, mark: u32) -> Found {
-        Found {
-            name: CopyName {
-                id: Id::numbered(number),
-                state: State::Only,
-                size,
-            },
-            inode: Inode::numbered(number),
-            modified: 1_600_000_000,
-            mark,
-        }
-    }
-
-    fn index() -> Index {
-        let bounds = Bounds {
-            bytes: BYTES,
-            files: FILES,
-        };
-        Index::new(bounds, LEASE)
-    }
-
-    #[test]
-    fn another_process_is_told_four_times_a_lease() {
-        let (mut index, start) = (index(), Instant::now());
-        index.insert(found(1, 5, 0), None, start);
-        let mut told = 0;
-        for second in 0..20 {
-            let now = start + Duration::from_secs(second);
-            let name = index.give(Id::numbered(1), now).unwrap().name;
-            if index.hand_over(name, now).unwrap().tell.is_some() {
-                told += 1;
-                index.told(name, now, second as u32 + 1);
-            }
-        }
-        assert_eq!(told, 7, "in two leases");
-    }
-
-    #[test]
-    fn a_doomed_copy_is_not_taken_in_again_before_it_is_gone() {
-        let (mut index, start) = (index(), Instant::now());
-        index.insert(found(1, 60, 0), None, start);
-        let later = start + 2 * LEASE;
-        let doomed = index.reserve(60, later).unwrap();
-        assert_eq!(doomed[0].name, found(1, 60, 0).name);
-        assert!(!index.insert(found(1, 60, 0), None, later));
-        assert!(index.give(Id::numbered(1), later).is_none());
-        assert!(index.hand_over(doomed[0].name, later).is_none());
-        index.gone(doomed[0].name);
-        assert!(index.insert(found(1, 60, 0), None, later));
-    }
-
-    /// What may happen, in any order.
-    #[derive(Debug, Clone)]
-    enum Step {
-        /// A part of this size is begun, and room is made for it.
-        Begin(u64, u64),
-        /// The oldest part becomes the copy.
-        Commit,
-        /// The oldest part is given up.
-        GiveUp,
-        /// The copy is handed to a proxy.
-        HandOut(u64),
-        /// What was doomed is removed from the disk.
-        Remove,
-        /// Another process handed out what is doomed.
-        Spare,
-        /// The disk is full by others.
-        MakeRoom(u64),
-        /// Somebody removed the file.
-        Vanish(u64),
-        /// Time goes by.
-        Wait(u64),
-        /// The process starts anew over what lies on the disk.
-        Restart,
-    }
-
-    fn step() -> impl Strategy<Value = Step> {
-        let key = 0_u64..6;
-        prop_oneof![
-            4 => (key.clone(), 1_u64..70).prop_map(|(key, size)| Step::Begin(key, size)),
-            4 => Just(Step::Commit),
-            1 => Just(Step::GiveUp),
-            4 => key.clone().prop_map(Step::HandOut),
-            4 => Just(Step::Remove),
-            1 => Just(Step::Spare),
-            1 => (1_u64..100).prop_map(Step::MakeRoom),
-            1 => key.prop_map(Step::Vanish),
-            4 => (1_u64..8).prop_map(Step::Wait),
-            1 => Just(Step::Restart),
-        ]
-    }
-
-    proptest! {
-        /// Whatever happens in whatever order: copies and parts keep the bound, and nothing goes
-        /// while a proxy may still open it.
-        #[test]
-        fn the_bound_is_kept_and_a_lease_is_honoured(steps in prop::collection::vec(step(), 1..80)) {
-            let mut index = index();
-            let mut now = Instant::now();
-            let mut parts: Vec<(u64, u64)> = Vec::new();
-            let mut disk: HashMap<CopyName, Found> = HashMap::new();
-            let mut doomed: Vec<Doomed> = Vec::new();
-            let mut handed: HashMap<CopyName, Instant> = HashMap::new();
-            let mut above = false;
-            for step in steps {
-                let mut goes: Vec<Doomed> = Vec::new();
-                match step {
-                    Step::Begin(key, size) => {
-                        let busy = parts.iter().any(|(it, _)| *it == key);
-                        if !busy && index.peek(Id::numbered(key)).is_none() {
-                            index.begin();
-                            match index.reserve(size, now) {
-                                Ok(some) => {
-                                    goes = some;
-                                    parts.push((key, size));
-                                }
-                                Err(Full) => index.end(0),
-                            }
-                        }
-                    }
-                    Step::Commit if !parts.is_empty() => {
-                        let (key, size) = parts.remove(0);
-                        let made = found(key, size, 0);
-                        index.end(size);
-                        index.insert(made, None, now);
-                        disk.insert(made.name, made);
-                    }
-                    Step::GiveUp if !parts.is_empty() => index.end(parts.remove(0).1),
-                    Step::HandOut(key) => {
-                        if let Some(given) = index.give(Id::numbered(key), now) {
-                            prop_assert!(doomed.iter().all(|it| it.name != given.name));
-                            handed.insert(given.name, now);
-                        }
-                    }
-                    Step::Remove => {
-                        for it in doomed.drain(..) {
-                            disk.remove(&it.name);
-                            index.gone(it.name);
-                        }
-                    }
-                    Step::Spare => {
-                        if let Some(it) = doomed.pop() {
-                            let Some(found) = disk.get(&it.name) else { continue };
-                            index.spare(*found, now);
-                            above = true;
-                        }
-                    }
-                    Step::MakeRoom(bytes) => goes = index.make_room(bytes, now),
-                    Step::Vanish(key) => {
-                        if let Some((name, _)) = index.peek(Id::numbered(key)) {
-                            disk.remove(&name);
-                            handed.remove(&name);
-                            index.forget(name);
-                        }
-                    }
-                    Step::Wait(seconds) => now += Duration::from_secs(seconds),
-                    Step::Restart => {
-                        parts.clear();
-                        doomed.clear();
-                        index = self::index();
-                        for copy in disk.values() {
-                            index.insert(*copy, None, now);
-                        }
-                        above = true;
-                    }
-                    Step::Commit | Step::GiveUp => {}
-                }
-                for it in goes {
-                    let running = handed.get(&it.name).is_some_and(|at| *at + LEASE > now);
-                    prop_assert!(!running, "{it:?} was handed out a moment ago");
-                    doomed.push(it);
-                }
-                let reserved: u64 = parts.iter().map(|(_, size)| size).sum();
-                let held: u64 = index.copies.keys().map(|name| name.size).sum();
-                prop_assert_eq!(index.held().0, held + reserved);
-                prop_assert_eq!(index.by_use.len(), index.copies.len());
-                prop_assert!(index.newest.len() <= index.copies.len());
-                // Only what others took back, or left, may lie above it.
-                prop_assert!(above || held + reserved <= BYTES, "{held} + {reserved}");
-            }
-        }
     }
 }
