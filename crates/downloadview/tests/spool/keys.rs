@@ -9,10 +9,10 @@ use downloadview::fetch::{Client, OriginBuilder, RequestTarget};
 use downloadview::file::HttpFile;
 
 fn key(set: impl FnOnce(OriginBuilder) -> OriginBuilder) -> CacheKey {
-    key_by(Client::new().unwrap(), set)
+    key_by(&Client::new().unwrap(), set)
 }
 
-fn key_by(client: Client, set: impl FnOnce(OriginBuilder) -> OriginBuilder) -> CacheKey {
+fn key_by(client: &Client, set: impl FnOnce(OriginBuilder) -> OriginBuilder) -> CacheKey {
     let origin = set(client.origin("https://files.example"));
     let target = RequestTarget::parse("/a.csv").unwrap();
     HttpFile::new(origin.build().unwrap(), target)
@@ -47,7 +47,7 @@ fn a_client_that_trusts_other_certificates_does_not_share_the_copy() {
         let client = texts.iter().fold(Client::builder(), |client, text| {
             client.root_certificate(*text)
         });
-        key_by(client.build().unwrap(), |origin| origin)
+        key_by(&client.build().unwrap(), |origin| origin)
     };
     let one = include_str!("../remote/certificates/ca.pem");
     let other = include_str!("../remote/certificates/localhost.pem");
