@@ -8,16 +8,30 @@ const WHAT: &str = "a client that lies about itself";
 
 /// Its word counts because of where it is.
 fn trusted(proxy: Proxy) -> String {
+    let one = one_view(&configuration(proxy));
+    format!("trusted_proxies = [\"127.0.0.1\"]\n{one}")
+}
+
+/// Its word counts because of what it knows.
+fn proven(proxy: Proxy) -> String {
+    one_view(&announced(&[proxy]))
+}
+
+/// The others would only repeat what the first one shows.
+fn one_view(configuration: &str) -> String {
+    let mut parts = configuration.splitn(3, "[[views]]");
+    let (head, first) = (parts.next(), parts.next());
     format!(
-        "trusted_proxies = [\"127.0.0.1\"]\n{}",
-        configuration(proxy)
+        "{}[[views]]{}",
+        head.expect("it has a head"),
+        first.expect("it has a view")
     )
 }
 
 #[test]
 fn a_proxy_as_it_is_printed_lets_no_client_lie() {
     for proxy in Proxy::ALL {
-        for configuration in [trusted(proxy), announced(&[proxy])] {
+        for configuration in [trusted(proxy), proven(proxy)] {
             let stand = Stand::of(proxy, &configuration, |_, printed| printed);
             let found = stand.check_as(match configuration.contains("trusted_proxies") {
                 true => proxy.backend().name(),
@@ -27,6 +41,34 @@ fn a_proxy_as_it_is_printed_lets_no_client_lie() {
             assert_eq!(found.right(WHAT), 1, "{proxy:?}: {}", found.everything());
         }
     }
+}
+
+/// Nothing can be forged there, but every client looks like the proxy.
+#[test]
+fn a_proxy_that_is_not_believed_or_says_nothing_is_told() {
+    let elsewhere = trusted(Proxy::Nginx).replace("[\"127.0.0.1\"]", "[\"192.0.2.1\"]");
+    let stand = Stand::of(Proxy::Nginx, &elsewhere, |_, printed| {
+        changed(
+            &printed,
+            "X-Forwarded-For $remote_addr",
+            "X-Forwarded-For 192.0.2.7",
+        )
+    });
+    let words = ["put the address that nginx asks the gateway from into `trusted_proxies`"];
+    stand
+        .check()
+        .assert_noted("does not believe what nginx says", &words);
+    let stand = Stand::of(Proxy::Nginx, &trusted(Proxy::Nginx), |_, printed| {
+        changed(
+            &printed,
+            "X-Forwarded-For $remote_addr",
+            "X-Forwarded-For ''",
+        )
+    });
+    let words = ["proxy_set_header X-Forwarded-For $remote_addr;"];
+    stand
+        .check()
+        .assert_noted("nginx does not say who that is", &words);
 }
 
 /// Where nobody is believed, nothing can be forged.
@@ -43,7 +85,7 @@ fn a_proxy_that_passes_on_what_clients_say_of_themselves() {
         (Proxy::Nginx, "proxy_set_header X-Forwarded-For"),
         (Proxy::Apache, "RequestHeader set X-Forwarded-For"),
     ] {
-        for configuration in [trusted(proxy), announced(&[proxy])] {
+        for configuration in [trusted(proxy), proven(proxy)] {
             let stand = Stand::of(proxy, &configuration, |_, printed| without(&printed, line));
             let words = ["the client's own X-Forwarded-For, which", line];
             let found = stand.check();

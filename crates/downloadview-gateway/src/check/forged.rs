@@ -60,7 +60,20 @@ pub(super) async fn check(setup: &Setup, proxy: &Named, case: &Case) -> Option<F
     let taken = client.address.map(|it| it.to_string());
     let taken = taken.unwrap_or_else(|| "nobody".to_owned());
     let came = format!("the gateway takes {taken} for the client");
-    Some(Finding::right(&what, asked, came))
+    let said = &client.forwarded_for;
+    Some(match said.contains(&taken) {
+        true => Finding::right(&what, asked, came),
+        false if said.is_empty() => {
+            let came = format!("{came}: {name} does not say who that is");
+            Finding::note(&what, came).change(change(setup, proxy, &["X-Forwarded-For"]))
+        }
+        false => {
+            let came = format!("{came}, and does not believe what {name} says of it");
+            Finding::note(&what, came).change(format!(
+                "if it should, put the address that {name} asks the gateway from into `trusted_proxies`"
+            ))
+        }
+    })
 }
 
 /// The lines that overwrite these headers.
