@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use downloadview::backend::{Caddy, Nginx};
-use downloadview::content::{BoxFuture, Content, Metadata, Want};
+use downloadview::content::{BoxFuture, ByteStream, Content, Metadata, Want};
 use downloadview::error::UpstreamFault;
 use downloadview::file::Places;
 use downloadview::storage::{MemoryStorage, StorageName};
@@ -18,7 +18,7 @@ use downloadview::{
 use http::request::Parts;
 use http::{Request, Response};
 use http_body::Body;
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full};
 use tower::{Layer as _, Service, ServiceExt};
 
 #[derive(Clone, Default)]
@@ -223,6 +223,56 @@ fn a_failure_is_logged_with_path_and_route_and_without_the_query() {
         let about = r#"path="/a%20b.txt" route="/{*path}""#;
         assert!(line.contains(about) && !line.contains("s3cr3t"), "{log:#?}");
     }
+}
+
+/// A file that ends too early.
+#[derive(Debug)]
+struct Cut;
+
+impl File for Cut {
+    fn name(&self) -> &str {
+        "a.txt"
+    }
+
+    fn look(&self) -> BoxFuture<'_, Result<Metadata>> {
+        Box::pin(async { Ok(Metadata::new().with_size(4)) })
+    }
+
+    fn open<'a>(&'a self, _: Want<'a>) -> BoxFuture<'a, Result<Content>> {
+        let bytes = ByteStream::from_bytes("abc");
+        let content = Content::from_stream(Metadata::new().with_size(4), bytes);
+        Box::pin(async { Ok(content) })
+    }
+}
+
+#[test]
+fn a_body_that_breaks_off_is_logged_with_path_and_route() {
+    let handler = tower::service_fn(|_: Request<()>| async {
+        Ok::<_, Infallible>(DownloadResponse::new(Cut).into_http())
+    });
+    let layer = OptimizeLayer::new(Optimizer::none()).route_name(|_| Some("/{*path}".into()));
+    let service = layer.layer(handler);
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let request = Request::get("/a.txt?b=s3cr3t").body(()).expect("a path");
+    tracing::subscriber::with_default(subscriber, || {
+        let whole = async {
+            let response = service.oneshot(request).await.expect("infallible");
+            response.into_body().collect().await
+        };
+        let runtime = runtime.expect("a runtime");
+        assert!(runtime.block_on(whole).is_err(), "it is cut");
+    });
+    let text = String::from_utf8(log.0.lock().expect("unpoisoned").clone()).expect("UTF-8");
+    let line = text.lines().find(|line| line.contains("download aborted"));
+    let line = line.unwrap_or_else(|| panic!("{text}"));
+    let about = r#"path="/a.txt" route="/{*path}""#;
+    assert!(line.contains(about) && !line.contains("s3cr3t"), "{text}");
 }
 
 /// The same where the view itself answers, which knows no route.

@@ -166,7 +166,8 @@ pub(crate) async fn deliver_parts(
                 ..facts
             };
             head::render(&mut head, answer.kind, &facts);
-            (Response::from_parts(head, answer.body), answer.delivery)
+            let body = answer.body.about(about);
+            (Response::from_parts(head, body), answer.delivery)
         }
         Err(error) => failed(about, head, download, error),
     }

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use futures_core::Stream as _;
 use http_body::{Body, Frame, SizeHint};
 
-use super::Download;
+use super::{About, Download};
 #[cfg(feature = "fs")]
 use crate::content::FilePart;
 use crate::content::{BoxFuture, ByteStream, Exact, Want};
@@ -47,6 +47,14 @@ pub struct DownloadBody {
     inner: Inner,
     /// Bytes handed out since others on this thread had their turn.
     handed: usize,
+    /// What was asked for, for the log.
+    told: Option<Box<Told>>,
+}
+
+/// What was asked for, kept until the body ends.
+struct Told {
+    path: Box<str>,
+    route: Option<Box<str>>,
 }
 
 /// A body that is always ready would keep its thread for as many frames as tokio lets one task
@@ -72,7 +80,11 @@ enum Lazy {
 
 impl DownloadBody {
     fn of(inner: Inner) -> Self {
-        Self { inner, handed: 0 }
+        Self {
+            inner,
+            handed: 0,
+            told: None,
+        }
     }
 
     /// A body without bytes, for an answer of your own beside downloads.
@@ -110,6 +122,25 @@ impl DownloadBody {
     /// No bytes, because a proxy sends them. A layer further out can still tell whose body it is.
     pub(crate) fn handed_off(download: Download) -> Self {
         Self::of(Inner::HandedOff(download))
+    }
+
+    /// Remembers what was asked for, where the bytes come from somewhere that may fail. Those of a
+    /// local file seldom do, and are what has to be quick.
+    pub(crate) fn about(mut self, about: About<'_>) -> Self {
+        let may_fail = match &self.inner {
+            #[cfg(feature = "fs")]
+            Inner::Sized(stream) => stream.file_part().is_none(),
+            #[cfg(not(feature = "fs"))]
+            Inner::Sized(_) => true,
+            Inner::Unsized(_) => true,
+            _ => false,
+        };
+        self.told = about.path.filter(|_| may_fail).map(|path| {
+            let route = about.route.map(Into::into);
+            let path = path.into();
+            Box::new(Told { path, route })
+        });
+        self
     }
 
     /// What is left of this body, if that is one part of an open local file: for a server that can
@@ -210,7 +241,12 @@ impl Body for DownloadBody {
         if let Some(Err(error)) = &bytes {
             // The head is out: all that is left is to cut the connection, and to say why here.
             let source = std::error::Error::source(error).map(ToString::to_string);
-            tracing::warn!(reason = %error, source, "download aborted");
+            let told = self.told.as_deref();
+            let (path, route) = (
+                told.map(|told| &*told.path),
+                told.and_then(|told| told.route.as_deref()),
+            );
+            tracing::warn!(reason = %error, source, path, route, "download aborted");
             self.inner = Inner::Full(None);
         }
         Poll::Ready(bytes.map(|bytes| bytes.map(Frame::data)))

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use http::{HeaderValue, Response, StatusCode, header};
 
-use super::DownloadBody;
+use super::{About, DownloadBody};
 use crate::error::{Denial, Error};
 
 impl Error {
@@ -57,15 +57,6 @@ impl Error {
         response.headers_mut().extend(further);
         response
     }
-}
-
-/// What was asked for, as the log tells it: without the query, which may hold a signature.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct About<'a> {
-    /// The path of the request, if it is known.
-    pub(crate) path: Option<&'a str>,
-    /// Its route, if it has one.
-    pub(crate) route: Option<&'a str>,
 }
 
 impl Error {

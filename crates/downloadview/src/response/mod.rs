@@ -14,6 +14,7 @@
 //! its extensions and a lazy body. [`OptimizeLayer`](crate::OptimizeLayer) takes the download out
 //! again and writes the final answer, delegated or streamed.
 
+mod about;
 mod body;
 mod error;
 mod future;
@@ -29,10 +30,11 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Response, header, response};
 
+pub(crate) use self::about::About;
 pub use self::body::DownloadBody;
 pub(crate) use self::body::carries;
 pub use self::error::Refusal;
-pub(crate) use self::error::{About, refusal};
+pub(crate) use self::error::refusal;
 pub use self::future::DownloadFuture;
 use self::head::TypeIs;
 pub(crate) use self::options::{Copying, option_setters};
