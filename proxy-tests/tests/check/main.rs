@@ -1,6 +1,7 @@
 //! `downloadview check` on real set-ups: right ones, and such with one thing wrong, whose guilty part it names.
 
 mod around;
+mod fetched;
 mod forged;
 mod found;
 mod hops;

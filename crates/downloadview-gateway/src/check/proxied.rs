@@ -12,7 +12,7 @@ use super::setup::{Named, Setup};
 use super::subject::{Case, CaseKind, Subject};
 use crate::app::App;
 use crate::config::{Destination, Proxy, RuleConfig};
-use crate::probe::{Answer, Evidence, Expected, Fault, judge_all};
+use crate::probe::{Answer, Evidence, Expected, Fault, judge_all, unstated};
 use crate::witness::Kind;
 
 /// How many requests show whether a connection is kept.
@@ -162,6 +162,7 @@ impl Proxied<'_> {
             && arrives
             && !faults.iter().any(is_changed)
         {
+            findings.add_if(self.passed_on(whole, expected));
             findings.add(self.head(whole).await);
             findings.add_if(self.range(expected).await);
             findings.add_if(self.not_modified(whole).await);
@@ -192,6 +193,33 @@ impl Proxied<'_> {
     fn wrong(&self, what: &str, asked: String, came: String, topic: &Topic<'_>) -> Finding {
         let lines = advice::lines(self.setup, self.proxy, topic);
         Finding::wrong(what, Part::Proxy, asked, came).change(lines)
+    }
+
+    /// nginx alone passes headers of the server from which it fetches that nobody told it to, unless it has its script.
+    fn passed_on(&self, whole: &Answer, expected: &Expected) -> Option<Finding> {
+        let hand_off = expected.hand_off.as_deref().unwrap_or_default();
+        let is_fetched = |rule: &RuleConfig| match &rule.destination {
+            Destination::Url(location) => rule.remote().is_some() && hand_off.ends_with(location),
+            _ => false,
+        };
+        if self.proxy.backend != Proxy::Nginx || !self.rules().any(is_fetched) {
+            return None;
+        }
+        let added = &self.setup.config.optimize.add_headers;
+        let is_added = |name: &HeaderName| {
+            let mut added = added.iter().map(|(added, _)| added);
+            added.any(|added| name.as_str().eq_ignore_ascii_case(added))
+        };
+        let names = unstated(&expected.headers, whole.headers()).filter(|name| !is_added(name));
+        let names: Vec<_> = names.map(HeaderName::as_str).collect();
+        let what = self.what("headers of the server");
+        let came = format!(
+            "these reach the client, and the application states none of them: {}",
+            names.join(", ")
+        );
+        let change = "if they are the server's: `downloadview proxy-config nginx --script FILE`, for an nginx with the module njs, \
+                      lets none pass that is not allowed";
+        (!names.is_empty()).then(|| Finding::note(&what, came).by(Part::Proxy).change(change))
     }
 
     async fn head(&self, whole: &Answer) -> Finding {

@@ -244,6 +244,17 @@ fn faults_of_headers(stated: &HeaderMap, arrived: &HeaderMap) -> Vec<Fault> {
     twice.chain(lost).collect()
 }
 
+/// The headers of an answer that neither the application stated nor whoever sends the bytes says of them.
+pub fn unstated<'a>(
+    stated: &HeaderMap,
+    arrived: &'a HeaderMap,
+) -> impl Iterator<Item = &'a HeaderName> {
+    let of_the_bytes =
+        |name: &HeaderName| OF_THE_SENDER.contains(name) || *name == header::CONTENT_ENCODING;
+    let names = arrived.keys();
+    names.filter(move |name| !of_the_bytes(name) && !stated.contains_key(*name))
+}
+
 fn is_hand_off(name: &HeaderName) -> bool {
     let known = ACCEL.into_iter().chain(SENDFILE);
     let mut known = known.chain(ELSEWHERE).chain(REMOTE);
@@ -295,6 +306,20 @@ mod tests {
             .map(|(name, value)| (name.clone(), text(value)));
         answer.headers_mut().extend(headers);
         answer
+    }
+
+    #[test]
+    fn a_header_that_nobody_stated_is_told_and_what_is_said_of_the_bytes_is_not() {
+        let stated = expected().headers;
+        let arrived = [
+            (header::CONTENT_TYPE, "text/plain"),
+            (header::ETAG, "\"v1\""),
+            (header::CONTENT_ENCODING, "gzip"),
+            (HeaderName::from_static("x-amz-meta-owner"), "me"),
+        ];
+        let answer = answer(200, "file", &arrived);
+        let names: Vec<_> = unstated(&stated, answer.headers()).collect();
+        assert_eq!(names, ["x-amz-meta-owner"]);
     }
 
     fn fault(answer: Answer, seen: Vec<Seen>) -> Option<Fault> {
