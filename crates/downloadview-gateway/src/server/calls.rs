@@ -91,11 +91,34 @@ pub(super) fn is_in_memory(file: &File) -> bool {
     found.is_ok_and(|found| IN_MEMORY.contains(&(found.f_type as u32)))
 }
 
-/// Has the kernel read further ahead.
+/// Has the kernel read further ahead, unless it reads far ahead anyway: the more of it is beyond the end of what was asked
+/// for, the more is for nobody.
 #[cfg(target_os = "linux")]
 pub(super) fn will_read_on(file: &File) {
-    // Advice; what refuses it works all the same.
-    let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::Sequential);
+    if read_ahead(file).is_none_or(|bytes| bytes < FAR_AHEAD) {
+        // Advice; what refuses it works all the same.
+        let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::Sequential);
+    }
+}
+
+/// What needs no advice. The kernel's default for most disks is 128 KiB.
+#[cfg(target_os = "linux")]
+const FAR_AHEAD: u64 = 4 << 20;
+
+/// How many bytes the kernel reads ahead on the file system of `file`, if that is told.
+#[cfg(target_os = "linux")]
+fn read_ahead(file: &File) -> Option<u64> {
+    let device = rustix::fs::fstat(file).ok()?.st_dev;
+    let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
+    let told = std::fs::read_to_string(format!("/sys/class/bdi/{major}:{minor}/read_ahead_kb"));
+    bytes_of(&told.ok()?)
+}
+
+/// The bytes of a number that means KiB.
+#[cfg(target_os = "linux")]
+fn bytes_of(told: &str) -> Option<u64> {
+    let kibibytes: u64 = told.trim().parse().ok()?;
+    kibibytes.checked_mul(1024)
 }
 
 /// Succeeds if the socket takes more bytes, or fails at once with all it is given.
@@ -142,3 +165,16 @@ mod elsewhere {
 }
 #[cfg(not(target_os = "linux"))]
 pub(super) use self::elsewhere::*;
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_far_is_read_ahead_is_told_in_kibibytes_or_not_at_all() {
+        assert_eq!(bytes_of("128\n"), Some(128 << 10));
+        assert_eq!(bytes_of(""), None);
+        // No disk is behind these.
+        assert_eq!(read_ahead(&File::open("/proc/self/stat").unwrap()), None);
+    }
+}
