@@ -67,6 +67,10 @@ impl Unsent {
         let Some(limit) = self.reserve.limit.filter(|_| self.lent.is_none()) else {
             return;
         };
+        // A Unix socket holds what it holds.
+        if matches!(socket, Socket::Unix(_)) {
+            return;
+        }
         self.sent += bytes as u64;
         if self.sent < 2 * u64::from(limit) {
             return;
@@ -167,6 +171,15 @@ mod tests {
         drop(first);
         assert!(ask().lent.is_some());
         assert_eq!(reserve.left.load(Ordering::Relaxed), u64::from(4 * LIMIT));
+    }
+
+    #[tokio::test]
+    async fn a_unix_socket_takes_nothing_from_the_others() {
+        let reserve = reserve(u64::from(u32::MAX));
+        let socket = Socket::Unix(tokio::net::UnixStream::pair().unwrap().0);
+        let mut unsent = Unsent::of(&reserve);
+        unsent.took(&socket, 4 * LIMIT as usize);
+        assert!(unsent.lent.is_none());
     }
 
     #[test]
