@@ -278,7 +278,7 @@ impl<'a> Facts<'a> {
         let metadata = self.metadata;
         self.content_type.is_some()
             || metadata.content_type().is_some()
-            || metadata.hearsay_type.is_some()
+            || (metadata.hearsay_type.is_some() && self.download.is_of_unknown_type())
     }
 }
 

@@ -147,14 +147,8 @@ impl Inner {
         one_time: bool,
     ) -> Option<Arc<dyn File>> {
         let (id, now) = (Id::of(key, one_time), Instant::now());
-        let Given { name, source } = {
-            let mut index = self.index();
-            let (_, source) = index.peek(id)?;
-            if !self.needs_no_question(key, source.as_ref()) {
-                return None;
-            }
-            index.give(id, now)?
-        };
+        let is_good = |source: Option<&Source>| self.needs_no_question(key, source);
+        let Given { name, source } = self.index().give_if(id, now, is_good)?;
         let said = match said_by_source(Some(key), source.as_ref()) {
             Some(said) => said,
             None => file.look_now()?.ok()?,

@@ -154,10 +154,25 @@ impl Index {
     /// Gives the copy of a key to be looked at and then [handed over](Self::hand_over). It is leased
     /// from `now` on.
     pub(super) fn give(&mut self, id: Id, now: Instant) -> Option<Given> {
+        self.give_if(id, now, |_| true)
+    }
+
+    /// As [`give`](Self::give), if the copy is good, judged by what its source said.
+    pub(super) fn give_if(
+        &mut self,
+        id: Id,
+        now: Instant,
+        is_good: impl FnOnce(Option<&Source>) -> bool,
+    ) -> Option<Given> {
         let name = *self.newest.get(&id)?;
-        let turn = self.next_turn(name)?;
         let copy = self.copies.get_mut(&name)?;
-        copy.turn = turn;
+        if !is_good(copy.source.as_ref()) {
+            return None;
+        }
+        self.by_use.remove(&copy.turn);
+        copy.turn = self.next_use;
+        self.next_use += 1;
+        self.by_use.insert(copy.turn, name);
         copy.lease(now + self.kept);
         Some(Given {
             name,
@@ -362,15 +377,6 @@ impl Index {
     fn doom(&mut self, name: CopyName) {
         self.forget(name);
         self.doomed.insert(name);
-    }
-
-    fn next_turn(&mut self, name: CopyName) -> Option<u64> {
-        let before = self.copies.get(&name)?.turn;
-        self.by_use.remove(&before);
-        let turn = self.next_use;
-        self.next_use += 1;
-        self.by_use.insert(turn, name);
-        Some(turn)
     }
 }
 
