@@ -40,6 +40,8 @@ pub(super) struct Inner {
     /// How often the folder had been another one when the index was made.
     replaced: AtomicU64,
     said: OncePerMinute<NotSpooled>,
+    /// The same, of copies that should go.
+    stays: OncePerMinute<NotSpooled>,
     pub(super) unprepared: Unprepared,
     /// Whether the folder is swept.
     pub(super) sweeps: AtomicBool,
@@ -63,6 +65,7 @@ impl Inner {
             bulkhead: Bulkhead::new(),
             replaced: AtomicU64::new(0),
             said: OncePerMinute::default(),
+            stays: OncePerMinute::default(),
             unprepared: Unprepared::default(),
             sweeps: AtomicBool::new(false),
         }
@@ -166,8 +169,10 @@ impl Inner {
                 self.index().spare(used, Instant::now());
             }
             removed => {
-                if let Ok(Removal::Removed) = removed {
-                    add(&self.counting.evictions, 1);
+                match removed {
+                    Ok(Removal::Removed) => add(&self.counting.evictions, 1),
+                    Ok(_) => {}
+                    Err(error) => self.say_stays(&error),
                 }
                 self.index().gone(doomed.name);
             }
@@ -201,6 +206,15 @@ impl Inner {
             self.remove(doomed).await;
         }
         Err(NotSpooled::DiskFull)
+    }
+
+    /// Tells an operator of a copy that should go and does not, once a minute for each cause.
+    fn say_stays(&self, error: &io::Error) {
+        let why = NotSpooled::of(error);
+        if self.stays.is_due(why) {
+            let error = error.to_string();
+            tracing::warn!(reason = %why, error, "a copy cannot be removed; said once a minute");
+        }
     }
 
     /// Counts a request that is streamed, and tells an operator of what he can do something about,

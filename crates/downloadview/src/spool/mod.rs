@@ -36,7 +36,8 @@
 //!
 //! A copy grants nothing: the application is asked on every request, as always.
 //!
-//! It needs a Tokio runtime with time.
+//! It needs a Tokio runtime with time. A program whose files may not grow beyond a limit (`ulimit -f`)
+//! should catch SIGXFSZ, by which the kernel would end it.
 
 mod copy;
 mod counters;

@@ -7,8 +7,8 @@
 //!   spool is used no longer, as after a reload that names another folder.
 //! - A part without a lock is of a process that has ended.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -20,6 +20,17 @@ use super::name::CopyName;
 /// How often the folder is swept, at least and at most.
 const SOONEST: Duration = Duration::from_secs(1);
 const LATEST: Duration = Duration::from_secs(60);
+
+/// The task that sweeps. If its runtime ends before the spool is let go, another one may sweep.
+struct Sweeper(Weak<Inner>);
+
+impl Drop for Sweeper {
+    fn drop(&mut self) {
+        if let Some(spool) = self.0.upgrade() {
+            spool.sweeps.store(false, Ordering::Relaxed);
+        }
+    }
+}
 
 impl Inner {
     /// Sweeps the folder from now on, for as long as the spool is used or one-time copies lie in it. It
@@ -35,8 +46,10 @@ impl Inner {
             return;
         }
         let spool = Arc::downgrade(self);
+        let until_its_runtime_ends = Sweeper(Weak::clone(&spool));
         let pause = (self.settings.lease / 2).clamp(SOONEST, LATEST);
         runtime.spawn(async move {
+            let _until = until_its_runtime_ends;
             while let Some(this) = spool.upgrade() {
                 this.sweep().await;
                 let is_empty = this.index().one_time().is_empty();

@@ -185,3 +185,22 @@ async fn a_reader_who_locks_a_copy_or_its_folder_does_not_keep_it() {
         until(|| stand.files().is_empty()).await;
     }
 }
+
+/// As when a program opens its spool before it makes the runtime that it serves in.
+#[test]
+fn a_spool_that_was_opened_in_a_runtime_that_ended_is_swept_in_the_next_one() {
+    let folder = tempfile::tempdir().unwrap();
+    killed_over(folder.path());
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let builder = builder.enable_time().start_paused(true);
+    let before = builder.build().unwrap();
+    let stand = before.block_on(async { over(folder.path()) });
+    drop(before);
+    builder.build().unwrap().block_on(async {
+        tokio::time::sleep(2 * LEASE).await;
+        let other = DownloadResponse::new(Report::default().of(1).cache_key(key("other")));
+        assert_eq!(delegated(&stand.get(other).await), content(1));
+        tokio::time::sleep(3 * LEASE).await;
+        until(|| copies(&folder).len() == 1).await;
+    });
+}

@@ -109,6 +109,37 @@ async fn a_disk_that_is_read_only_costs_no_download_and_is_used_again() {
     assert_spools(&stand, "after").await;
 }
 
+/// What others put there while they may is never used, and nothing is made for them to change.
+#[tokio::test(start_paused = true)]
+async fn a_folder_that_lets_others_write_is_not_used_until_it_does_no_longer() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let (log, _guard) = Log::begin();
+    let stand = Stand::new();
+    assert_spools(&stand, "before").await;
+    let set_mode = |mode| {
+        let mode = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(stand.folder.path(), mode).unwrap();
+    };
+    set_mode(0o770);
+    // Its path is looked at once a second.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_streamed_because(&stand, &log, NotSpooled::NotOurs).await;
+    let file = Report::default().of(1).cache_key(key("before"));
+    let response = stand.get(DownloadResponse::new(file)).await;
+    assert_eq!(
+        why(&response),
+        Some(NotSpooled::NotOurs),
+        "nor what was there"
+    );
+    set_mode(0o750);
+    let report = Report::default();
+    let file = report.of(1).cache_key(key("before"));
+    let response = stand.get(DownloadResponse::new(file)).await;
+    assert_eq!((delegated(&response), report.times()), (content(1), 0));
+    assert_spools(&stand, "after").await;
+}
+
 /// Another folder takes the place of the first: what lies in it is taken in.
 #[tokio::test]
 async fn a_folder_that_is_replaced_is_taken_as_it_is() {
