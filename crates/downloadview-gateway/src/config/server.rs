@@ -39,8 +39,8 @@ pub struct ServerSettings {
     /// `write_buffer`: bytes of an answer that may wait in the process for one connection, at least 8 KiB; also the
     /// limit of a request's head. Default: 48 KiB; 64 KiB cost as much CPU time and 16 KiB more for each slow client.
     pub write_buffer: usize,
-    /// `notsent_lowat`: unsent bytes that the kernel may hold for one TCP connection (`TCP_NOTSENT_LOWAT`), four times
-    /// as many for clients that take files, while memory for that is left; `None` ("off") leaves it to the system, which
+    /// `notsent_lowat`: unsent bytes that the kernel may hold for one TCP connection (`TCP_NOTSENT_LOWAT`), nearly
+    /// four times as many for clients that take files, while memory for that is left; `None` ("off") leaves it to the system, which
     /// may hold megabytes. Default: 512 KiB.
     pub notsent_lowat: Option<u32>,
     /// `sendfile`: whether the kernel sends local files of 64 KiB and more itself (Linux), without a copy in the process;

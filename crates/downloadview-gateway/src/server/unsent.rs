@@ -2,7 +2,7 @@
 //!
 //! Each has what `notsent_lowat` says. More would cost memory for every client that reads nothing, but less work for one
 //! that takes a large file slowly: half of the limit is what one turn of its task moves. So a connection whose client has
-//! shown that it takes bytes has four times as much, as long as all of these together keep to a 64th of the memory.
+//! shown that it takes bytes has nearly four times as much, as long as all of these together keep to a 64th of the memory.
 
 use std::fs;
 use std::path::Path;
@@ -12,8 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::socket::Socket;
 use crate::config::ServerSettings;
 
-/// How many times its limit a connection may have.
-const TIMES: u32 = 4;
+/// How many quarters of its limit a connection may have: of four times the default, the half that a waiting task is woken
+/// for would be two turns and a small third.
+const QUARTERS: u32 = 15;
 
 /// What part of the memory may be lent.
 const SHARE: u64 = 64;
@@ -76,7 +77,7 @@ impl Unsent {
             return;
         }
         self.sent = 0;
-        let more = limit.saturating_mul(TIMES);
+        let more = (limit / 4).saturating_mul(QUARTERS).max(limit);
         let beyond = u64::from(more - limit);
         if self.reserve.take(beyond) {
             self.lent = Some(beyond);
@@ -154,7 +155,7 @@ mod tests {
         unsent.took(&socket, 2 * LIMIT as usize - 1);
         assert_eq!(limit_of(&socket), LIMIT);
         unsent.took(&socket, 1);
-        assert_eq!(limit_of(&socket), TIMES * LIMIT);
+        assert_eq!(limit_of(&socket), LIMIT / 4 * QUARTERS);
     }
 
     #[tokio::test]
