@@ -17,16 +17,16 @@ mod content_disposition;
 mod content_type;
 mod date;
 pub mod hand_off;
+mod media_type;
 mod media_types;
 mod preconditions;
 mod range;
 
 pub use self::content_disposition::{ContentDisposition, Disposition};
 pub(crate) use self::content_type::guess;
-pub use self::content_type::{
-    MediaType, MediaTypes, content_coding, content_type_of, is_active_content, media_type,
-};
+pub use self::content_type::{MediaTypes, content_type_of};
 pub(crate) use self::date::http_date;
+pub use self::media_type::{MediaType, content_coding, is_active_content, media_type};
 pub use self::preconditions::{ConditionalRequest, PreconditionResult};
 #[cfg(feature = "remote")]
 pub(crate) use self::range::first_range;

@@ -24,6 +24,7 @@ mod head_tests;
 mod options;
 #[cfg(all(feature = "fs", unix))]
 mod preparing;
+mod setters;
 
 use std::fmt;
 use std::sync::Arc;
@@ -37,10 +38,11 @@ pub use self::error::Refusal;
 pub(crate) use self::error::refusal;
 pub use self::future::DownloadFuture;
 use self::head::TypeIs;
-pub(crate) use self::options::{Copying, option_setters};
+pub(crate) use self::options::Copying;
 pub use self::options::{DownloadOptions, Spooling};
 #[cfg(all(feature = "fs", unix))]
 pub(crate) use self::preparing::preparing;
+pub(crate) use self::setters::option_setters;
 use crate::error::Result;
 use crate::file::{File, Restated};
 use crate::headers::{ContentDisposition, Disposition, MediaTypes};
