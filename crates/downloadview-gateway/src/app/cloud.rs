@@ -1,4 +1,7 @@
 //! Buckets of Google's and Azure's clouds as the configuration describes them. Nothing is connected to.
+//!
+//! Comes in: the checked table of a storage, and the client that all servers share. Goes out: the library's
+//! storage, or why it cannot be, such as credentials that are none. Those of S3 are in `remote`.
 
 use std::sync::Arc;
 

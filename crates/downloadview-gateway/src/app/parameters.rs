@@ -1,4 +1,8 @@
 //! What a route takes out of a request's path.
+//!
+//! Comes in: the path as it stands in the URL. Goes out: the values of those parameters that the view needs, still
+//! encoded, or the name of a file, decoded once. What a value may not say (`..`, an escaped slash) the library
+//! refuses then: 400 or 404.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,8 @@
 //! Other servers as the configuration describes them, and which file of one a request means.
+//!
+//! At start [`origin`] and [`bucket`] make of a checked table what the library asks by; what the file does not say
+//! keeps the library's default. For a request [`target`] makes of the route's values what that server is asked for:
+//! server and query are those of the file, whatever the values say.
 
 use std::sync::Arc;
 

@@ -1,4 +1,9 @@
 //! The step that asks for a signed link: `signature` of a view.
+//!
+//! Comes in: the request with its target as text, and who asks. Goes out: what the link grants, or why it is
+//! refused (403). `"required"` asks every request, `"optional"` only one that has parameters of a link. The
+//! audience of a link is compared with a cookie for a user, with the client's address for a network; without that
+//! cookie or that address nobody is one.
 
 use std::future;
 

@@ -1,4 +1,5 @@
-//! `[spool]`, opened.
+//! `[spool]`, opened: for `serve`, which fills it and hands its copies out, and for the commands that look at the
+//! folder from outside. Both have the same lease, or one would remove what the other still promises.
 
 use std::time::Duration;
 

@@ -1,4 +1,7 @@
 //! `[server]`: limits of the HTTP listener.
+//!
+//! Times are durations (`"10s"`), sizes are bytes or have a unit (`"48KiB"`); `"off"` lifts a limit where the key
+//! says so, and 0 is refused but for `shutdown_timeout`. A change takes a restart.
 
 use std::num::NonZeroUsize;
 use std::thread;

@@ -1,4 +1,8 @@
 //! Where a server is asked: `http://HOST:PORT`, `https://HOST:PORT`, or `unix:PATH`.
+//!
+//! Comes in: what a person wrote, or what the file says the gateway listens on; an address that means every one of
+//! this machine becomes one that can be connected to. Goes out: where to connect, and the `Host` that is said
+//! there.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

@@ -1,4 +1,8 @@
 //! Compares what came of a request with what should have.
+//!
+//! Comes in: what the configuration says should come, the answer that the client got, and what the application
+//! noted of the request. Goes out: nothing, or one [`Fault`]: the first that explains the others, so that a missing
+//! header is not told where the whole answer is somebody else's.
 
 use bytes::Bytes;
 use downloadview::headers::hand_off::{ACCEL, ELSEWHERE, REMOTE, SENDFILE};

@@ -1,4 +1,4 @@
-//! Whom a client believes over TLS.
+//! Whom a client believes over TLS: those that the system trusts, or those of one file and nobody else.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,4 +1,8 @@
-//! Open files that the process may have: as many as the system allows, and no more connections than they suffice for.
+//! Open files that the process may have: as many as the system allows, and no more connections than they suffice
+//! for.
+//!
+//! A process without a free descriptor can neither accept a connection nor open a file. So the limit is raised
+//! once, at start.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 

@@ -1,4 +1,4 @@
-//! The signals that a server answers to.
+//! The signals that a server answers to: what each of them asks for, and that none of the others ends the process.
 
 use std::io;
 

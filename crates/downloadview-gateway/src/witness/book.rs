@@ -1,4 +1,7 @@
 //! The application's notes of its answers to requests with tickets.
+//!
+//! Comes in: the number of a ticket whose code is right, and an answer. Goes out: those answers, once, to whoever
+//! shows the receipt. What nobody asks for makes room: the book is bounded.
 
 use std::collections::VecDeque;
 use std::io;

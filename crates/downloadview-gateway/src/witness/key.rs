@@ -1,4 +1,6 @@
-//! What client and application both know.
+//! What client and application both know: the configuration, of which the key is a digest. Tickets and receipts are
+//! codes by it for a purpose and a number each, so that neither can be made from the other, nor by somebody without
+//! the file.
 
 use std::fmt::{self, Write as _};
 

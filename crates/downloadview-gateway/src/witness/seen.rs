@@ -1,4 +1,5 @@
-//! One answer of the application, before a proxy made something of it.
+//! One answer of the application, before a proxy made something of it: how the request arrived, who is to send the
+//! bytes, and by which header. It becomes JSON for the client that asks; what may be a secret is left out there.
 
 use std::net::IpAddr;
 

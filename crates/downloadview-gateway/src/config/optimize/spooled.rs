@@ -1,4 +1,7 @@
 //! The rules that `[spool]` makes: one for each proxy in front, which finds the copies by it.
+//!
+//! They stand behind all others, and have the `escaping` of the proxy's other rules. Without a proxy in front the
+//! table is refused.
 
 use std::collections::BTreeMap;
 

@@ -12,7 +12,7 @@ use crate::config::remote::RemoteUrl;
 /// A container of Azure's Blob Storage. What the file does not say comes from the variables that Azure's own programs know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AzureConfig {
-    /// `container`: its name.
+    /// `container`: its name, 3 to 63 lower-case letters, digits and single hyphens. Required.
     pub container: String,
     /// `account` and `endpoint`, with `account_key`, `sas_token` (each may end in `_env`) or `anonymous`; else
     /// `AZURE_STORAGE_CONNECTION_STRING`, or `AZURE_STORAGE_ACCOUNT_NAME` with `AZURE_STORAGE_ACCOUNT_KEY` or

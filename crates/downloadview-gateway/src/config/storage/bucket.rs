@@ -1,4 +1,8 @@
-//! What the tables of all buckets have in common.
+//! What the tables of all buckets have in common: `prefix`, `link_lifetime`, `allow_http`, and how the store is
+//! asked.
+//!
+//! Secrets may stand in the file, in a variable (`…_env`), or nowhere, so that the environment's count;
+//! [`one_of_two`] refuses both at once. No report quotes one.
 
 use std::time::Duration;
 

@@ -12,7 +12,7 @@ use crate::config::remote::{RemoteOrigin, RemoteUrl, Scheme};
 /// A bucket of Google Cloud Storage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GcsConfig {
-    /// `bucket`: its name.
+    /// `bucket`: its name, 3 or more letters, digits, hyphens, dots and underscores. Required.
     pub bucket: String,
     /// `endpoint`: that of an emulator. Default: Google's own.
     pub endpoint: Option<RemoteOrigin>,
