@@ -25,6 +25,7 @@ mod options;
 #[cfg(all(feature = "fs", unix))]
 mod preparing;
 mod setters;
+mod spooling;
 
 use std::fmt;
 use std::sync::Arc;
@@ -39,10 +40,11 @@ pub(crate) use self::error::refusal;
 pub use self::future::DownloadFuture;
 use self::head::TypeIs;
 pub(crate) use self::options::Copying;
-pub use self::options::{DownloadOptions, Spooling};
+pub use self::options::DownloadOptions;
 #[cfg(all(feature = "fs", unix))]
 pub(crate) use self::preparing::preparing;
 pub(crate) use self::setters::option_setters;
+pub use self::spooling::Spooling;
 use crate::error::Result;
 use crate::file::{File, Restated};
 use crate::headers::{ContentDisposition, Disposition, MediaTypes};

@@ -1,4 +1,4 @@
-//! The setters of a download, written once: [`DownloadOptions`](super::DownloadOptions),
+//! The setters of a download, written once: `DownloadOptions`,
 //! `DownloadResponse`, the views and the types of adapter crates have the same methods, with the
 //! same words about each.
 
