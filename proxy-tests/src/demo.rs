@@ -2,18 +2,13 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::gateway;
+use crate::patience::patiently;
 use crate::server::Server;
 use crate::site::Site;
-
-/// It starts four proxies, one after the other.
-const DEADLINE: Duration = Duration::from_secs(60);
-const POLL: Duration = Duration::from_millis(20);
 
 /// A demonstration, with the proxies that it has started. It ends with the value.
 #[derive(Debug)]
@@ -45,11 +40,10 @@ impl Demo {
         let server = gateway::demo(shell, address, proxies, &folder);
         let server = server.unwrap_or_else(|error| panic!("{error:#}"));
         let demo = Self { server, folder };
-        let deadline = Instant::now() + DEADLINE;
-        while !demo.output().contains("Ctrl-C stops everything") {
-            assert!(Instant::now() < deadline, "{}", demo.output());
-            thread::sleep(POLL);
-        }
+        patiently(|| match demo.output() {
+            told if told.contains("Ctrl-C stops everything") => Ok(()),
+            told => Err(told),
+        });
         demo
     }
 

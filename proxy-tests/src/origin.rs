@@ -8,12 +8,10 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::patience::patiently;
 use crate::port;
-
-/// How long a test waits for what must happen.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A request as it came.
 #[derive(Debug, Clone)]
@@ -275,18 +273,13 @@ impl Origin {
     /// Waits until somebody has left in the middle of an answer.
     ///
     /// # Panics
-    /// When nobody does for half a minute.
+    /// When nobody does for a minute.
     #[track_caller]
     pub fn await_abandoned(&self) {
-        let deadline = Instant::now() + PATIENCE;
-        while self.state.abandoned.load(Ordering::Acquire) == 0 {
-            assert!(
-                Instant::now() < deadline,
-                "{} bytes were taken",
-                self.taken()
-            );
-            thread::sleep(Duration::from_millis(10));
-        }
+        patiently(|| match self.state.abandoned.load(Ordering::Acquire) {
+            0 => Err(format!("{} bytes were taken", self.taken())),
+            _ => Ok(()),
+        });
     }
 }
 

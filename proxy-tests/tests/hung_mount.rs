@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use proxy_tests::{HungMount, Proxy, Request, Response, Server, Site, configuration};
+use proxy_tests::{HungMount, Proxy, Request, Response, Server, Site, configuration, until};
 
 /// The gateway on a site with the storages `media`, on disk, and `slow`. The mount comes last, so that it goes first.
 fn start() -> (Site, Server, HungMount) {
@@ -26,17 +26,6 @@ fn with_slow() -> String {
         kind = \"storage\"\nstorage = \"slow\"\n\n[[views]]\nroute = \"/fixed\"\n\
         kind = \"path\"\npath = \"slow/ready.txt\"\n\n[server]\nthreads = 1\nshutdown_timeout = \"1s\"\n";
     configuration(Proxy::Nginx) + more
-}
-
-fn wait(what: &str, mut is_so: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !is_so() {
-        assert!(
-            started.elapsed() < Duration::from_secs(30),
-            "waited in vain: {what}"
-        );
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 /// More requests than there are threads for the storage, each on a thread of its own.
@@ -86,14 +75,14 @@ fn a_hung_mount_delays_no_other_storage_and_is_503() {
     assert_eq!(gateway.get("/slow/ready.txt").text(), HungMount::READY);
     let ended = Arc::new(AtomicUsize::new(0));
     let hung = ask_what_hangs(&gateway, &ended);
-    wait("the first requests hang", || mount.held() > 0);
+    until("the first requests hang", || mount.held() > 0);
     for _ in 0..50 {
         assert_eq!(gateway.get("/files/a.txt").status, 200);
     }
     assert_eq!(ended.load(Ordering::Relaxed), 0, "they hang still");
     assert_unavailable(hung);
     mount.let_go();
-    wait("it answers again", || {
+    until("it answers again", || {
         gateway.get("/slow/ready.txt").status == 200
     });
 }
@@ -124,7 +113,7 @@ fn assert_only_the_download_hangs(sendfile: bool) {
             })
         })
         .collect();
-    wait("the first reads hang", || mount.held() > 0);
+    until("the first reads hang", || mount.held() > 0);
     for _ in 0..50 {
         assert_eq!(gateway.get("/files/a.txt").status, 200);
     }
@@ -136,7 +125,7 @@ fn assert_only_the_download_hangs(sendfile: bool) {
         }
     }
     mount.let_go();
-    wait("it answers again", || {
+    until("it answers again", || {
         download(&gateway).is_ok_and(|answer| answer.status == 200)
     });
     let answer = download(&gateway).expect("an answer");
@@ -151,7 +140,7 @@ fn a_fixed_file_on_a_hung_mount_delays_nothing_else_and_is_503() {
     mount.hang_wholly();
     let ended = Arc::new(AtomicUsize::new(0));
     let hung = ask(&gateway, &ended, |_| "/fixed".to_owned());
-    wait("the first requests hang", || mount.held() > 0);
+    until("the first requests hang", || mount.held() > 0);
     for _ in 0..50 {
         assert_eq!(gateway.get("/files/a.txt").status, 200);
     }
@@ -164,20 +153,20 @@ fn a_reload_that_meets_a_hung_mount_delays_neither_downloads_nor_the_stop() {
     let (site, mut gateway, mount) = start();
     mount.hang_wholly();
     reload(&site, &gateway, 61);
-    wait("it looks at the mount", || mount.held() > 0);
+    until("it looks at the mount", || mount.held() > 0);
     for _ in 0..50 {
         assert_eq!(freshness(&gateway), "public, max-age=60");
     }
     // The one that waits reads the file as it was; the one asked for meanwhile reads it again.
     reload(&site, &gateway, 62);
     mount.answer_looks();
-    wait("the last one counts", || {
+    until("the last one counts", || {
         freshness(&gateway) == "public, max-age=62"
     });
     let before = mount.held();
     mount.hang_wholly();
     reload(&site, &gateway, 63);
-    wait("it looks at the mount", || mount.held() > before);
+    until("it looks at the mount", || mount.held() > before);
     assert!(gateway.ends_within(Duration::from_secs(30)));
     mount.let_go();
     let status = gateway.terminate();
@@ -196,7 +185,7 @@ fn however_often_it_is_read_anew_a_hung_mount_takes_no_more_threads() {
     let before = threads();
     for seconds in 61..64 {
         reload(&site, &gateway, seconds);
-        wait("it counts", || {
+        until("it counts", || {
             freshness(&gateway) == format!("public, max-age={seconds}")
         });
     }

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use proxy_tests::{Database, Proxy, Site, User, configuration};
+use proxy_tests::{Database, Proxy, Site, User, configuration, patiently};
 
 use crate::found::{check, check_as, front};
 use crate::stand::{Stand, changed};
@@ -18,14 +18,10 @@ fn a_gateway_that_runs_by_an_older_file() {
         .check()
         .assert_guilty("application", &["does not know this file", "SIGHUP"]);
     stand.gateway.hang_up();
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
-    while stand.check().code != 0 {
-        assert!(
-            std::time::Instant::now() < deadline,
-            "{}",
-            stand.check().text()
-        );
-    }
+    patiently(|| match stand.check() {
+        checked if checked.code == 0 => Ok(()),
+        checked => Err(checked.text()),
+    });
 }
 
 #[test]

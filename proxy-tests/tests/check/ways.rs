@@ -6,26 +6,16 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use proxy_tests::{Certificates, Proxy, Server, Site, configuration};
+use proxy_tests::{Certificates, Proxy, Server, Site, configuration, until};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::found::{check, front, through};
 use crate::stand::{Stand, changed};
 
-const DEADLINE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(20);
-
-#[track_caller]
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + DEADLINE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "{what}");
-        thread::sleep(POLL);
-    }
-}
 
 /// Whether a report that is complete has something wrong in it.
 fn last_report(server: &Server) -> Option<(usize, bool)> {
@@ -48,17 +38,17 @@ fn a_watch_tells_of_what_breaks_and_of_its_repair() {
     let mut arguments = front(proxy, &server);
     arguments.push("--watch=1s".to_owned());
     let mut watch = site.start_check(&arguments);
-    wait_until("two reports, all right", || {
+    until("two reports, all right", || {
         last_report(&watch).is_some_and(|(count, is_wrong)| count >= 2 && !is_wrong)
     });
     let address = server.address();
     drop(server);
-    wait_until("one of what broke", || {
+    until("one of what broke", || {
         last_report(&watch).is_some_and(|(_, is_wrong)| is_wrong)
     });
     let printed = site.printed(proxy, address);
     let _server = site.start_proxy_with(proxy, &printed, address);
-    wait_until("one of the repair", || {
+    until("one of the repair", || {
         last_report(&watch).is_some_and(|(_, is_wrong)| !is_wrong)
     });
     assert_eq!(watch.terminate().code(), Some(2), "{}", watch.output());
@@ -101,10 +91,10 @@ fn what_was_placed_goes_with_a_check_that_is_cut_short() {
     let _gateway = site.start_gateway();
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let mut cut = site.start_check(&through("nginx", silent()));
-        wait_until("files are placed", || files(&site) > 0);
+        until("files are placed", || files(&site) > 0);
         let id = Pid::from_raw(cut.id().try_into().expect("an id")).expect("an id");
         kill_process(id, signal).expect("it is there");
-        wait_until("it ends", || cut.ends_within(POLL));
+        until("it ends", || cut.ends_within(POLL));
         assert_eq!(cut.terminate().code(), Some(2), "{signal:?}");
         assert_eq!(files(&site), 0, "{signal:?}");
     }

@@ -2,9 +2,8 @@
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::time::{Duration, Instant};
 
-use proxy_tests::{Chromium, Proxy, Server, Site, announced};
+use proxy_tests::{Chromium, Proxy, Server, Site, announced, until};
 
 /// One channel of 8,000 samples of one byte in a second: 64 MiB are more than two hours, all silence.
 const LENGTH: u32 = 64 * 1024 * 1024;
@@ -20,8 +19,6 @@ const PDF: &str = "%PDF-1.4\n\
     4 0 obj<</Length 28>>stream\n0 1 0 rg 0 0 200 200 re f   \nendstream endobj\n\
     trailer<</Root 1 0 R>>\n%%EOF\n";
 const GREEN: [u8; 3] = [0, 255, 0];
-/// Its viewer is a page of its own, which tells nobody when it is there.
-const DEADLINE: Duration = Duration::from_secs(60);
 
 fn site() -> (Site, Vec<(&'static str, Server)>) {
     let proxies = [Proxy::Nginx, Proxy::Apache, Proxy::Lighttpd, Proxy::Caddy];
@@ -103,10 +100,10 @@ fn a_pdf_is_shown_and_not_saved() {
             "application/pdf",
             "{proxy}"
         );
-        let deadline = Instant::now() + DEADLINE;
-        while !browser.picture().has(GREEN) {
-            assert!(Instant::now() < deadline, "{proxy}: it does not show");
-        }
+        // Its viewer is a page of its own, which tells nobody when it is there.
+        until(&format!("{proxy} shows it"), || {
+            browser.picture().has(GREEN)
+        });
         assert!(!browser.has_saved(), "{proxy}");
     }
 }

@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 use std::thread;
 
-use proxy_tests::{Database, Relay, Response, Server, Site};
+use proxy_tests::{Database, Relay, Response, Server, Site, patiently};
 
 use crate::queries::site;
 use crate::rows::{create_table, write_files};
-use crate::stands::{COLUMNS, Mode, configuration, object_view, patiently};
+use crate::stands::{COLUMNS, Mode, configuration, object_view};
 
 const SERVERS: [fn() -> Database; 2] = [Database::postgres, Database::mariadb];
 const TARGET: &str = "/document/hello-world";

@@ -1,8 +1,5 @@
 //! One store with an application over it, behind nginx or alone.
 
-use std::thread;
-use std::time::{Duration, Instant};
-
 use proxy_tests::{Application, Database, Proxy, Request, Response, Server, Site};
 
 use crate::library;
@@ -117,22 +114,6 @@ fn site(mode: Mode, database: Option<&Database>) -> Site {
     let site = Site::new(&configuration(mode, &views));
     write_files(&site);
     site
-}
-
-/// Looks until it is there, for what another process does in its own time.
-///
-/// # Panics
-/// When it is not after 30 seconds, with what was seen last.
-#[track_caller]
-pub(crate) fn patiently<T>(mut look: impl FnMut() -> Result<T, String>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    loop {
-        match look() {
-            Ok(seen) => return seen,
-            Err(seen) => assert!(Instant::now() < deadline, "{seen}"),
-        }
-        thread::sleep(Duration::from_millis(50));
-    }
 }
 
 /// One storage, and its files handed to nginx or not.

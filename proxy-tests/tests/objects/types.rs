@@ -1,9 +1,8 @@
 //! Every type of column that a role takes, in each database's own words.
 
-use proxy_tests::Database;
+use proxy_tests::{Database, patiently};
 
 use crate::queries::site;
-use crate::stands::patiently;
 
 /// A table: its name, the types of `id`, `file`, `size` and `modified`, and the values of `id` and `modified`.
 type Types = (&'static str, [&'static str; 4], &'static str, &'static str);

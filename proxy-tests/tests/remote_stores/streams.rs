@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
-use proxy_tests::{Answer, Origin, Relay, Request, S3s};
+use proxy_tests::{Answer, Origin, Relay, Request, S3s, until};
 
 use crate::large::mebibytes;
 use crate::stand::{Bucket, Stand, VIEW, Way, http, s3};
@@ -88,17 +88,8 @@ fn a_client_that_leaves_while_the_server_is_silent_takes_its_connection_along() 
         let stand = Stand::new(Way::Streamed(None), &storage, VIEW);
         let request = Request::get("/files/a.bin");
         let exchange = request.start(stand.address()).expect("it listens");
-        await_asked(&origin);
+        until("it is asked", || !origin.asked().is_empty());
         drop(exchange);
         origin.await_abandoned();
-    }
-}
-
-#[track_caller]
-fn await_asked(origin: &Origin) {
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
-    while origin.asked().is_empty() {
-        assert!(std::time::Instant::now() < deadline, "it was never asked");
-        std::thread::sleep(std::time::Duration::from_millis(10));
     }
 }
