@@ -11,4 +11,5 @@ mod permission;
 mod right;
 mod spool;
 mod stand;
+mod surplus;
 mod ways;

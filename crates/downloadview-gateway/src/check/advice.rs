@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use http::{StatusCode, header};
+use http::{HeaderName, StatusCode, header};
 
 use super::client::PREPARING;
 use super::expected::Truth;
@@ -11,9 +11,10 @@ use super::lines::{Topic, about};
 use super::obstacle::{Obstacles, obstacles};
 use super::setup::{Named, Setup};
 use super::subject::{Case, CaseKind, shortened};
+use super::surplus::{Surplus, log, look_for};
 use super::user::Who;
 use crate::config::{Listen, Proxy};
-use crate::probe::{Answer, Expected, Fault};
+use crate::probe::{Answer, Expected, Fault, UNREACHED};
 use crate::proxy_config::{self, Form};
 use crate::witness::{Kind, Seen};
 
@@ -126,7 +127,11 @@ pub(super) fn lines(setup: &Setup, proxy: &Named, topic: &Topic<'_>) -> String {
         let secret = announced.secret.expose();
         lines = lines.iter().map(|line| line.replace(secret, "…")).collect();
     }
-    lines.insert(0, format!("the configuration of {}; {anew}:", proxy.name));
+    let colon = if lines.is_empty() { "" } else { ":" };
+    lines.insert(
+        0,
+        format!("the configuration of {}; {anew}{colon}", proxy.name),
+    );
     lines.join("\n")
 }
 
@@ -138,7 +143,7 @@ impl Guilt<'_> {
         asked: String,
         answer: Option<&Answer>,
     ) -> Finding {
-        let (part, came, change) = self.judged(fault);
+        let (part, came, change) = self.judged(fault, answer);
         let came = match answer.and_then(by_whom).filter(|_| part == Part::Proxy) {
             Some(server) => format!("{came} (answered by {server})"),
             None => came,
@@ -146,18 +151,32 @@ impl Guilt<'_> {
         Finding::wrong(what, part, asked, came).change(change)
     }
 
-    fn judged(&self, fault: &Fault) -> (Part, String, String) {
+    fn judged(&self, fault: &Fault, answer: Option<&Answer>) -> (Part, String, String) {
         let name = &self.proxy.name;
         let proxy = |came: String, topic: Topic<'_>| (Part::Proxy, came, self.lines(&topic));
         match fault {
-            Fault::NoAnswer(error) => {
+            Fault::NoAnswer(error) if error.starts_with(UNREACHED) => {
                 let change = format!("start {name}, or give the URL where it listens");
                 (Part::Proxy, error.clone(), change)
             }
-            Fault::NotAsked(status) => proxy(
-                format!("{status}, and this gateway was not asked"),
-                Topic::Upstream,
-            ),
+            Fault::NoAnswer(error) => {
+                let log = log(self.proxy.backend);
+                let change = format!("{name} runs, and breaks off: {log} says why");
+                (Part::Proxy, error.clone(), change)
+            }
+            Fault::NotAsked(status) => self.not_asked(*status, answer),
+            Fault::AskedOtherwise(method, path) => {
+                let surplus = match *path == self.case.bare() {
+                    true => Surplus::Method,
+                    false => Surplus::Path,
+                };
+                let came = format!(
+                    "{name}, or somebody between it and the gateway, asked for {method} {}, not GET {}",
+                    shortened(path),
+                    shortened(self.case.bare())
+                );
+                (Part::Proxy, came, self.look_for(surplus))
+            }
             Fault::NotProven(true) => {
                 let came = "streamed: the proxy announces itself with another name or secret";
                 proxy(came.to_owned(), Topic::Announcement)
@@ -192,12 +211,13 @@ impl Guilt<'_> {
             ),
             Fault::Leaked(header) => {
                 let came = format!("an empty file, and the client sees {header}");
-                proxy(came, self.folder())
+                (Part::Proxy, came, self.ignoring())
             }
-            Fault::Ignored => proxy(
-                format!("an empty file: {name} does not send what the gateway hands over"),
-                self.folder(),
-            ),
+            Fault::Ignored => {
+                let came =
+                    format!("an empty file: {name} does not send what the gateway hands over");
+                (Part::Proxy, came, self.ignoring())
+            }
             Fault::Refused(status) => self.refused(*status),
             Fault::Compressed(coding) => (
                 Part::AnotherHop,
@@ -212,14 +232,73 @@ impl Guilt<'_> {
                     .to_owned(),
                 self.folder(),
             ),
-            Fault::HeaderLost(header) => proxy(
-                format!("`{header}` did not arrive as the gateway says it"),
-                Topic::Header(header.as_str()),
-            ),
-            Fault::HeaderTwice(header) => {
-                let came = format!("`{header}` arrived twice: {name} adds one of its own");
-                proxy(came, Topic::Header(header.as_str()))
+            Fault::HeaderLost(header) => {
+                let is_another = answer.is_some_and(|it| it.headers().contains_key(header));
+                let came = format!("`{header}` did not arrive as the gateway says it");
+                (Part::Proxy, came, self.header(header, is_another))
             }
+            Fault::HeaderTwice(header) => {
+                let came = format!(
+                    "`{header}` arrived twice: {name}, or somebody before it, adds one of its own"
+                );
+                let surplus = Surplus::Header(header.as_str());
+                (Part::Proxy, came, self.look_for(surplus))
+            }
+        }
+    }
+
+    /// Somebody answered, and it was not this gateway.
+    fn not_asked(&self, status: StatusCode, answer: Option<&Answer>) -> (Part, String, String) {
+        let name = &self.proxy.name;
+        let came = format!("{status}, and this gateway was not asked");
+        if let Some(there) = answer.and_then(sent_to).filter(|_| status.is_redirection()) {
+            let came = format!("{status} to {there}, and this gateway was not asked");
+            let to_tls = there.starts_with("https:") && !self.proxy.address.is_tls();
+            let change = match to_tls {
+                true => format!("give the URL for https: --proxy {name}=https://HOST; or "),
+                false => format!("another location or server of {name} answers: "),
+            };
+            return (
+                Part::Proxy,
+                came,
+                change + &self.look_for(Surplus::Redirect),
+            );
+        }
+        if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            let change = format!(
+                "another location or server of {name} answers, or it asks for a password: {}",
+                self.look_for(Surplus::Answer)
+            );
+            return (Part::Proxy, came, change);
+        }
+        let mut change = self.lines(&Topic::Upstream);
+        if !status.is_server_error() {
+            change = format!(
+                "{change}\nif they are there, another location or server of {name} answers for this path"
+            );
+        }
+        (Part::Proxy, came, change)
+    }
+
+    /// The proxy takes the answer of the gateway for the file.
+    fn ignoring(&self) -> String {
+        let printed = self.lines(&self.folder());
+        match self.proxy.backend {
+            // It obeys the header unless a line keeps it from that.
+            Proxy::Nginx => self.look_for(Surplus::HandOff),
+            _ => printed,
+        }
+    }
+
+    /// A header that is not there, or another one.
+    fn header(&self, name: &HeaderName, is_another: bool) -> String {
+        let printed = self.lines(&Topic::Header(name.as_str()));
+        match is_another || printed.lines().count() < 2 {
+            true => format!(
+                "{printed}\n{}",
+                self.look_for(Surplus::Header(name.as_str()))
+            ),
+            false => printed,
         }
     }
 
@@ -284,6 +363,24 @@ impl Guilt<'_> {
             CaseKind::Telling | CaseKind::Query if status == StatusCode::NOT_FOUND => {
                 self.escaping()
             }
+            _ if status == StatusCode::FORBIDDEN => {
+                let came = format!("{status}: {name} may not send what it is told to send");
+                let change = format!(
+                    "{}; where it runs in a container or on another machine, look at the modes there",
+                    self.look_for(Surplus::Refusal)
+                );
+                let change = match self.proxy.backend {
+                    Proxy::Nginx => change,
+                    // They say the same of a folder of which they were not told.
+                    _ => format!("{}\n{change}", self.lines(&self.folder())),
+                };
+                (Part::Proxy, came, change)
+            }
+            _ if status.is_server_error() => {
+                let came = format!("{status}: {name} fails to send what it is told to send");
+                let (lines, log) = (self.lines(&self.folder()), log(self.proxy.backend));
+                (Part::Proxy, came, format!("{lines}\n{log} says why"))
+            }
             _ => {
                 let came = format!("{status}: {name} does not find what it is told to send");
                 (Part::Proxy, came, self.lines(&self.folder()))
@@ -329,9 +426,20 @@ impl Guilt<'_> {
         Topic::Folder(location.into_iter().find(|url| target.starts_with(url)))
     }
 
+    fn look_for(&self, surplus: Surplus<'_>) -> String {
+        look_for(surplus, self.proxy.backend, &self.proxy.name)
+    }
+
     fn lines(&self, topic: &Topic<'_>) -> String {
         lines(self.setup, self.proxy, topic)
     }
+}
+
+/// Where an answer sends the client, without a query: a signature in it is a permission.
+fn sent_to(answer: &Answer) -> Option<String> {
+    let location = answer.headers().get(header::LOCATION)?.to_str().ok()?;
+    let bare = location.split(['?', '#']).next().unwrap_or_default();
+    Some(shortened(bare))
 }
 
 /// The name that a server gives itself.

@@ -46,21 +46,20 @@ pub(super) fn is_prepared(evidence: &Evidence) -> bool {
 }
 
 async fn once(setup: &Setup, address: &Address, ask: Ask) -> Evidence {
-    let ticket = match Ticket::draw(&setup.key) {
-        Ok(ticket) => ticket,
-        Err(error) => {
-            return Evidence {
-                answer: Err(error.into()),
-                host: address.host(),
-                seen: Vec::new(),
-            };
+    let (method, path) = (ask.method.clone(), ask.bare().to_owned());
+    let (answer, seen) = match Ticket::draw(&setup.key) {
+        Ok(ticket) => {
+            let answer = send(setup, address, &ask.header(CHECK, ticket.value())).await;
+            (answer, notes(setup, &ticket).await.unwrap_or_default())
         }
+        Err(error) => (Err(error.into()), Vec::new()),
     };
-    let answer = send(setup, address, &ask.header(CHECK, ticket.value())).await;
     Evidence {
         answer,
         host: address.host(),
-        seen: notes(setup, &ticket).await.unwrap_or_default(),
+        method,
+        path,
+        seen,
     }
 }
 

@@ -19,8 +19,8 @@ pub(super) enum Topic<'a> {
     KeepAlive,
     /// Compression.
     Compression,
-    /// Ranges and conditions.
-    Ranges,
+    /// What a client asks by whether its copy is still good.
+    Conditions,
     /// Who the client is.
     Forwarded,
     /// Answers that wait for their client.
@@ -44,9 +44,16 @@ pub(super) fn about(topic: &Topic<'_>, proxy: Proxy, printed: &str) -> Vec<Strin
     };
     let chosen = lines.iter().filter(|line| {
         let lower = line.to_ascii_lowercase();
-        words.iter().any(|word| lower.contains(word)) && lower.contains(&header)
+        let is_about = words.iter().any(|word| lower.contains(word)) && lower.contains(&header);
+        is_about || (header == "cache-control" && lower.trim() == "expires off;")
     });
-    chosen.map(|line| line.trim().to_owned()).collect()
+    let mut told: Vec<String> = Vec::new();
+    for line in chosen.map(|line| line.trim()) {
+        if !told.iter().any(|known| known == line) {
+            told.push(line.to_owned());
+        }
+    }
+    told
 }
 
 /// Parts of the lines, in lower case.
@@ -77,7 +84,7 @@ fn words(topic: &Topic<'_>, proxy: Proxy) -> &'static [&'static str] {
         (Topic::KeepAlive, Proxy::Caddy) => &["keepalive"],
         (Topic::Compression, Proxy::Nginx) => &["gzip"],
         (Topic::Compression, _) => &["accept-encoding"],
-        (Topic::Ranges, Proxy::Nginx) => &["etag on", "if_modified_since", "gzip off"],
+        (Topic::Conditions, Proxy::Nginx) => &["etag on", "if_modified_since"],
         (Topic::Forwarded, Proxy::Nginx) => &[
             "proxy_set_header x-forwarded-for",
             "proxy_set_header x-forwarded-host",
@@ -91,7 +98,7 @@ fn words(topic: &Topic<'_>, proxy: Proxy) -> &'static [&'static str] {
         ],
         (Topic::Buffering, Proxy::Nginx) => &["proxy_buffering", "proxy_max_temp_file_size"],
         (Topic::Buffering, Proxy::Lighttpd) => &["stream-response-body"],
-        (Topic::Ranges, Proxy::Apache) => &["fileetag", "accept-ranges"],
+        (Topic::Conditions, Proxy::Apache) => &["fileetag", "accept-ranges"],
         _ => &[],
     }
 }

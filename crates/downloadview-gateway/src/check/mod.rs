@@ -7,7 +7,7 @@
 //! 5. views that are not for everybody are asked as nobody may (`gate`);
 //! 6. the application is asked (`application`), then each proxy (`proxied`), over a `client` with tickets;
 //! 7. what the [`probe`](crate::probe) finds wrong becomes a [`Finding`]: the guilty part, and what to change (`advice`,
-//!    with the lines that `proxy-config` prints from `lines`, the `obstacle`s among the folders of a file, and the `user`
+//!    with the lines that `proxy-config` prints from `lines`, those that are one too many from `surplus`, the `obstacle`s among the folders of a file, and the `user`
 //!    who should be let in);
 //! 8. each proxy is asked what it makes of a client that lies about itself (`forged`), and of one that does not read
 //!    (`unread`).
@@ -30,6 +30,7 @@ mod report;
 mod run;
 mod setup;
 mod subject;
+mod surplus;
 mod unread;
 mod user;
 

@@ -10,6 +10,7 @@ use super::finding::{Finding, Findings, Part, Verdict};
 use super::lines::Topic;
 use super::setup::{Named, Setup};
 use super::subject::{Case, CaseKind, Subject};
+use super::surplus::{Surplus, look_for};
 use crate::app::App;
 use crate::config::{Destination, Proxy, RuleConfig};
 use crate::probe::{Answer, Evidence, Expected, Fault, judge_all, unstated};
@@ -195,6 +196,11 @@ impl Proxied<'_> {
         Finding::wrong(what, Part::Proxy, asked, came).change(lines)
     }
 
+    fn surplus(&self, what: &str, asked: String, came: String, surplus: Surplus<'_>) -> Finding {
+        let change = look_for(surplus, self.proxy.backend, &self.proxy.name);
+        Finding::wrong(what, Part::Proxy, asked, came).change(change)
+    }
+
     /// nginx alone passes headers of the server from which it fetches that nobody told it to, unless it has its script.
     fn passed_on(&self, whole: &Answer, expected: &Expected) -> Option<Finding> {
         let hand_off = expected.hand_off.as_deref().unwrap_or_default();
@@ -240,7 +246,7 @@ impl Proxied<'_> {
                 let came = "200, with another length than a GET";
                 self.wrong(&what, asked, came.to_owned(), &Topic::Folder(None))
             }
-            other => self.wrong(&what, asked, other.to_string(), &Topic::Folder(None)),
+            other => self.surplus(&what, asked, other.to_string(), Surplus::Method),
         }
     }
 
@@ -268,7 +274,7 @@ impl Proxied<'_> {
                 status => status.to_string(),
             },
         };
-        Some(self.wrong(&what, asked, came, &Topic::Ranges))
+        Some(self.surplus(&what, asked, came, Surplus::Ranges))
     }
 
     fn sends_whole(&self, expected: &Expected) -> bool {
@@ -288,7 +294,7 @@ impl Proxied<'_> {
             }
             Ok(answer) => answer.status().to_string(),
         };
-        Some(self.wrong(&what, asked, came, &Topic::Ranges))
+        Some(self.wrong(&what, asked, came, &Topic::Conditions))
     }
 
     /// Nobody but the application may name a file of an internal location.

@@ -23,6 +23,8 @@ use super::tls::Trust;
 
 /// What is asked for is small, or only its beginning is of interest.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How the text begins of an error where nobody listens, or TLS fails.
+pub const UNREACHED: &str = "cannot connect to";
 const MOST_BYTES: usize = 1024 * 1024;
 
 /// An answer with its body, of which at most the first 1 MiB is kept.
@@ -64,6 +66,11 @@ impl Ask {
         }
     }
 
+    /// Its path without a query.
+    pub(crate) fn bare(&self) -> &str {
+        self.path.split('?').next().unwrap_or_default()
+    }
+
     /// The same with another method.
     #[must_use]
     pub fn method(mut self, method: Method) -> Self {
@@ -99,7 +106,7 @@ impl Line {
     pub async fn open(address: &Address, trust: &Trust) -> anyhow::Result<Self> {
         let connecting = timeout(PATIENCE, connect(&address.place, trust)).await;
         let wire = connecting.map_err(|_| silence())?;
-        let wire = wire.with_context(|| format!("cannot connect to {address}"))?;
+        let wire = wire.with_context(|| format!("{UNREACHED} {address}"))?;
         let (sender, connection) = http1::handshake(TokioIo::new(wire)).await?;
         let mut driver = JoinSet::new();
         driver.spawn(async {

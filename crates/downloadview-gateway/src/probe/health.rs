@@ -102,6 +102,8 @@ impl Health {
                 Err(error) => Err(error),
             },
             host: self.address.host(),
+            path: ask.bare().to_owned(),
+            method: ask.method,
             seen: Vec::new(),
         }
     }

@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 use downloadview::headers::hand_off::{ACCEL, ELSEWHERE, REMOTE, SENDFILE};
-use http::{HeaderMap, HeaderName, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 
 use super::client::Answer;
 use crate::witness::{Envelope, Kind, Seen};
@@ -24,6 +24,31 @@ const OF_THE_SENDER: [HeaderName; 10] = [
     header::TRANSFER_ENCODING,
     header::VARY,
 ];
+
+/// Headers of which an answer has one at most, whoever states it.
+const OF_ONE_VALUE: [HeaderName; 4] = [
+    header::CONTENT_DISPOSITION,
+    header::CONTENT_TYPE,
+    header::ETAG,
+    header::LAST_MODIFIED,
+];
+
+/// Headers of which a further line adds to the others (RFC 9110, 5.3; `Set-Cookie`: RFC 6265, 3).
+const LISTS: [HeaderName; 12] = [
+    header::ACCEPT_RANGES,
+    header::ACCESS_CONTROL_ALLOW_HEADERS,
+    header::ACCESS_CONTROL_ALLOW_METHODS,
+    header::ACCESS_CONTROL_EXPOSE_HEADERS,
+    header::ALT_SVC,
+    header::CONTENT_LANGUAGE,
+    header::LINK,
+    header::SET_COOKIE,
+    header::VARY,
+    header::VIA,
+    header::WARNING,
+    header::WWW_AUTHENTICATE,
+];
+const LISTS_BY_NAME: [&str; 2] = ["server-timing", "x-robots-tag"];
 
 /// What should come of a GET.
 #[derive(Debug, Clone)]
@@ -50,6 +75,10 @@ pub struct Evidence {
     pub answer: anyhow::Result<Answer>,
     /// Whom it was for: the `Host` of the request. Every proxy as it is printed passes it on.
     pub host: String,
+    /// The method that was asked with.
+    pub method: Method,
+    /// The path that was asked for, without a query.
+    pub path: String,
     /// What the application did, oldest first: nothing, if the request did not arrive.
     pub seen: Vec<Seen>,
 }
@@ -64,6 +93,8 @@ pub enum Fault {
     NotAsked(StatusCode),
     /// The application took the request for one of a client of its own. Whether a proxy announced itself, wrongly.
     NotProven(bool),
+    /// The application was asked with another method, or for another path, than the client asked.
+    AskedOtherwise(Method, String),
     /// The application decided in another way than its configuration says.
     Decided(Kind, Option<String>),
     /// The application handed over another file than its configuration says.
@@ -117,7 +148,7 @@ pub fn judge(expected: &Expected, evidence: &Evidence) -> Result<(), Fault> {
     let Some(first) = evidence.seen.first() else {
         return Err(Fault::NotAsked(answer.status()));
     };
-    decided(expected, first)?;
+    decided(expected, first).map_err(|fault| asked_otherwise(evidence, first).unwrap_or(fault))?;
     arrived(expected, answer).map_err(|fault| match fault {
         Fault::Refused(status) if expected.kind == Kind::Delegated => {
             let again = evidence.seen.get(1);
@@ -202,6 +233,15 @@ fn is_by_another(asked: &Envelope, host: &str) -> bool {
     asked.is_old || asked.host != host
 }
 
+/// What the application was asked in place of what the client asked, which explains another decision.
+fn asked_otherwise(evidence: &Evidence, seen: &Seen) -> Option<Fault> {
+    let asked = &seen.asked;
+    // A gateway that is older than this process may not say.
+    let method = Method::from_bytes(asked.method.as_bytes()).unwrap_or(evidence.method.clone());
+    let is_same = method == evidence.method && asked.path == evidence.path;
+    (!is_same).then(|| Fault::AskedOtherwise(method, asked.path.clone()))
+}
+
 fn decided(expected: &Expected, seen: &Seen) -> Result<(), Fault> {
     if seen.kind == Kind::NotAnnounced && expected.kind != Kind::NotAnnounced {
         return Err(Fault::NotProven(seen.asked.is_announced));
@@ -230,11 +270,10 @@ fn coding(headers: &HeaderMap) -> Option<String> {
 
 /// What the application states of the file and did not arrive so.
 fn faults_of_headers(stated: &HeaderMap, arrived: &HeaderMap) -> Vec<Fault> {
-    let twice = [header::CONTENT_DISPOSITION, header::CONTENT_TYPE];
-    let twice = twice
-        .into_iter()
-        .filter(|name| arrived.get_all(name).iter().count() > 1);
-    let twice: Vec<_> = twice.collect();
+    let twice = arrived
+        .keys()
+        .filter(|name| contradicts(name, stated, arrived));
+    let twice: Vec<_> = twice.cloned().collect();
     let is_told = |name: &&HeaderName| !OF_THE_SENDER.contains(name) && !is_hand_off(name);
     let has_arrived = |name: &&HeaderName| {
         let arrived: Vec<_> = arrived.get_all(*name).iter().collect();
@@ -246,6 +285,21 @@ fn faults_of_headers(stated: &HeaderMap, arrived: &HeaderMap) -> Vec<Fault> {
     let lost = lost.cloned().map(Fault::HeaderLost).collect::<Vec<_>>();
     let twice = twice.into_iter().map(Fault::HeaderTwice);
     twice.chain(lost).collect()
+}
+
+/// Whether a header that has one value has several: each client picks another one. A second line that says the same,
+/// as of those who add `nosniff` to everything, says nothing new.
+fn contradicts(name: &HeaderName, stated: &HeaderMap, arrived: &HeaderMap) -> bool {
+    let is_stated_once = stated.get_all(name).iter().count() == 1;
+    let has_one = OF_ONE_VALUE.contains(name) || (is_stated_once && !is_list(name));
+    let mut values = arrived.get_all(name).iter();
+    let first = values.next();
+    let differs = |value: &HeaderValue| Some(value) != first;
+    has_one && values.any(|value| OF_ONE_VALUE.contains(name) || differs(value))
+}
+
+fn is_list(name: &HeaderName) -> bool {
+    LISTS.contains(name) || LISTS_BY_NAME.contains(&name.as_str())
 }
 
 /// The headers of an answer that neither the application stated nor whoever sends the bytes says of them.
@@ -326,10 +380,18 @@ mod tests {
         assert_eq!(names, ["x-amz-meta-owner"]);
     }
 
+    fn evidence(answer: Answer, seen: Vec<Seen>) -> Evidence {
+        Evidence {
+            answer: Ok(answer),
+            host: String::new(),
+            method: Method::GET,
+            path: "/a".to_owned(),
+            seen,
+        }
+    }
+
     fn fault(answer: Answer, seen: Vec<Seen>) -> Option<Fault> {
-        let answer = Ok(answer);
-        let host = String::new();
-        judge(&expected(), &Evidence { answer, host, seen }).err()
+        judge(&expected(), &evidence(answer, seen)).err()
     }
 
     const TYPE: (HeaderName, &str) = (header::CONTENT_TYPE, "text/plain");
@@ -398,9 +460,8 @@ mod tests {
             .headers
             .insert(policy.clone(), text("default-src 'none'"));
         let found = |headers: &[_], body| {
-            let answer = Ok(answer(200, body, headers));
-            let (host, seen) = (String::new(), vec![seen("/a")]);
-            judge_all(&expected, &Evidence { answer, host, seen })
+            let answer = answer(200, body, headers);
+            judge_all(&expected, &evidence(answer, vec![seen("/a")]))
         };
         let both = [header::CONTENT_TYPE, policy.clone()].map(Fault::HeaderLost);
         let lost = found(&[], "file");
@@ -432,5 +493,50 @@ mod tests {
         );
         other.kind = Kind::NotAnnounced;
         assert_eq!(fault(right(), vec![other]), Some(Fault::NotProven(false)));
+    }
+
+    /// What was asked otherwise explains another decision, and is no fault where all is well.
+    #[test]
+    fn what_the_application_was_asked_is_held_against_what_the_client_asked() {
+        let right = || answer(200, "file", &[TYPE]);
+        assert_eq!(fault(right(), vec![seen("/%61")]), None);
+        let mut other = seen("/b");
+        other.kind = Kind::NotSent;
+        let asked = Fault::AskedOtherwise(Method::GET, "/b".to_owned());
+        assert_eq!(fault(right(), vec![other.clone()]), Some(asked));
+        other.asked.path = "/a".to_owned();
+        other.asked.method = "POST".to_owned();
+        let asked = Fault::AskedOtherwise(Method::POST, "/a".to_owned());
+        assert_eq!(fault(right(), vec![other.clone()]), Some(asked));
+        // A gateway that does not tell it.
+        other.asked.method.clear();
+        let decided = Fault::Decided(Kind::NotSent, None);
+        assert_eq!(fault(right(), vec![other]), Some(decided));
+    }
+
+    #[test]
+    fn a_header_of_one_value_with_two_is_told_and_a_list_or_a_repetition_is_not() {
+        let mut expected = expected();
+        let known = [
+            (header::CACHE_CONTROL, "no-cache"),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (header::LINK, "</a>"),
+        ];
+        let stated = known.clone();
+        expected
+            .headers
+            .extend(stated.map(|(name, it)| (name, text(it))));
+        let found = |more: &[_]| {
+            let answer = answer(200, "file", &[&[TYPE], &known[..], more].concat());
+            judge_all(&expected, &evidence(answer, vec![seen("/a")]))
+        };
+        let twice = |name: &HeaderName| vec![Fault::HeaderTwice(name.clone())];
+        for (name, value) in &known[..2] {
+            assert_eq!(found(&[(name.clone(), "public")]), twice(name));
+            assert_eq!(found(&[(name.clone(), value)]), []);
+        }
+        assert_eq!(found(&[(header::LINK, "</b>")]), []);
+        let tag = |value| (header::ETAG, value);
+        assert_eq!(found(&[tag("\"a\""), tag("\"b\"")]), twice(&header::ETAG));
     }
 }

@@ -13,7 +13,7 @@ mod judge;
 mod tls;
 
 pub use self::address::{Address, AddressError};
-pub use self::client::{Answer, Ask, Line, Unread, get};
+pub use self::client::{Answer, Ask, Line, UNREACHED, Unread, get};
 pub use self::health::Health;
 pub use self::judge::{Evidence, Expected, Fault, judge, judge_all, unstated};
 pub use self::tls::Trust;

@@ -15,6 +15,9 @@ const HAND_OFF: [&str; 2] = [ACCEL[0], SENDFILE[0]];
 /// How a request arrived.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Envelope {
+    /// Its method; empty of a gateway that did not tell it.
+    #[serde(default)]
+    pub method: String,
     /// Its path.
     pub path: String,
     /// Whom it was for: its `Host`.
@@ -115,6 +118,7 @@ impl Envelope {
     pub fn of<B>(request: &Request<B>) -> Self {
         let number = request.extensions().get::<ConnectionNumber>();
         Self {
+            method: request.method().to_string(),
             path: request.uri().path().to_owned(),
             host: host(request.headers()),
             is_old: request.version() == Version::HTTP_10,
