@@ -12,19 +12,21 @@
 //!
 //! A secret is never printed, nor is the query of a signed URL.
 
+mod spooled;
+
 use std::fmt::{self, Write as _};
 use std::net::IpAddr;
+use std::time::Duration;
 
 use anyhow::bail;
-use downloadview::optimize::{Outcome, PROXY_HEADER, Step, Trace};
-use downloadview::spool::NotSpooled;
+use downloadview::optimize::{Outcome, PROXY_HEADER, RuleVerdict, Step, Trace};
 use downloadview::storage::SignedUrl;
 use downloadview::{DownloadBody, DownloadResponse, Error};
 use http::header::{CONTENT_LENGTH, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
 
 use crate::app::{self, Mounted, Peer};
-use crate::config::{AnnouncedProxy, Config, Front, RuleConfig, Signature, SpoolFill, ViewKind};
+use crate::config::{AnnouncedProxy, Config, Front, RuleConfig, Signature, SpoolConfig, ViewKind};
 
 /// Who is assumed to ask, and with what.
 ///
@@ -111,12 +113,14 @@ pub async fn explain_to(
             };
             if let Some(trace) = response.extensions().get::<Trace>() {
                 let rules = mounted.view().rules.iter().chain(&config.optimize.rules);
-                decision(&mut text, trace, rules)?;
+                let spool = config.spool.as_ref();
+                let max_age = spool.map_or(Duration::ZERO, SpoolConfig::max_age);
+                decision(&mut text, trace, rules, max_age)?;
             }
             if is_of_another_server(mounted) {
                 origin(&mut text, &response)?;
             }
-            match later(config, mounted, &response) {
+            match spooled::later(config, mounted, &response) {
                 Some(later) => writeln!(text, "{later}")?,
                 None => answer(&mut text, &response)?,
             }
@@ -269,10 +273,14 @@ fn decision<'a>(
     text: &mut String,
     trace: &Trace,
     rules: impl Iterator<Item = &'a RuleConfig>,
+    max_age: Duration,
 ) -> fmt::Result {
     writeln!(text, "decision")?;
-    let idle = rules.filter_map(|rule| Some((rule.label(), rule.idle()?)));
-    let idle: Vec<_> = idle.collect();
+    let (mut idle, mut of_spool) = (Vec::new(), Vec::new());
+    for rule in rules {
+        idle.extend(rule.idle().map(|why| (rule.label(), why)));
+        of_spool.extend(rule.is_of_spool().then(|| rule.label()));
+    }
     if trace.steps().is_empty() && idle.is_empty() {
         writeln!(text, "  no rules")?;
     }
@@ -281,20 +289,9 @@ fn decision<'a>(
     }
     for step in trace.steps() {
         match step {
-            Step::Spooled { copy: Ok(name), .. } => {
-                writeln!(
-                    text,
-                    "  spooled as {name}; what follows is said of that copy"
-                )?;
-            }
             Step::Spooled {
-                copy: Err(NotSpooled::NotAsked),
-                ..
-            } => writeln!(
-                text,
-                "  not spooled yet: the GET of a client makes a copy, which is what its proxy sends"
-            )?,
-            Step::Spooled { copy: Err(why), .. } => writeln!(text, "  not spooled: {why}")?,
+                copy, asked_about, ..
+            } => spooled::step(text, copy, asked_about.as_deref(), max_age)?,
             Step::PassedBy { reason, .. } => writeln!(text, "  no rule is asked: {reason}")?,
             Step::Look {
                 found: Ok(size), ..
@@ -306,6 +303,12 @@ fn decision<'a>(
             Step::Look {
                 found: Err(why), ..
             } => writeln!(text, "  the file was looked at: {why}")?,
+            // It is for copies alone, and there is none.
+            Step::Rule {
+                name,
+                verdict: RuleVerdict::IsForOthers(_),
+                ..
+            } if of_spool.iter().any(|label| **label == **name) => {}
             Step::Rule {
                 name,
                 backend,
@@ -353,7 +356,17 @@ fn is_of_another_server(mounted: &Mounted) -> bool {
 
 /// What the server that has the file said, where the gateway asked it: only what is streamed is looked at.
 fn origin(text: &mut String, response: &Response<DownloadBody>) -> fmt::Result {
+    let of_copy = spooled::is_asked_about(response);
     match response.extensions().get::<Outcome>() {
+        _ if of_copy == Some(true) => {
+            writeln!(
+                text,
+                "origin    was asked, and says that the copy still holds"
+            )
+        }
+        _ if of_copy == Some(false) => {
+            writeln!(text, "origin    was not asked: the copy needs no question")
+        }
         Some(Outcome::Delegated { .. } | Outcome::Redirected { .. }) => writeln!(
             text,
             "origin    was not asked: whoever fetches the file finds out whether it is there"
@@ -376,42 +389,6 @@ fn origin(text: &mut String, response: &Response<DownloadBody>) -> fmt::Result {
         }
         _ => Ok(()),
     }
-}
-
-/// What will become of a request whose copy is not there yet: `explain` makes none.
-fn later(
-    config: &Config,
-    mounted: &Mounted,
-    response: &Response<DownloadBody>,
-) -> Option<&'static str> {
-    let trace = response.extensions().get::<Trace>()?;
-    let is_later = |step: &Step| {
-        matches!(
-            step,
-            Step::Spooled {
-                copy: Err(NotSpooled::NotAsked),
-                ..
-            }
-        )
-    };
-    if !trace.steps().iter().any(is_later) {
-        return None;
-    }
-    let fill = config.spool.as_ref().map(|spool| spool.fill);
-    Some(match (mounted.view().prepare, fill) {
-        (true, _) => {
-            "outcome   will be prepared: clients are told to ask again while the copy is made, then its proxy sends it\n\
-             answer    202 Accepted, with Retry-After, until then"
-        }
-        (false, Some(SpoolFill::While)) => {
-            "outcome   will be spooled: streamed by the gateway while the copy is made, then its proxy sends it\n\
-             answer    200 OK"
-        }
-        (false, _) => {
-            "outcome   will be spooled: the first client waits while the copy is made, then its proxy sends it\n\
-             answer    200 OK, when the copy is there"
-        }
-    })
 }
 
 /// What became of the request, and the head that would be sent.

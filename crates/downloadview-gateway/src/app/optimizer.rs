@@ -105,7 +105,9 @@ fn add(builder: OptimizerBuilder, rule: &RuleConfig) -> OptimizerBuilder {
 fn rule(rule: &RuleConfig) -> Rule {
     let from = match &rule.source {
         Source::Url(url) => Rule::url(url),
-        Source::Dir(folder) | Source::Storage { root: folder, .. } => Rule::dir(folder),
+        Source::Dir(folder) | Source::Spool(folder) | Source::Storage { root: folder, .. } => {
+            Rule::dir(folder)
+        }
         Source::Remote { url, .. } => Rule::url(url.to_string()),
     };
     let built = match &rule.destination {

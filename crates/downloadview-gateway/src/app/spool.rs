@@ -47,6 +47,7 @@ fn builder(config: &SpoolConfig, lease: Duration) -> SpoolBuilder {
     let mut builder = Spool::builder(&config.dir)
         .lease(lease)
         .sync(config.sync)
+        .max_age(config.max_age())
         .fill(match config.fill {
             SpoolFill::Before => Fill::Before,
             SpoolFill::While => Fill::While,
@@ -62,9 +63,6 @@ fn builder(config: &SpoolConfig, lease: Duration) -> SpoolBuilder {
     }
     if let Some(files) = config.max_files {
         builder = builder.max_files(files);
-    }
-    if let Some(age) = config.max_age {
-        builder = builder.max_age(age);
     }
     if let Some(time) = config.stale_if_error {
         builder = builder.stale_if_error(time);

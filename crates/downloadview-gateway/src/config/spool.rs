@@ -86,10 +86,17 @@ pub enum ViewSpool {
     Always,
 }
 
+/// Default of `max_age`, as the library has it.
+const MAX_AGE: Duration = Duration::from_secs(60);
 /// Default of `destination_url`: a location of the proxy that clients cannot reach.
 const DESTINATION: &str = "/_downloadview/spool/";
 
 impl SpoolConfig {
+    /// `max_age`, or its default.
+    pub(crate) fn max_age(&self) -> Duration {
+        self.max_age.unwrap_or(MAX_AGE)
+    }
+
     /// Reads `[spool]`; `None` if there is none, or if `dir` is missing or holds a mistake, which is reported.
     pub(super) fn read(file: &mut Table<'_>) -> Option<Self> {
         const FILLS: [(&str, SpoolFill); 2] =

@@ -114,9 +114,11 @@ impl<'a> Front<'a> {
 
     /// What to state where the rules leave open how this proxy reads names.
     fn advice(&self) -> String {
-        // The target of a file of another server is sent as it is.
+        // The target of a file of another server is sent as it is, and names of copies have no odd character.
         let unstated = |rule: &&RuleConfig| {
-            rule.escaping == Some(Escaping::Unstated) && rule.remote().is_none()
+            rule.escaping == Some(Escaping::Unstated)
+                && rule.remote().is_none()
+                && !rule.is_of_spool()
         };
         if !self.rules.iter().any(unstated) {
             return String::new();

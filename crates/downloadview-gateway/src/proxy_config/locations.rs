@@ -71,7 +71,7 @@ fn of_rule(rule: &RuleConfig, config: &Config) -> Result<Vec<Location>, Refusal>
         line: rule.line,
     };
     match &rule.source {
-        Source::Dir(folder) => Ok(vec![located("", folder, "")]),
+        Source::Dir(folder) | Source::Spool(folder) => Ok(vec![located("", folder, "")]),
         Source::Storage { root, .. } => Ok(vec![located("", root, "")]),
         // Those are fetched.
         Source::Remote { .. } => Ok(Vec::new()),

@@ -49,6 +49,9 @@ pub(super) struct Decision<'a> {
     /// there is none.
     #[cfg(all(feature = "fs", unix))]
     pub(super) spooled: Option<Result<String, NotSpooled>>,
+    /// The name of a copy whose source must be asked first whether it is still good; looked up for a trace only.
+    #[cfg(all(feature = "fs", unix))]
+    pub(super) questionable: Option<String>,
     /// Which front is asked, and which of its rules.
     next: (usize, usize),
 }
@@ -72,6 +75,8 @@ impl<'a> Decision<'a> {
             fetches: Vec::new(),
             #[cfg(all(feature = "fs", unix))]
             spooled: None,
+            #[cfg(all(feature = "fs", unix))]
+            questionable: None,
             next: (0, 0),
         }
     }

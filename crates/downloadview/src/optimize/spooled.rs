@@ -111,13 +111,18 @@ pub(super) async fn spooled<'a>(
         only_asks: asked.traced,
         copying: download.copying(),
     };
+    if asked.traced {
+        decision.questionable = spool.questionable(download.file(), download.copying());
+    }
     match spool.place(download.file(), request).await {
         Placed::Copy(file) => {
             let copy = download.with_file(file);
             let candidate = Candidate::new(&copy);
+            let questionable = decision.questionable.take();
             *decision = Decision::new();
             decide(asked, fronts, head, &candidate, decision).await;
             if asked.traced {
+                decision.questionable = questionable;
                 decision.spooled = name_in(spool, &candidate).map(Ok);
             }
             drop(candidate);
@@ -143,6 +148,7 @@ pub(super) async fn spooled<'a>(
             None
         }
         Placed::Failed(error) => {
+            decision.spooled = Some(Err(NotSpooled::Source));
             decision.plan = Err(error);
             None
         }

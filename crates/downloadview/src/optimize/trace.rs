@@ -100,6 +100,9 @@ pub enum Step {
     Spooled {
         /// The name of the copy below the spool's folder; or why there is none.
         copy: Result<String, crate::spool::NotSpooled>,
+        /// The name of a copy that was there, and whose source was asked first whether it is still good. Who asked it less
+        /// than [`max_age`](crate::spool::SpoolBuilder::max_age) ago hands that copy over without asking.
+        asked_about: Option<String>,
     },
     /// The file was looked at.
     #[non_exhaustive]
@@ -156,7 +159,10 @@ impl Trace {
     ) -> Self {
         let mut steps = Vec::new();
         #[cfg(all(feature = "fs", unix))]
-        steps.extend(decision.spooled.clone().map(|copy| Step::Spooled { copy }));
+        steps.extend(decision.spooled.clone().map(|copy| Step::Spooled {
+            copy,
+            asked_about: decision.questionable.clone(),
+        }));
         let look = match (&decision.plan, &decision.looked) {
             (_, Some(found)) => Some(Ok(found.size())),
             (Err(error), None) if decision.fetches.is_empty() => Some(Err(error.to_string())),

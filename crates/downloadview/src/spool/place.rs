@@ -17,17 +17,17 @@ use tokio::time::Instant;
 
 use super::copy::{Copied, Opened};
 use super::counters::add;
-use super::fill::{Fill, Order};
+use super::fill::{Asked, Fill, Order};
 use super::flight::{Growing, Progress, Seat, wait};
 use super::growing::{Chain, Follower, Left};
 use super::index::{Given, HandedOver};
 use super::inner::Inner;
 use super::moment::Moment;
-use super::name::{CopyName, Id};
+use super::name::{CopyName, Id, Validator};
 use super::source::Source;
 use super::why::NotSpooled;
 use super::{Spool, prepare, settings};
-use crate::content::{ByteRange, ByteStream, CacheKey, Content, Metadata};
+use crate::content::{ByteRange, ByteStream, CacheKey, Content, Metadata, Want};
 use crate::error::Error;
 use crate::file::File;
 use crate::response::{Copying, Spooling};
@@ -42,7 +42,7 @@ pub(crate) struct Request<'a> {
     pub(crate) method: &'a Method,
     /// Whether it asks for a part.
     pub(crate) in_part: bool,
-    /// Whether it only wants to know: then no copy is made, and no source is asked.
+    /// Whether it only wants to know what would come of it: then no copy is made, but the source is asked as it would be.
     pub(crate) only_asks: bool,
     pub(crate) copying: Copying,
 }
@@ -74,6 +74,15 @@ impl Spool {
         }
         self.0.sweep_from_now_on();
         self.0.hit_now(file, &file.cache_key()?, copying.deletes)
+    }
+
+    /// The name of the copy of `file`, if there is one whose source must be asked first whether it is still good.
+    pub(crate) fn questionable(&self, file: &Arc<dyn File>, copying: Copying) -> Option<String> {
+        let key = file.cache_key()?;
+        let known = self.0.index().peek(Id::of(&key, copying.deletes));
+        let (name, source) = known?;
+        let is_asked = !self.0.needs_no_question(&key, source.as_ref());
+        is_asked.then(|| name.path())
     }
 
     /// A copy of `file` for a request, made if there is none.
@@ -126,7 +135,15 @@ impl Inner {
             return Placed::Copy(copy);
         }
         if request.only_asks && known.is_some() {
-            return Placed::Own(NotSpooled::Unasked);
+            match self.ask(file, id).await {
+                Ok(Asked::Good(_)) => {
+                    if let Some(copy) = self.hand_out(file, id, Some(&key)).await {
+                        return Placed::Copy(copy);
+                    }
+                }
+                Ok(Asked::Changed(_)) => {}
+                Err(error) => return Placed::Failed(error),
+            }
         }
         add(&self.counting.misses, 1);
         self.fill(file, id, Some(key), request, known.is_some())
@@ -174,8 +191,15 @@ impl Inner {
     ) -> Placed {
         let prepares = request.copying.prepares && key.is_some();
         let may_begin = *request.method == Method::GET;
+        if request.only_asks && may_begin {
+            return self.foretold(file, key.as_ref()).await;
+        }
+        let none_made = match is_known {
+            true => NotSpooled::Unasked,
+            false => NotSpooled::NotAsked,
+        };
         if request.only_asks || !(may_begin || prepares) {
-            return Placed::Own(NotSpooled::NotAsked);
+            return Placed::Own(none_made);
         }
         if tokio::runtime::Handle::try_current().is_err() {
             return Placed::Own(NotSpooled::NoRuntime);
@@ -190,7 +214,7 @@ impl Inner {
         };
         let Some(mut seat) = seat else {
             return match is_known {
-                true => Placed::Own(NotSpooled::NotAsked),
+                true => Placed::Own(none_made),
                 false => prepare::foretold(&**file)
                     .await
                     .map_or_else(Placed::Failed, Placed::Preparing),
@@ -231,6 +255,31 @@ impl Inner {
             // `wait` does not end there.
             Progress::Opening => Placed::Own(NotSpooled::Busy),
         }
+    }
+
+    /// What a fill would find: the file as its source has it now, and why there would be no copy of it, or that there is
+    /// none yet.
+    async fn foretold(&self, file: &Arc<dyn File>, key: Option<&CacheKey>) -> Placed {
+        let content = match file.open(Want::whole().as_source()).await {
+            Ok(content) => content,
+            Err(error) => return Placed::Failed(error),
+        };
+        let metadata = content.metadata().clone();
+        let changes = key.is_some_and(CacheKey::changes);
+        if changes && Validator::of(&metadata).is_none() {
+            return Placed::Own(NotSpooled::NoValidator);
+        }
+        let largest = self.settings.largest();
+        let why = match metadata.size() {
+            Some(size) if size > largest => NotSpooled::TooLarge,
+            _ => NotSpooled::NotAsked,
+        };
+        let said = match key {
+            Some(key) => key.described(metadata),
+            None => metadata,
+        };
+        let opened = Opened::new(Arc::clone(file), content, said);
+        Placed::Stream(Arc::new(opened), why)
     }
 
     /// Leases the copy of a key and looks at it. One that is not what its name says is forgotten.

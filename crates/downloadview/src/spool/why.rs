@@ -27,7 +27,7 @@ pub enum NotSpooled {
     /// that would tell.
     NoValidator,
     /// There is a copy, whose source must be asked first whether it is still good, and this request
-    /// only wants a [trace](crate::optimize::Asked::traced).
+    /// does not ask for the bytes: it is a HEAD.
     Unasked,
     /// There is no copy yet, and the request does not ask for the bytes: it is a HEAD, or wants a
     /// [trace](crate::optimize::Asked::traced).
@@ -115,7 +115,7 @@ impl fmt::Display for NotSpooled {
             Self::Off => "the view asks for no copies",
             Self::Local => "the file lies on this machine, where a rule can take it",
             Self::Unasked => {
-                "there is a copy of it, whose source must be asked first whether it is still good"
+                "there is a copy of it, whose source must be asked first whether it is still good, and this request does not ask"
             }
             Self::NoKey => "the file has no key that names its content",
             Self::NoValidator => {

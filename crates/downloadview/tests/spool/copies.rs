@@ -343,6 +343,17 @@ async fn a_trace_makes_no_copy() {
     let response = answer(&asked, std::slice::from_ref(&stand.front), file).await;
     assert_eq!(why(&response), Some(NotSpooled::NotAsked));
     assert_eq!((stand.spool.counters().fills, stand.files().len()), (0, 0));
+    // Nor does it promise one that there cannot be.
+    let stand = Stand::with(|spool| spool.max_file_bytes(3));
+    let long = VirtualFile::from_bytes("a.txt", "four").cache_key(key("long"));
+    let response = answer(
+        &asked,
+        std::slice::from_ref(&stand.front),
+        DownloadResponse::new(long),
+    );
+    let response = response.await;
+    assert_eq!(why(&response), Some(NotSpooled::TooLarge));
+    assert_eq!(sent(response).await.unwrap(), "four");
 }
 
 /// Locks belong to an opened folder, so two spools of one process stand for two processes.

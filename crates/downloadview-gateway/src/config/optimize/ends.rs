@@ -25,6 +25,8 @@ pub enum Source {
     Url(String),
     /// `source_dir`: local files below this folder, absolute.
     Dir(PathBuf),
+    /// The copies below `dir` of `[spool]`, whose own rule this is: no rule of the file can say it.
+    Spool(PathBuf),
     /// `storage`: the files of a local storage.
     Storage {
         /// The storage's name.

@@ -100,12 +100,19 @@ impl RuleConfig {
         }
     }
 
-    /// What logs, outcomes and `explain` call the rule: its source, and its line in the file.
+    /// Whether `[spool]` makes it, for its copies.
+    #[must_use]
+    pub fn is_of_spool(&self) -> bool {
+        matches!(self.source, Source::Spool(_))
+    }
+
+    /// What logs, outcomes and `explain` call the rule: its source, or `[spool]` for the one of the copies, and its line in the file.
     #[must_use]
     pub fn label(&self) -> String {
         let source = match &self.source {
             Source::Url(url) => url.clone(),
             Source::Dir(folder) => folder.display().to_string(),
+            Source::Spool(_) => "[spool]".to_owned(),
             Source::Storage { name, .. } => name.clone(),
             Source::Remote { url, storage } => match storage {
                 Some(storage) => storage.to_string(),

@@ -46,7 +46,7 @@ impl OptimizeConfig {
         let escaping = of_proxy.and_then(|rule| rule.escaping);
         let folder = spool.destination_dir.as_ref().unwrap_or(&spool.dir);
         RuleConfig {
-            source: Source::Dir(spool.dir.clone()),
+            source: Source::Spool(spool.dir.clone()),
             destination: match proxy.takes_paths() {
                 true => Destination::Dir(folder.clone()),
                 false => Destination::Url(spool.destination_url.clone()),

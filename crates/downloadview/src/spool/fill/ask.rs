@@ -6,7 +6,6 @@ use std::time::Duration;
 use http::{HeaderMap, header};
 use tokio::time::Instant;
 
-use super::failure::Failure;
 use crate::content::{Content, Want};
 use crate::error::Error;
 use crate::file::File;
@@ -19,7 +18,7 @@ use crate::spool::source::Source;
 const EXCUSED: Duration = Duration::from_secs(5);
 
 /// What the source says of the copy that is known.
-pub(super) enum Asked {
+pub(in crate::spool) enum Asked {
     /// It is still good, and has this size.
     Good(u64),
     /// There is another state, perhaps opened already.
@@ -35,7 +34,7 @@ pub(super) struct Question<'a> {
 
 impl Question<'_> {
     /// Asks the source about the state of the copy that is known.
-    pub(super) async fn ask(&self) -> Result<Asked, Failure> {
+    pub(super) async fn ask(&self) -> Result<Asked, Error> {
         let Some((name, source)) = self.spool.index().peek(self.id) else {
             return Ok(Asked::Changed(None));
         };
@@ -80,20 +79,15 @@ impl Question<'_> {
     }
 
     /// The source cannot be asked: the copy may still do, for a while.
-    fn stale(
-        &self,
-        name: CopyName,
-        source: Option<Source>,
-        error: Error,
-    ) -> Result<Asked, Failure> {
+    fn stale(&self, name: CopyName, source: Option<Source>, error: Error) -> Result<Asked, Error> {
         let settings = &self.spool.settings;
         let may = settings.max_age.saturating_add(settings.stale_if_error);
         let server_failed = error.status().is_server_error();
         let Some(source) = source.filter(|it| server_failed && it.asked.elapsed() < may) else {
-            return Err(Failure::of_source(error));
+            return Err(error);
         };
         if settings.stale_if_error.is_zero() {
-            return Err(Failure::of_source(error));
+            return Err(error);
         }
         tracing::debug!(reason = %error, age = ?source.asked.elapsed(), "a stale copy is used");
         self.spool.index().excuse(name, Instant::now() + EXCUSED);

@@ -23,7 +23,8 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use self::ask::{Asked, Question};
+pub(super) use self::ask::Asked;
+use self::ask::Question;
 use self::dates::{date_of_source, own_time};
 use self::failure::Failure;
 use self::frames::{Frames, Wanted};
@@ -31,11 +32,12 @@ use super::counters::add;
 use super::flight::{Flight, Growing, Progress};
 use super::growing::{Chain, Left};
 use super::inner::Inner;
-use super::name::{CopyName, State, Validator};
+use super::name::{CopyName, Id, State, Validator};
 use super::part::{Begun, Part};
 use super::source::Source;
 use super::why::NotSpooled;
 use crate::content::{ByteStream, CacheKey, Content, Exact, Metadata, Want};
+use crate::error::Error;
 use crate::file::File;
 
 /// After so many bytes of a file of unknown length the disk is looked at again.
@@ -63,6 +65,18 @@ pub(super) struct Fill {
     /// Whether it made a copy.
     made: bool,
     ended: bool,
+}
+
+impl Inner {
+    /// Step 1, without a fill.
+    pub(super) async fn ask(&self, file: &Arc<dyn File>, id: Id) -> Result<Asked, Error> {
+        let question = Question {
+            spool: self,
+            id,
+            file: &**file,
+        };
+        question.ask().await
+    }
 }
 
 impl Fill {
@@ -171,12 +185,8 @@ impl Fill {
 
     /// Step 1.
     async fn ask(&self) -> Result<Asked, Failure> {
-        let question = Question {
-            spool: &self.spool,
-            id: self.flight.id,
-            file: &*self.order.file,
-        };
-        question.ask().await
+        let asked = self.spool.ask(&self.order.file, self.flight.id).await;
+        asked.map_err(Failure::of_source)
     }
 
     fn wanted(&self) -> Wanted<'_> {
