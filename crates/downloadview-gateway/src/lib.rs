@@ -11,6 +11,7 @@ pub mod config;
 pub mod demo;
 pub mod explain;
 pub mod logging;
+mod numbers;
 pub mod probe;
 pub mod proxy_config;
 pub mod serve;

@@ -79,7 +79,11 @@ fn print_link(args: &SignArgs) -> anyhow::Result<ExitCode> {
             false => ExitCode::FAILURE,
         });
     }
-    print(&sign::link(&config, args)?)?;
+    let link = sign::link(&config, args)?;
+    if let Some(warning) = sign::warning(&config, args) {
+        warn(&warning);
+    }
+    print(&link)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -114,6 +118,12 @@ fn print_proxy_config(args: ProxyConfigArgs) -> anyhow::Result<()> {
         true => Form::Standalone(args.listen.unwrap_or(Listen::Tcp(PROXY_ADDRESS.into()))),
         false => Form::Snippet,
     };
+    if let Some(script) = args.script.as_deref().filter(|script| !script.exists()) {
+        warn(&format!(
+            "there is no {} on this machine, and nginx does not start without it: write what --print-script prints there",
+            script.display()
+        ));
+    }
     let options = proxy_config::Options {
         app: args.app,
         form,
@@ -132,6 +142,11 @@ fn print(text: &str) -> anyhow::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => Ok(written?),
     }
+}
+
+/// What may be meant, and is worth a second thought.
+fn warn(text: &str) {
+    let _ = writeln!(io::stderr(), "warning: {text}");
 }
 
 /// A mistake in the file has its own picture; anything else is one line.

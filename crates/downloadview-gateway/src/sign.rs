@@ -4,15 +4,20 @@
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
+use downloadview::error::SignatureFault;
 use downloadview::headers::Disposition;
 use downloadview::signature::{Audience, Key, Signer};
 
 use crate::app::Routes;
 use crate::cli::{Life, SignArgs};
 use crate::config::{Config, Front, Listen, SigningConfig};
+use crate::numbers::span;
+
+/// The first second of a year with five digits.
+const YEAR_10000: u64 = 253_402_300_800;
 
 /// A secret for a new key, and what to do with it.
 ///
@@ -35,7 +40,9 @@ pub fn link(config: &Config, args: &SignArgs) -> anyhow::Result<String> {
     asks_for_links(config, signing, target)?;
     is_told(config, signing, args)?;
     let mut link = signer(signing)?.link(target);
-    link = match args.expires.context("--expires says no time")? {
+    let life = args.expires.context("--expires says no time")?;
+    is_allowed(config, signing, life)?;
+    link = match life {
         Life::For(life) => link.expires_in(life),
         Life::Never => link.never_expires(),
     };
@@ -79,6 +86,39 @@ pub fn asker(user: Option<&str>, client: Option<IpAddr>) -> anyhow::Result<Optio
     Ok(match (user, client) {
         (Some(user), _) => Some(Audience::user(user)?),
         (None, client) => client.map(Audience::of_client),
+    })
+}
+
+/// Whether a link may be good for so long.
+fn is_allowed(config: &Config, signing: &SigningConfig, life: Life) -> anyhow::Result<()> {
+    let Some(longest) = signing.max_lifetime else {
+        return Ok(());
+    };
+    let allowed = match life {
+        Life::For(life) => life.as_secs() <= longest.as_secs(),
+        Life::Never => false,
+    };
+    ensure!(
+        allowed,
+        "{}: no link is good for longer than max_lifetime of [signing], which is {}: choose a shorter --expires, or \
+         raise max_lifetime; max_lifetime = \"off\" allows any time, and never",
+        config.file.display(),
+        span(longest.as_secs()),
+    );
+    Ok(())
+}
+
+/// What whoever makes a link for a network should know: it goes to stderr, because the link is good where no proxy is in
+/// front.
+#[must_use]
+pub fn warning(config: &Config, args: &SignArgs) -> Option<String> {
+    let is_announced = matches!(config.optimize.front, Front::Announced(_));
+    let file = config.file.display();
+    (args.client.is_some() && config.trusted_proxies.is_empty() && !is_announced).then(|| {
+        format!(
+            "{file}: behind a proxy this link is refused to everybody, because the gateway sees the proxy's address in place \
+             of the client's; add trusted_proxies = [\"127.0.0.1\"] with the address of the proxy, unless there is none"
+        )
     })
 }
 
@@ -140,12 +180,16 @@ pub fn explain(config: &Config, link: &str, asker: Option<&Audience>) -> anyhow:
     match verdict {
         Ok(verified) => {
             let _ = writeln!(text, "good      by key {}", verified.key());
-            let _ = writeln!(text, "since     {}", ago(verified.date()));
-            let until = verified.expires().map_or("never".to_owned(), ago);
+            let _ = writeln!(text, "since     {}", moment(verified.date()));
+            let until = verified.expires().map_or("never".to_owned(), moment);
             let _ = writeln!(text, "expires   {until}");
         }
         Err(fault) => {
-            let _ = writeln!(text, "refused   {fault}");
+            let help = match fault {
+                SignatureFault::NoAudience => ": give --audience USER (or --client IP)",
+                _ => "",
+            };
+            let _ = writeln!(text, "refused   {fault}{help}");
         }
     }
     for parameter in parameters(target) {
@@ -201,12 +245,18 @@ fn parameters(target: &str) -> impl Iterator<Item = &str> {
     parameters.filter(|it| !it.starts_with("X-Download-Signature"))
 }
 
-/// A second, and how far it is from now.
-fn ago(second: u64) -> String {
+/// A second of UTC, and how far it is from now.
+fn moment(second: u64) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.map_or(0, |now| now.as_secs());
-    match second.checked_sub(now) {
-        Some(ahead) => format!("{second}, in {ahead} s"),
-        None => format!("{second}, {} s ago", now - second),
+    let far = match second.checked_sub(now) {
+        Some(0) => "now".to_owned(),
+        Some(ahead) => format!("in {}", span(ahead)),
+        None => format!("{} ago", span(now - second)),
+    };
+    match UNIX_EPOCH.checked_add(Duration::from_secs(second)) {
+        // What `httpdate` writes; it knows no later year.
+        Some(time) if second < YEAR_10000 => format!("{}, {far}", httpdate::fmt_http_date(time)),
+        _ => format!("{second}, {far}"),
     }
 }

@@ -384,6 +384,39 @@ fn said(site: &Site, link: &str, asker: Option<&Audience>, is_good: bool) -> Str
     explained.text
 }
 
+#[tokio::test]
+async fn a_link_that_would_be_good_for_too_long_is_refused_by_the_name_of_the_setting() {
+    let site = Site::new(&TABLES.replace("max_lifetime = \"1d\"\n", "")).await;
+    for life in ["30d", "never"] {
+        let line = ["/files/b.txt", "--expires", life];
+        let error = sign::link(&site.config, &arguments(&line)).expect_err("too long");
+        let told = "no link is good for longer than max_lifetime of [signing], which is 7 d";
+        assert!(error.to_string().contains(told), "{error}");
+        let help = "max_lifetime = \"off\" allows any time, and never";
+        assert!(error.to_string().contains(help), "{error}");
+    }
+    let off = TABLES.replace("max_lifetime = \"1d\"", "max_lifetime = \"off\"");
+    let site = Site::new(&off).await;
+    for life in ["30d", "never"] {
+        let line = ["/files/b.txt", "--expires", life];
+        let link = sign::link(&site.config, &arguments(&line)).expect("a link");
+        let told = said(&site, link.trim_end(), None, true);
+        assert!(told.starts_with("good"), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_makes_a_link_for_a_network_is_told_where_nobody_behind_a_proxy_could_use_it() {
+    let line = ["/files/b.txt", "--expires", "1h", "--client", "192.0.2.7"];
+    let warned = |site: &Site, line: &[&str]| sign::warning(&site.config, &arguments(line));
+    let site = Site::new(TABLES).await;
+    let warning = warned(&site, &line).expect("a warning");
+    assert!(warning.contains("add trusted_proxies"), "{warning}");
+    assert_eq!(warned(&site, &line[..3]), None);
+    let trusting = format!("trusted_proxies = [\"127.0.0.1\"]\n{TABLES}");
+    assert_eq!(warned(&Site::new(&trusting).await, &line), None);
+}
+
 /// Nobody would be let in by it, and nobody would be told.
 #[tokio::test]
 async fn a_link_for_somebody_whom_the_gateway_could_not_know_is_not_made() {
@@ -464,9 +497,18 @@ async fn what_sign_prints_the_gateway_takes_and_explains() {
     assert!(told.starts_with("good      by key 2026a\n"), "{told}");
     assert!(told.contains("says      X-Download-Name=x.txt\n"), "{told}");
     assert!(told.contains("route     /files/{*path}\n"), "{told}");
+    let date = |name: &str| {
+        let line = told.lines().find_map(|line| line.strip_prefix(name));
+        let (date, far) = line.expect("told").trim().rsplit_once(", ").expect("two");
+        httpdate::parse_http_date(date).expect("a date");
+        far.to_owned()
+    };
+    let since = date("since ");
+    assert!(since == "now" || since.ends_with(" s ago"), "{told}");
+    assert!(date("expires ").starts_with("in "), "{told}");
     let told = said(&site, &url.replace("x.txt", "y.txt"), None, false);
     assert!(
-        told.starts_with("refused   it is not that of this link\n"),
+        told.starts_with("refused   the signature does not fit this path, these parameters, this audience or this key\n"),
         "{told}"
     );
     let told = said(&site, "/open/b.txt", None, false);
@@ -499,6 +541,8 @@ async fn what_sign_prints_the_gateway_takes_and_explains() {
         told.starts_with("refused   it is bound to an audience"),
         "{told}"
     );
+    let help = "give --audience USER (or --client IP)\n";
+    assert!(told.contains(help), "{told}");
     for wrong in [
         &["/files/b.txt"][..],
         &[],

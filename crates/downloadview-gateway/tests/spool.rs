@@ -111,7 +111,7 @@ impl Place {
         let (_, decision) = text
             .split_once("decision\n")
             .unwrap_or_else(|| panic!("{text}"));
-        let (decision, _) = decision.split_once("answer ").expect("an answer");
+        let (decision, _) = decision.split_once("\nanswer ").expect("an answer");
         decision
             .lines()
             .map(|line| line.trim().to_owned())
@@ -250,6 +250,10 @@ fn a_copy_that_a_running_gateway_handed_out_is_leased_and_stays() {
             "the text of one"
         );
     }
+    let output = place.ask(&["clear"]);
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let why = "1 copy stays, because the proxy may still have to open what was handed to it: the last lease ends in 7";
+    assert!(text.contains(why), "{text}");
     // The lease goes on though the gateway has ended: the proxy may yet open the copy.
     place.stop();
     let _ = place.told(&["clear"]);
@@ -312,9 +316,12 @@ fn what_is_left_over_or_damaged_goes_and_what_is_filled_or_somebody_elses_stays(
     ];
     assert_eq!(kinds, expected.map(Some), "{told}");
 
-    let (told, code) = place.told(&["prune"]);
-    assert_eq!(code, 0, "{told}");
+    let output = place.ask(&["prune"]);
+    let told = String::from_utf8(output.stdout).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(0), "{told}");
     assert!(!leftover.exists() && !damaged.exists(), "{told}");
+    let end = "; 4 files that are not the spool's and stay\nremoved 2 files of the spool, 30 B\n";
+    assert!(told.ends_with(end), "{told}");
     for stays in [&filled, &notes, &readme, &odd] {
         assert!(stays.exists(), "{stays:?}");
     }
@@ -439,7 +446,7 @@ fn a_table_is_for_people() {
         "{text}"
     );
     assert!(
-        lines[2].ends_with("1 copies, 17 B of 10.0 GiB; 1 leased, 0 being made"),
+        lines[2].ends_with("1 copy, 17 B of 10.0 GiB; 1 leased, 0 being made"),
         "{text}"
     );
 }
@@ -478,12 +485,17 @@ fn a_file_without_a_spool_and_a_folder_that_all_may_write_are_errors_that_say_wh
 fn explain_says_what_a_file_is_spooled_as_or_why_it_is_not() {
     let mut place = Place::new("");
     let origin = origin();
+    // Somebody had this port, and nobody listens there now.
+    let nobody = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let nobody = nobody.local_addr().expect("bound");
     let more = format!(
         "[storages.media]\nkind = \"local\"\nroot = \"media\"\n\
          [[views]]\nroute = \"/off\"\nkind = \"virtual\"\nbasename = \"a.txt\"\ntext = \"off\"\nspool = \"off\"\n\
          [[views]]\nroute = \"/prepared\"\nkind = \"virtual\"\nbasename = \"a.txt\"\ntext = \"later\"\nprepare = true\n\
          [[views]]\nroute = \"/local/{{*path}}\"\nkind = \"storage\"\nstorage = \"media\"\n\
-         [[views]]\nroute = \"/far/{{*path}}\"\nkind = \"http\"\nurl = \"http://{origin}/{{path}}\"\nallow_private = true\n"
+         [[views]]\nroute = \"/far/{{*path}}\"\nkind = \"http\"\nurl = \"http://{origin}/{{path}}\"\nallow_private = true\n\
+         [[views]]\nroute = \"/gone/{{*path}}\"\nkind = \"http\"\nurl = \"http://{origin}/gone/{{path}}\"\nallow_private = true\n\
+         [[views]]\nroute = \"/nobody/{{*path}}\"\nkind = \"http\"\nurl = \"http://{nobody}/{{path}}\"\nallow_private = true\n"
     );
     fs::create_dir(place.path("media")).expect("made");
     fs::write(place.path("media/a.txt"), "a").expect("written");
@@ -508,7 +520,7 @@ fn explain_says_what_a_file_is_spooled_as_or_why_it_is_not() {
     );
     assert_eq!(place.explained("/far/a")[0], not_yet);
     let copies = [place.copy_of("one"), place.copy_of("far/a")];
-    let [one, _] = copies.map(|copy| copy.strip_prefix(place.spool()).expect("below").to_owned());
+    let [one, far] = copies.map(|copy| copy.strip_prefix(place.spool()).expect("below").to_owned());
     let told = place.explained("/one");
     let expected = format!(
         "spooled as {}; what follows is said of that copy",
@@ -524,29 +536,57 @@ fn explain_says_what_a_file_is_spooled_as_or_why_it_is_not() {
         told.last()
             .is_some_and(|line| line.starts_with("outcome   delegated to nginx by rule"))
     );
-    let why = |path: &str| place.explained(path)[0].clone();
-    assert_eq!(
-        why("/far/a"),
-        "not spooled: there is a copy of it, whose source must be asked first whether it is still good"
+    let told = place.explained("/far/a");
+    let known = format!(
+        "there is a copy: {}. A gateway that asked the source within max_age (60s) hands it over; any other asks whether \
+         it still holds, as was done now",
+        far.display()
     );
+    assert_eq!(told[0], known, "{told:?}");
+    assert_eq!(
+        told[1],
+        "it holds, and is handed over; what follows is said of that copy"
+    );
+    let rest: Vec<_> = told.iter().skip(2).map(String::as_str).collect();
+    assert!(
+        matches!(rest[..], [_, rule, origin, outcome]
+            if rule.starts_with("rule [spool] (line 4), for nginx: takes it")
+                && origin == "origin    was asked, and says that the copy still holds"
+                && outcome == "outcome   delegated to nginx by rule [spool] (line 4)"),
+        "{told:?}"
+    );
+    // Nothing is said of the spool's own rule where there is no copy that it could take.
+    let told = place.explained("/gone/b");
+    assert!(!told.concat().contains("rule [spool]"), "{told:?}");
+    assert_eq!(
+        told.last().map(String::as_str),
+        Some("outcome   not found"),
+        "{told:?}"
+    );
+    assert_eq!(outcome("/nobody/b"), "outcome   failed");
+    assert_eq!(place.told(&["list"]).0["copies"], 2, "none was made");
+    let why = |path: &str| place.explained(path)[0].clone();
     assert_eq!(why("/off"), "not spooled: the view asks for no copies");
     let local = "not spooled: the file lies on this machine, where a rule can take it";
     assert_eq!(why("/local/a.txt"), local);
 }
 
-/// A server with one file, until the test ends.
+/// A server that has every file but those below `/gone/`, until the test ends.
 fn origin() -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     let address = listener.local_addr().expect("bound");
     thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = BufReader::new(stream.expect("a client"));
-            let mut line = String::new();
+            let (mut line, mut gone) = (String::new(), false);
             while stream.read_line(&mut line).expect("a request") > 2 {
+                gone |= line.contains(" /gone/");
                 line.clear();
             }
-            let head =
-                "HTTP/1.1 200 OK\r\nETag: \"v1\"\r\nConnection: close\r\nContent-Length: 4\r\n\r\n";
+            let status = if gone { "404 Not Found" } else { "200 OK" };
+            let head = format!(
+                "HTTP/1.1 {status}\r\nETag: \"v1\"\r\nConnection: close\r\nContent-Length: 4\r\n\r\n"
+            );
             let _ = stream.get_mut().write_all(format!("{head}text").as_bytes());
         }
     });
@@ -609,6 +649,8 @@ fn every_printed_configuration_lets_its_proxy_send_the_copies() {
             let output = output.expect("started");
             let printed = String::from_utf8(output.stdout).expect("UTF-8");
             assert!(printed.contains(&spool), "{proxy} {form:?}: {printed}");
+            // Names of copies are read in one way by all.
+            assert!(!printed.contains("escaping"), "{proxy}: {printed}");
             let has_location = printed.contains("/_copies/");
             let takes_urls = matches!(proxy, "nginx" | "caddy");
             assert_eq!(has_location, takes_urls, "{proxy} {form:?}: {printed}");

@@ -46,7 +46,7 @@ pub fn run(command: &SpoolCommand) -> anyhow::Result<Report> {
             let folder = Looked::at(&args.look)?;
             let go = folder.survey.to_clear(&folder.entries);
             let done = folder.remove(&go, args.dry_run);
-            Ok(folder.report(done))
+            Ok(folder.report(done).cleared(&folder.entries))
         }
     }
 }

@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
 use super::report::size;
+use crate::numbers::counted;
 
 /// A folder that is done sooner shows nothing.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -64,7 +65,7 @@ impl Progress {
     fn line(&self) -> String {
         let (what, files) = (self.what, self.files);
         let Some((all, bytes)) = self.all else {
-            return format!("{what} {files} files");
+            return format!("{what} {}", counted(files, "file", "files"));
         };
         let (done, whole) = match bytes {
             0 => (files, all),
@@ -75,7 +76,10 @@ impl Progress {
             .map(|at| if at < full { '#' } else { '.' })
             .collect();
         let (read, bytes) = (size(self.bytes), size(bytes));
-        format!("{what} [{bar}] {files} of {all} files, {read} of {bytes}")
+        format!(
+            "{what} [{bar}] {files} of {}, {read} of {bytes}",
+            counted(all, "file", "files")
+        )
     }
 }
 

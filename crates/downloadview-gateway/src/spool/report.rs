@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use downloadview::spool::{Entry, EntryKind};
 use serde::Serialize;
 
+use crate::numbers::{counted, span};
+
 /// What became of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Done {
@@ -45,6 +47,9 @@ pub struct Report {
     /// Files that are not the spool's.
     foreign: u64,
     entries: Vec<Row>,
+    /// What was to go and stays, and until when, in sentences.
+    #[serde(skip)]
+    stays: Vec<String>,
 }
 
 impl Row {
@@ -70,7 +75,7 @@ impl Row {
 
     fn text(&self) -> String {
         let used = match self.used_seconds_ago {
-            Some(seconds) => ago(seconds),
+            Some(seconds) => span(seconds),
             None => "-".to_owned(),
         };
         let lease = if self.leased { "runs" } else { "-" };
@@ -101,7 +106,29 @@ impl Report {
             parts: of(&[EntryKind::Part]).len() as u64,
             foreign: of(&[EntryKind::Foreign]).len() as u64,
             entries: rows,
+            stays: Vec::new(),
         }
+    }
+
+    /// Says of an empty folder that was wished for what lies in it still, and until when.
+    pub(super) fn cleared(mut self, entries: &[Entry]) -> Self {
+        let leased = entries.iter().filter(|entry| entry.leased);
+        let left = leased.map(|entry| entry.lease_left).max();
+        if let Some(left) = left {
+            let copies = counted(self.leased, "copy stays", "copies stay");
+            let left = span(left.as_secs() + 1);
+            self.stays.push(format!(
+                "{copies}, because the proxy may still have to open what was handed to it: the last lease ends in {left} \
+                 at the latest, unless a client asks again"
+            ));
+        }
+        if self.parts > 0 {
+            let parts = counted(self.parts, "copy that is", "copies that are");
+            self.stays.push(format!(
+                "{parts} being made: left to the process that makes it"
+            ));
+        }
+        self
     }
 
     /// Whether something is wrong.
@@ -118,29 +145,28 @@ impl Report {
             text.push_str("KIND            SIZE      USED  LEASE  NAME\n");
         }
         text.extend(self.entries.iter().map(Row::text));
-        let (copies, leased) = (self.copies, self.leased);
+        let copies = counted(self.copies, "copy", "copies");
+        let leased = self.leased;
         let (bytes, max_bytes) = (size(self.bytes), size(self.max_bytes));
-        let _ = write!(
-            text,
-            "{}: {copies} copies, {bytes} of {max_bytes}",
-            self.dir
-        );
+        let _ = write!(text, "{}: {copies}, {bytes} of {max_bytes}", self.dir);
         let _ = write!(text, "; {leased} leased, {} being made", self.parts);
         if self.foreign > 0 {
-            let _ = write!(text, "; {} files that are not the spool's", self.foreign);
+            let foreign = counted(
+                self.foreign,
+                "file that is not the spool's and stays",
+                "files that are not the spool's and stay",
+            );
+            let _ = write!(text, "; {foreign}");
         }
         let removed = self.entries.iter();
         let removed = removed.filter(|row| row.result.as_deref() == Some("removed"));
         let freed: u64 = removed.clone().map(|row| row.bytes).sum();
         if freed > 0 {
-            let _ = write!(
-                text,
-                "; removed {} of them, {}",
-                removed.count(),
-                size(freed)
-            );
+            let removed = counted(removed.count() as u64, "file", "files");
+            let _ = write!(text, "\nremoved {removed} of the spool, {}", size(freed));
         }
         text.push('\n');
+        text.extend(self.stays.iter().map(|why| format!("{why}\n")));
         text
     }
 
@@ -169,22 +195,12 @@ pub(super) fn size(bytes: u64) -> String {
     format!("{value:.1} {}", unit.unwrap_or(&""))
 }
 
-/// How long ago, for people: the two largest units would be more than anybody needs.
-fn ago(seconds: u64) -> String {
-    match seconds {
-        0..120 => format!("{seconds} s"),
-        120..7200 => format!("{} min", seconds / 60),
-        7200..172_800 => format!("{} h", seconds / 3600),
-        _ => format!("{} d", seconds / 86_400),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn sizes_and_times_are_short() {
+    fn sizes_are_short() {
         let sizes = [0, 1023, 1024, 1536, 20 << 30, u64::MAX].map(size);
         let expected = [
             "0 B",
@@ -195,9 +211,5 @@ mod tests {
             "16384.0 PiB",
         ];
         assert_eq!(sizes, expected);
-        assert_eq!(
-            [0, 119, 120, 7200, 172_800].map(ago),
-            ["0 s", "119 s", "2 min", "2 h", "2 d"]
-        );
     }
 }

@@ -13,7 +13,7 @@ use http::StatusCode;
 /// use downloadview::error::{Denial, SignatureFault};
 ///
 /// let denial = Denial::Signature(SignatureFault::Mismatch);
-/// assert_eq!(denial.to_string(), "signature: it is not that of this link");
+/// assert_eq!(denial.to_string(), "signature: the signature does not fit this path, these parameters, this audience or this key");
 /// assert_eq!(denial.for_clients(), None);
 ///
 /// let expired = Denial::Signature(SignatureFault::Expired);
@@ -108,7 +108,7 @@ pub enum SignatureFault {
     #[error("it is bound to an audience that this request does not tell")]
     NoAudience,
     /// It was made for another target, realm, audience, or with another key.
-    #[error("it is not that of this link")]
+    #[error("the signature does not fit this path, these parameters, this audience or this key")]
     Mismatch,
     /// It was signed before its key became valid.
     #[error("it was made before its key became valid")]

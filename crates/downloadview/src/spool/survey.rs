@@ -78,6 +78,8 @@ pub struct Entry {
     pub used: SystemTime,
     /// Whether a proxy may still have to open it.
     pub leased: bool,
+    /// For how long that may still be so: zero where it is not.
+    pub lease_left: Duration,
     copy: Option<CopyName>,
     inode: Inode,
 }
@@ -182,25 +184,28 @@ impl Survey {
             Thing::Part { locked: false } => (EntryKind::Leftover, None),
             Thing::Foreign => (EntryKind::Foreign, None),
         };
+        let left = self.lease_left(&seen).filter(|_| kind.is_copy());
         Entry {
             kind,
             bytes: seen.bytes,
             used: seen.changed,
-            leased: kind.is_copy() && self.may_be_leased(&seen),
+            leased: left.is_some(),
+            lease_left: left.unwrap_or_default(),
             name: seen.path,
             copy,
             inode: seen.inode,
         }
     }
 
-    /// Whether a lease may run that began when the file was marked so.
-    fn may_be_leased(&self, seen: &Seen) -> bool {
+    /// For how long a lease may still run that began when the file was marked so; `None` if it has ended.
+    fn lease_left(&self, seen: &Seen) -> Option<Duration> {
         let longest = kept(self.settings.lease, false);
-        match Moment::of_mark(seen.below_second) {
-            Some(moment) => moment.until(Moment::now()) < longest,
+        let since = match Moment::of_mark(seen.below_second) {
+            Some(moment) => moment.until(Moment::now()),
             // Never handed out; or the file system keeps no more of a time than its second.
-            None => seen.changed.elapsed().map_or(true, |since| since < longest),
-        }
+            None => seen.changed.elapsed().unwrap_or_default(),
+        };
+        longest.checked_sub(since).filter(|left| !left.is_zero())
     }
 
     /// What may go: leftovers, damaged files, copies that go with their lease, copies that a newer one has
@@ -270,7 +275,7 @@ impl Survey {
     pub fn remove(&self, entry: &Entry) -> io::Result<Removed> {
         let removal = match (entry.kind, entry.copy) {
             (EntryKind::Copy | EntryKind::Once, Some(copy)) => {
-                let may = |seen: &Seen| !self.may_be_leased(seen);
+                let may = |seen: &Seen| self.lease_left(seen).is_none();
                 self.root.remove_if(copy, entry.inode, may)?
             }
             (EntryKind::Damaged, Some(copy)) => {
