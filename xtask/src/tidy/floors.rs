@@ -57,6 +57,7 @@ const OF_CONFIG: &str = "it uses floor 0, and no room beside it";
 const GATEWAY_ROWS: &[Row] = &[
     row("0a", 0, 0, &["config"], "it uses no other room"),
     row("0b", 0, 0, &["witness"], "it uses no other room"),
+    row("0c", 0, 0, &["numbers"], "it uses no other room"),
     row("1a", 1, 1, &["logging"], OF_CONFIG),
     row("1b", 1, 1, &["app"], OF_CONFIG),
     row("1c", 1, 1, &["server"], OF_CONFIG),
