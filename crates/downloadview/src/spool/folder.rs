@@ -149,18 +149,22 @@ impl Folder {
             return Ok((root, replaced));
         }
         let found = rustix::fs::stat(&self.path)?;
-        let root = match inode_of(&found) == root.inode {
+        let is_as_it_was = root.is_as_it_was(&found);
+        let root = match is_as_it_was {
             true => {
                 root.serves(&found)?;
                 root
             }
+            // New copies get its new group, and its new word on everybody.
             false => Arc::new(Root::open_to_serve(&self.path)?),
         };
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.looked = Instant::now();
-        if state.root.inode != root.inode {
+        if !is_as_it_was {
+            if state.root.inode != root.inode {
+                state.replaced += 1;
+            }
             state.root = root;
-            state.replaced += 1;
         }
         Ok((Arc::clone(&state.root), state.replaced))
     }
@@ -176,11 +180,19 @@ impl Root {
             owner: Uid::from_raw(found.st_uid),
             group: Gid::from_raw(found.st_gid),
             us: geteuid(),
-            open_to_all: found.st_mode & 0o005 == 0o005,
+            open_to_all: lets_all_in(&found),
             local: is_local(&folder),
             fine: true,
             folder,
         })
+    }
+
+    /// Whether it is the same folder, with the same owner, the same group and the same word on everybody.
+    fn is_as_it_was(&self, found: &Stat) -> bool {
+        inode_of(found) == self.inode
+            && found.st_uid == self.owner.as_raw()
+            && found.st_gid == self.group.as_raw()
+            && lets_all_in(found) == self.open_to_all
     }
 
     /// Opens it to look at it, and to remove copies.
@@ -372,6 +384,10 @@ fn keeps_marks(folder: &OwnedFd) -> bool {
         return true;
     }
     fstat(folder).is_ok_and(|found| found.st_mtime_nsec as u64 == u64::from(MARK))
+}
+
+fn lets_all_in(found: &Stat) -> bool {
+    found.st_mode & 0o005 == 0o005
 }
 
 /// Whether nobody but its owner may write into a folder.

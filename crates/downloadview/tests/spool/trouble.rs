@@ -140,6 +140,38 @@ async fn a_folder_that_lets_others_write_is_not_used_until_it_does_no_longer() {
     assert_spools(&stand, "after").await;
 }
 
+/// Who opens it to the proxy need not start the program anew: copies are made as the folder is now.
+#[tokio::test(start_paused = true)]
+async fn copies_are_for_whom_the_folder_is_for_now() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let stand = Stand::new();
+    let set_mode = |mode| {
+        let mode = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(stand.folder.path(), mode).unwrap();
+    };
+    set_mode(0o750);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_spools(&stand, "before").await;
+    set_mode(0o755);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_spools(&stand, "after").await;
+    let mut modes = Vec::new();
+    let mut folders = vec![stand.folder.path().to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true if path.ends_with("private") => {}
+                true => folders.push(path),
+                false => modes.push(path.metadata().unwrap().permissions().mode() & 0o777),
+            }
+        }
+    }
+    modes.sort_unstable();
+    assert_eq!(modes, [0o440, 0o444]);
+}
+
 /// Another folder takes the place of the first: what lies in it is taken in.
 #[tokio::test]
 async fn a_folder_that_is_replaced_is_taken_as_it_is() {
