@@ -351,8 +351,10 @@ impl Guilt<'_> {
             _ => status == StatusCode::FORBIDDEN,
         };
         if let (true, Some(obstacles)) = (is_hidden, self.obstacles()) {
+            let who = Who::proxy(self.proxy.backend);
+            let obstacles = obstacles.of(&who);
             let came = format!("{status}: {}", obstacles.words());
-            let change = obstacles.change(&Who::proxy(self.proxy.backend));
+            let change = obstacles.change(&who);
             return (Part::Permissions, came, change);
         }
         match self.case.kind {

@@ -3,7 +3,7 @@
 use downloadview::optimize::PROXY_HEADER;
 use http::{HeaderValue, StatusCode, header};
 
-use super::advice;
+use super::advice::{self, RELOAD};
 use super::client::{ask, get, is_prepared};
 use super::expected::Truth;
 use super::finding::{Finding, Findings, Part};
@@ -96,7 +96,7 @@ impl<'a> Application<'a> {
             return;
         }
         if matches!(expected.kind, Kind::Streamed | Kind::NotAnnounced) && truth.bytes.len() > 6 {
-            findings.add(self.range(case, truth).await);
+            findings.add(self.range(app, case, truth).await);
         }
         for proxy in &setup.proxies {
             let Some(announced) = &proxy.announced else {
@@ -123,7 +123,7 @@ impl<'a> Application<'a> {
         }
     }
 
-    async fn range(&self, case: &Case, truth: &Truth) -> Finding {
+    async fn range(&self, app: &App, case: &Case, truth: &Truth) -> Finding {
         let (setup, what) = (self.setup, "application: range");
         let asked = format!("GET {} of {}, bytes 2 to 5", case.shown(), setup.app);
         let evidence = ask(setup, &setup.app, case.get().header(header::RANGE, RANGE)).await;
@@ -137,7 +137,14 @@ impl<'a> Application<'a> {
             Ok(answer) if answer.status() == StatusCode::OK && truth.size.is_none() => {
                 Finding::right(what, asked, "200: the size is not known")
             }
-            Ok(answer) => Finding::wrong(what, Part::Application, asked, answer.status().as_str()),
+            Ok(answer) => {
+                let status = answer.status();
+                let ranged = (header::RANGE, RANGE);
+                let note = truth.cannot(setup, app, case, ranged, what).await;
+                note.unwrap_or_else(|| {
+                    Finding::wrong(what, Part::Application, asked, status.as_str()).change(RELOAD)
+                })
+            }
             Err(error) => Finding::wrong(what, Part::Application, asked, format!("{error:#}")),
         }
     }

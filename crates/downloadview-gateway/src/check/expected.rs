@@ -8,17 +8,18 @@ use anyhow::{Context as _, anyhow};
 use bytes::{Bytes, BytesMut};
 use downloadview::optimize::{self, Asked};
 use downloadview::{DownloadBody, Optimizer};
-use http::{Response, StatusCode, Uri, header};
+use http::{HeaderName, HeaderValue, Response, StatusCode, Uri, header};
 use http_body_util::BodyExt as _;
 
+use super::client::send;
 use super::finding::{Finding, Part};
 use super::obstacle::obstacles;
-use super::setup::Named;
+use super::setup::{Named, Setup};
 use super::subject::{Case, Subject};
 use super::user::Who;
 use crate::app::{App, Peer};
 use crate::explain;
-use crate::probe::Expected;
+use crate::probe::{Address, Ask, Expected};
 use crate::witness::{Envelope, Kind, Seen};
 
 /// As much as a probe keeps of an answer.
@@ -32,6 +33,8 @@ pub(super) struct Truth {
     pub(super) size: Option<u64>,
     /// Where it lies, if on this machine.
     pub(super) path: Option<PathBuf>,
+    /// Where it lies, if on another server: without a query, which may be a permission.
+    pub(super) url: Option<String>,
 }
 
 /// Why no file can be asked for.
@@ -71,11 +74,17 @@ impl Truth {
             StatusCode::OK => read(answer).await.ok(),
             _ => None,
         };
+        let url = url.filter(|_| path.is_none());
         match read {
-            Some((size, bytes)) => Ok(Self { bytes, size, path }),
+            Some((size, bytes)) => Ok(Self {
+                bytes,
+                size,
+                path,
+                url,
+            }),
             None => Err(Trouble {
                 status,
-                url: url.filter(|_| path.is_none()),
+                url,
                 path,
                 has_rows: false,
             }),
@@ -106,6 +115,58 @@ impl Truth {
             }
             _ => Finding::right(&what, asked, format!("{} bytes", self.bytes.len())),
         }
+    }
+
+    /// What the file's source itself makes of a GET with one more header, without a proxy, and without whatever this
+    /// process adds to it.
+    pub(super) async fn alone(
+        &self,
+        setup: &Setup,
+        app: &App,
+        case: &Case,
+        (name, value): (HeaderName, HeaderValue),
+    ) -> Option<StatusCode> {
+        // The application judges conditions itself where an origin does not; it never makes parts of its own.
+        if let Some(url) = self.url.as_ref().filter(|_| name != header::RANGE) {
+            // A URL with a query is one that somebody signed.
+            let url: Uri = url.parse().ok().filter(|url: &Uri| url.query().is_none())?;
+            let (scheme, authority) = (url.scheme_str()?, url.authority()?);
+            let origin: Address = format!("{scheme}://{authority}").parse().ok()?;
+            let ask = Ask::get(url.path()).header(name, value);
+            let answer = send(setup, &origin, &ask).await.ok()?;
+            return Some(answer.status());
+        }
+        let uri: Uri = case.path.parse().ok()?;
+        let mounted = app.route(uri.path())?;
+        let mut request = explain::request(&uri, None).ok()?;
+        request.headers_mut().insert(name, value);
+        let asked = mounted.asked(&mut request);
+        let found = mounted.find(&request.into_parts().0).await.ok()?;
+        let answer = optimize::answer(&asked, &[Optimizer::none().into()], found).await;
+        Some(answer.status())
+    }
+
+    /// Whether the source of the file cannot do what was asked of it: neither parts nor conditions are the fault of
+    /// whoever stands before it.
+    pub(super) async fn cannot(
+        &self,
+        setup: &Setup,
+        app: &App,
+        case: &Case,
+        asked: (HeaderName, HeaderValue),
+        what: &str,
+    ) -> Option<Finding> {
+        let (part, by) = match &self.url {
+            Some(_) => (Part::Origin, "the origin"),
+            None => (Part::Storage, "the storage"),
+        };
+        let (lacks, so) = match asked.0 {
+            header::RANGE => ("ranges", "a download that breaks off begins anew"),
+            _ => ("conditions", "a client that has the file gets it again"),
+        };
+        let status = self.alone(setup, app, case, asked).await;
+        (status == Some(StatusCode::OK))
+            .then(|| Finding::note(what, format!("200: {by} has no {lacks}; {so}")).by(part))
     }
 
     /// What the application makes of a GET: of a client of its own, or of one that came through this proxy.

@@ -15,7 +15,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use super::user::{Who, group};
+use super::user::{Ids, Who, group};
 
 /// What others may not read or pass on the way to a file; at least one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +75,20 @@ pub(super) fn obstacles(file: &Path) -> Option<Obstacles> {
 }
 
 impl Obstacles {
+    /// Only those that keep out this one, if it is known as whom he runs. Where none does by its mode, something else does
+    /// (an ACL, a container), and all of them are told.
+    pub(super) fn of(mut self, who: &Who) -> Self {
+        let Some(ids) = who.ids() else {
+            return self;
+        };
+        let keeps_out = |it: &&Obstacle| it.state.is_none_or(|state| !it.lets_in(state, ids));
+        let kept: Vec<_> = self.all.iter().filter(keeps_out).cloned().collect();
+        if !kept.is_empty() {
+            self.all = kept;
+        }
+        self
+    }
+
     /// The same of a copy in this folder.
     pub(super) fn in_spool(mut self, folder: &Path) -> Self {
         self.copies = Some(folder.to_owned());
@@ -102,11 +116,19 @@ impl Obstacles {
         }
         if !within.is_empty() {
             lines.push(by_group(&within, who).unwrap_or_else(|| {
+                // The gateway makes folders and copies that their group may read.
+                let is_changed = |it: &Obstacle| it.path != *folder && !it.group_may();
                 let folder = folder.display();
+                let below = match within.iter().any(is_changed) {
+                    true => format!(
+                        " && find '{folder}' -mindepth 1 -name private -prune -o -type d -exec chmod 2750 {{}} + -o -type \
+                         f -exec chmod 0440 {{}} +"
+                    ),
+                    false => String::new(),
+                };
                 format!(
-                    "chgrp GROUP '{folder}' && chmod 2750 '{folder}', with a group that {} belongs to, then \
-                     `downloadview spool clear`: new copies get that group (the mode of one copy is of no use, the next \
-                     one is another file)",
+                    "chgrp -R GROUP '{folder}' && chmod 2750 '{folder}'{below}, with a GROUP that {} belongs to: new \
+                     copies get it from then on (the mode of one copy is of no use, the next one is another file)",
                     who.words()
                 )
             }));
@@ -118,11 +140,8 @@ impl Obstacles {
 /// One group may pass all of them already.
 fn by_group(all: &[Obstacle], who: &Who) -> Option<String> {
     let first = all.first()?.state?.group;
-    let passes = |it: &Obstacle| {
-        let wanted = if it.is_folder { 0o010 } else { 0o040 };
-        it.state
-            .is_some_and(|state| state.group == first && state.mode & wanted != 0)
-    };
+    let passes =
+        |it: &Obstacle| it.group_may() && it.state.is_some_and(|state| state.group == first);
     // Members of root's group may do more than read files.
     if first == 0 || !all.iter().all(passes) {
         return None;
@@ -130,7 +149,7 @@ fn by_group(all: &[Obstacle], who: &Who) -> Option<String> {
     let (group, restart) = (group(first), who.restart());
     let user = who.user().unwrap_or("USER");
     Some(format!(
-        "usermod -aG {group} {user}, with {}, and {restart}: the group {group} may read the file, everybody else need not",
+        "usermod -aG {group} {user}, for {}, and {restart}: the group {group} may read the file, everybody else need not",
         who.words()
     ))
 }
@@ -164,6 +183,22 @@ fn one_by_one(all: &[Obstacle], who: &Who) -> String {
 }
 
 impl Obstacle {
+    /// What the system looks at: the owner's bits for the owner, the group's for its members, the others' for the rest.
+    fn lets_in(&self, state: State, ids: &Ids) -> bool {
+        let wanted = if self.is_folder { 0o1 } else { 0o4 };
+        let shift = match state {
+            State { owner, .. } if owner == ids.user => 6,
+            State { group, .. } if ids.groups.contains(&group) => 3,
+            _ => 0,
+        };
+        state.mode >> shift & wanted != 0
+    }
+
+    fn group_may(&self) -> bool {
+        let wanted = if self.is_folder { 0o010 } else { 0o040 };
+        self.state.is_some_and(|state| state.mode & wanted != 0)
+    }
+
     fn words(&self) -> String {
         let path = self.path.display();
         let may_not = match self.is_folder {
@@ -251,8 +286,45 @@ mod tests {
         let above = at("/srv", true, state(0o700));
         let spooled = found(vec![above, shut, copy]).in_spool(Path::new("/srv/spool"));
         let change = spooled.change(&who());
-        assert!(change.contains("chgrp GROUP '/srv/spool'"), "{change}");
+        assert!(change.contains("chgrp -R GROUP '/srv/spool'"), "{change}");
         assert!(change.contains("chmod o+x '/srv'\n"), "{change}");
         assert!(!change.contains("o+r"), "{change}");
+    }
+
+    /// A spool whose folder was given to the group after copies had been made.
+    #[test]
+    fn what_lets_the_user_in_is_no_obstacle() {
+        let at = |path: &str, is_folder, mode, group| Obstacle {
+            path: path.into(),
+            is_folder,
+            state: Some(State {
+                mode,
+                owner: 0,
+                group,
+            }),
+        };
+        let all = vec![
+            at("/srv/spool", true, 0o2750, 33),
+            at("/srv/spool/ab", true, 0o750, 0),
+            at("/srv/spool/ab/copy", false, 0o440, 33),
+        ];
+        let found = Obstacles { all, copies: None }.in_spool(Path::new("/srv/spool"));
+        let ids = |user, groups: &[u32]| {
+            let groups = groups.iter().copied().collect();
+            who().with_ids(Ids { user, groups })
+        };
+        let words = found.clone().of(&ids(33, &[33])).words();
+        assert!(words.contains("/srv/spool/ab (mode"), "{words}");
+        assert!(
+            !words.contains("/srv/spool (mode") && !words.contains("copy"),
+            "{words}"
+        );
+        let change = found.clone().of(&ids(33, &[33])).change(&who());
+        assert!(
+            change.starts_with("chgrp -R GROUP '/srv/spool'"),
+            "{change}"
+        );
+        // The owner is let in by all of them, and nevertheless was not: nobody knows why.
+        assert_eq!(found.clone().of(&ids(0, &[])), found);
     }
 }

@@ -274,6 +274,9 @@ impl Proxied<'_> {
                 status => status.to_string(),
             },
         };
+        if let Some(note) = self.cannot((header::RANGE, RANGE), &what).await {
+            return Some(note);
+        }
         Some(self.surplus(&what, asked, came, Surplus::Ranges))
     }
 
@@ -286,7 +289,7 @@ impl Proxied<'_> {
         let (proxy, what) = (self.proxy, self.what("304"));
         let (name, value) = condition(whole)?;
         let asked = format!("GET {} of {}, {name}", self.case.shown(), proxy.address);
-        let conditional = self.case.get().header(name, value);
+        let conditional = self.case.get().header(name.clone(), value.clone());
         let came = match send(self.setup, &proxy.address, &conditional).await {
             Err(error) => format!("{error:#}"),
             Ok(answer) if answer.status() == StatusCode::NOT_MODIFIED => {
@@ -294,7 +297,18 @@ impl Proxied<'_> {
             }
             Ok(answer) => answer.status().to_string(),
         };
+        if let Some(note) = self.cannot((name, value), &what).await {
+            return Some(note);
+        }
         Some(self.wrong(&what, asked, came, &Topic::Conditions))
+    }
+
+    /// A note, if it is not the proxy that cannot do what was asked.
+    async fn cannot(&self, asked: (HeaderName, HeaderValue), what: &str) -> Option<Finding> {
+        let Self {
+            setup, app, case, ..
+        } = self;
+        self.truth.cannot(setup, app, case, asked, what).await
     }
 
     /// Nobody but the application may name a file of an internal location.

@@ -10,6 +10,16 @@ use crate::config::Proxy;
 pub(super) struct Who {
     program: String,
     user: Option<String>,
+    /// What the system goes by, if the user is known.
+    ids: Option<Ids>,
+}
+
+/// A user as the system knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Ids {
+    pub(super) user: u32,
+    /// All of its groups.
+    pub(super) groups: BTreeSet<u32>,
 }
 
 impl Who {
@@ -21,10 +31,26 @@ impl Who {
             Proxy::Lighttpd => &["lighttpd"],
             Proxy::Caddy => &["caddy"],
         };
-        let mut found = users_of(names).into_iter();
-        // Of several, nobody can tell which one is meant.
-        let only = found.next().filter(|_| found.next().is_none());
-        Self::named(proxy.name(), only.map(user).as_deref())
+        let found = users_of(names);
+        let mut users: Vec<_> = found.iter().map(|ids| ids.user).collect();
+        users.dedup();
+        let [only] = users[..] else {
+            // Of several, nobody can tell which one is meant.
+            return Self::named(proxy.name(), None);
+        };
+        let in_all = |group: &u32| found.iter().all(|ids| ids.groups.contains(group));
+        let groups = found.iter().flat_map(|ids| ids.groups.iter().copied());
+        let groups = groups.filter(in_all).collect();
+        Self::named(proxy.name(), Some(&user(only))).with_ids(Ids { user: only, groups })
+    }
+
+    pub(super) fn with_ids(self, ids: Ids) -> Self {
+        let ids = Some(ids);
+        Self { ids, ..self }
+    }
+
+    pub(super) fn ids(&self) -> Option<&Ids> {
+        self.ids.as_ref()
     }
 
     /// The running gateway.
@@ -36,6 +62,7 @@ impl Who {
         Self {
             program: program.to_owned(),
             user: user.map(ToOwned::to_owned),
+            ids: None,
         }
     }
 
@@ -43,11 +70,11 @@ impl Who {
         self.user.as_deref()
     }
 
-    /// `the user www-data, as which nginx runs here`.
+    /// `www-data (the user that nginx runs as here)`.
     pub(super) fn words(&self) -> String {
         let program = &self.program;
         match &self.user {
-            Some(user) => format!("the user {user}, as which {program} runs here"),
+            Some(user) => format!("{user} (the user that {program} runs as here)"),
             None => format!("the USER that {program} runs as"),
         }
     }
@@ -58,22 +85,32 @@ impl Who {
     }
 }
 
-/// The users, but for root, of processes with one of these names.
-fn users_of(names: &[&str]) -> BTreeSet<u32> {
+/// The users, but for root, of processes with one of these names, in order.
+fn users_of(names: &[&str]) -> Vec<Ids> {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let statuses = processes.filter_map(|it| fs::read_to_string(it.path().join("status")).ok());
     let users = statuses.filter_map(|status| of_status(&status, names));
-    users.filter(|user| *user != 0).collect()
+    let mut users: Vec<_> = users.filter(|ids| ids.user != 0).collect();
+    users.sort_unstable_by_key(|ids| ids.user);
+    users
 }
 
-/// The effective user of a process with one of these names (proc_pid_status(5)).
-fn of_status(status: &str, names: &[&str]) -> Option<u32> {
+/// The effective user of a process with one of these names, and its groups (proc_pid_status(5)).
+fn of_status(status: &str, names: &[&str]) -> Option<Ids> {
     let line = |key| status.lines().find_map(|line| line.strip_prefix(key));
     let name = line("Name:")?.trim();
     if !names.contains(&name) {
         return None;
     }
-    line("Uid:")?.split_whitespace().nth(1)?.parse().ok()
+    let numbers = |key| {
+        let words = line(key).unwrap_or_default().split_whitespace();
+        words.map_while(|word| word.parse().ok())
+    };
+    let main = numbers("Gid:").nth(1);
+    Some(Ids {
+        user: numbers("Uid:").nth(1)?,
+        groups: main.into_iter().chain(numbers("Groups:")).collect(),
+    })
 }
 
 fn user(id: u32) -> String {
@@ -102,8 +139,9 @@ mod tests {
 
     #[test]
     fn a_process_is_known_by_its_name_and_its_effective_user() {
-        let status = "Name:\tnginx\nUmask:\t0022\nUid:\t0\t33\t33\t33\nGid:\t33\t33\t33\t33\n";
-        assert_eq!(of_status(status, &["nginx"]), Some(33));
+        let status = "Name:\tnginx\nUmask:\t0022\nUid:\t0\t33\t33\t33\nGid:\t33\t34\t33\t33\nGroups:\t35 36 \n";
+        let ids = of_status(status, &["nginx"]).expect("it is one");
+        assert_eq!((ids.user, ids.groups), (33, [34, 35, 36].into()));
         assert_eq!(of_status(status, &["caddy"]), None);
         assert_eq!(of_status("Name:\tnginx\n", &["nginx"]), None);
     }
