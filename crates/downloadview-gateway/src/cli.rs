@@ -2,6 +2,7 @@
 
 mod spool;
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -197,8 +198,8 @@ pub struct ExplainArgs {
     /// The configuration file.
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// The path of a request: /files/report.pdf
-    #[arg(value_name = "PATH", value_parser = request_uri)]
+    /// The path of a request: /files/report.pdf; or a whole URL, of which scheme and host do not matter
+    #[arg(value_name = "PATH", value_parser = link_uri)]
     pub uri: Uri,
     /// As if the announced proxy of this name had asked [default: nobody in between]
     #[arg(long, value_name = "NAME")]
@@ -399,6 +400,28 @@ fn pause(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// The path and the query of a link. Scheme, host and fragment do not matter; a path may hold `://` too.
+pub(crate) fn target_of(link: &str) -> Cow<'_, str> {
+    let target = link.split('#').next().unwrap_or_default();
+    let after_scheme = match target.starts_with('/') {
+        true => None,
+        false => target.split_once("://"),
+    };
+    match after_scheme {
+        None => target.into(),
+        Some((_, rest)) => match rest.find(['/', '?']).map(|at| &rest[at..]) {
+            None => "/".into(),
+            Some(query) if query.starts_with('?') => format!("/{query}").into(),
+            Some(path) => path.into(),
+        },
+    }
+}
+
+/// A path, or a whole link as it was copied.
+fn link_uri(text: &str) -> Result<Uri, String> {
+    request_uri(&target_of(text))
+}
+
 fn request_uri(text: &str) -> Result<Uri, String> {
     if !text.starts_with('/') {
         return Err(format!("a path starts with a slash: /{text}"));
@@ -425,6 +448,21 @@ mod tests {
         for wrong in ["", "s", "30", "0s", "-1s", "1h", "ä"] {
             assert!(pause(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_request_is_told_by_its_path_or_by_its_url() {
+        for (link, target) in [
+            ("/files/a", "/files/a"),
+            ("/files/http://b/c?d=e://f/g", "/files/http://b/c?d=e://f/g"),
+            ("http://host:80/files/a?b#c", "/files/a?b"),
+            ("https://host", "/"),
+            ("https://host?b=/c", "/?b=/c"),
+        ] {
+            assert_eq!(target_of(link), target, "{link}");
+            assert_eq!(link_uri(link).unwrap().to_string(), target);
+        }
+        assert!(link_uri("files/a").is_err());
     }
 
     #[test]

@@ -27,6 +27,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
 
 use crate::app::{self, Mounted, Peer};
 use crate::config::{AnnouncedProxy, Config, Front, RuleConfig, Signature, SpoolConfig, ViewKind};
+use crate::numbers::counted;
 
 /// Who is assumed to ask, and with what.
 ///
@@ -296,8 +297,9 @@ fn decision<'a>(
             Step::Look {
                 found: Ok(size), ..
             } => {
-                let size =
-                    size.map_or("of unknown size".to_owned(), |size| format!("{size} bytes"));
+                let size = size.map_or("of unknown size".to_owned(), |size| {
+                    counted(size, "byte", "bytes")
+                });
                 writeln!(text, "  the file was looked at: {size}")?;
             }
             Step::Look {
@@ -373,8 +375,10 @@ fn origin(text: &mut String, response: &Response<DownloadBody>) -> fmt::Result {
         ),
         Some(Outcome::Streamed { .. }) => {
             let length = response.headers().get(CONTENT_LENGTH);
-            let length = length.and_then(|length| length.to_str().ok());
-            let length = length.map_or("of unknown size".to_owned(), |it| format!("{it} bytes"));
+            let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+            let length = length.map_or("of unknown size".to_owned(), |it| {
+                counted(it, "byte", "bytes")
+            });
             writeln!(text, "origin    was asked and has the file: {length}")
         }
         Some(Outcome::NotFound) => writeln!(

@@ -12,7 +12,7 @@ use downloadview::headers::Disposition;
 use downloadview::signature::{Audience, Key, Signer};
 
 use crate::app::Routes;
-use crate::cli::{Life, SignArgs};
+use crate::cli::{Life, SignArgs, target_of};
 use crate::config::{Config, Front, Listen, SigningConfig};
 use crate::numbers::span;
 
@@ -159,11 +159,8 @@ pub struct Explained {
 /// The configuration has no keys.
 pub fn explain(config: &Config, link: &str, asker: Option<&Audience>) -> anyhow::Result<Explained> {
     let signing = signing(config)?;
-    let target = match link.split_once("://") {
-        Some((_, rest)) => rest.find('/').map_or("/", |at| &rest[at..]),
-        None => link,
-    };
-    let target = target.split('#').next().unwrap_or_default();
+    let target = target_of(link);
+    let target = &*target;
     let arrived = match &signing.prefix {
         Some(prefix) => target.strip_prefix(&**prefix).unwrap_or(target),
         None => target,

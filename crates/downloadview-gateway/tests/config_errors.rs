@@ -1355,6 +1355,7 @@ fn reports_routes() {
         "/files/{*path}/more",
         "/files/{path",
         "/files/{}",
+        "/files/{path*}",
         "/files/{a}{b}",
         "/files/{a}-{b}",
         "/files/{a}/{a}",
@@ -1378,6 +1379,8 @@ fn reports_routes() {
         -> close each `{name}`, and write `{{` for the brace itself
     2:9 `route`: `/files/{}` is not a route: Parameters must be registered with a valid name
         -> close each `{name}`, and write `{{` for the brace itself
+    2:9 `route`: `/files/{path*}` is not a route: Parameters must be registered with a valid name
+        -> did you mean "/files/{*path}"?
     2:9 `route`: `/files/{a}{b}` is not a route: Only one parameter is allowed per path segment
         -> let one parameter end its segment: "/files/{name}", "/v-{version}"
     2:9 `route`: `/files/{a}-{b}` is not a route: Only one parameter is allowed per path segment

@@ -43,6 +43,40 @@ fn explained(variables: &[(&str, &str)]) -> String {
     String::from_utf8(said).expect("UTF-8")
 }
 
+/// What is printed stays what it is: the warning stands beside it.
+#[test]
+fn a_script_that_is_not_there_and_a_link_that_a_proxy_would_spoil_are_warned_of_on_stderr() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = "[optimize]\nbackend = \"nginx\"\n[signing]\n[[signing.keys]]\nid = \"a\"\n\
+                secret = \"a-secret-of-the-tests-0123456789abcdef\"\n\
+                [storages.media]\nkind = \"local\"\nroot = \".\"\n\
+                [[optimize.rules]]\nstorage = \"media\"\ndestination_url = \"/_internal/media/\"\n\
+                [[views]]\nroute = \"/{name}\"\nkind = \"storage\"\nstorage = \"media\"\nsignature = \"required\"\n";
+    fs::write(folder.path().join("gateway.toml"), text).expect("written");
+    let run = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_downloadview"))
+            .args(arguments)
+            .args(["--config", "gateway.toml"])
+            .current_dir(folder.path())
+            .output();
+        let output = output.expect("started");
+        assert!(output.status.success(), "{output:?}");
+        [output.stdout, output.stderr].map(|text| String::from_utf8(text).expect("UTF-8"))
+    };
+    let script = ["proxy-config", "nginx", "--script", "filter.js"];
+    let [_, warned] = run(&script);
+    let expected = "warning: there is no filter.js on this machine";
+    assert!(warned.starts_with(expected), "{warned}");
+    fs::write(folder.path().join("filter.js"), "").expect("written");
+    assert_eq!(run(&script)[1], "");
+
+    let link = ["sign", "/a", "--expires", "1h", "--client", "192.0.2.7"];
+    let [made, warned] = run(&link);
+    assert!(made.starts_with("/a?X-Download-Key=a&"), "{made}");
+    assert!(warned.contains("add trusted_proxies"), "{warned}");
+    assert_eq!(run(&link[..4])[1], "");
+}
+
 #[test]
 fn what_the_file_does_not_say_of_a_bucket_is_said_by_variables() {
     let keys = [

@@ -428,6 +428,38 @@ fn verify_reads_every_copy_and_says_what_is_wrong_and_how_to_fix_it() {
     );
 }
 
+/// As after the spool's folder was given to the group of the proxy when copies lay in it already.
+#[test]
+fn verify_says_which_copies_and_folders_the_group_of_the_folder_cannot_reach() {
+    let mut place = Place::new("");
+    place.start();
+    let copy = place.copy_of("one");
+    let folder = copy.parent().expect("a folder");
+    let told = |place: &Place| {
+        let (told, code) = place.told(&["verify"]);
+        let faults = entries(&told).into_iter().filter_map(|(.., fault)| fault);
+        (faults.collect::<Vec<_>>().concat(), code)
+    };
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).expect("there");
+    let (closed, code) = told(&place);
+    assert!(
+        closed.contains("is not let into the folders within it: chgrp -R"),
+        "{closed}"
+    );
+    assert_eq!(code, 1);
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o750)).expect("there");
+    assert_eq!(told(&place), (String::new(), 0));
+    // It takes root to give a folder away.
+    if std::os::unix::fs::chown(place.spool(), None, Some(12_345)).is_ok() {
+        let (given, _) = told(&place);
+        assert!(given.contains("may not read it: chgrp"), "{given}");
+        assert!(
+            given.contains("is not let into the folders within it"),
+            "{given}"
+        );
+    }
+}
+
 #[test]
 fn a_table_is_for_people() {
     let mut place = Place::new("lease = \"1h\"");

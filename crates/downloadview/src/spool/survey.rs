@@ -151,6 +151,8 @@ pub enum Fault {
     Writable,
     /// The group of the folder, which should be the proxy's, may not read it.
     Unreadable,
+    /// The group of the folder is not let into a folder within it that the copy lies in.
+    Closed,
     /// The disk does not give its bytes.
     Disk(io::Error),
 }
@@ -319,6 +321,9 @@ impl Survey {
         if !of_group && opened.mode & 0o004 == 0 {
             faults.push(Fault::Unreadable);
         }
+        if matches!(self.root.lets_group_into(copy.id.within()), Ok(false)) {
+            faults.push(Fault::Closed);
+        }
         let mut buffer = vec![0; CHUNK];
         let mut length = 0;
         loop {
@@ -372,6 +377,10 @@ impl fmt::Display for Fault {
             }
             Self::Unreadable => f.write_str(
                 "the group of the folder may not read it: chgrp and chmod g+r, or remove it",
+            ),
+            Self::Closed => f.write_str(
+                "the group of the folder is not let into the folders within it: chgrp -R the whole folder to its group, \
+                 and chmod g+rx those folders, but `private`",
             ),
             Self::Disk(error) => write!(f, "cannot be read: {error}; remove it"),
         }

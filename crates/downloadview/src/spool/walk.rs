@@ -193,6 +193,21 @@ impl Root {
         }))
     }
 
+    /// Whether the group of the spool's folder may look for a name in a folder of copies.
+    pub(super) fn lets_group_into(&self, within: Within) -> io::Result<bool> {
+        let mut opened = None;
+        for name in within.folders() {
+            let folder = self.open_folder(opened.as_ref().unwrap_or(&self.folder), &name)?;
+            let found = fstat(&folder)?;
+            let of_group = found.st_gid == self.group.as_raw() && found.st_mode & 0o010 != 0;
+            if !of_group && found.st_mode & 0o001 == 0 {
+                return Ok(false);
+            }
+            opened = Some(folder);
+        }
+        Ok(true)
+    }
+
     /// What a name leads to; `None` if it is gone. `within` says which names it may have, if any.
     fn seen(
         &self,

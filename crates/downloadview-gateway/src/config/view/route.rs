@@ -1,5 +1,6 @@
 //! The path of a view: fixed segments, `{parameter}`s and a `{*rest}` at the end.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use downloadview::view::normalized;
@@ -65,7 +66,10 @@ impl Route {
     pub(super) fn read(text: &str) -> Result<Self, Fault> {
         check_characters(text)?;
         matchit::Router::new().insert(text, ()).map_err(|error| {
-            Fault::new(format!("`{text}` is not a route: {error}"), help(&error))
+            Fault::new(
+                format!("`{text}` is not a route: {error}"),
+                help(text, &error),
+            )
         })?;
         let parameters = parameters(text);
         let twice = parameters
@@ -122,16 +126,26 @@ fn check_characters(text: &str) -> Result<(), Fault> {
 }
 
 /// How to fix a route that `matchit` refuses.
-fn help(error: &matchit::InsertError) -> &'static str {
+fn help(text: &str, error: &matchit::InsertError) -> Cow<'static, str> {
+    if let Some(meant) = with_star_in_front(text) {
+        return format!("did you mean \"{meant}\"?").into();
+    }
     match error {
         matchit::InsertError::InvalidParamSegment => {
-            "let one parameter end its segment: \"/files/{name}\", \"/v-{version}\""
+            "let one parameter end its segment: \"/files/{name}\", \"/v-{version}\"".into()
         }
         matchit::InsertError::InvalidCatchAll => {
-            "put `{*name}` last, after a slash: \"/files/{*path}\""
+            "put `{*name}` last, after a slash: \"/files/{*path}\"".into()
         }
-        _ => "close each `{name}`, and write `{{` for the brace itself",
+        _ => "close each `{name}`, and write `{{` for the brace itself".into(),
     }
+}
+
+/// The route that was meant by one whose rest is written as other programs write it: `{path*}`.
+fn with_star_in_front(text: &str) -> Option<String> {
+    let (before, name) = text.strip_suffix("*}")?.rsplit_once('{')?;
+    let meant = format!("{before}{{*{name}}}");
+    Route::read(&meant).is_ok().then_some(meant)
 }
 
 /// A pattern whose fixed parts are in the one spelling of paths, in which a brace is always escaped.
