@@ -33,8 +33,8 @@ pub struct ServerSettings {
     /// `idle_timeout`: how long a connection may stay open between two requests. Default: 75 s, more than the 60 s
     /// after which generated proxy configuration closes it from its side.
     pub idle_timeout: Duration,
-    /// `write_timeout`: after how long without progress a client that stopped reading is cut; `None` ("off") waits for
-    /// ever. Default: 60 s.
+    /// `write_timeout`: a client that took nothing for so long, as far as its kernel tells, is cut; one that took bytes and
+    /// then stopped, after twice that time at the latest; `None` ("off") waits for ever. Default: 60 s.
     pub write_timeout: Option<Duration>,
     /// `download_timeout`: how long one answer may take in all, however fast the client reads; `None` ("off") lets it
     /// take for ever. Default: off, because a large file over a slow line is not an attack.

@@ -51,9 +51,24 @@ pub(super) fn sendfile(
 /// Sends `slices`, of an answer whose next bytes follow at once.
 #[cfg(target_os = "linux")]
 pub(super) fn send_more(socket: BorrowedFd<'_>, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    send_with(socket, slices, rustix::net::SendFlags::MORE)
+}
+
+/// Sends `slices`.
+#[cfg(target_os = "linux")]
+pub(super) fn send(socket: BorrowedFd<'_>, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    send_with(socket, slices, rustix::net::SendFlags::empty())
+}
+
+#[cfg(target_os = "linux")]
+fn send_with(
+    socket: BorrowedFd<'_>,
+    slices: &[IoSlice<'_>],
+    flags: rustix::net::SendFlags,
+) -> io::Result<usize> {
     use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
 
-    let flags = SendFlags::MORE | SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+    let flags = flags | SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
     let sent = sendmsg(socket, slices, &mut SendAncillaryBuffer::default(), flags);
     Ok(sent?)
 }
@@ -150,6 +165,10 @@ mod elsewhere {
     }
 
     pub(in super::super) fn send_more(_: BorrowedFd<'_>, _: &[IoSlice<'_>]) -> io::Result<usize> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(in super::super) fn send(_: BorrowedFd<'_>, _: &[IoSlice<'_>]) -> io::Result<usize> {
         Err(io::ErrorKind::Unsupported.into())
     }
 

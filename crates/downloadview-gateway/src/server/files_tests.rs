@@ -11,7 +11,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use downloadview::file::PathFile;
 use downloadview::headers::ConditionalRequest;
@@ -22,6 +22,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::Service as _;
 use hyper_util::rt::TokioIo;
+use socket2::{Domain, Socket as Socket2, Type};
 use tokio::sync::oneshot;
 use tower::{Service, service_fn};
 
@@ -116,6 +117,19 @@ impl Server {
                 Box::new(client)
             }
         }
+    }
+
+    /// A client whose kernel holds little of what it does not read.
+    fn connect_with_little_room(&self) -> net::TcpStream {
+        let Listen::Tcp(address) = &self.address else {
+            panic!("{:?} is not a TCP address", self.address);
+        };
+        let socket = Socket2::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.set_recv_buffer_size(16 << 10).unwrap();
+        socket.connect(&(*address).into()).unwrap();
+        let client = net::TcpStream::from(socket);
+        client.set_read_timeout(Some(DEADLINE)).unwrap();
+        client
     }
 
     fn stop(&mut self) {
@@ -252,6 +266,42 @@ fn a_client_that_stops_reading_a_file_is_cut() {
         server.stop();
         assert_eq!(server.ended().aborted, 0, "nothing is left to wait for");
         assert!(rest(&mut client).len() < LARGE);
+    }
+}
+
+/// Half of what the kernel may hold, which it announces, takes this client longer than the limit.
+#[test]
+fn a_client_that_takes_a_file_slowly_is_served_and_cut_when_it_stops() {
+    const LIMIT: Duration = Duration::from_secs(2);
+    let clients = both_ways().map(|settings| {
+        thread::spawn(move || {
+            let mut server = Server::start(ServerSettings {
+                write_timeout: Some(LIMIT),
+                ..settings
+            });
+            let bytes = pattern(LARGE);
+            server.write("a.bin", &bytes);
+            let mut client = server.connect_with_little_room();
+            ask(&mut client, "GET", "a.bin", "");
+            assert_eq!(length(&head(&mut client)), LARGE);
+            // More than the first limit, so that the kernel holds more of the rest.
+            let mut came = vec![0; 2 << 20];
+            client.read_exact(&mut came).unwrap();
+            let since = Instant::now();
+            while since.elapsed() < 4 * LIMIT {
+                let mut some = [0; 32 << 10];
+                client.read_exact(&mut some).expect("it takes bytes");
+                came.extend(some);
+                thread::sleep(LIMIT / 8);
+            }
+            server.stop();
+            assert_eq!(server.ended().aborted, 0, "nothing is left to wait for");
+            came.extend(rest(&mut client));
+            assert!(came.len() < LARGE && bytes.starts_with(&came));
+        })
+    });
+    for client in clients {
+        client.join().unwrap();
     }
 }
 

@@ -10,6 +10,7 @@ use rustix::net::RecvFlags;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
+use super::calls;
 use crate::config::ServerSettings;
 
 /// A connection's socket.
@@ -72,6 +73,20 @@ impl Socket {
         match self {
             Self::Tcp(stream) => stream.try_io(Interest::WRITABLE, write),
             Self::Unix(stream) => stream.try_io(Interest::WRITABLE, write),
+        }
+    }
+
+    /// Offers bytes though no room is announced. A system announces it only when much is free (Linux: half of what it may
+    /// hold), but takes bytes as soon as some is: what it takes is what the client has made room for. Pending if it takes
+    /// none; whether anybody is woken then is left to what asked before.
+    pub(super) fn offer(&self, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        loop {
+            match calls::send(self.as_fd(), slices) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
+                Err(error) if error.kind() == io::ErrorKind::Unsupported => return Poll::Pending,
+                sent => return Poll::Ready(sent),
+            }
         }
     }
 

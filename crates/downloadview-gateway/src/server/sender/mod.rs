@@ -1,6 +1,7 @@
 //! Has the kernel send a file's bytes to a connection, so that nothing on the event loop waits for a disk.
 //!
-//! 1. The socket has no room: its task waits, as for any write.
+//! 1. The socket has no room: its task waits, as for any write, and the next two are tried all the same before the client
+//!    is cut.
 //! 2. The page cache holds the next bytes, as far as two probes tell: they are sent in place, until the socket is full.
 //! 3. Else they are sent on tokio's blocking pool, or behind the bulkhead of a storage whose file system may hang, and so
 //!    are those that follow them; the bytes come as the disk has them, and nothing else is written to the connection
@@ -11,7 +12,7 @@
 //! before they were handed to the kernel. Until they are on the wire they are the file's own pages.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
@@ -98,15 +99,17 @@ impl Sender {
         self.lent.strong_count() > 0
     }
 
-    /// Sends some of the bytes of `segment`: how many.
+    /// Sends some of the bytes of `segment`: how many. With `offer` also where no room is announced, as
+    /// [`Socket::offer`] does.
     pub(super) fn poll_send(
         &mut self,
         cx: &mut Context<'_>,
         socket: &mut Socket,
         segment: &Segment,
+        offer: bool,
     ) -> Poll<Result<usize, Fault>> {
         self.turn_to(segment);
-        let sent = self.poll_some(cx, socket, segment);
+        let sent = self.poll_some(cx, socket, segment, offer);
         if sent.is_pending() {
             self.forget();
         }
@@ -123,6 +126,7 @@ impl Sender {
         cx: &mut Context<'_>,
         socket: &mut Socket,
         segment: &Segment,
+        mut offer: bool,
     ) -> Poll<Result<usize, Fault>> {
         loop {
             match &mut self.job {
@@ -130,7 +134,7 @@ impl Sender {
                     let done = ready!(job.as_mut().poll(cx));
                     self.job = None;
                     match done.map_err(Fault::File)? {
-                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => offer = false,
                         Err(error) if calls::is_unsupported(&error) => self.file.refused = true,
                         sent => {
                             let sent = judge(sent, segment);
@@ -150,12 +154,19 @@ impl Sender {
                     }
                     self.copied = Some((bytes, 0));
                 }
-                None if self.copied.is_some() => return self.poll_copied(cx, socket),
+                None if self.copied.is_some() => return self.poll_copied(cx, socket, offer),
                 None => {
-                    ready!(socket.poll_write_ready(cx)).map_err(Fault::Connection)?;
+                    let announced = socket.poll_write_ready(cx).map_err(Fault::Connection)?;
+                    if announced.is_pending() && !offer {
+                        return Poll::Pending;
+                    }
                     // Else a job has begun, or the socket has no room after all and its task is woken by some.
-                    if let Some(sent) = self.start(socket, segment)? {
+                    if let Some(sent) = self.start(socket, segment, announced.is_pending())? {
                         return Poll::Ready(Ok(sent));
+                    }
+                    if announced.is_pending() {
+                        // Offered once; what the kernel cannot send is yet to be read.
+                        offer = self.job.is_some() || self.file.refused;
                     }
                 }
             }
@@ -163,14 +174,23 @@ impl Sender {
     }
 
     /// Sends in place, or starts a job. `None`: look again.
-    fn start(&mut self, socket: &Socket, segment: &Segment) -> Result<Option<usize>, Fault> {
+    fn start(
+        &mut self,
+        socket: &Socket,
+        segment: &Segment,
+        offer: bool,
+    ) -> Result<Option<usize>, Fault> {
         if !self.file.refused
             && let Some(count) = self.at_hand(segment)
         {
             check(segment, count)?;
             let part = &segment.part;
             let send = |fd: BorrowedFd<'_>| calls::sendfile(fd, part.file(), segment.offset, count);
-            match socket.try_write(send) {
+            let sent = match offer {
+                true => send(socket.as_fd()),
+                false => socket.try_write(send),
+            };
+            match sent {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) if calls::is_unsupported(&error) => self.file.refused = true,
                 sent => {
@@ -187,7 +207,11 @@ impl Sender {
         }
         // Only a look within `try_write` lets the task be woken by room; a job's own full socket does not.
         match socket.try_write(calls::has_room) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                if !offer {
+                    return Ok(None);
+                }
+            }
             room => room.map_err(Fault::Connection)?,
         }
         self.job = Some(self.job(socket, segment)?);
@@ -272,11 +296,16 @@ impl Sender {
         &mut self,
         cx: &mut Context<'_>,
         socket: &mut Socket,
+        offer: bool,
     ) -> Poll<Result<usize, Fault>> {
         let Some((bytes, written)) = &mut self.copied else {
             return Poll::Ready(Ok(0));
         };
-        let write = Pin::new(socket).poll_write(cx, &bytes[*written..]);
+        let rest = &bytes[*written..];
+        let write = match Pin::new(&mut *socket).poll_write(cx, rest) {
+            Poll::Pending if offer => socket.offer(&[IoSlice::new(rest)]),
+            write => write,
+        };
         let count = ready!(write).map_err(Fault::Connection)?;
         *written += count;
         if *written == bytes.len() {

@@ -84,7 +84,7 @@ impl Line {
         let Some(segment) = self.segment() else {
             return Poll::Ready(None);
         };
-        let sent = self.sender.poll_send(cx, &mut self.socket, &segment);
+        let sent = self.sender.poll_send(cx, &mut self.socket, &segment, false);
         self.waited |= self.sender.waits_for_disk();
         match ready!(sent) {
             Ok(count) => {
@@ -215,6 +215,49 @@ async fn a_job_that_finds_the_socket_full_is_followed_by_one_that_room_wakes() {
     sent.await.unwrap();
     line.run_whole().await;
     assert!(line.came[filled..] == bytes);
+}
+
+/// From memory, from a disk, and copied.
+#[tokio::test]
+async fn a_full_socket_takes_what_is_offered_once_its_client_took_some() {
+    let bytes = pattern(300_000);
+    let mut memory = tempfile::tempfile_in("/dev/shm").unwrap();
+    memory.write_all(&bytes).unwrap();
+    for way in 0..3 {
+        let file = match way {
+            0 => memory.try_clone().unwrap(),
+            _ => cold(&bytes),
+        };
+        let mut line = Line::new(part(file, 0, 300_000));
+        let filled = line.fill().await;
+        if way == 2 {
+            line.sender.copied = Some((bytes.clone(), 0));
+        }
+        let sent = async |line: &mut Line| {
+            let offered = poll_fn(|cx| {
+                let segment = line.segment().unwrap();
+                let sent = line.sender.poll_send(cx, &mut line.socket, &segment, true);
+                match sent {
+                    Poll::Pending if line.sender.waits_for_disk() => Poll::Pending,
+                    sent => Poll::Ready(sent),
+                }
+            });
+            timeout(DEADLINE, offered).await.unwrap()
+        };
+        assert!(sent(&mut line).await.is_pending(), "nothing was taken");
+        // Far less than what a waiting task is woken for.
+        let mut some = [0; 3 * 4096];
+        line.peer.read_exact(&mut some).unwrap();
+        let step = poll_fn(|cx| Poll::Ready(line.poll_step(cx))).await;
+        assert!(step.is_pending() && line.segment().unwrap().is_start());
+        let Poll::Ready(Ok(count)) = sent(&mut line).await else {
+            panic!("there is room");
+        };
+        line.outbox.sent(count);
+        let _ = line.tag.split_to(count);
+        line.run_whole().await;
+        assert!(line.came[filled - some.len()..] == bytes);
+    }
 }
 
 /// The kernel sends no file that has no pages, such as this process's memory, though it can be read.

@@ -5,12 +5,16 @@
 //! | the first byte of a new connection | its start | `header_timeout` |
 //! | the rest of a request's head | its first byte | `header_timeout` |
 //! | the next request | the end of the answer before | `idle_timeout` |
-//! | room to write | the last byte taken | `write_timeout` |
+//! | room to write | when the kernel had all that it takes | `write_timeout` |
 //! | the end of an answer | its first byte | `download_timeout` |
 //! | an answer's next byte, once the client has closed its side | then, or the last byte taken | 5 s |
 //!
 //! While a request is being answered nothing is asked of the client but to read. A connection that never waits never
 //! touches a timer: one is made at the first wait, and moved only when it fires too early.
+//!
+//! The kernel announces room only when half of what it may hold is free, which a slow client takes long to take. So once
+//! `write_timeout` has passed, the bytes are offered unasked: the client is cut if the kernel takes none, and else its time
+//! begins anew, when the kernel has all it takes.
 //!
 //! A client that takes everything at once would keep its thread, and every other connection on it waiting: after 512 KiB
 //! the others have a turn, which no limit counts.
@@ -53,6 +57,8 @@ pub(super) struct Stream {
     silent: Option<(Phase, Instant)>,
     /// Since when the client has taken nothing.
     stalled: Option<Instant>,
+    /// While bytes are offered that no room was announced for: whether any were taken.
+    offered: Option<bool>,
     /// Since when the client has closed its side, and taken nothing.
     closed: Option<Instant>,
     /// Which answer is being written, and since when.
@@ -78,6 +84,7 @@ impl Stream {
             sender: None,
             silent: None,
             stalled: None,
+            offered: None,
             closed: None,
             answer: None,
             tail: *b"\r\n\r\n",
@@ -137,6 +144,28 @@ impl Stream {
         self.write_timer.poll(cx, since + limit)
     }
 
+    /// Whether what waits is to be offered now; else the alarm is set that will tell.
+    fn offers(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.offered.is_none() && self.poll_stalled(cx).is_ready() {
+            self.offered = Some(false);
+        }
+        self.offered.is_some()
+    }
+
+    /// Writes bytes that are no file's by `write`, and offers them if that waits for too long.
+    fn poll_slices(
+        &mut self,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+        write: impl FnOnce(&mut Socket, &mut Context<'_>) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        let result = match write(&mut self.socket, cx) {
+            Poll::Pending if self.offers(cx) => self.socket.offer(slices),
+            result => result,
+        };
+        self.written(cx, result)
+    }
+
     /// An answer's time runs until its last byte is taken, which may be long after its body came to an end.
     fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         let Some(limit) = self.limits.answer else {
@@ -154,7 +183,8 @@ impl Stream {
         self.answer_timer.poll(cx, since + limit)
     }
 
-    /// Judges the result of a write: progress stops the clock, waiting starts it, and both end with the answer's time.
+    /// Judges the result of a write: progress stops the clock, to wait in spite of an offer ends the connection or starts the
+    /// clock anew, and all end with the answer's time. Whoever waits was offered, or has its alarm set.
     fn written(
         &mut self,
         cx: &mut Context<'_>,
@@ -165,9 +195,15 @@ impl Stream {
         }
         let Poll::Ready(result) = result else {
             self.written = 0;
-            return self.poll_stalled(cx).map(Err);
+            return match self.offered.take() {
+                None => Poll::Pending,
+                Some(false) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+                Some(true) => self.poll_stalled(cx).map(Err),
+            };
         };
-        self.written += *result.as_ref().unwrap_or(&0);
+        let count = *result.as_ref().unwrap_or(&0);
+        self.written += count;
+        self.offered = self.offered.map(|taken| taken || count > 0);
         self.stalled = None;
         self.closed = None;
         self.silent = None;
@@ -196,7 +232,15 @@ impl Stream {
             Err(mismatch) => return Poll::Ready(Err(self.breaks(mismatch.into()))),
         };
         let sender = self.sender.get_or_insert_default();
-        let result = match sender.poll_send(cx, &mut self.socket, &segment) {
+        let offer = self.offered.is_some();
+        let mut result = sender.poll_send(cx, &mut self.socket, &segment, offer);
+        let waits = result.is_pending() && !sender.waits_for_disk();
+        if waits && !offer && self.offers(cx) {
+            let sender = self.sender.get_or_insert_default();
+            result = sender.poll_send(cx, &mut self.socket, &segment, true);
+        }
+        let sender = self.sender.get_or_insert_default();
+        let result = match result {
             Poll::Pending if sender.waits_for_disk() => return self.poll_disk(cx).map(Err),
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(count)) => {
@@ -231,8 +275,9 @@ impl Stream {
             return Poll::Ready(Err(self.breaks(mismatch.into())));
         }
         let Some(count) = first_tag else {
-            let result = Pin::new(&mut self.socket).poll_write_vectored(cx, slices);
-            return self.written(cx, result);
+            return self.poll_slices(cx, slices, |socket, cx| {
+                Pin::new(socket).poll_write_vectored(cx, slices)
+            });
         };
         let segment = match self.activity.outbox.behind(&slices[count]) {
             Ok(segment) => segment,
@@ -240,11 +285,11 @@ impl Stream {
         };
         let slices = &slices[..count];
         let sender = self.sender.get_or_insert_default();
-        let result = match sender.begins_at_once(&segment) {
-            true => poll_write_more(&self.socket, cx, slices),
-            false => Pin::new(&mut self.socket).poll_write_vectored(cx, slices),
-        };
-        self.written(cx, result)
+        let more = sender.begins_at_once(&segment);
+        self.poll_slices(cx, slices, |socket, cx| match more {
+            true => poll_write_more(socket, cx, slices),
+            false => Pin::new(socket).poll_write_vectored(cx, slices),
+        })
     }
 
     /// A disk is waited for, which no limit of the client counts but that of the whole answer.
@@ -338,8 +383,9 @@ impl AsyncWrite for Stream {
         {
             return Poll::Ready(Err(this.breaks(mismatch.into())));
         }
-        let result = Pin::new(&mut this.socket).poll_write(cx, bytes);
-        this.written(cx, result)
+        this.poll_slices(cx, &[IoSlice::new(bytes)], |socket, cx| {
+            Pin::new(socket).poll_write(cx, bytes)
+        })
     }
 
     fn poll_write_vectored(
@@ -350,8 +396,9 @@ impl AsyncWrite for Stream {
         let this = self.get_mut();
         ready!(this.poll_turn(cx));
         if !this.activity.sends_files() {
-            let result = Pin::new(&mut this.socket).poll_write_vectored(cx, slices);
-            return this.written(cx, result);
+            return this.poll_slices(cx, slices, |socket, cx| {
+                Pin::new(socket).poll_write_vectored(cx, slices)
+            });
         }
         match slices.iter().position(|slice| outbox::is_tag(slice)) {
             Some(0) => this.poll_send(cx, &slices[0]),

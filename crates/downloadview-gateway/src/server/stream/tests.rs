@@ -134,6 +134,83 @@ async fn progress_starts_the_clock_of_a_slow_reader_anew() {
     assert!(timed_out(poll_write(&mut stream).await));
 }
 
+/// How the bytes of an answer may be written.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    One,
+    Several,
+    File,
+}
+
+/// A stream that sends a file, or what is no file's; its peer, which has as much as it can hold; a tag of that
+/// file.
+async fn full(way: Way) -> (Stream, Peer, Option<bytes::Bytes>) {
+    let (mut stream, peer, _) = pair();
+    assert!(fill(&mut stream).await);
+    let tag = matches!(way, Way::File).then(|| {
+        let mut file = tempfile::tempfile_in("/dev/shm").unwrap();
+        file.write_all(&vec![0; 1 << 20]).unwrap();
+        let range = downloadview::content::ByteRange::new(0, 1 << 20).unwrap();
+        let part = downloadview::content::FilePart::new(file, range);
+        let mut body = outbox::FileBody::new(part);
+        body.next(&stream.activity.outbox).unwrap().unwrap()
+    });
+    (stream, peer, tag)
+}
+
+async fn poll_way(
+    stream: &mut Stream,
+    way: Way,
+    tag: &mut Option<bytes::Bytes>,
+) -> Poll<io::Result<usize>> {
+    let some = [b'.'; 2048];
+    let written = poll_fn(|cx| {
+        let stream = Pin::new(&mut *stream);
+        Poll::Ready(match (way, &*tag) {
+            (Way::One, _) => stream.poll_write(cx, &some),
+            (_, Some(tag)) => stream.poll_write_vectored(cx, &[IoSlice::new(tag)]),
+            _ => stream.poll_write_vectored(cx, &[IoSlice::new(&some), IoSlice::new(&some)]),
+        })
+    })
+    .await;
+    if let (Poll::Ready(Ok(count)), Some(tag)) = (&written, tag) {
+        let _ = tag.split_to(*count);
+    }
+    written
+}
+
+/// The room is never announced: that would take three quarters of what the socket holds.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_takes_a_little_within_each_limit_is_served_and_cut_when_it_stops() {
+    for way in [Way::One, Way::Several, Way::File] {
+        let (mut stream, mut peer, mut tag) = full(way).await;
+        assert!(poll_way(&mut stream, way, &mut tag).await.is_pending());
+        // A file's bytes go beyond what the socket may hold, by a pipe full of them.
+        let mut some = match way {
+            Way::File => vec![0; 80 << 10],
+            _ => vec![0; 8 << 10],
+        };
+        for round in 0..5 {
+            peer.read_exact(&mut some).unwrap();
+            advance(59 * SECOND).await;
+            let early = poll_way(&mut stream, way, &mut tag).await;
+            assert!(early.is_pending(), "{way:?}, {round}: room was announced");
+            advance(2 * SECOND).await;
+            // An answer may take no longer than its own limit, which is not meant here.
+            stream.activity.answer_begins(false);
+            let mut taken = 0;
+            while let Poll::Ready(count) = poll_way(&mut stream, way, &mut tag).await {
+                taken += count.unwrap();
+            }
+            assert!(taken > 0, "{way:?}, {round}");
+        }
+        advance(59 * SECOND).await;
+        assert!(poll_way(&mut stream, way, &mut tag).await.is_pending());
+        advance(2 * SECOND).await;
+        assert!(timed_out(poll_way(&mut stream, way, &mut tag).await));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_client_that_takes_everything_gives_the_others_a_turn_that_no_limit_counts() {
     let (mut stream, mut peer, _) = pair();
