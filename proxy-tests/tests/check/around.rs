@@ -4,7 +4,7 @@ use std::process::Command;
 
 use proxy_tests::{Database, Proxy, Site, User, configuration, patiently};
 
-use crate::found::{check, check_as, front};
+use crate::found::{VIEWS, check, check_as, front, through};
 use crate::stand::{Stand, changed};
 
 const FILE: &str = "--file=/files/{*path}=/files/sub/report.txt";
@@ -180,4 +180,48 @@ fn a_file_that_is_not_valid_and_nothing_else_is_asked() {
     site.configure(&configuration(Proxy::Nginx));
     let found = check(&site, &offline);
     assert_eq!(found.code, 0, "{}", found.text());
+}
+
+/// Their findings would be the same lines otherwise, and one would hide the other's.
+#[test]
+fn two_servers_of_one_name_are_told_apart_and_what_is_not_asked_is_counted() {
+    let stand = Stand::new(Proxy::Nginx, |_, printed| printed);
+    let dead = stand.site.free_address();
+    for is_first in [true, false] {
+        let mut arguments = through("nginx", dead);
+        let alive = front(Proxy::Nginx, &stand.front);
+        let place = if is_first { arguments.len() } else { 0 };
+        arguments.splice(place..place, alive);
+        let found = check(&stand.site, &arguments);
+        found.assert_guilty(
+            "proxy",
+            &[&format!("nginx http://{dead}, /files/"), "start nginx"],
+        );
+        assert_eq!(found.wrong(), VIEWS, "{}", found.text());
+        let alive = format!(
+            "nginx http://{}, /files/{{*path}}: range",
+            stand.front.address()
+        );
+        assert_eq!(found.right(&alive), 1, "{}", found.everything());
+        // Three other names; HEAD, range and condition.
+        assert!(
+            found.noted("6 further questions not asked"),
+            "{}",
+            found.text()
+        );
+    }
+}
+
+#[test]
+fn of_a_long_file_it_is_said_how_much_was_looked_at() {
+    let stand = Stand::new(Proxy::Nginx, |_, printed| printed);
+    stand
+        .site
+        .write("media/long", "word ".repeat(400_000).as_str());
+    let mut arguments = front(Proxy::Nginx, &stand.front);
+    arguments.push("--file=/files/{*path}=/files/long".to_owned());
+    let found = check(&stand.site, &arguments);
+    found.assert_right("long");
+    let words = "the first 1 MiB of 2000000 bytes";
+    assert!(found.everything().contains(words), "{}", found.everything());
 }

@@ -220,7 +220,7 @@ impl Guilt<'_> {
             }
             Fault::Refused(status) => self.refused(*status),
             Fault::Compressed(coding) => (
-                Part::AnotherHop,
+                Part::ProxyOrAnotherHop,
                 format!(
                     "compressed ({coding}): {name}, or somebody before it, changes what passes"
                 ),

@@ -113,7 +113,17 @@ impl Truth {
                     "the folder that is written is not the one that is read: look at its mounts",
                 )
             }
-            _ => Finding::right(&what, asked, format!("{} bytes", self.bytes.len())),
+            _ => Finding::right(&what, asked, self.extent()),
+        }
+    }
+
+    /// How much of the file is known.
+    fn extent(&self) -> String {
+        match self.size {
+            _ if self.bytes.len() < MOST_BYTES => format!("{} bytes", self.bytes.len()),
+            Some(size) if size == self.bytes.len() as u64 => format!("{size} bytes"),
+            Some(size) => format!("the first 1 MiB of {size} bytes"),
+            None => "the first 1 MiB".to_owned(),
         }
     }
 

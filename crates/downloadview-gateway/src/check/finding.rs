@@ -66,6 +66,8 @@ pub enum Part {
     Permissions,
     /// Somebody between client and proxy, or between proxy and gateway.
     AnotherHop,
+    /// The proxy, or somebody before or behind it: from outside they look the same.
+    ProxyOrAnotherHop,
     /// The clocks of two machines.
     Clock,
 }
@@ -165,6 +167,7 @@ impl Part {
             Self::Proxy => "the proxy",
             Self::Permissions => "permissions",
             Self::AnotherHop => "another hop",
+            Self::ProxyOrAnotherHop => "the proxy or another hop",
             Self::Clock => "a clock",
         }
     }

@@ -33,7 +33,7 @@ pub(super) async fn check(setup: &Setup, proxy: &Named, case: &Case) -> Option<F
         return None;
     }
     let (name, address) = (&proxy.name, &proxy.address);
-    let what = format!("{name}: a client that lies about itself");
+    let what = format!("{}: a client that lies about itself", proxy.label);
     let asked = format!("GET {} of {address}, with X-Forwarded-*", case.shown());
     let lying = [FOR, HOST, PROTO].into_iter();
     let lying = lying.fold(case.get(), |ask, (header, value)| {
@@ -53,7 +53,7 @@ pub(super) async fn check(setup: &Setup, proxy: &Named, case: &Case) -> Option<F
     }
     if client.address == Some(ADDRESS) {
         let came = format!(
-            "this machine is one of `trusted_proxies`, so what it says is believed, and {name} adds who said it"
+            "this machine is one of `trusted_proxies`, so what it says is believed, and {name} adds the address of whoever says it, which is this machine's"
         );
         return Some(Finding::note(&what, came));
     }

@@ -94,7 +94,7 @@ fn of(subject: &Subject, case: &Case) -> Vec<Barred> {
 
 impl Door<'_> {
     fn name(&self) -> &str {
-        self.proxy.map_or("application", |proxy| &proxy.name)
+        self.proxy.map_or("application", |proxy| &proxy.label)
     }
 
     fn finding(&self, barred: &Barred, evidence: Evidence) -> Finding {

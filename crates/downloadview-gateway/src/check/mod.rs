@@ -130,7 +130,7 @@ async fn ask(setup: &Setup, app: &App, findings: &mut Findings<'_>) {
         findings.add_if(clock::check(setup, "application", &setup.app).await);
     }
     for proxy in &setup.proxies {
-        findings.add_if(clock::check(setup, &proxy.name, &proxy.address).await);
+        findings.add_if(clock::check(setup, &proxy.label, &proxy.address).await);
     }
     if setup.proxies.is_empty() && setup.config.rules().any(|rule| rule.backend.is_some()) {
         findings.add(Finding::note(
@@ -163,7 +163,7 @@ async fn ask(setup: &Setup, app: &App, findings: &mut Findings<'_>) {
                     .await;
             }
             for proxy in &setup.proxies {
-                let shown = shown.entry(&proxy.name).or_default();
+                let shown = shown.entry(&proxy.label).or_default();
                 if !shown.leaves(case.kind) {
                     continue;
                 }
@@ -200,7 +200,7 @@ async fn passes(setup: &Setup, subject: &Subject, findings: &mut Findings<'_>) -
         let what = format!("view {}", subject.route);
         let came = "nobody is known who may have its files";
         findings.add(
-            Finding::unknown(&what, "a client with permission", came)
+            Finding::unknown(&what, "", came)
                 .change("give the credentials of one: --header 'Cookie: session=…'"),
         );
         return false;

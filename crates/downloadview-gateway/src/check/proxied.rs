@@ -13,11 +13,15 @@ use super::subject::{Case, CaseKind, Subject};
 use super::surplus::{Surplus, look_for};
 use crate::app::App;
 use crate::config::{Destination, Proxy, RuleConfig};
+use crate::numbers::counted;
 use crate::probe::{Answer, Evidence, Expected, Fault, judge_all, unstated};
 use crate::witness::Kind;
 
 /// How many requests show whether a connection is kept.
 const REPEATED: usize = 4;
+
+/// What is asked of a file that arrives: HEAD, a range, a condition.
+const OF_A_FILE: usize = 3;
 
 /// One file through one proxy.
 pub(super) struct Proxied<'a> {
@@ -70,6 +74,7 @@ impl Proxied<'_> {
         if let Some(finding) = self.unjudged(&what, &asked, &evidence) {
             findings.add(finding);
             shown.nothing_arrives = true;
+            findings.add_if(self.not_asked(&expected));
             self.open_to_anybody(&expected, findings).await;
             return;
         }
@@ -83,6 +88,9 @@ impl Proxied<'_> {
             findings,
         );
         if case.kind == CaseKind::Plain {
+            if shown.nothing_arrives {
+                findings.add_if(self.not_asked(&expected));
+            }
             self.further(&faults, &expected, &evidence, findings).await;
         }
     }
@@ -95,6 +103,23 @@ impl Proxied<'_> {
             return Some(Finding::unknown(what, asked, came));
         }
         is_prepared(evidence).then(|| advice::of_preparation(what, asked))
+    }
+
+    /// How much is left out where the file does not arrive: the other names, and what is asked of one that does.
+    fn not_asked(&self, expected: &Expected) -> Option<Finding> {
+        let (cases, kind) = (&self.subject.cases, self.case.kind);
+        let names = cases.iter().filter(|case| case.kind != kind).count();
+        let questions = match expected.kind {
+            Kind::Redirected => 0,
+            _ => OF_A_FILE,
+        };
+        let count = names + questions;
+        let came = format!(
+            "{} not asked, since no answer would say more",
+            counted(count as u64, "further question", "further questions")
+        );
+        let is_first = kind == CaseKind::Plain && count > 0;
+        is_first.then(|| Finding::note(&self.what("other questions"), came))
     }
 
     /// What is wrong with the answer, or that nothing is.
@@ -188,7 +213,7 @@ impl Proxied<'_> {
     }
 
     fn what(&self, about: &str) -> String {
-        format!("{}, {}: {about}", self.proxy.name, self.subject.route)
+        format!("{}, {}: {about}", self.proxy.label, self.subject.route)
     }
 
     fn wrong(&self, what: &str, asked: String, came: String, topic: &Topic<'_>) -> Finding {
@@ -358,10 +383,11 @@ impl Proxied<'_> {
             return None;
         }
         let count = numbers.len();
+        let came = counted(count as u64, "connection", "connections");
         Some(match count < REPEATED {
-            true => Finding::right(&what, asked, format!("{count} connections")),
+            true => Finding::right(&what, asked, came),
             false => {
-                let came = format!("{count} connections: each is opened anew");
+                let came = format!("{came}: each is opened anew");
                 self.wrong(&what, asked, came, &Topic::KeepAlive)
             }
         })

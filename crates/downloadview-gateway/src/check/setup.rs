@@ -65,6 +65,8 @@ impl Options {
 pub struct Named {
     /// The name that was given.
     pub name: String,
+    /// What its findings begin with: the name, and the URL where another one has the same name.
+    pub(super) label: String,
     /// What it is.
     pub backend: Proxy,
     /// Where it answers.
@@ -89,7 +91,13 @@ impl Setup {
     pub(super) fn new(config: Config, options: &Options) -> anyhow::Result<Self> {
         let proxies = options.proxies.iter();
         let proxies = proxies.map(|(name, address)| Named::new(name, address, &config));
-        let proxies = proxies.collect::<anyhow::Result<_>>()?;
+        let mut proxies = proxies.collect::<anyhow::Result<Vec<_>>>()?;
+        let names: Vec<_> = proxies.iter().map(|proxy| proxy.name.clone()).collect();
+        for proxy in &mut proxies {
+            if names.iter().filter(|name| **name == proxy.name).count() > 1 {
+                proxy.label = format!("{} {}", proxy.name, proxy.address);
+            }
+        }
         for (route, _) in &options.files {
             let known = config
                 .views
@@ -162,6 +170,7 @@ impl Named {
         let none: Option<&Path> = None;
         Ok(Self {
             name: name.to_owned(),
+            label: name.to_owned(),
             backend,
             address: address.clone(),
             announced,

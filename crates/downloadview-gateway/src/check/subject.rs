@@ -137,7 +137,7 @@ pub(super) fn of_all(setup: &Setup, findings: &mut Findings<'_>) -> Vec<Subject>
             Ok(subject) => Some(subject),
             Err(why) => {
                 let what = format!("view {}", view.route);
-                let finding = Finding::unknown(&what, "a file to ask for", why);
+                let finding = Finding::unknown(&what, "", why);
                 findings.add(finding.change(format!(
                     "name an existing file: --file '{}=/path/of/its/request'",
                     view.route
@@ -191,10 +191,10 @@ fn of_any_client(setup: &Setup, view: &ViewConfig) -> Result<Subject, String> {
                 let name = String::from_utf8_lossy(first.as_bytes()).into_owned();
                 Ok(existing(route, path(route, parameter, &name)))
             }
-            _ => Err("nothing is placed in a storage elsewhere".to_owned()),
+            _ => Err("check writes no files to other servers".to_owned()),
         },
-        ViewKind::Object(_) => Err("no row is placed in a database".to_owned()),
-        ViewKind::Http(_) => Err("nothing is placed on another server".to_owned()),
+        ViewKind::Object(_) => Err("check writes no rows into databases".to_owned()),
+        ViewKind::Http(_) => Err("check writes no files to other servers".to_owned()),
     }
 }
 

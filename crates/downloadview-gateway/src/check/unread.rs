@@ -30,7 +30,7 @@ const MIB: u64 = 1024 * 1024;
 /// Who keeps what a client does not read. `None` where the gateway is not reached, which other findings report.
 pub(super) async fn check(setup: &Setup, proxy: &Named, case: &Case) -> Option<Finding> {
     let name = &proxy.name;
-    let what = format!("{name}: a client that does not read");
+    let what = format!("{}: a client that does not read", proxy.label);
     let asked = format!("a long answer to {} of {}", case.shown(), proxy.address);
     let taken = taken(setup, proxy, case).await?;
     if taken < KEPT {
@@ -49,7 +49,7 @@ pub(super) async fn check(setup: &Setup, proxy: &Named, case: &Case) -> Option<F
     );
     Some(
         Finding::note(&what, came)
-            .by(Part::AnotherHop)
+            .by(Part::ProxyOrAnotherHop)
             .change(change),
     )
 }

@@ -28,7 +28,7 @@ pub(super) fn log(denial: &Denial, path: &str, route: Option<&str>) {
     };
     match turn {
         Some(untold) => {
-            tracing::info!(outcome = "denied", reason = %denial, path, route, untold, "download");
+            tracing::info!(outcome = "denied", reason = %denial, path, route, not_logged = untold, "download");
         }
         None => tracing::debug!(outcome = "denied", reason = %denial, path, route, "download"),
     }
