@@ -14,6 +14,8 @@ use std::time::{Duration, SystemTime};
 use http::HeaderValue;
 
 use super::etag::{ETag, since_epoch};
+#[cfg(all(feature = "fs", unix))]
+use super::identity::Identity;
 
 /// Size, dates, entity tag, media type and coding of a content.
 ///
@@ -68,6 +70,9 @@ pub struct Metadata {
     pub(crate) remote: bool,
     /// The real path of a local file, if a symbolic link led to it.
     pub(crate) location: Option<PathBuf>,
+    /// For a local file that was looked at or opened: which one it is, and whose.
+    #[cfg(all(feature = "fs", unix))]
+    pub(crate) identity: Option<Identity>,
 }
 
 impl Metadata {
@@ -91,6 +96,8 @@ impl Metadata {
             ranges: false,
             remote: false,
             location: None,
+            #[cfg(all(feature = "fs", unix))]
+            identity: None,
         }
     }
 
@@ -248,6 +255,8 @@ impl Metadata {
             ranges: self.ranges,
             remote: self.remote,
             location: self.location,
+            #[cfg(all(feature = "fs", unix))]
+            identity: self.identity,
         }
     }
 

@@ -26,6 +26,8 @@ mod bulkhead;
 mod cache_key;
 mod etag;
 mod exact;
+#[cfg(all(feature = "fs", unix))]
+mod identity;
 #[cfg(feature = "fs")]
 mod local;
 mod metadata;
@@ -55,6 +57,8 @@ pub(crate) use self::bulkhead::Bulkhead;
 pub use self::cache_key::CacheKey;
 pub use self::etag::ETag;
 pub(crate) use self::exact::Exact;
+#[cfg(all(feature = "fs", unix))]
+pub(crate) use self::identity::Identity;
 pub use self::metadata::Metadata;
 pub(crate) use self::metadata::whole_seconds;
 #[cfg(feature = "fs")]

@@ -5,6 +5,8 @@ use std::fs::File;
 use std::time::Duration;
 use std::time::SystemTime;
 
+#[cfg(unix)]
+use super::identity::Identity;
 use super::{Metadata, Purpose};
 use crate::error::{Error, Result};
 
@@ -34,6 +36,7 @@ pub(crate) fn metadata_of_stat(found: &rustix::fs::Stat, purpose: Purpose) -> Re
     metadata.modified = time_of(found.st_mtime, found.st_mtime_nsec);
     metadata.written = metadata.modified;
     metadata.changed = time_of(found.st_ctime, found.st_ctime_nsec);
+    metadata.identity = Some(Identity::of(found));
     Ok(metadata)
 }
 

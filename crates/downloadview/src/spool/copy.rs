@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::name::CopyName;
+use super::stock::Known;
 use crate::content::{BoxFuture, CacheKey, Content, Metadata, Want};
 use crate::error::{Error, Result};
 use crate::file::{File, LinkRequest, Places, SignedUrl, TypeHint};
@@ -19,55 +20,56 @@ pub(super) struct Copied {
     pub(super) of: Arc<dyn File>,
     pub(super) storage: LocalStorage,
     pub(super) name: StorageName,
+    known: Known,
     /// What was found when the copy was looked at.
     pub(super) metadata: Metadata,
 }
 
 impl Copied {
-    /// The copy, if it is there, and what its name says.
+    /// The copy, if it is there; `None` if it is not the file that is known any more, or another length.
     ///
     /// # Errors
     ///
-    /// As a look at any local file; [`Error::NotFound`] if its length is another one.
+    /// As a look at any local file.
     pub(super) async fn look(
         of: Arc<dyn File>,
         storage: &LocalStorage,
-        copy: CopyName,
+        (copy, known): (CopyName, Known),
         said: Metadata,
-    ) -> Result<Self> {
+    ) -> Result<Option<Self>> {
         let name = copy.in_storage()?;
         let found = storage.look(&name).await?;
-        Self::found(of, storage, name, (copy.size, &found), said)
+        let is_it = found.size() == Some(copy.size) && known.is(&found);
+        Ok(is_it.then(|| Self::found(of, storage, (name, known), &found, said)))
     }
 
     /// As [`look`](Self::look), if nothing has to be waited for and the copy is there.
     pub(super) fn look_now(
         of: Arc<dyn File>,
         storage: &LocalStorage,
-        copy: CopyName,
+        (copy, known): (CopyName, Known),
         said: Metadata,
     ) -> Option<Self> {
         let name = copy.in_storage().ok()?;
         let found = storage.look_now(&name)?.ok()?;
-        Self::found(of, storage, name, (copy.size, &found), said).ok()
+        let is_it = found.size() == Some(copy.size) && known.is(&found);
+        is_it.then(|| Self::found(of, storage, (name, known), &found, said))
     }
 
     fn found(
         of: Arc<dyn File>,
         storage: &LocalStorage,
-        name: StorageName,
-        (size, found): (u64, &Metadata),
+        (name, known): (StorageName, Known),
+        found: &Metadata,
         said: Metadata,
-    ) -> Result<Self> {
-        if found.size() != Some(size) {
-            return Err(Error::NotFound);
-        }
-        Ok(Self {
+    ) -> Self {
+        Self {
             of,
             storage: storage.clone(),
             name,
+            known,
             metadata: under(said, found),
-        })
+        }
     }
 }
 
@@ -118,7 +120,8 @@ impl File for Copied {
     fn open<'a>(&'a self, want: Want<'a>) -> BoxFuture<'a, Result<Content>> {
         Box::pin(async move {
             let mut content = self.storage.open(&self.name, want).await?;
-            if content.metadata().size() != self.metadata.size() {
+            let found = content.metadata();
+            if found.size() != self.metadata.size() || !self.known.is_as_good(found) {
                 return Err(Error::NotFound);
             }
             *content.metadata_mut() = self.metadata.clone();

@@ -30,7 +30,7 @@ use rustix::process::geteuid;
 use tokio::time::Instant;
 
 use super::name::{Id, PRIVATE, Within};
-use crate::content::is_local;
+use crate::content::{Identity, is_local};
 
 /// How often the path of the folder is looked at, at most.
 const EVERY: Duration = Duration::from_secs(1);
@@ -38,6 +38,12 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Device and inode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Inode(u64, u64);
+
+impl From<Identity> for Inode {
+    fn from(found: Identity) -> Self {
+        Self(found.device, found.inode)
+    }
+}
 
 #[cfg(test)]
 impl Inode {
@@ -50,6 +56,8 @@ impl Inode {
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
+    /// Whose it was at the start.
+    owner: Uid,
     state: Mutex<Opened>,
 }
 
@@ -116,12 +124,13 @@ impl Folder {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let path = std::path::absolute(path)?;
         let root = Arc::new(Root::open_to_serve(&path)?);
+        let owner = root.owner;
         let state = Mutex::new(Opened {
             root,
             looked: Instant::now(),
             replaced: 0,
         });
-        Ok(Self { path, state })
+        Ok(Self { path, owner, state })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -139,7 +148,7 @@ impl Folder {
     ///
     /// # Errors
     ///
-    /// If the path leads nowhere, or to a folder that others decide about.
+    /// If the path leads nowhere, or to a folder that others decide about, as whoever it did not belong to at the start does.
     pub(super) fn current(&self) -> io::Result<(Arc<Root>, u64)> {
         let (root, looked, replaced) = {
             let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -156,7 +165,16 @@ impl Folder {
                 root
             }
             // New copies get its new group, and its new word on everybody.
-            false => Arc::new(Root::open_to_serve(&self.path)?),
+            false => {
+                let root = Root::open_own(&self.path)?;
+                if root.owner != self.owner {
+                    return Err(NotOurs(
+                        "another user's folder is in its place: chown it to the owner that it had, or start anew",
+                    )
+                    .into());
+                }
+                Arc::new(root.prepared()?)
+            }
         };
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.looked = Instant::now();
@@ -212,9 +230,12 @@ impl Root {
     ///
     /// As [`serves`](Self::serves); also if somebody else made the folder `private` in it.
     pub(super) fn open_to_serve(path: &Path) -> io::Result<Self> {
-        let mut root = Self::open_own(path)?;
-        root.fine = root.prepare_private()?;
-        Ok(root)
+        Self::open_own(path)?.prepared()
+    }
+
+    fn prepared(mut self) -> io::Result<Self> {
+        self.fine = self.prepare_private()?;
+        Ok(self)
     }
 
     /// Whoever can write there decides what clients get, so nobody else may: neither may others write into it, nor may it

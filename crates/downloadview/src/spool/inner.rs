@@ -11,8 +11,9 @@ use super::counters::{Counting, add};
 use super::flight::Flights;
 use super::folder::{Folder, NotOurs, Root};
 use super::index::{Bounds, Doomed, Index};
+use super::name::CopyName;
 use super::settings::Settings;
-use super::stock::Found;
+use super::stock::{Found, Instead, Known};
 use super::unprepared::Unprepared;
 use super::walk::Removal;
 use super::why::NotSpooled;
@@ -42,6 +43,8 @@ pub(super) struct Inner {
     said: OncePerMinute<NotSpooled>,
     /// The same, of copies that should go.
     stays: OncePerMinute<NotSpooled>,
+    /// The same, of copies that somebody changed.
+    altered: OncePerMinute<()>,
     pub(super) unprepared: Unprepared,
     /// Whether the folder is swept.
     pub(super) sweeps: AtomicBool,
@@ -66,6 +69,7 @@ impl Inner {
             replaced: AtomicU64::new(0),
             said: OncePerMinute::default(),
             stays: OncePerMinute::default(),
+            altered: OncePerMinute::default(),
             unprepared: Unprepared::default(),
             sweeps: AtomicBool::new(false),
         }
@@ -139,6 +143,19 @@ impl Inner {
             }
         }
         any
+    }
+
+    /// Another file lies in the place of a copy, or somebody changed it: tells an operator, once a minute, unless another
+    /// process made the copy anew.
+    pub(super) async fn see_instead(self: &Arc<Self>, name: CopyName, known: Known) {
+        let instead = self.on_disk(move |root| root.instead(name, known)).await;
+        // What is wrong with the whole folder is said by whoever makes the copy anew.
+        if !matches!(instead, Ok(Instead::Good)) && self.altered.is_due(()) {
+            tracing::warn!(
+                "a copy in the spool was changed, or another file was put in its place: it is not used; \
+                 see who may write into the folder; said once a minute"
+            );
+        }
     }
 
     /// Removes copies, unless another process has handed one out since.

@@ -178,11 +178,13 @@ impl Part {
         if sync {
             fsync(&place.becomes)?;
         }
+        let found = fstat(&self.file)?;
         Ok(Found {
             name,
             inode: place.inode,
-            modified: seconds,
-            mark: root.mark_of(&fstat(&self.file)?),
+            owner: found.st_uid,
+            modified: u64::try_from(found.st_mtime).unwrap_or_default(),
+            mark: root.mark_of(&found),
         })
     }
 

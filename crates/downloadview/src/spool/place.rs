@@ -165,12 +165,16 @@ impl Inner {
     ) -> Option<Arc<dyn File>> {
         let (id, now) = (Id::of(key, one_time), Instant::now());
         let is_good = |source: Option<&Source>| self.needs_no_question(key, source);
-        let Given { name, source } = self.index().give_if(id, now, is_good)?;
+        let Given {
+            name,
+            known,
+            source,
+        } = self.index().give_if(id, now, is_good)?;
         let said = match said_by_source(Some(key), source.as_ref()) {
             Some(said) => said,
             None => file.look_now()?.ok()?,
         };
-        let copy = Copied::look_now(Arc::clone(file), &self.storage, name, said)?;
+        let copy = Copied::look_now(Arc::clone(file), &self.storage, (name, known), said)?;
         match self.index().hand_over(name, now)? {
             HandedOver { tell: None } => {}
             HandedOver { tell: Some(_) } => return None,
@@ -282,28 +286,36 @@ impl Inner {
         Placed::Stream(Arc::new(opened), why)
     }
 
-    /// Leases the copy of a key and looks at it. One that is not what its name says is forgotten.
+    /// Leases the copy of a key and looks at it. One that is not the file that is known is forgotten.
     async fn hand_out(
         self: &Arc<Self>,
         file: &Arc<dyn File>,
         id: Id,
         key: Option<&CacheKey>,
     ) -> Option<Arc<dyn File>> {
-        let Given { name, source } = self.index().give(id, Instant::now())?;
+        let Given {
+            name,
+            known,
+            source,
+        } = self.index().give(id, Instant::now())?;
         let said = match said_by_source(key, source.as_ref()) {
             Some(said) => said,
             None => file.look().await.ok()?,
         };
-        let looked = Copied::look(Arc::clone(file), &self.storage, name, said).await;
+        let looked = Copied::look(Arc::clone(file), &self.storage, (name, known), said).await;
         let is_there = match &looked {
-            Ok(_) => self.hand_over(name).await,
+            Ok(Some(_)) => self.hand_over(name).await,
+            Ok(None) => {
+                self.see_instead(name, known).await;
+                false
+            }
             Err(error) => !matches!(error, Error::NotFound | Error::Forbidden),
         };
         if !is_there {
             self.index().forget(name);
             return None;
         }
-        let copy = looked.ok()?;
+        let copy = looked.ok()??;
         add(&self.counting.bytes_out, name.size);
         Some(Arc::new(copy))
     }

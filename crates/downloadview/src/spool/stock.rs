@@ -10,16 +10,60 @@ use rustix::io::Errno;
 
 use super::folder::{Inode, Root, inode_of, remove_very};
 use super::name::{CopyName, Entry, Id, Within, folder};
+use crate::content::{Metadata, whole_seconds};
 
 /// A copy that was found.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Found {
     pub(super) name: CopyName,
     pub(super) inode: Inode,
+    /// The number of the user whom it belongs to.
+    pub(super) owner: u32,
     /// Seconds since 1970 that proxies make their tags of.
     pub(super) modified: u64,
     /// What changes whenever a process hands the copy out ([`Root::mark_of`]).
     pub(super) mark: u32,
+}
+
+/// Which file a copy is, as it was made or taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Known {
+    pub(super) inode: Inode,
+    owner: u32,
+    /// Seconds since 1970. Marks leave them as they are; whoever writes to the file does not.
+    pub(super) modified: u64,
+}
+
+impl Found {
+    pub(super) fn known(&self) -> Known {
+        Known {
+            inode: self.inode,
+            owner: self.owner,
+            modified: self.modified,
+        }
+    }
+}
+
+impl Known {
+    /// Whether this very file was found, and nobody but its owner wrote to it or may.
+    pub(super) fn is(&self, found: &Metadata) -> bool {
+        self.has_inode_of(found) && self.is_as_good(found)
+    }
+
+    /// As [`is`](Self::is); another process may have made the copy anew meanwhile.
+    pub(super) fn is_as_good(&self, found: &Metadata) -> bool {
+        let Some(identity) = found.identity else {
+            return false;
+        };
+        let modified = found.written.map_or(0, whole_seconds);
+        identity.owner == self.owner
+            && identity.mode & 0o022 == 0
+            && (!self.has_inode_of(found) || modified == self.modified)
+    }
+
+    fn has_inode_of(&self, found: &Metadata) -> bool {
+        found.identity.map(Inode::from) == Some(self.inode)
+    }
 }
 
 impl Root {
@@ -117,9 +161,43 @@ impl Root {
         (regular && complete && self.trusts(found)).then(|| Found {
             name,
             inode: inode_of(found),
+            owner: found.st_uid,
             modified: u64::try_from(found.st_mtime).unwrap_or_default(),
             mark: self.mark_of(found),
         })
+    }
+}
+
+/// What was found in the place of a copy that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Instead {
+    /// A copy that another process made, or nothing.
+    Good,
+    /// What somebody else made or wrote to, or may.
+    Altered,
+}
+
+impl Root {
+    /// What lies in the place of a copy that was seen not to be the file that is known. It goes if it is that file all the
+    /// same, and would be taken for a copy.
+    pub(super) fn instead(&self, name: CopyName, known: Known) -> io::Result<Instead> {
+        let Some(folder) = if_there(self.open_within(name.id.within()))? else {
+            return Ok(Instead::Good);
+        };
+        let file = name.file_name();
+        let found = match statat(&folder, &file, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(found) => found,
+            Err(Errno::NOENT) => return Ok(Instead::Good),
+            Err(error) => return Err(error.into()),
+        };
+        match self.as_copy(name, &found) {
+            // The look came by a path that led elsewhere.
+            Some(copy) if copy.known() == known => Ok(Instead::Good),
+            Some(copy) if copy.inode != known.inode => Ok(Instead::Good),
+            // Somebody wrote to it, and may do so no longer: it looks as good as before.
+            Some(_) => remove_if_writable(&folder, &file, known.inode).map(|_| Instead::Altered),
+            None => Ok(Instead::Altered),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)] // Helpers of tests.
 
+mod altered;
 mod clock;
 #[cfg(target_os = "linux")]
 mod coarse;

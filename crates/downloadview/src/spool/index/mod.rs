@@ -24,7 +24,7 @@ use tokio::time::Instant;
 use super::folder::Inode;
 use super::name::{CopyName, Id};
 use super::source::Source;
-use super::stock::Found;
+use super::stock::{Found, Known};
 
 /// How often other processes are told of a copy that is handed out all the time.
 pub(super) const TOLD_IN_A_LEASE: u32 = 4;
@@ -76,8 +76,7 @@ pub(super) struct Index {
 /// A copy in the index.
 #[derive(Debug)]
 struct Copy {
-    inode: Inode,
-    modified: u64,
+    known: Known,
     /// The mark that the file has, unless another process handed it out since.
     mark: u32,
     /// Its place in the order of use.
@@ -98,6 +97,8 @@ impl Copy {
 #[derive(Debug, Clone)]
 pub(super) struct Given {
     pub(super) name: CopyName,
+    /// Which file it must be.
+    pub(super) known: Known,
     pub(super) source: Option<Source>,
 }
 
@@ -176,6 +177,7 @@ impl Index {
         copy.lease(now + self.kept);
         Some(Given {
             name,
+            known: copy.known,
             source: copy.source.clone(),
         })
     }
@@ -188,7 +190,7 @@ impl Index {
         copy.lease(now + self.kept);
         let is_due = copy.told.is_none_or(|told| now - told >= tell_again);
         Some(HandedOver {
-            tell: is_due.then_some(copy.modified),
+            tell: is_due.then_some(copy.known.modified),
         })
     }
 
@@ -214,8 +216,7 @@ impl Index {
         self.copies.insert(
             name,
             Copy {
-                inode: found.inode,
-                modified: found.modified,
+                known: found.known(),
                 mark: found.mark,
                 turn,
                 leased_until: Some(now + self.kept),
@@ -394,7 +395,7 @@ pub(super) enum Retired {
 fn doom(name: CopyName, copy: &Copy) -> Doomed {
     Doomed {
         name,
-        inode: copy.inode,
+        inode: copy.known.inode,
         mark: copy.mark,
     }
 }

@@ -17,6 +17,7 @@ fn found(number: u64, size: u64, mark: u32) -> Found {
             size,
         },
         inode: Inode::numbered(number),
+        owner: 0,
         modified: 1_600_000_000,
         mark,
     }
