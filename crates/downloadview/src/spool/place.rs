@@ -251,7 +251,13 @@ impl Inner {
                 // It is gone already. The bytes are still there for the one who began the fill.
                 None => left_over(file, key.as_ref(), NotSpooled::DiskFails, left).await,
             },
-            Progress::Failed(why) => left_over(file, key.as_ref(), why, left).await,
+            Progress::Failed(why) => {
+                // A HEAD is to hear what this GET was told. It asks the source itself; and there may be room in a moment.
+                if prepares && !matches!(why, NotSpooled::Source | NotSpooled::Busy) {
+                    self.unprepared.note_told(id, why);
+                }
+                left_over(file, key.as_ref(), why, left).await
+            }
             Progress::Opening | Progress::Growing(..) if prepares => {
                 Placed::Preparing(self.prepare(seat))
             }

@@ -1,5 +1,5 @@
-//! Copies that could not be made while nobody waited for them (`prepare`): those who ask for
-//! them are told for a while.
+//! Copies that could not be made for clients that would be told to ask again (`prepare`): those who
+//! ask for them are told for a while.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -18,7 +18,7 @@ const TOLD: Duration = Duration::from_secs(60);
 /// How many failures are remembered at once.
 const FAILURES: usize = 1024;
 
-/// Copies that could not be made while nobody waited.
+/// Copies that could not be made.
 #[derive(Debug, Default)]
 pub(super) struct Unprepared(Mutex<HashMap<Id, Failure>>);
 
@@ -44,15 +44,25 @@ impl Unprepared {
         Some(failure.why)
     }
 
+    /// Notes a failure that nobody has heard of.
     pub(super) fn note(&self, id: Id, why: NotSpooled) {
+        self.insert(id, why, false);
+    }
+
+    /// Notes a failure that somebody was just told of.
+    pub(super) fn note_told(&self, id: Id, why: NotSpooled) {
+        self.insert(id, why, true);
+    }
+
+    fn insert(&self, id: Id, why: NotSpooled, is_told: bool) {
         let mut failed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         failed.retain(|_, failure| now < failure.until);
         if failed.len() < FAILURES {
             let failure = Failure {
                 why,
-                until: now + REMEMBERED,
-                is_told: false,
+                until: now + if is_told { TOLD } else { REMEMBERED },
+                is_told,
             };
             failed.insert(id, failure);
         }

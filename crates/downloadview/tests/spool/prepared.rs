@@ -206,6 +206,32 @@ async fn a_copy_that_could_not_be_made_is_not_promised_for_ever() {
     assert!(sent(failed).await.is_err(), "its own source fails too");
 }
 
+/// Where no copy can be made, a HEAD says so as soon as a GET was told.
+#[tokio::test(start_paused = true)]
+async fn a_head_after_a_get_without_a_copy_promises_none() {
+    let stand = Stand::with(|spool| spool.max_file_bytes(FRAME as u64));
+    let report = Report::default();
+    let ask = async |method: Method| {
+        let file = report.of(3).size(3 * FRAME as u64).cache_key(key("report"));
+        let download = DownloadResponse::new(file).prepare(true);
+        stand.ask(asking(method), download).await
+    };
+    let too_large = Some(NotSpooled::TooLarge);
+    assert_eq!(ask(Method::HEAD).await.status(), 202, "nobody knows yet");
+    let streamed = ask(Method::GET).await;
+    assert_eq!(
+        (streamed.status().as_u16(), why(&streamed)),
+        (200, too_large)
+    );
+    for _ in 0..2 {
+        let head = ask(Method::HEAD).await;
+        assert_eq!((head.status().as_u16(), why(&head)), (200, too_large));
+    }
+    // Then it is tried again.
+    tokio::time::sleep(std::time::Duration::from_secs(61)).await;
+    assert_eq!(ask(Method::HEAD).await.status(), 202);
+}
+
 /// A source that fails when the gate is opened.
 fn gated_failing(gate: tokio::sync::oneshot::Receiver<()>) -> VirtualFile {
     let failing = stream::once(async move {
