@@ -24,8 +24,8 @@ const MOST_SET_ASIDE: u64 = 1 << 40;
 /// What became of the wish to fill.
 pub(super) enum Begun {
     Part(Part),
-    /// Another process fills it.
-    Busy,
+    /// Another process fills it, and has written so many bytes.
+    Busy(u64),
 }
 
 impl Root {
@@ -55,7 +55,10 @@ impl Root {
             };
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => {}
-                Err(Errno::WOULDBLOCK) => return Ok(Begun::Busy),
+                Err(Errno::WOULDBLOCK) => {
+                    let written = u64::try_from(fstat(&file)?.st_size);
+                    return Ok(Begun::Busy(written.unwrap_or_default()));
+                }
                 Err(error) => return Err(error.into()),
             }
             // Between opening and locking somebody else may have taken it away.
@@ -72,7 +75,7 @@ impl Root {
             part.discard();
             return self.begin(id);
         }
-        Ok(Begun::Busy)
+        Ok(Begun::Busy(0))
     }
 }
 

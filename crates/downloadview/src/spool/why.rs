@@ -39,7 +39,7 @@ pub enum NotSpooled {
     TooLarge,
     /// The spool is full, and no copy in it may be removed yet.
     Full,
-    /// Too many copies are being made already.
+    /// Too many copies are being made already, or another process makes this one and does not go on.
     Busy,
     /// There is no room on the disk, or less than is to stay free.
     DiskFull,
@@ -125,7 +125,7 @@ impl fmt::Display for NotSpooled {
             Self::Filling => "the copy is being made while it is sent",
             Self::TooLarge => "the file is larger than a copy may be",
             Self::Full => "the spool is full, and its copies are in use",
-            Self::Busy => "too many copies are being made",
+            Self::Busy => "too many copies are being made, or another process does not go on with this one",
             Self::DiskFull => "the spool's disk is full",
             Self::ReadOnly => "the spool's folder cannot be written to",
             Self::NotOurs => {

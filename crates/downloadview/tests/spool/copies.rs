@@ -386,6 +386,36 @@ async fn two_who_share_a_folder_have_a_file_made_once() {
     }
 }
 
+/// One that was stopped holds its lock for as long as it is.
+#[tokio::test(start_paused = true)]
+async fn a_process_that_does_not_go_on_with_a_copy_is_waited_for_ten_seconds() {
+    let one = Stand::new();
+    let other = front(&Spool::builder(one.folder.path()).open().unwrap());
+    let (_stopped, gate) = tokio::sync::oneshot::channel();
+    let report = Report::default();
+    let stopped = report.gated(2, gate).cache_key(key("report"));
+    let stopped = DownloadResponse::new(stopped);
+    let asks = async {
+        until(|| one.files().len() == 1).await;
+        let asked = Asked::of(&mut Request::get("/x").body(()).unwrap());
+        let file = report.of(2).cache_key(key("report"));
+        let begun = tokio::time::Instant::now();
+        let response = answer(
+            &asked,
+            std::slice::from_ref(&other),
+            DownloadResponse::new(file),
+        );
+        let response = response.await;
+        assert_eq!(why(&response), Some(NotSpooled::Busy));
+        assert_eq!(sent(response).await.unwrap(), content(2));
+        begun.elapsed().as_secs()
+    };
+    tokio::select! {
+        _ = one.get(stopped) => panic!("it goes on"),
+        seconds = asks => assert_eq!(seconds, 10),
+    }
+}
+
 /// A copy that one process has handed out is not removed by another.
 #[tokio::test]
 async fn a_copy_that_another_process_handed_out_stays() {

@@ -45,6 +45,10 @@ const LOOK_AFTER: u64 = 16 << 20;
 /// How long another process's fill is left alone before it is looked at again.
 const POLL: Duration = Duration::from_millis(50);
 
+/// A part of another process that does not grow for so long is waited for no longer: that process may
+/// have been stopped.
+const STALLED: Duration = Duration::from_secs(10);
+
 /// What is to be copied.
 pub(super) struct Order {
     pub(super) file: Arc<dyn File>,
@@ -200,6 +204,7 @@ impl Fill {
     /// Step 2. A part to fill; or the size of a copy that is there after all.
     async fn begin(&mut self) -> Result<Result<Part, u64>, Failure> {
         let id = self.flight.id;
+        let mut grew = (0, Instant::now());
         loop {
             let begun = self
                 .spool
@@ -221,8 +226,13 @@ impl Fill {
                     return Ok(Err(size));
                 }
             }
-            if let Begun::Part(part) = begun {
-                return Ok(Ok(part));
+            match begun {
+                Begun::Part(part) => return Ok(Ok(part)),
+                Begun::Busy(written) if written != grew.0 => grew = (written, Instant::now()),
+                Begun::Busy(_) if grew.1.elapsed() >= STALLED => {
+                    return Err(NotSpooled::Busy.into());
+                }
+                Begun::Busy(_) => {}
             }
             tokio::time::sleep(POLL).await;
             if !self.flight.is_wanted() && self.spool.flights.end_unless_wanted(&self.flight) {
