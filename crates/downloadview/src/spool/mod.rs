@@ -230,7 +230,8 @@ impl SpoolBuilder {
     /// then the proxy must have opened it. Default: 90 s.
     ///
     /// It must be longer than an answer may wait to be written to the proxy. What a proxy has open
-    /// is sent whole, also if the copy goes meanwhile.
+    /// is sent whole, also if the copy goes meanwhile. All processes over a folder should have the same; one that opens the
+    /// folder anew with a shorter one does not know what was handed out before for longer.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.settings.lease = lease;
         self
