@@ -2,6 +2,7 @@
 
 use downloadview_gateway::app;
 use downloadview_gateway::config::Config;
+use downloadview_gateway::witness::{CHECK, Key, Ticket};
 use http::{Request, Response};
 use tower_service::Service as _;
 
@@ -251,4 +252,29 @@ authorize.url = \"http://127.0.0.1:1/\"
     for path in ["/files/a%20b.txt", "/files/./%61%20b.txt"] {
         assert_eq!(site.told(path, &[]).await, "200", "{path}");
     }
+}
+
+#[tokio::test]
+async fn a_captured_request_for_a_long_answer_is_worth_nothing() {
+    let tables =
+        "[[views]]\nroute = \"/a\"\nkind = \"virtual\"\ntext = \"a\"\nbasename = \"a.txt\"\n";
+    let config = Config::parse(tables, "/nowhere/downloadview.toml".as_ref()).expect("valid");
+    let app = app::build(&config).await.expect("a service");
+    let ticket = Ticket::draw(&Key::new(config.digest())).expect("random numbers");
+    let captured = ticket.long("/gone");
+    let status = async |app: &app::App, method: &str, path: &str| {
+        let request = Request::builder().method(method).uri(path);
+        let request = request.header(CHECK, captured.clone()).body(());
+        let answer = app.clone().call(request.expect("a request")).await;
+        answer
+            .unwrap_or_else(|never| match never {})
+            .status()
+            .as_u16()
+    };
+    assert_eq!(status(&app, "POST", "/gone").await, 404);
+    assert_eq!(status(&app, "GET", "/other").await, 404);
+    assert_eq!(status(&app, "GET", "/gone").await, 200);
+    assert_eq!(status(&app, "GET", "/gone").await, 404);
+    let reloaded = app.rebuild(&config).await.expect("a service");
+    assert_eq!(status(&reloaded, "GET", "/gone").await, 404);
 }

@@ -71,7 +71,8 @@ struct Shared {
 /// What the check of the file could not see: a folder that vanished since, a rule that its backend refuses; and, as a
 /// [`ConfigError`](crate::config::ConfigError), tables and columns that a database does not have.
 pub async fn build(config: &Config) -> anyhow::Result<App> {
-    build_with(config, Sources::default()).await
+    let witness = Witness::new(Key::new(config.digest()));
+    build_with(config, Sources::default(), witness).await
 }
 
 /// 1. open all storages, so that one which no view names is checked too;
@@ -79,7 +80,11 @@ pub async fn build(config: &Config) -> anyhow::Result<App> {
 /// 3. connect to the databases and check their schemas;
 /// 4. mount each view under its route;
 /// 5. let go of what an earlier configuration had and this one does not name.
-async fn build_with(config: &Config, mut sources: Sources) -> anyhow::Result<App> {
+async fn build_with(
+    config: &Config,
+    mut sources: Sources,
+    witness: Witness,
+) -> anyhow::Result<App> {
     sources.open_all(config)?;
     let spool = sources.spool(config)?;
     let of_all = optimizer::of_config(config, spool.as_ref())?;
@@ -93,7 +98,7 @@ async fn build_with(config: &Config, mut sources: Sources) -> anyhow::Result<App
         routes,
         sources: sources.settled(),
         spool,
-        witness: Witness::new(Key::new(config.digest())),
+        witness,
     };
     Ok(App {
         shared: Arc::new(shared),
@@ -108,7 +113,9 @@ impl App {
     ///
     /// As there.
     pub async fn rebuild(&self, config: &Config) -> anyhow::Result<Self> {
-        build_with(config, Sources::after(&self.shared.sources)).await
+        let witness = &self.shared.witness;
+        let witness = witness.succeeded_by(Key::new(config.digest()));
+        build_with(config, Sources::after(&self.shared.sources), witness).await
     }
 
     /// What the spool has done since it was opened, if there is one.

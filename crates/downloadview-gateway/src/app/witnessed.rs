@@ -14,7 +14,7 @@ const LONG_NAME: &str = "long.bin";
 
 /// Answers a request that carries the header, be it right or wrong.
 pub(super) fn answer(app: &App, mut request: Request<()>) -> DownloadFuture {
-    let asked = app.shared.witness.asked(request.headers());
+    let asked = app.shared.witness.asked(&request);
     request.headers_mut().remove(CHECK);
     match asked {
         None => app.answer(request),

@@ -1,18 +1,21 @@
 //! The running gateway, asked without a proxy.
 
+use std::time::Duration;
+
 use downloadview::optimize::PROXY_HEADER;
 use http::{HeaderValue, StatusCode, header};
 
 use super::advice::{self, RELOAD};
 use super::client::{ask, get, is_prepared};
+use super::clock;
 use super::expected::Truth;
 use super::finding::{Finding, Findings, Part};
 use super::setup::Setup;
 use super::subject::{Case, CaseKind, Subject, shortened};
 use crate::app::App;
 use crate::config::Listen;
-use crate::probe::{Evidence, judge};
-use crate::witness::Kind;
+use crate::probe::{Answer, Evidence, judge};
+use crate::witness::{Kind, VALID};
 
 /// A range that every file of a check holds.
 pub(super) const RANGE: HeaderValue = HeaderValue::from_static("bytes=2-5");
@@ -37,13 +40,7 @@ impl<'a> Application<'a> {
                 .change(
                     "start `downloadview serve` with this file, or say with --app where it listens",
                 ),
-            Ok(_) if evidence.seen.is_empty() => {
-                let came = "it answers, and does not know this file";
-                Finding::wrong(what, Part::Application, asked, came).change(
-                    "the file was changed since it was read: send SIGHUP to the gateway, or start it anew. Or another \
-                     program listens there: say with --app where the gateway does",
-                )
-            }
+            Ok(answer) if evidence.seen.is_empty() => unproven(what, asked, answer),
             Ok(_) => Finding::right(what, asked, "by the very same"),
         };
         findings.add(finding);
@@ -164,5 +161,48 @@ impl<'a> Application<'a> {
             return Finding::right(what, asked, shortened(&found));
         }
         advice::of_hand_off(what, asked, seen, truth)
+    }
+}
+
+/// Somebody answers, and does not take what is shown to him.
+fn unproven(what: &str, asked: String, answer: &Answer) -> Finding {
+    // A date says whole seconds.
+    let nearly = VALID.saturating_sub(Duration::from_secs(2));
+    if let Some(apart) = clock::apart(answer.headers()).filter(|apart| *apart >= nearly) {
+        let came = format!(
+            "it answers, and its clock is {} s from this machine's: what a check shows to prove that it knows this file \
+             counts for {} s",
+            apart.as_secs(),
+            VALID.as_secs()
+        );
+        return Finding::wrong(what, Part::Clock, asked, came).change(clock::CHANGE);
+    }
+    let came = "it answers, and does not know this file";
+    Finding::wrong(what, Part::Application, asked, came).change(
+        "the file was changed since it was read: send SIGHUP to the gateway, or start it anew. Or another program listens \
+         there: say with --app where the gateway does",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[test]
+    fn a_clock_by_which_nothing_is_proven_is_named_as_the_reason() {
+        let guilty = |ago: u64| {
+            let there = SystemTime::now() - Duration::from_secs(ago);
+            let answer = http::Response::builder()
+                .header(header::DATE, httpdate::fmt_http_date(there))
+                .body(Bytes::new())
+                .expect("an answer");
+            unproven("what", "asked".to_owned(), &answer).guilty
+        };
+        assert_eq!(guilty(70), Some(Part::Clock));
+        assert_eq!(guilty(30), Some(Part::Application));
     }
 }

@@ -66,7 +66,7 @@ fn lines(setup: &Setup, proxy: &Named) -> String {
 /// How much of an answer is taken though nobody reads it: at least [`KEPT`], or what fits into all sockets.
 async fn taken(setup: &Setup, proxy: &Named, case: &Case) -> Option<u64> {
     let ticket = Ticket::draw(&setup.key).ok()?;
-    let ask = Ask::get(case.bare()).header(CHECK, ticket.long());
+    let ask = Ask::get(case.bare()).header(CHECK, ticket.long(case.bare()));
     let mut line = Line::open(&proxy.address, &setup.trust).await.ok()?;
     let mut asking = pin!(line.ask_unread(&ask));
     let mut unread = None;

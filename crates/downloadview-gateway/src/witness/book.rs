@@ -7,10 +7,12 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use http::HeaderMap;
+use http::{HeaderMap, Method, Request};
 
+use super::key::Claim;
 use super::long::{Pouring, Taken};
-use super::ticket::{LONG, RECEIPT, TAKEN, TICKET};
+use super::once::{self, Used};
+use super::ticket::{LONG, RECEIPT, TAKEN, TICKET, decoded};
 use super::{CHECK, Key, Seen, Ticket};
 
 /// Only those who know the key fill the book, and no faster than they read it.
@@ -26,6 +28,7 @@ pub struct Witness {
     key: Key,
     book: Arc<Mutex<Book>>,
     taken: Taken,
+    used: Used,
 }
 
 type Book = VecDeque<(String, Vec<Seen>)>;
@@ -51,6 +54,16 @@ impl Witness {
             key,
             book: Arc::default(),
             taken: Taken::default(),
+            used: Used::default(),
+        }
+    }
+
+    /// One for this key with nothing in its book, which accepts nothing that this one accepted for the last time.
+    #[must_use]
+    pub fn succeeded_by(&self, key: Key) -> Self {
+        Self {
+            used: self.used.clone(),
+            ..Self::new(key)
         }
     }
 
@@ -63,20 +76,29 @@ impl Witness {
         Ticket::draw(&self.key)
     }
 
-    /// What a request proves to be; `None` for one without the header, and for one with a wrong code.
+    /// What a request proves to be; `None` for one without the header, for one with a wrong code, and where the code is
+    /// older than [`VALID`](super::VALID), or from as far ahead. A receipt, and what asks for a long answer, counts once,
+    /// and the latter only in a GET of the path that it was made for.
     #[must_use]
-    pub fn asked(&self, headers: &HeaderMap) -> Option<Asked> {
-        let mut values = headers.get_all(CHECK).iter();
-        let (value, further) = (values.next()?, values.next());
-        let mut words = value.to_str().ok()?.splitn(3, ' ');
-        let (purpose, number, code) = (words.next()?, words.next()?, words.next()?);
-        let proven = further.is_none() && self.key.proves(purpose, number, code);
-        let number = || number.to_owned();
-        match purpose {
-            TICKET if proven => Some(Asked::Ticket(number())),
-            RECEIPT if proven => Some(Asked::Receipt(number())),
-            LONG if proven => Some(Asked::Long(number())),
-            TAKEN if proven => Some(Asked::Taken(number())),
+    pub fn asked<B>(&self, request: &Request<B>) -> Option<Asked> {
+        self.asked_at(request, once::now())
+    }
+
+    fn asked_at<B>(&self, request: &Request<B>, now: u64) -> Option<Asked> {
+        let shown = Shown::of(request.headers())?;
+        let is_proven = |path: &[u8]| shown.is_proven(&self.key, path, now);
+        let is_first = |purpose| self.used.is_first(shown.second, purpose, shown.number, now);
+        let is_long = || {
+            request.method() == Method::GET
+                && is_proven(&decoded(request.uri().path()))
+                && is_first(LONG)
+        };
+        let number = || shown.number.to_owned();
+        match shown.purpose {
+            TICKET if is_proven(&[]) => Some(Asked::Ticket(number())),
+            RECEIPT if is_proven(&[]) && is_first(RECEIPT) => Some(Asked::Receipt(number())),
+            LONG if is_long() => Some(Asked::Long(number())),
+            TAKEN if is_proven(&[]) => Some(Asked::Taken(number())),
             _ => None,
         }
     }
@@ -84,10 +106,9 @@ impl Witness {
     /// The number of the ticket that a request carries.
     #[must_use]
     pub fn ticket_of(&self, headers: &HeaderMap) -> Option<String> {
-        match self.asked(headers)? {
-            Asked::Ticket(number) => Some(number),
-            Asked::Receipt(_) | Asked::Long(_) | Asked::Taken(_) => None,
-        }
+        let shown = Shown::of(headers).filter(|shown| shown.purpose == TICKET)?;
+        let is_proven = shown.is_proven(&self.key, &[], once::now());
+        is_proven.then(|| shown.number.to_owned())
     }
 
     /// Notes the answer to a request that carried the ticket of this number.
@@ -140,9 +161,44 @@ impl Witness {
     }
 }
 
+/// What a header says, which may be a lie.
+struct Shown<'a> {
+    purpose: &'a str,
+    number: &'a str,
+    second: u64,
+    code: &'a str,
+}
+
+impl<'a> Shown<'a> {
+    fn of(headers: &'a HeaderMap) -> Option<Self> {
+        let mut values = headers.get_all(CHECK).iter();
+        let value = values.next()?;
+        if values.next().is_some() {
+            return None;
+        }
+        let mut words = value.to_str().ok()?.splitn(4, ' ');
+        Some(Self {
+            purpose: words.next()?,
+            number: words.next()?,
+            second: words.next()?.parse().ok()?,
+            code: words.next()?,
+        })
+    }
+
+    fn is_proven(&self, key: &Key, path: &[u8], now: u64) -> bool {
+        let claim = Claim {
+            purpose: self.purpose,
+            number: self.number,
+            second: self.second,
+            path,
+        };
+        once::is_valid(self.second, now) && key.proves(&claim, self.code)
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use http::{HeaderValue, Request, Response};
+    use http::{HeaderValue, Response};
 
     use super::super::Envelope;
     use super::*;
@@ -157,8 +213,105 @@ mod tests {
     }
 
     fn asked(witness: &Witness, values: &[HeaderValue]) -> Option<Asked> {
-        let lines = values.iter().map(|value| (CHECK, value.clone()));
-        witness.asked(&HeaderMap::from_iter(lines))
+        asked_at(witness, &Method::GET, "/a", values, once::now())
+    }
+
+    fn asked_at(
+        witness: &Witness,
+        method: &Method,
+        path: &str,
+        values: &[HeaderValue],
+        now: u64,
+    ) -> Option<Asked> {
+        let mut request = Request::new(());
+        *request.method_mut() = method.clone();
+        *request.uri_mut() = path.parse().expect("a path");
+        for value in values {
+            request.headers_mut().append(CHECK, value.clone());
+        }
+        witness.asked_at(&request, now)
+    }
+
+    const NOW: u64 = 1_800_000_000;
+
+    /// All that a ticket may say in that second, the long answer of `/a b`.
+    fn all(ticket: &Ticket) -> [HeaderValue; 4] {
+        [TICKET, RECEIPT, TAKEN, LONG].map(|purpose| {
+            let path: &[u8] = if purpose == LONG { b"/a b" } else { b"" };
+            ticket.header_at(purpose, path, NOW)
+        })
+    }
+
+    #[test]
+    fn a_captured_header_that_is_replayed_after_a_minute_is_none() {
+        let witness = witness();
+        let ticket = witness.issue().expect("random numbers");
+        for value in all(&ticket) {
+            let at = |now| {
+                let value = value.clone();
+                asked_at(&witness, &Method::GET, "/a%20b", &[value], now)
+            };
+            for now in [NOW + 61, NOW - 61, NOW + 1_000_000, 0, u64::MAX] {
+                assert_eq!(at(now), None, "{value:?} {now}");
+            }
+            assert!(at(NOW + 60).is_some(), "{value:?}");
+        }
+        // Nor does it help to say another second.
+        let later = ticket.value().to_str().expect("a text").to_owned();
+        let second = later.split(' ').nth(2).expect("a second").to_owned();
+        let later = later.replace(&second, &(NOW + 1).to_string());
+        let later = HeaderValue::try_from(later).expect("a value");
+        assert_eq!(
+            asked_at(&witness, &Method::GET, "/a", &[later], NOW + 1),
+            None
+        );
+    }
+
+    #[test]
+    fn a_captured_receipt_or_long_answer_that_is_replayed_at_once_is_none() {
+        let witness = witness();
+        let ticket = witness.issue().expect("random numbers");
+        let [value, receipt, taken, long] = all(&ticket);
+        let successor = witness.succeeded_by(Key::new(b"a configuration"));
+        let at = |witness: &Witness, value: &HeaderValue| {
+            asked_at(
+                witness,
+                &Method::GET,
+                "/a%20b",
+                std::slice::from_ref(value),
+                NOW,
+            )
+        };
+        for value in [&receipt, &long] {
+            assert!(at(&witness, value).is_some(), "{value:?}");
+            assert_eq!(at(&witness, value), None, "{value:?}");
+            assert_eq!(at(&successor, value), None, "{value:?}");
+            // The same second, spelled in another way.
+            let other = value.to_str().expect("a text").replace(" 18", " 018");
+            let other = HeaderValue::try_from(other).expect("a value");
+            assert_eq!(at(&witness, &other), None, "{other:?}");
+        }
+        for value in [&value, &taken] {
+            assert!(at(&witness, value).is_some(), "{value:?}");
+            assert!(at(&witness, value).is_some(), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn a_captured_long_answer_is_none_with_another_method_or_path() {
+        let witness = witness();
+        let ticket = witness.issue().expect("random numbers");
+        let [.., long] = all(&ticket);
+        let at = |method, path| asked_at(&witness, &method, path, std::slice::from_ref(&long), NOW);
+        for method in [Method::POST, Method::HEAD, Method::PUT] {
+            assert_eq!(at(method, "/a%20b"), None);
+        }
+        for path in ["/", "/a", "/a%20b/", "/A%20b"] {
+            assert_eq!(at(Method::GET, path), None, "{path}");
+        }
+        // None of these has used it up.
+        let right = at(Method::GET, "/%61%20b?further");
+        assert_eq!(right, Some(Asked::Long(ticket.number().to_owned())));
     }
 
     #[test]
@@ -183,7 +336,15 @@ mod tests {
             .replace(TICKET, RECEIPT);
         let forged = HeaderValue::try_from(forged).expect("a value");
         assert_eq!(asked(&witness, &[forged]), None);
-        for wrong in ["", "ticket", "ticket 1", "ticket 1 00", "other 1 00"] {
+        for wrong in [
+            "",
+            "ticket",
+            "ticket 1",
+            "ticket 1 00",
+            "ticket 1 1 00",
+            "ticket 1 x 00",
+            "other 1 1 00",
+        ] {
             assert_eq!(
                 asked(&witness, &[HeaderValue::from_static(wrong)]),
                 None,

@@ -1,6 +1,6 @@
 //! What client and application both know: the configuration, of which the key is a digest. Tickets and receipts are
-//! codes by it for a purpose and a number each, so that neither can be made from the other, nor by somebody without
-//! the file.
+//! codes by it for a purpose, a number and a second each, so that neither can be made from the other, nor for later, nor
+//! by somebody without the file.
 
 use std::fmt::{self, Write as _};
 
@@ -25,16 +25,41 @@ impl Key {
         Self(hmac::Key::new(HMAC_SHA256, text))
     }
 
-    /// Proves that one knows the key; for this purpose and number only.
-    pub(super) fn code(&self, purpose: &str, number: &str) -> String {
-        let code = hmac::sign(&self.0, &message(purpose, number));
+    /// Proves that one knows the key; for this only.
+    pub(super) fn code(&self, claim: &Claim<'_>) -> String {
+        let code = hmac::sign(&self.0, &claim.message());
         hexadecimal(code.as_ref())
     }
 
     /// Whether it is that code; compared in constant time.
-    pub(super) fn proves(&self, purpose: &str, number: &str, code: &str) -> bool {
-        bytes(code)
-            .is_some_and(|code| hmac::verify(&self.0, &message(purpose, number), &code).is_ok())
+    pub(super) fn proves(&self, claim: &Claim<'_>, code: &str) -> bool {
+        bytes(code).is_some_and(|code| hmac::verify(&self.0, &claim.message(), &code).is_ok())
+    }
+}
+
+/// What a code is for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Claim<'a> {
+    pub(super) purpose: &'a str,
+    pub(super) number: &'a str,
+    /// When it was made, counted from 1970.
+    pub(super) second: u64,
+    /// Of a long answer the path, decoded: proxies spell paths in their own way. Of others nothing.
+    pub(super) path: &'a [u8],
+}
+
+impl Claim<'_> {
+    fn message(&self) -> Vec<u8> {
+        let Self {
+            purpose,
+            number,
+            second,
+            path,
+        } = self;
+        let mut message =
+            format!("downloadview check\n{purpose}\n{number}\n{second}\n").into_bytes();
+        message.extend_from_slice(path);
+        message
     }
 }
 
@@ -42,10 +67,6 @@ impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Key(..)")
     }
-}
-
-fn message(purpose: &str, number: &str) -> Vec<u8> {
-    format!("downloadview check\n{purpose}\n{number}").into_bytes()
 }
 
 pub(super) fn hexadecimal(bytes: &[u8]) -> String {
@@ -73,22 +94,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_code_proves_one_key_one_purpose_and_one_number() {
+    fn a_code_proves_one_key_purpose_number_second_and_path() {
         let key = Key::new(b"text");
-        let code = key.code("ticket", "1");
-        assert!(Key::new(b"text").proves("ticket", "1", &code));
-        for (other, purpose, number) in [
-            (&b"texT"[..], "ticket", "1"),
-            (b"text", "receipt", "1"),
-            (b"text", "ticket", "2"),
+        let claim = |purpose, number, second, path| Claim {
+            purpose,
+            number,
+            second,
+            path,
+        };
+        let right = claim("ticket", "1", 9, &b"/a"[..]);
+        let code = key.code(&right);
+        assert!(Key::new(b"text").proves(&right, &code));
+        assert!(!Key::new(b"texT").proves(&right, &code));
+        for other in [
+            claim("receipt", "1", 9, b"/a"),
+            claim("ticket", "2", 9, b"/a"),
+            claim("ticket", "1", 8, b"/a"),
+            claim("ticket", "1", 9, b"/b"),
         ] {
-            assert!(
-                !Key::new(other).proves(purpose, number, &code),
-                "{purpose} {number}"
-            );
+            assert!(!key.proves(&other, &code), "{other:?}");
         }
         for wrong in ["", "0", "zz", &code[2..], &format!("{code}00")] {
-            assert!(!key.proves("ticket", "1", wrong), "{wrong}");
+            assert!(!key.proves(&right, wrong), "{wrong}");
         }
         assert!(!format!("{key:?}").contains("text"));
     }

@@ -3,9 +3,11 @@
 use std::io;
 
 use http::HeaderValue;
+use percent_encoding::percent_decode_str;
 
 use super::Key;
-use super::key::hexadecimal;
+use super::key::{Claim, hexadecimal};
+use super::once;
 
 pub(super) const TICKET: &str = "ticket";
 pub(super) const RECEIPT: &str = "receipt";
@@ -13,6 +15,8 @@ pub(super) const LONG: &str = "long";
 pub(super) const TAKEN: &str = "taken";
 
 /// Stands for one request, or for several that belong together. Cloning it gives the same ticket.
+///
+/// What it puts into a header counts for [a minute](super::VALID).
 /// ```
 /// use downloadview_gateway::witness::{CHECK, Envelope, Key, Seen, Witness};
 /// use http::{Request, Response};
@@ -52,35 +56,48 @@ impl Ticket {
     /// What [`CHECK`](super::CHECK) says in a request that shall be noted.
     #[must_use]
     pub fn value(&self) -> HeaderValue {
-        self.header(TICKET)
+        self.header_at(TICKET, &[], once::now())
     }
 
-    /// What [`CHECK`](super::CHECK) says in a request for the notes.
+    /// What [`CHECK`](super::CHECK) says in a request for the notes. It is good for one.
     #[must_use]
     pub fn receipt(&self) -> HeaderValue {
-        self.header(RECEIPT)
+        self.header_at(RECEIPT, &[], once::now())
     }
 
-    /// What [`CHECK`](super::CHECK) says in a request for a long answer of no meaning.
+    /// What [`CHECK`](super::CHECK) says in a GET of this path, percent-encoded, for a long answer of no meaning. It
+    /// is good for one.
     #[must_use]
-    pub fn long(&self) -> HeaderValue {
-        self.header(LONG)
+    pub fn long(&self, path: &str) -> HeaderValue {
+        self.header_at(LONG, &decoded(path), once::now())
     }
 
     /// What [`CHECK`](super::CHECK) says in a request for the number of bytes that were taken of it.
     #[must_use]
     pub fn taken(&self) -> HeaderValue {
-        self.header(TAKEN)
+        self.header_at(TAKEN, &[], once::now())
     }
 
     pub(super) fn number(&self) -> &str {
         &self.number
     }
 
-    fn header(&self, purpose: &str) -> HeaderValue {
+    /// As it is said in this second.
+    pub(super) fn header_at(&self, purpose: &str, path: &[u8], second: u64) -> HeaderValue {
         let Self { number, key } = self;
-        let text = format!("{purpose} {number} {}", key.code(purpose, number));
+        let code = key.code(&Claim {
+            purpose,
+            number,
+            second,
+            path,
+        });
         // Letters, digits and spaces always are a value.
-        HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
+        HeaderValue::try_from(format!("{purpose} {number} {second} {code}"))
+            .unwrap_or(HeaderValue::from_static(""))
     }
+}
+
+/// The path that a code is for, however it is spelled.
+pub(super) fn decoded(path: &str) -> Vec<u8> {
+    percent_decode_str(path).collect()
 }
