@@ -215,7 +215,7 @@ fn a_header_whose_name_is_no_text_reaches_nobody() {
 #[test]
 fn nginx_with_its_script_passes_no_answer_that_is_no_file() {
     for proxy in with_lists().filter(|proxy| is_nginx(*proxy)) {
-        for status in [100, 102, 103, 199, 201, 204, 226, 299, 499] {
+        for status in [100, 102, 103, 199, 201, 204, 226, 299, 499, 600, 799, 999] {
             let stand = Stand::new(proxy, move |_| {
                 Answer::new(format!(
                     "HTTP/1.1 {status} Status\r\nLink: </evil>; rel=preload\r\n\r\n\
@@ -231,6 +231,31 @@ fn nginx_with_its_script_passes_no_answer_that_is_no_file() {
                     let head = answer.head();
                     assert_eq!((status, answer.status), (103, 200), "{proxy:?}: {head}");
                     assert_eq!(answer.text(), "file", "{proxy:?}: {head}");
+                    assert_allowed(proxy, &answer);
+                }
+            }
+        }
+    }
+}
+
+/// `error_page` of nginx ends at 599: its script ends the connection, and Caddy says that the server failed.
+#[test]
+fn what_is_no_status_reaches_nobody_and_its_page_neither() {
+    for proxy in with_lists() {
+        let stand = Stand::new(proxy, |asked| {
+            let status = asked.target().trim_start_matches('/');
+            Answer::new(format!(
+                "HTTP/1.1 {status} Status\r\n{EVIL}Content-Length: 4\r\n\r\nevil"
+            ))
+        });
+        for status in [600, 601, 799, 999] {
+            stand.tell(&stand.url(), &format!("/{status}"), STATED);
+            match Request::get("/x").send(stand.front.address()) {
+                Err(_) => assert!(is_nginx(proxy), "{proxy:?} {status}"),
+                Ok(answer) => {
+                    let head = answer.head();
+                    assert_eq!(answer.status, 502, "{proxy:?}: {head}");
+                    assert!(!answer.text().contains("evil"), "{proxy:?}: {head}");
                     assert_allowed(proxy, &answer);
                 }
             }

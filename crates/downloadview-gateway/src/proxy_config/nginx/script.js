@@ -10,10 +10,11 @@ function is(list, line) {
     return list.indexOf(line[0].toLowerCase()) >= 0;
 }
 
-// A file, a part of it, or the news that the client has it; from 400 on nginx's own pages. Of anything else nginx would
-// pass on what follows it: of an interim answer (100, 102, 103, 199) a whole answer of the server's making.
+// A file, a part of it, or the news that the client has it; from 400 to 599 nginx's own pages. Of anything else nginx would
+// pass on what follows it: of an interim answer (100, 102, 103, 199) a whole answer of the server's making, of what is no
+// status (600 to 999) the server's page under the name of the file.
 function answers(status) {
-    return [200, 206, 304].indexOf(status) >= 0 || (status >= 400 && status !== 499);
+    return [200, 206, 304].indexOf(status) >= 0 || (status >= 400 && status <= 599 && status !== 499);
 }
 
 function allow(r) {
