@@ -22,6 +22,7 @@ mod expected;
 mod finding;
 mod forged;
 mod gate;
+mod left;
 mod lines;
 mod obstacle;
 mod placed;

@@ -1,4 +1,4 @@
-//! Files that are placed for a check, and removed with the value, however the check ends.
+//! Files that are placed for a check, and removed with the value, however the check ends; but by SIGKILL: see `left`.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
@@ -66,7 +66,7 @@ impl Placed {
 }
 
 /// Opens a folder.
-fn open(above: impl AsFd, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
+pub(super) fn open(above: impl AsFd, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
     let flags = flags | OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     Ok(rustix::fs::openat(above, path, flags, Mode::empty())?)
 }

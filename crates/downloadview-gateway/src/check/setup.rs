@@ -13,7 +13,7 @@ use crate::sign;
 use crate::witness::Key;
 
 /// For how long links are good that are made for a check.
-const LIFE: Duration = Duration::from_secs(10 * 60);
+pub(super) const LIFE: Duration = Duration::from_secs(10 * 60);
 
 /// What to check.
 #[derive(Debug, Clone)]

@@ -16,6 +16,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::client;
 use super::finding::{Finding, Findings};
+use super::left;
 use super::placed::Placed;
 use super::setup::Setup;
 use crate::config::{Signature, StorageFileName, StorageKind, ViewConfig, ViewKind};
@@ -227,7 +228,8 @@ fn path(route: &str, parameter: &str, name: &str) -> String {
 }
 
 fn placed(route: &str, parameter: &str, root: &Path) -> Result<Subject, String> {
-    let mut number = [0; 6];
+    left::remove(root, number_of, every_name);
+    let mut number = [0; NUMBER / 2];
     let random = getrandom::fill(&mut number).map_err(|error| error.to_string());
     random?;
     let number: String = number.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -273,8 +275,30 @@ fn os_path(name: &str) -> PathBuf {
 
 type Name = (CaseKind, String, Option<String>);
 
+/// How the name begins of whatever is placed; its number follows, of so many hexadecimal digits.
+const START: &str = "downloadview-check-";
+const NUMBER: usize = 12;
+
+/// The number in the name of something that was placed directly below a root.
+fn number_of(name: &str) -> Option<&str> {
+    let (number, rest) = name.strip_prefix(START)?.split_at_checked(NUMBER)?;
+    let is_digit = |it: u8| it.is_ascii_digit() || (b'a'..=b'f').contains(&it);
+    let is_ours = number.bytes().all(is_digit) && (rest.is_empty() || rest.starts_with('-'));
+    is_ours.then_some(number)
+}
+
+/// All that may have been placed under a number.
+fn every_name(number: &str) -> Vec<String> {
+    let names = [true, false].map(|is_deep| names(number, is_deep));
+    let names = names.into_iter().flatten();
+    names
+        .flat_map(|(_, name, mistaken)| [Some(name), mistaken])
+        .flatten()
+        .collect()
+}
+
 fn names(number: &str, is_deep: bool) -> Vec<Name> {
-    let start = format!("downloadview-check-{number}");
+    let start = format!("{START}{number}");
     // The longest component that file systems take has 255 bytes.
     let long = match is_deep {
         true => {
@@ -304,6 +328,10 @@ fn content(number: &str, name: &str) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::{self, File};
+    use std::os::unix::fs::symlink;
+    use std::time::{Duration, SystemTime};
+
     use super::*;
 
     #[test]
@@ -313,6 +341,82 @@ mod tests {
             "/a/b%20c/%2541.txt"
         );
         assert_eq!(path("/a/{name}/", "name", "ä"), "/a/%C3%A4/");
+    }
+
+    #[test]
+    fn the_number_of_what_was_placed_is_found_in_its_name() {
+        for name in every_name("0123456789ab") {
+            let first = name.split('/').next().expect("a name");
+            assert_eq!(number_of(first), Some("0123456789ab"), "{name}");
+        }
+        for name in [
+            "a.txt",
+            "downloadview-check-",
+            "downloadview-check-0123456789a",
+            "downloadview-check-0123456789aB-plain.txt",
+            "downloadview-check-0123456789ab.txt",
+            "downloadview-check-0123456789a\u{e4}",
+        ] {
+            assert_eq!(number_of(name), None, "{name}");
+        }
+    }
+
+    /// As SIGKILL leaves it: no destructor runs.
+    #[test]
+    fn what_a_killed_check_left_goes_with_the_next_and_nothing_else_does() {
+        let root = tempfile::tempdir().expect("a folder");
+        let root = root.path();
+        let long_ago = SystemTime::now() - Duration::from_secs(3600);
+        let age = |path: &Path| {
+            let file = File::open(path).expect("it is there");
+            file.set_modified(long_ago).expect("it is ours");
+        };
+        let leave = |number: &str| {
+            for name in every_name(number) {
+                let path = root.join(&name);
+                let folder = path.parent().expect("a folder");
+                fs::create_dir_all(folder).expect("folders");
+                fs::write(&path, "left").expect("written");
+                age(&path);
+                let folders = path.ancestors().skip(1);
+                folders.take_while(|it| *it != root).for_each(age);
+            }
+        };
+        let [old, other, new] = ["0123456789ab", "00000000000a", "00000000000b"];
+        leave(old);
+        leave(other);
+        // Somebody else wrote there, or it is not of a name that a check gives.
+        let theirs = format!("{START}{other}");
+        fs::write(root.join(&theirs).join("theirs.txt"), "theirs").expect("written");
+        age(&root.join(&theirs));
+        let report = format!("{START}{old}-report.txt");
+        fs::write(root.join(&report), "theirs").expect("written");
+        age(&root.join(&report));
+        // A check that runs.
+        let running = format!("{START}{new}-plain.txt");
+        fs::write(root.join(&running), "running").expect("written");
+        // Links in the place of a file and of a folder.
+        let elsewhere = tempfile::tempdir().expect("a folder");
+        let inside = names("00000000000c", true).pop().expect("a long name").1;
+        let (start, rest) = inside.split_once('/').expect("it is deep");
+        let victim = elsewhere.path().join(rest);
+        fs::create_dir_all(victim.parent().expect("a folder")).expect("folders");
+        fs::write(&victim, "theirs").expect("written");
+        age(&victim);
+        symlink(elsewhere.path(), root.join(start)).expect("a link");
+
+        let placed = placed("/files/{*path}", "path", root).expect("it can be written");
+        drop(placed);
+        let mut left: Vec<_> = fs::read_dir(root)
+            .expect("it can be read")
+            .map(|entry| entry.expect("an entry").file_name().into_string())
+            .map(|name| name.expect("UTF-8"))
+            .collect();
+        left.sort();
+        let mut expected = [theirs, report, running, start.to_owned()];
+        expected.sort();
+        assert_eq!(left, expected);
+        assert!(victim.exists());
     }
 
     #[test]
