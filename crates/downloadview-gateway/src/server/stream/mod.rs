@@ -14,7 +14,8 @@
 //!
 //! The kernel announces room only when half of what it may hold is free, which a slow client takes long to take. So once
 //! `write_timeout` has passed, the bytes are offered unasked: the client is cut if the kernel takes none, and else its time
-//! begins anew, when the kernel has all it takes.
+//! begins anew, when the kernel has all it takes. So that this is true of the first time too, they are offered once soon
+//! after a wait began: what the client's kernel takes for itself is no progress.
 //!
 //! A client that takes everything at once would keep its thread, and every other connection on it waiting: after 512 KiB
 //! the others have a turn, which no limit counts.
@@ -59,6 +60,8 @@ pub(super) struct Stream {
     stalled: Option<Instant>,
     /// While bytes are offered that no room was announced for: whether any were taken.
     offered: Option<bool>,
+    /// Whether, since the client was first waited for, the kernel was offered all that it takes.
+    full: bool,
     /// Since when the client has closed its side, and taken nothing.
     closed: Option<Instant>,
     /// Which answer is being written, and since when.
@@ -85,6 +88,7 @@ impl Stream {
             silent: None,
             stalled: None,
             offered: None,
+            full: false,
             closed: None,
             answer: None,
             tail: *b"\r\n\r\n",
@@ -141,6 +145,10 @@ impl Stream {
             return Poll::Pending;
         };
         let since = *self.stalled.get_or_insert_with(Instant::now);
+        let limit = match self.full {
+            true => limit,
+            false => FILLED.min(limit / 4),
+        };
         self.write_timer.poll(cx, since + limit)
     }
 
@@ -197,13 +205,19 @@ impl Stream {
             self.written = 0;
             return match self.offered.take() {
                 None => Poll::Pending,
-                Some(false) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-                Some(true) => self.poll_stalled(cx).map(Err),
+                Some(false) if self.full => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+                Some(_) => {
+                    self.full = true;
+                    self.poll_stalled(cx).map(Err)
+                }
             };
         };
         let count = *result.as_ref().unwrap_or(&0);
         self.written += count;
-        self.offered = self.offered.map(|taken| taken || count > 0);
+        match &mut self.offered {
+            Some(taken) => *taken |= count > 0,
+            None => self.full = false,
+        }
         self.stalled = None;
         self.closed = None;
         self.silent = None;
@@ -341,6 +355,10 @@ fn poll_write_more(
         }
     }
 }
+
+/// How long a wait has lasted when the kernel is first offered what it has room for. It takes the kernels of both sides
+/// some round trips to fill up.
+const FILLED: Duration = Duration::from_secs(2);
 
 /// How many bytes a connection may write until it is the turn of the others.
 const TURN: usize = 512 << 10;

@@ -190,9 +190,15 @@ async fn a_client_that_takes_a_little_within_each_limit_is_served_and_cut_when_i
             Way::File => vec![0; 80 << 10],
             _ => vec![0; 8 << 10],
         };
+        advance(3 * SECOND).await;
+        assert!(poll_way(&mut stream, way, &mut tag).await.is_pending());
+        advance(56 * SECOND).await;
+        assert!(poll_way(&mut stream, way, &mut tag).await.is_pending());
         for round in 0..5 {
+            // A little before the end of a limit, and then at that of each.
+            let left = if round == 0 { 0 } else { 59_u32 };
             peer.read_exact(&mut some).unwrap();
-            advance(59 * SECOND).await;
+            advance(SECOND * left).await;
             let early = poll_way(&mut stream, way, &mut tag).await;
             assert!(early.is_pending(), "{way:?}, {round}: room was announced");
             advance(2 * SECOND).await;
@@ -209,6 +215,23 @@ async fn a_client_that_takes_a_little_within_each_limit_is_served_and_cut_when_i
         advance(2 * SECOND).await;
         assert!(timed_out(poll_way(&mut stream, way, &mut tag).await));
     }
+}
+
+/// The kernels of both sides fill up for a while.
+#[tokio::test(start_paused = true)]
+async fn what_a_client_takes_at_once_and_no_more_gives_it_no_more_time() {
+    let way = Way::Several;
+    let (mut stream, mut peer, mut tag) = full(way).await;
+    assert!(poll_way(&mut stream, way, &mut tag).await.is_pending());
+    peer.read_exact(&mut [0; 8 << 10]).unwrap();
+    advance(3 * SECOND).await;
+    let mut taken = 0;
+    while let Poll::Ready(count) = poll_way(&mut stream, way, &mut tag).await {
+        taken += count.unwrap();
+    }
+    assert!(taken > 0);
+    advance(61 * SECOND).await;
+    assert!(timed_out(poll_way(&mut stream, way, &mut tag).await));
 }
 
 #[tokio::test(start_paused = true)]
