@@ -166,6 +166,11 @@ impl Truth {
         asked: (HeaderName, HeaderValue),
         what: &str,
     ) -> Option<Finding> {
+        // Where there is no origin, the application judges conditions itself; by the date of a file that was placed
+        // this very second it rightly does not.
+        if self.url.is_none() && asked.0 != header::RANGE {
+            return None;
+        }
         let (part, by) = match &self.url {
             Some(_) => (Part::Origin, "the origin"),
             None => (Part::Storage, "the storage"),
