@@ -8,9 +8,8 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
 
-use crate::patience::patiently;
+use crate::patience::{patiently, until};
 use crate::port;
 
 /// A request as it came.
@@ -353,9 +352,7 @@ impl State {
             more -= length as u64;
         }
         if let Some((gate, bytes)) = &answer.later {
-            while !gate.load(Ordering::Acquire) {
-                std::thread::sleep(Duration::from_millis(5));
-            }
+            until("the rest may be sent", || gate.load(Ordering::Acquire));
             self.send_all(stream, bytes)?;
         }
         Ok(())

@@ -5,9 +5,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
-use proxy_tests::{Answer, Asked, Origin, Proxy, Request, Server, Site, noise, spooled};
+use proxy_tests::{Answer, Asked, Origin, Proxy, Request, Server, Site, noise, spooled, until};
 
 const SIZE: usize = 300_000;
 
@@ -117,14 +116,6 @@ fn under_faketime(site: &Site, clock: &Path) -> Server {
          FAKETIME_DONT_FAKE_MONOTONIC=1 FAKETIME_DONT_RESET=1 NO_FAKE_STAT=1\nexec \"$@\"",
         clock.display()
     ))
-}
-
-fn until(what: &str, is_so: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !is_so() {
-        assert!(Instant::now() < deadline, "waited in vain: {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 /// The hour that it is for a gateway: as it logs that it read its configuration anew.

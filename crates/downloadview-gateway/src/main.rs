@@ -120,7 +120,7 @@ fn print_proxy_config(args: ProxyConfigArgs) -> anyhow::Result<()> {
     };
     if let Some(script) = args.script.as_deref().filter(|script| !script.exists()) {
         warn(&format!(
-            "there is no {} on this machine, and nginx does not start without it: write what --print-script prints there",
+            "{} is not on this machine, and nginx does not start without it: write what --print-script prints there",
             script.display()
         ));
     }

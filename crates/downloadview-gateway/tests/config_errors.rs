@@ -2273,7 +2273,7 @@ fn what_is_to_be_refused_is_not_streamed_for_want_of_a_rule() {
     };
     let found = told(refuse, "", "optimize = false\n");
     assert!(
-        found.contains("the files of route `/a` would be streamed in spite of"),
+        found.contains("the files of route `/a` would be streamed although"),
         "{found}"
     );
     assert!(!found.contains("route `/b`"), "{found}");

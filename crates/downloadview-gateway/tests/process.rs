@@ -65,7 +65,7 @@ fn a_script_that_is_not_there_and_a_link_that_a_proxy_would_spoil_are_warned_of_
     };
     let script = ["proxy-config", "nginx", "--script", "filter.js"];
     let [_, warned] = run(&script);
-    let expected = "warning: there is no filter.js on this machine";
+    let expected = "warning: filter.js is not on this machine";
     assert!(warned.starts_with(expected), "{warned}");
     fs::write(folder.path().join("filter.js"), "").expect("written");
     assert_eq!(run(&script)[1], "");

@@ -126,7 +126,7 @@ pub(super) fn streamed_though_refused(
     for view in views.iter().filter(is_meant) {
         let route = &view.value.route;
         let message = format!(
-            "the files of route `{route}` would be streamed in spite of unmatched = \"refuse\": there is no rule that they could \
+            "the files of route `{route}` would be streamed although unmatched = \"refuse\": no rule is written that they could \
              fail to match"
         );
         let help =

@@ -495,7 +495,7 @@ mod tests {
         assert_eq!(fault(right(), vec![other]), Some(Fault::NotProven(false)));
     }
 
-    /// What was asked otherwise explains another decision, and is no fault where all is well.
+    /// What was asked otherwise explains another decision, and is not a fault where all is well.
     #[test]
     fn what_the_application_was_asked_is_held_against_what_the_client_asked() {
         let right = || answer(200, "file", &[TYPE]);

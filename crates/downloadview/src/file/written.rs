@@ -1,8 +1,8 @@
 //! Bytes that somebody writes: a pipe, and whoever fills it, in one stream.
 //!
 //! 1. The first poll makes the pipe and begins the writer: nothing runs before bytes are wanted.
-//! 2. Each poll lets the writer go on as far as the pipe has room, and takes what is in it. There
-//!    is no task of its own, so the writer ends with the stream, and waits where a client is slow.
+//! 2. Each poll lets the writer go on as far as the pipe has room, and takes what is in it. It
+//!    has no task of its own, so the writer ends with the stream, and waits where a client is slow.
 //! 3. The stream ends when the writer has. A pipe that was closed says nothing: a writer that then
 //!    fails has not written all, and its error must be the end.
 

@@ -70,8 +70,8 @@ impl fmt::Display for MediaType {
 ///
 /// # Errors
 ///
-/// If there is no type and subtype with a slash between them, or a character that a header cannot
-/// hold. The parameters after them are not checked further.
+/// If the text is not a type and subtype with a slash between them, or has a character that a header
+/// cannot hold. The parameters after them are not checked further.
 ///
 /// ```
 /// use downloadview::headers::media_type;

@@ -15,7 +15,7 @@
 //! The kernel announces room only when half of what it may hold is free, which a slow client takes long to take. So once
 //! `write_timeout` has passed, the bytes are offered unasked: the client is cut if the kernel takes none, and else its time
 //! begins anew, when the kernel has all it takes. So that this is true of the first time too, they are offered once soon
-//! after a wait began: what the client's kernel takes for itself is no progress.
+//! after a wait began: what the client's kernel takes for its own buffer does not count as progress.
 //!
 //! A client that takes everything at once would keep its thread, and every other connection on it waiting: after 512 KiB
 //! the others have a turn, which no limit counts.
@@ -191,7 +191,7 @@ impl Stream {
         self.answer_timer.poll(cx, since + limit)
     }
 
-    /// Judges the result of a write: progress stops the clock, to wait in spite of an offer ends the connection or starts the
+    /// Judges the result of a write: progress stops the clock, to wait after an offer ends the connection or starts the
     /// clock anew, and all end with the answer's time. Whoever waits was offered, or has its alarm set.
     fn written(
         &mut self,

@@ -142,7 +142,7 @@ enum Way {
     File,
 }
 
-/// A stream that sends a file, or what is no file's; its peer, which has as much as it can hold; a tag of that
+/// A stream that sends a file, or bytes that are not of a file; its peer, which has as much as it can hold; a tag of that
 /// file.
 async fn full(way: Way) -> (Stream, Peer, Option<bytes::Bytes>) {
     let (mut stream, peer, _) = pair();
