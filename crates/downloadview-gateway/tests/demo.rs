@@ -4,6 +4,7 @@
 
 #![cfg(feature = "demo")]
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -633,16 +634,35 @@ fn ports_in_use_are_stepped_over() {
     for (proxy, listener) in PROXIES.iter().zip(&taken) {
         listener.as_ref().expect(proxy.0);
     }
-    let cells = demo.grid();
-    assert!(
-        cells.iter().all(|cell| cell["verified"] == true),
-        "{cells:#?}"
-    );
+    demo.verified_grid();
     for (proxy, _) in PROXIES {
         let port = demo.port_of(proxy);
         assert!(port > after(direct, 4).port(), "{proxy} {port}");
     }
     demo.stop();
+}
+
+/// Caddy listens where another Caddy does (`SO_REUSEPORT`), and each would get half of the requests.
+#[test]
+fn two_that_start_at_once_share_no_port() {
+    let first = free_ports();
+    let second = after(first, 4);
+    let _taken = [1, 2, 3].map(|step| TcpListener::bind(after(first, step)).expect("free"));
+    let start = |direct| Demo::start_at(direct, &["--proxies", ALL], None);
+    let demos = thread::scope(|threads| {
+        [first, second]
+            .map(|direct| threads.spawn(move || start(direct)))
+            .map(|demo| demo.join().expect("it starts"))
+    });
+    let mut ports = HashSet::new();
+    for demo in &demos {
+        demo.verified_grid();
+        ports.extend(PROXIES.map(|(proxy, _)| demo.port_of(proxy)));
+    }
+    assert_eq!(ports.len(), 2 * PROXIES.len(), "{ports:?}");
+    for demo in demos {
+        demo.stop();
+    }
 }
 
 /// 8000 is everybody's favourite.
@@ -720,11 +740,7 @@ fn a_proxy_that_is_missing_or_does_not_start_is_a_note_and_the_others_are_there(
         );
         let page = get(demo.direct, "/").body;
         assert!(page.replace("&#x2f;", "/").contains(why), "{why}: {page}");
-        let cells = demo.grid();
-        assert!(
-            cells.iter().all(|cell| cell["verified"] == true),
-            "{cells:#?}"
-        );
+        let cells = demo.verified_grid();
         let of = |proxy: &str| cells.iter().filter(|cell| cell["proxy"] == proxy).count();
         assert_eq!((of("caddy"), of("lighttpd") > 10), (0, true), "{why}");
         demo.stop();
@@ -852,6 +868,17 @@ impl Demo {
         serde_json::from_str(&answer.body).expect("a list of cells")
     }
 
+    /// The same, where every cell is as it should be.
+    fn verified_grid(&self) -> Vec<Value> {
+        let cells = self.grid();
+        let others: Vec<_> = cells
+            .iter()
+            .filter(|cell| cell["verified"] != true)
+            .collect();
+        assert!(others.is_empty(), "{others:#?}");
+        cells
+    }
+
     fn stop(self) {
         let (ended, _) = self.end();
         assert!(ended.status.success(), "{ended:?}");
@@ -922,10 +949,11 @@ fn entries(folder: &Path) -> usize {
     fs::read_dir(folder).expect("a folder").count()
 }
 
-/// The first of five ports in a row, below the range that the kernel hands out by itself.
+/// The first of nine ports in a row, below the range that the kernel hands out by itself: the application's, one for each
+/// proxy, and as many to step to.
 fn free_ports() -> SocketAddr {
-    const ROW: u16 = 5;
-    const ROWS: u16 = 2_200;
+    const ROW: u16 = 9;
+    const ROWS: u16 = 1_300;
     static HANDED_OUT: AtomicU16 = AtomicU16::new(0);
 
     let start = u16::try_from(std::process::id() % u32::from(ROWS)).expect("small");

@@ -10,7 +10,7 @@
 //!    `secrets` draws what proves the proxies;
 //! 2. `app` is the application, `fixed` those of its routes that are for one proxy only, and `elsewhere` are two servers
 //!    that have files which it has not;
-//! 3. `programs` finds the proxies, `proxies` starts them, and a `guard` takes them and the files away should the
+//! 3. `programs` finds the proxies, `proxies` starts them on `ports` that are free, and a `guard` takes them and the files away should the
 //!    demonstration be killed;
 //! 4. `page` shows the `grid`, which fetches the file of all `views` through every proxy with a `probe`, whose witness
 //!    watches the application from inside.
@@ -25,6 +25,7 @@ mod grid;
 mod guard;
 mod note;
 mod page;
+mod ports;
 mod programs;
 mod proxies;
 mod secrets;
@@ -33,7 +34,7 @@ mod views;
 pub use self::guard::stand_by;
 
 use std::io::{self, Write as _};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,11 +49,12 @@ use self::files::Files;
 use self::grid::{Grid, Hop};
 use self::guard::Guard;
 use self::page::Page;
+use self::ports::{MOST_PORTS, Reserved};
 use self::programs::{Choice, Program};
 use self::proxies::{Running, Surroundings};
 use self::secrets::Secrets;
 use crate::cli::DemoArgs;
-use crate::config::{Listen, LogSettings, Proxy, ServerSettings};
+use crate::config::{Listen, LogSettings, ServerSettings};
 use crate::logging;
 use crate::probe::Trust;
 use crate::server::{self, Listener, Signals};
@@ -60,8 +62,6 @@ use crate::witness::{Key, Witness};
 
 /// Where the demonstration listens unless it is told otherwise; if the port is in use, on the next that is free.
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8000);
-/// How many ports are tried before it is given up.
-const MOST_PORTS: u16 = 100;
 
 /// Runs the demonstration until SIGTERM, SIGINT or SIGHUP. Its files and its proxies go with it, also if it is killed.
 ///
@@ -203,11 +203,12 @@ async fn start_one(
 ) -> anyhow::Result<(Running, Hop)> {
     let proxy = program.proxy.name();
     // A proxy might try for seconds to get a port, and somebody else answer meanwhile: so it only gets a free one.
-    for listen in places(program.proxy, surroundings.app).filter(is_free) {
+    for port in ports::places(program.proxy, surroundings.app).filter_map(Reserved::take) {
+        let listen = port.address;
         let hop = Hop { proxy, listen };
-        match Running::start(program, hop, surroundings).await {
+        match Running::start(program, port, surroundings).await {
             // Somebody else was faster.
-            Err(_) if !is_free(&listen) => {}
+            Err(_) if !ports::is_free(&listen) => {}
             started => return Ok((started?, hop)),
         }
     }
@@ -215,19 +216,6 @@ async fn start_one(
         "{proxy} is not started: no port after {} is free; choose another with --listen",
         surroundings.app.port()
     )
-}
-
-/// Where a proxy may listen: always on the same of the ports after the application's, or else behind all of these.
-fn places(proxy: Proxy, app: SocketAddr) -> impl Iterator<Item = SocketAddr> {
-    let port = app.port();
-    let others = port.saturating_add(programs::STEPS + 1)..=port.saturating_add(MOST_PORTS);
-    let own = port.checked_add(programs::step(proxy));
-    let ports = own.into_iter().chain(others);
-    ports.map(move |port| SocketAddr::new(app.ip(), port))
-}
-
-fn is_free(address: &SocketAddr) -> bool {
-    TcpListener::bind(address).is_ok()
 }
 
 /// Ready once somebody wants the demonstration to end, from now on.

@@ -15,6 +15,7 @@ use super::elsewhere::Elsewhere;
 use super::files::{Files, NOBODY, is_root, new_for_proxy, text_of_proxy, write_for_proxy};
 use super::grid::{Grid, Hop};
 use super::guard::Guard;
+use super::ports::Reserved;
 use super::programs::Program;
 use super::secrets::Secrets;
 use super::views::VIEWS;
@@ -43,24 +44,26 @@ pub(super) struct Running {
     name: &'static str,
     child: Child,
     folder: PathBuf,
+    _port: Reserved,
     /// Hears of its start and its end.
     guard: Arc<Guard>,
 }
 
 impl Running {
-    /// Starts `program` at the address of `hop`; it is there when a download through it arrived as it should.
+    /// Starts `program` on `port`; it is there when a download through it arrived as it should.
     ///
     /// # Errors
     ///
     /// The proxy does not start, or no download comes through; with the end of its log.
     pub(super) async fn start(
         program: &Program,
-        hop: Hop,
+        port: Reserved,
         surroundings: &Surroundings<'_>,
     ) -> anyhow::Result<Self> {
-        let (name, address) = (hop.proxy, hop.listen);
-        let mut running = Self::spawn(program, address, surroundings)
-            .with_context(|| format!("cannot start {name} ({})", program.path.display()))?;
+        let (proxy, listen) = (program.proxy.name(), port.address);
+        let hop = Hop { proxy, listen };
+        let mut running = Self::spawn(program, port, surroundings)
+            .with_context(|| format!("cannot start {proxy} ({})", program.path.display()))?;
         let ready = running.wait_until_ready(hop, surroundings.grid).await;
         if let Err(error) = ready {
             running.terminate().await;
@@ -76,13 +79,13 @@ impl Running {
 
     fn spawn(
         program: &Program,
-        address: SocketAddr,
+        port: Reserved,
         surroundings: &Surroundings<'_>,
     ) -> anyhow::Result<Self> {
         let name = program.proxy.name();
         let folder = surroundings.files.path(name);
         let configuration = folder.join("front.conf");
-        let text = configuration_for(program, address, surroundings)?;
+        let text = configuration_for(program, port.address, surroundings)?;
         write_for_proxy(&configuration, &text)?;
         // It is theirs: some open /dev/stderr anew, as the user who they are.
         let output = new_for_proxy(&folder.join("output.log"))?;
@@ -100,6 +103,7 @@ impl Running {
             name,
             child: command.spawn()?,
             folder,
+            _port: port,
             guard: Arc::clone(surroundings.guard),
         };
         if let Some(group) = running.pid() {
