@@ -71,6 +71,8 @@ struct OfFile {
     at_hand: Range<u64>,
     /// Bytes yet to be sent on other threads without a look.
     cold: u64,
+    /// Its first bytes follow the head that is being written, and what is known is from just before.
+    announced: bool,
 }
 
 /// Work on another thread.
@@ -220,16 +222,20 @@ impl Sender {
 
     /// What is known of another file does not count for this one.
     fn turn_to(&mut self, segment: &Segment) {
-        if segment.is_start() && self.job.is_none() && self.copied.is_none() {
+        let announced = std::mem::take(&mut self.file.announced);
+        if segment.is_start() && !announced && self.job.is_none() && self.copied.is_none() {
             self.file = OfFile::default();
         }
     }
 
     /// Whether the first bytes of a file can be sent without waiting.
     pub(super) fn begins_at_once(&mut self, segment: &Segment) -> bool {
+        self.file.announced = false;
         self.turn_to(segment);
         self.forget();
-        self.at_hand(segment).is_some()
+        let at_once = self.at_hand(segment).is_some();
+        self.file.announced = true;
+        at_once
     }
 
     /// How many bytes the next call can send without waiting.

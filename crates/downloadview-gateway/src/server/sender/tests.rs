@@ -188,6 +188,26 @@ async fn the_page_cache_is_looked_at_once_until_the_client_is_waited_for() {
     assert_eq!(line.sender.file.at_hand, 0..0, "it may be gone by then");
 }
 
+/// The head of an answer and the first bytes of its file are written one after the other.
+#[tokio::test]
+async fn what_was_found_before_the_head_is_not_looked_for_again_after_it() {
+    let mut line = Line::new(part(cold(&pattern(3_000_000)), 0, 3_000_000));
+    let segment = line.segment().unwrap();
+    assert!(!line.sender.begins_at_once(&segment));
+    // As if it had been there.
+    line.sender.file.cold = 0;
+    line.sender.file.at_hand = 0..100;
+    // The socket is known to have room once it has taken something.
+    line.fill().await;
+    line.take();
+    let offer = true;
+    let sent = poll_fn(|cx| {
+        let sent = line.sender.poll_send(cx, &mut line.socket, &segment, offer);
+        Poll::Ready(sent)
+    });
+    assert!(matches!(sent.await, Poll::Ready(Ok(1..=100))));
+}
+
 /// The room that a job was started for may be gone when it comes to send.
 #[tokio::test]
 async fn a_job_that_finds_the_socket_full_is_followed_by_one_that_room_wakes() {
