@@ -1,6 +1,6 @@
 //! The files that are served: every byte depends on its offset, so that a server that sends the wrong part is seen.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 /// One of the files of the lab.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TestFile {
-    /// Its name on disk and in the URL.
+    /// Its name on disk and in the URL, with the folders that it lies in.
     pub(crate) name: &'static str,
     /// What the tables call it.
     pub(crate) label: &'static str,
@@ -21,13 +21,17 @@ pub(crate) const KIB: u64 = 1024;
 pub(crate) const MIB: u64 = 1024 * KIB;
 
 pub(crate) const FILE_1_KIB: TestFile = TestFile::new("1KiB.bin", "1 KiB", KIB);
+/// Three folders deep, as uploads often lie.
+pub(crate) const NESTED_1_KIB: TestFile =
+    TestFile::new("2026/11/reports/1KiB.bin", "1 KiB, nested", KIB);
 pub(crate) const FILE_64_KIB: TestFile = TestFile::new("64KiB.bin", "64 KiB", 64 * KIB);
 pub(crate) const FILE_1_MIB: TestFile = TestFile::new("1MiB.bin", "1 MiB", MIB);
 pub(crate) const FILE_100_MIB: TestFile = TestFile::new("100MiB.bin", "100 MiB", 100 * MIB);
 pub(crate) const FILE_1_GIB: TestFile = TestFile::new("1GiB.bin", "1 GiB", 1024 * MIB);
 
-const ALL: [TestFile; 5] = [
+const ALL: [TestFile; 6] = [
     FILE_1_KIB,
+    NESTED_1_KIB,
     FILE_64_KIB,
     FILE_1_MIB,
     FILE_100_MIB,
@@ -40,7 +44,9 @@ const ALL: [TestFile; 5] = [
 pub(crate) fn create_all(folder: &Path) -> Result<()> {
     for file in ALL {
         let path = folder.join(file.name);
-        file.create(&path)
+        path.parent()
+            .map_or(Ok(()), fs::create_dir_all)
+            .and_then(|()| file.create(&path))
             .with_context(|| format!("{}: cannot create the test file", path.display()))?;
     }
     Ok(())

@@ -33,10 +33,11 @@ pub(super) fn run(listen: SocketAddr, head: &Path) -> Result<()> {
 /// A hand-off such as the gateway's, for runs without it.
 pub(crate) fn sample_head(file: TestFile) -> Vec<u8> {
     let name = file.name;
+    let base = name.rsplit('/').next().unwrap_or(name);
     format!(
         "HTTP/1.1 200 OK\r\n\
          content-type: application/octet-stream\r\n\
-         content-disposition: attachment; filename=\"{name}\"\r\n\
+         content-disposition: attachment; filename=\"{base}\"\r\n\
          last-modified: Sun, 13 Sep 2020 12:26:40 GMT\r\n\
          etag: \"5f5e1000-{:x}\"\r\n\
          x-accel-redirect: /_internal/media/{name}\r\n\

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::{Contest, Opponent, Ratio, bare_hyper, compete, connections_for, hand_off_application};
-use crate::files::FILE_1_KIB;
+use crate::files::{FILE_1_KIB, NESTED_1_KIB, TestFile};
 use crate::gateway::{self, Mode};
 use crate::lab::Lab;
 use crate::peers;
@@ -16,6 +16,9 @@ const TARGET_UNSEEN: f64 = 0.80;
 /// Least ratio to bare hyper when the file is looked at first.
 const TARGET: f64 = 0.70;
 
+/// The same for a name of several parts.
+const TARGET_NESTED: f64 = 0.68;
+
 /// Least ratio of an answer without a signature to one with: 1.25 × its CPU time at most.
 const TARGET_SIGNED: f64 = 0.80;
 
@@ -25,14 +28,25 @@ pub(crate) fn hand_off(lab: &Lab) -> Result<Vec<Ratio>> {
         contest(
             lab,
             "hand-off, stat = false",
+            FILE_1_KIB,
             Mode::HandOffUnseen,
             TARGET_UNSEEN,
         )
     };
     let mut rows = compete(lab, unseen)?;
     rows.extend(compete(lab, || {
-        contest(lab, "hand-off", Mode::HandOff, TARGET)
+        contest(lab, "hand-off", FILE_1_KIB, Mode::HandOff, TARGET)
     })?);
+    let nested = || {
+        contest(
+            lab,
+            "hand-off, nested name",
+            NESTED_1_KIB,
+            Mode::HandOff,
+            TARGET_NESTED,
+        )
+    };
+    rows.extend(compete(lab, nested)?);
     if let Some(binary) = &lab.binaries.gateway {
         rows.extend(compete(lab, || signed(lab, binary))?);
     }
@@ -56,8 +70,7 @@ fn signed(lab: &Lab, binary: &Path) -> Result<Contest> {
     })
 }
 
-fn contest(lab: &Lab, scenario: &str, mode: Mode, target: f64) -> Result<Contest> {
-    let file = FILE_1_KIB;
+fn contest(lab: &Lab, scenario: &str, file: TestFile, mode: Mode, target: f64) -> Result<Contest> {
     let (subject, peers) = match hand_off_application(lab, file, mode)? {
         Some((gateway, head)) => {
             let opponent = Opponent {
