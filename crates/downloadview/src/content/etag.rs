@@ -116,12 +116,11 @@ impl ETag {
         let since = since_epoch(modified)?;
         let changed = changed.filter(|changed| *changed != modified);
         let changed = changed.and_then(|changed| changed.duration_since(UNIX_EPOCH).ok());
-        let parts = [
-            Some(since.as_nanos()),
-            Some(u128::from(size)),
-            changed.map(|since| since.as_nanos()),
-        ];
-        Some(Self::from_hex(parts.into_iter().flatten()))
+        let (modified, size) = (since.as_nanos(), u128::from(size));
+        Some(match changed {
+            Some(changed) => Self::from_hex(&[modified, size, changed.as_nanos()]),
+            None => Self::from_hex(&[modified, size]),
+        })
     }
 
     /// The tag that nginx states for a file: modification time in whole seconds and size
@@ -129,8 +128,7 @@ impl ETag {
     #[must_use]
     pub(crate) fn of_file_in_seconds(modified: SystemTime, size: u64) -> Option<Self> {
         let since = since_epoch(modified)?;
-        let parts = [u128::from(since.as_secs()), u128::from(size)];
-        Some(Self::from_hex(parts.into_iter()))
+        Some(Self::from_hex(&[since.as_secs().into(), size.into()]))
     }
 
     /// The tag that Caddy before 2.8 states for a file: modification time in whole seconds and
@@ -143,19 +141,16 @@ impl ETag {
     }
 
     /// A strong tag of hexadecimal numbers with `-` between them.
-    fn from_hex(parts: impl DoubleEndedIterator<Item = u128>) -> Self {
+    fn from_hex(parts: &[u128]) -> Self {
         // From behind, as the digits come; there are three numbers at most.
         let mut text = [b'"'; 3 * LONGEST_HEX + 4];
         let mut start = text.len() - 1;
-        let mut parts = parts.rev().peekable();
-        while let Some(part) = parts.next() {
-            start = push_hex(&mut text, start, part);
-            if parts.peek().is_some() {
-                start -= 1;
-                text[start] = b'-';
-            }
+        for part in parts.iter().rev() {
+            start = push_hex(&mut text, start, *part) - 1;
+            text[start] = b'-';
         }
-        Self(HeaderValue::from_bytes(&text[start - 1..]).expect("hex digits, dashes and quotes"))
+        text[start] = b'"';
+        Self(HeaderValue::from_bytes(&text[start..]).expect("hex digits, dashes and quotes"))
     }
 
     /// The tag as the header states it, with its quotes.

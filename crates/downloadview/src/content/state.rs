@@ -31,13 +31,17 @@ pub(crate) fn metadata_of_stat(found: &rustix::fs::Stat, purpose: Purpose) -> Re
         return Err(Error::Forbidden);
     }
     let size = u64::try_from(found.st_size).unwrap_or_default();
-    let mut metadata = Metadata::new().with_size(size).with_ranges();
     // A time before 1970 validates nothing, so it need not be kept.
-    metadata.modified = time_of(found.st_mtime, found.st_mtime_nsec);
-    metadata.written = metadata.modified;
-    metadata.changed = time_of(found.st_ctime, found.st_ctime_nsec);
-    metadata.identity = Some(Identity::of(found));
-    Ok(metadata)
+    let modified = time_of(found.st_mtime, found.st_mtime_nsec);
+    Ok(Metadata {
+        size: Some(size),
+        modified,
+        written: modified,
+        changed: time_of(found.st_ctime, found.st_ctime_nsec),
+        ranges: true,
+        identity: Some(Identity::of(found)),
+        ..Metadata::unknown()
+    })
 }
 
 #[cfg(unix)]

@@ -39,10 +39,8 @@ impl StorageFile {
     }
 
     pub(crate) fn of(storage: Arc<dyn Storage>, name: StorageName) -> Self {
-        let replacement = match name.basename_str() {
-            Some(_) => None,
-            None => Some(name.basename().into_owned()),
-        };
+        let is_text = name.as_str().is_some() || name.basename_str().is_some();
+        let replacement = (!is_text).then(|| name.basename().into_owned());
         Self {
             storage,
             name,

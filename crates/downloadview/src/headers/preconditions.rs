@@ -10,6 +10,7 @@
 //! Dates are compared in whole seconds, because that is what the headers hold. A date that is not a
 //! date is ignored (13.1.3).
 
+use std::sync::LazyLock;
 use std::time::SystemTime;
 
 use headers::Header as _;
@@ -57,8 +58,12 @@ static CAPTURED: [HeaderName; 6] = [
 #[derive(Debug, Clone)]
 pub struct ConditionalRequest {
     method: Method,
-    headers: HeaderMap,
+    /// Apart, and not even there for most requests: an empty map costs time to move and to drop.
+    captured: Option<Box<HeaderMap>>,
 }
+
+/// What most requests have captured.
+static NONE: LazyLock<HeaderMap> = LazyLock::new(HeaderMap::new);
 
 /// What the preconditions of a request require (RFC 9110, 13.2.2): the result of
 /// [`ConditionalRequest::evaluate`].
@@ -89,17 +94,22 @@ impl ConditionalRequest {
     /// Copies the method and the six headers that matter: the five conditions and `Range`.
     #[must_use]
     pub fn of(method: &Method, headers: &HeaderMap) -> Self {
-        let mut captured = HeaderMap::new();
-        // Most requests have none of them.
+        let mut captured: Option<Box<HeaderMap>> = None;
         for name in headers.keys().filter(|name| CAPTURED.contains(name)) {
+            let captured = captured.get_or_insert_default();
             for value in headers.get_all(name) {
                 captured.append(name, value.clone());
             }
         }
         Self {
             method: method.clone(),
-            headers: captured,
+            captured,
         }
+    }
+
+    /// The headers that matter.
+    fn headers(&self) -> &HeaderMap {
+        self.captured.as_deref().unwrap_or_else(|| &NONE)
     }
 
     /// The method of the request.
@@ -112,8 +122,8 @@ impl ConditionalRequest {
     #[must_use]
     pub fn want(&self) -> Want<'_> {
         match self.method {
-            Method::HEAD => Want::head(&self.headers),
-            Method::GET => Want::get(&self.headers),
+            Method::HEAD => Want::head(self.headers()),
+            Method::GET => Want::get(self.headers()),
             _ => Want::whole(),
         }
     }
@@ -125,7 +135,7 @@ impl ConditionalRequest {
     /// `If-Match` but `*`.
     #[must_use]
     pub fn evaluate(&self, metadata: &Metadata) -> PreconditionResult {
-        if self.headers.is_empty() || !matches!(self.method, Method::GET | Method::HEAD) {
+        if self.captured.is_none() || !matches!(self.method, Method::GET | Method::HEAD) {
             return PreconditionResult::Proceed;
         }
         if self.is_contradicted(metadata) {
@@ -143,7 +153,7 @@ impl ConditionalRequest {
     #[must_use]
     pub fn ranges(&self, metadata: &Metadata, size: u64) -> Ranges {
         // 14.2: a Range header with any other method is ignored. Two of them contradict each other.
-        let mut values = self.headers.get_all(header::RANGE).iter();
+        let mut values = self.headers().get_all(header::RANGE).iter();
         let (Some(range), None, &Method::GET) = (values.next(), values.next(), &self.method) else {
             return Ranges::Whole;
         };
@@ -155,7 +165,7 @@ impl ConditionalRequest {
 
     /// Steps 1 and 2: the content is not in the state that the client asked for.
     fn is_contradicted(&self, metadata: &Metadata) -> bool {
-        if self.headers.contains_key(header::IF_MATCH) {
+        if self.headers().contains_key(header::IF_MATCH) {
             return !self.any_tag_matches(metadata, header::IF_MATCH, Comparison::Strong);
         }
         let since = self.date(header::IF_UNMODIFIED_SINCE);
@@ -165,7 +175,7 @@ impl ConditionalRequest {
 
     /// Steps 3 and 4: the client has the current state already.
     fn is_current(&self, metadata: &Metadata) -> bool {
-        if self.headers.contains_key(header::IF_NONE_MATCH) {
+        if self.headers().contains_key(header::IF_NONE_MATCH) {
             return self.any_tag_matches(metadata, header::IF_NONE_MATCH, Comparison::Weak);
         }
         self.date(header::IF_MODIFIED_SINCE)
@@ -179,7 +189,7 @@ impl ConditionalRequest {
         name: HeaderName,
         comparison: Comparison,
     ) -> bool {
-        let mut values = self.headers.get_all(name).iter();
+        let mut values = self.headers().get_all(name).iter();
         let current = metadata
             .etag()
             .and_then(|etag| headers_etag(&etag.to_header_value()));
@@ -196,14 +206,14 @@ impl ConditionalRequest {
     /// A strong tag that is the current one, or exactly the current date (13.1.5). Anything else is
     /// the validator of another state.
     fn allows_range(&self, metadata: &Metadata) -> bool {
-        if !self.headers.contains_key(header::IF_RANGE) {
+        if !self.headers().contains_key(header::IF_RANGE) {
             return true;
         }
         if let Some(date) = self.date(header::IF_RANGE) {
             let modified = metadata.last_modified();
             return modified.is_some_and(|modified| whole_seconds(modified) == whole_seconds(date));
         }
-        let mut values = self.headers.get_all(header::IF_RANGE).iter();
+        let mut values = self.headers().get_all(header::IF_RANGE).iter();
         let (Some(value), None) = (values.next(), values.next()) else {
             return false;
         };
@@ -214,7 +224,7 @@ impl ConditionalRequest {
     /// The HTTP date of a header. `None` if there is none, if there are two, or if it is not a date
     /// (13.1.3: such a field is ignored).
     fn date(&self, name: HeaderName) -> Option<SystemTime> {
-        let mut values = self.headers.get_all(name).iter();
+        let mut values = self.headers().get_all(name).iter();
         let (Some(value), None) = (values.next(), values.next()) else {
             return None;
         };

@@ -251,13 +251,14 @@ impl Stated {
             header::ETAG,
             header::LAST_MODIFIED,
         ];
+        // Most options state none.
+        if options.stated_headers().next().is_none() {
+            return Self::default();
+        }
         let stated = OF_THE_FILE.iter().filter(|name| options.mentions(name));
         Self {
             names: stated.cloned().collect(),
-            content_encoding: match options.stated_headers().next() {
-                Some(_) => head.headers.get(header::CONTENT_ENCODING).cloned(),
-                None => None,
-            },
+            content_encoding: head.headers.get(header::CONTENT_ENCODING).cloned(),
         }
     }
 }

@@ -102,8 +102,8 @@ impl Beneath {
         wait: Wait,
         root: &Path,
     ) -> Result<Metadata> {
-        if let Some(metadata) = self.glance(name)? {
-            return Ok(metadata);
+        if let Some(found) = self.glimpse(name) {
+            return crate::content::metadata_of_stat(&found, Purpose::Look);
         }
         let found = self.open_at(name, Purpose::Look, ResolveFlags::NO_SYMLINKS, wait);
         if found.is_ok() {
@@ -120,13 +120,6 @@ impl Beneath {
             }
             (found, _) => metadata_of(found.map_err(of_errno)?),
         }
-    }
-
-    /// What [`glimpse`](Self::glimpse) tells of a regular file.
-    fn glance(&self, name: &StorageName) -> Result<Option<Metadata>> {
-        let found = self.glimpse(name);
-        let metadata = found.map(|found| crate::content::metadata_of_stat(&found, Purpose::Look));
-        metadata.transpose()
     }
 
     /// One `stat` in place of open, stat and close, for a name that is [warm](Warm), in the root or
