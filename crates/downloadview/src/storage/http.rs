@@ -80,10 +80,7 @@ impl Storage for HttpStorage {
     }
 
     fn places(&self, name: &StorageName) -> Places {
-        match &self.public {
-            Some(base) => Places::new().with_url_below(base, name),
-            None => Places::new(),
-        }
+        Places::below(None, self.public.as_ref(), name)
     }
 
     fn cache_key(&self, name: &StorageName) -> Option<CacheKey> {

@@ -185,7 +185,8 @@ impl Storage for LocalStorage {
     fn look_now(&self, name: &StorageName) -> Option<Result<Metadata>> {
         match self.root.get().look(name, self.symlinks, Wait::Never) {
             Err(error) if would_block(&error) => None,
-            looked => Some(looked.map_err(|error| self.veil(error))),
+            Err(error) => Some(Err(self.veil(error))),
+            found => Some(found),
         }
     }
 
@@ -199,11 +200,8 @@ impl Storage for LocalStorage {
     }
 
     fn places(&self, name: &StorageName) -> Places {
-        let places = Places::new().with_path_below(self.root.shared_path(), name);
-        match &self.base_url {
-            Some(base) => places.with_url_below(base.text(), name),
-            None => places,
-        }
+        let base = self.base_url.as_ref().map(BaseUrl::text);
+        Places::below(Some(self.root.shared_path()), base, name)
     }
 }
 

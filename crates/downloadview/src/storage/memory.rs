@@ -112,10 +112,7 @@ impl Storage for MemoryStorage {
     }
 
     fn places(&self, name: &StorageName) -> Places {
-        match &self.base_url {
-            Some(base) => Places::new().with_url_below(base.text(), name),
-            None => Places::new(),
-        }
+        Places::below(None, self.base_url.as_ref().map(BaseUrl::text), name)
     }
 }
 

@@ -39,7 +39,11 @@ const STRICT: &AsciiSet = &NON_ALPHANUMERIC
 /// assert!(StorageName::from_url_path("/%2e%2e/etc/passwd").is_err());
 /// ```
 #[derive(Clone)]
-pub struct StorageName(Spelling);
+pub struct StorageName {
+    spelling: Spelling,
+    /// Where the last segment begins: it is asked for several times for each answer.
+    last: usize,
+}
 
 /// Text is told from bytes once: that costs more than anything else that is asked of a name.
 #[derive(Clone)]
@@ -73,10 +77,17 @@ impl StorageName {
 
     /// A name that was checked.
     fn of(name: &[u8]) -> Self {
-        Self(match std::str::from_utf8(name) {
+        Self::spelled(match std::str::from_utf8(name) {
             Ok(text) => Spelling::Text(text.into()),
             Err(_) => Spelling::Bytes(name.into()),
         })
+    }
+
+    fn spelled(spelling: Spelling) -> Self {
+        let mut name = Self { spelling, last: 0 };
+        let slash = name.as_bytes().iter().rposition(|&byte| byte == b'/');
+        name.last = slash.map_or(0, |at| at + 1);
+        name
     }
 
     /// The name that the path of a request states. One leading slash is removed, then each segment
@@ -109,7 +120,7 @@ impl StorageName {
     /// As [`from_url_path`](Self::from_url_path).
     pub fn from_encoded(path: &str) -> Result<Self> {
         if cfg!(unix) && is_plain(path.as_bytes()) {
-            return Ok(Self(Spelling::Text(path.into())));
+            return Ok(Self::spelled(Spelling::Text(path.into())));
         }
         let mut name = Vec::with_capacity(path.len());
         let mut segments = path.split('/').peekable();
@@ -137,7 +148,7 @@ impl StorageName {
     /// The bytes of the name, with `/` between the segments.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        match &self.0 {
+        match &self.spelling {
             Spelling::Text(text) => text.as_bytes(),
             Spelling::Bytes(bytes) => bytes,
         }
@@ -146,7 +157,7 @@ impl StorageName {
     /// The name as text; `None` if it is not valid UTF-8.
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {
-        match &self.0 {
+        match &self.spelling {
             Spelling::Text(text) => Some(text),
             Spelling::Bytes(_) => None,
         }
@@ -165,8 +176,8 @@ impl StorageName {
 
     /// The last segment; `None` if it is not valid UTF-8.
     pub(crate) fn basename_str(&self) -> Option<&str> {
-        match &self.0 {
-            Spelling::Text(text) => Some(&text[text.len() - self.split_last().1.len()..]),
+        match &self.spelling {
+            Spelling::Text(text) => Some(&text[self.last..]),
             // The bytes that are no text may stand before it.
             Spelling::Bytes(_) => std::str::from_utf8(self.split_last().1).ok(),
         }
@@ -182,9 +193,9 @@ impl StorageName {
     /// The folder, if the name has more than one segment, and the last segment.
     pub(crate) fn split_last(&self) -> (Option<&[u8]>, &[u8]) {
         let name = self.as_bytes();
-        match name.iter().rposition(|&byte| byte == b'/') {
-            Some(at) => (Some(&name[..at]), &name[at + 1..]),
-            None => (None, name),
+        match self.last {
+            0 => (None, name),
+            last => (Some(&name[..last - 1]), &name[last..]),
         }
     }
 

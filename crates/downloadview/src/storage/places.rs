@@ -113,17 +113,18 @@ impl Places {
         self
     }
 
-    /// States the path as that of a name below an absolute folder.
-    #[cfg(feature = "fs")]
-    pub(crate) fn with_path_below(mut self, folder: &Arc<Path>, name: &StorageName) -> Self {
-        self.path = Some(Place::below(folder, name));
-        self
-    }
-
-    /// States the URL as that of a name below `base`, which does not end with a slash.
-    pub(crate) fn with_url_below(mut self, base: &Arc<str>, name: &StorageName) -> Self {
-        self.url = Some(Place::below(base, name));
-        self
+    /// States a path and a URL, as far as there are any, as those of a name: below an absolute
+    /// folder, and below a base that does not end with a slash. In one piece, since places are large
+    /// and made for each request.
+    pub(crate) fn below(
+        folder: Option<&Arc<Path>>,
+        base: Option<&Arc<str>>,
+        name: &StorageName,
+    ) -> Self {
+        Self {
+            path: folder.map(|folder| Place::below(folder, name)),
+            url: base.map(|base| Place::below(base, name)),
+        }
     }
 
     /// The path on this machine's disk, if there is one.
@@ -203,9 +204,7 @@ mod tests {
         let (base, folder) = (Arc::from("/media"), Arc::from(Path::new("/srv/media")));
         for text in ["a.txt", "a b/é%20?#.txt", "...", "a\\b", "x/..y"] {
             let name = StorageName::parse(text).unwrap();
-            let parts = Places::new()
-                .with_path_below(&folder, &name)
-                .with_url_below(&base, &name);
+            let parts = Places::below(Some(&folder), Some(&base), &name);
             let whole = Places::new()
                 .with_path(format!("/srv/media/{text}"))
                 .with_url(format!("/media/{}", name.to_url_path()));

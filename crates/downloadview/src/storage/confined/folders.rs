@@ -10,6 +10,8 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::seeded::Seeded;
+
 /// How long a folder is taken to be where it was found.
 const LIFE: Duration = Duration::from_secs(1);
 
@@ -18,7 +20,7 @@ const MOST: usize = 64;
 
 /// Open folders by their names below the root.
 #[derive(Debug, Default)]
-pub(super) struct Folders(Mutex<HashMap<Box<[u8]>, Held>>);
+pub(super) struct Folders(Mutex<HashMap<Box<[u8]>, Held, Seeded>>);
 
 #[derive(Debug)]
 struct Held {

@@ -12,6 +12,8 @@ mod beneath;
 mod current;
 #[cfg(target_os = "linux")]
 mod folders;
+#[cfg(target_os = "linux")]
+mod seeded;
 mod walk;
 #[cfg(target_os = "linux")]
 mod warm;

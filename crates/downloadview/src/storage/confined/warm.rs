@@ -5,9 +5,10 @@
 //! as long as that takes. Nothing else depends on what is remembered here, so two names with one
 //! place only cost a longer look.
 
-use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::seeded::Seeded;
 
 /// Places for hashes: 8 KiB for each storage. If two names have one place, a look takes the longer
 /// way.
@@ -16,14 +17,14 @@ const PLACES: usize = 1024;
 /// Hashes of names, one for each place; the last one stays.
 #[derive(Debug)]
 pub(super) struct Warm {
-    hasher: RandomState,
+    hasher: Seeded,
     hashes: Box<[AtomicU64]>,
 }
 
 impl Warm {
     pub(super) fn new() -> Self {
         Self {
-            hasher: RandomState::new(),
+            hasher: Seeded::default(),
             hashes: (0..PLACES).map(|_| AtomicU64::new(0)).collect(),
         }
     }
