@@ -91,12 +91,9 @@ pub async fn explain_to(
         None => no_view(&mut text, config)?,
         Some(mounted) => {
             view(&mut text, config, mounted)?;
-            let mut request = request(uri, proxy)?;
-            request
-                .headers_mut()
-                .extend(assumed.headers.iter().cloned());
+            let mut request = request(uri, proxy)?.into_parts().0;
+            request.headers.extend(assumed.headers.iter().cloned());
             let asked = mounted.asked(&mut request).traced();
-            let mut request = request.into_parts().0;
             let mut caller = mounted.caller(&asked, &request, Peer::Unknown);
             if let Some(address) = assumed.client {
                 caller = caller.address(address);

@@ -32,6 +32,7 @@ use std::task::{Context, Poll};
 
 use downloadview::spool::{Counters, Spool};
 use downloadview::{DownloadBody, DownloadFuture, Error, Result};
+use http::request::Parts;
 use http::{Request, Response};
 use tower_service::Service;
 
@@ -148,18 +149,18 @@ impl<B> Service<Request<B>> for App {
     }
 
     fn call(&mut self, request: Request<B>) -> DownloadFuture {
-        let request = request.map(drop);
         match is_checked(&request) {
-            true => witnessed::answer(self, request),
-            false => self.answer(request),
+            true => witnessed::answer(self, request.map(drop)),
+            false => self.answer(&mut request.into_parts().0),
         }
     }
 }
 
 impl App {
-    fn answer(&self, request: Request<()>) -> DownloadFuture {
-        match self.route(request.uri().path()) {
-            Some(mounted) => Arc::clone(mounted).respond(request, self.peer),
+    /// The request is taken only for an answer that has to wait: it is large, and moving it costs time.
+    fn answer(&self, request: &mut Parts) -> DownloadFuture {
+        match self.route(request.uri.path()) {
+            Some(mounted) => mounted.respond(request, self.peer),
             None => Error::NotFound.into_response().into(),
         }
     }

@@ -80,18 +80,17 @@ impl Mounted {
     }
 
     /// Answers a request whose path led here, and that came from `peer`.
-    pub fn respond(self: Arc<Self>, mut request: Request<()>, peer: Peer) -> DownloadFuture {
-        let asked = self.asked(&mut request);
-        let asked = asked.outcome_if_read(request.extensions());
-        let (mut request, ()) = request.into_parts();
+    /// The request is taken if the answer has to wait, and else of no use afterwards.
+    pub fn respond(self: &Arc<Self>, request: &mut Parts, peer: Peer) -> DownloadFuture {
+        let asked = self.asked(request).outcome_if_read(&request.extensions);
         let asked = match &self.permit {
             None => asked,
             Some(permit) => {
-                let who = || self.caller(&asked, &request, peer);
-                let Some(checked) = permit.check_now(&request, &who) else {
+                let who = || self.caller(&asked, request, peer);
+                let Some(checked) = permit.check_now(request, &who) else {
                     let caller = who();
                     request.extensions.insert(caller);
-                    return self.respond_if_permitted(asked, request);
+                    return Arc::clone(self).respond_if_permitted(asked, taken(request));
                 };
                 match checked {
                     Ok(grant) => asked.granted(grant),
@@ -100,16 +99,18 @@ impl Mounted {
             }
         };
         // Most answers wait for nothing, and need no future.
-        let Some(found) = self.find.find_now(&request) else {
+        let Some(found) = self.find.find_now(request) else {
+            let (mounted, request) = (Arc::clone(self), taken(request));
             return DownloadFuture::new(async move {
-                let found = self.find(&request).await;
-                self.answer(&asked, found).await
+                let found = mounted.find(&request).await;
+                mounted.answer(&asked, found).await
             });
         };
         match answer_now_in(&asked, &self.fronts, found, &mut request.headers) {
             Ok(response) => response.into(),
             Err(unanswered) => {
-                DownloadFuture::new(async move { unanswered.answer(&asked, &self.fronts).await })
+                let mounted = Arc::clone(self);
+                DownloadFuture::new(async move { unanswered.answer(&asked, &mounted.fronts).await })
             }
         }
     }
@@ -164,8 +165,8 @@ impl Mounted {
 
     /// What must be remembered of a request.
     #[must_use]
-    pub fn asked(&self, request: &mut Request<()>) -> Asked {
-        Asked::of(request).route(Arc::clone(&self.route))
+    pub fn asked(&self, request: &mut Parts) -> Asked {
+        Asked::of_head(request).route(Arc::clone(&self.route))
     }
 
     /// What the view answers before anything is delegated or delivered.
@@ -191,6 +192,12 @@ impl fmt::Debug for Mounted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Mounted").field(&self.view).finish()
     }
+}
+
+/// The request, for an answer that has to wait.
+fn taken(request: &mut Parts) -> Parts {
+    let (nothing, ()) = Request::new(()).into_parts();
+    std::mem::replace(request, nothing)
 }
 
 /// The answer to a request that does not get to its view.

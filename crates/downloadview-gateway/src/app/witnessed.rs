@@ -17,7 +17,7 @@ pub(super) fn answer(app: &App, mut request: Request<()>) -> DownloadFuture {
     let asked = app.shared.witness.asked(&request);
     request.headers_mut().remove(CHECK);
     match asked {
-        None => app.answer(request),
+        None => app.answer(&mut request.into_parts().0),
         Some(Asked::Receipt(number)) => {
             let notes = app.shared.witness.take_of(&number);
             // Plain data always is JSON.
@@ -43,7 +43,7 @@ pub(super) fn answer(app: &App, mut request: Request<()>) -> DownloadFuture {
             let (envelope, witness) = (Envelope::of(&request), app.shared.witness.clone());
             let client = client(app, &request);
             request.extensions_mut().insert(ReadsOutcome);
-            let answer = app.answer(request);
+            let answer = app.answer(&mut request.into_parts().0);
             DownloadFuture::new(async move {
                 let response = answer.await.unwrap_or_else(|never| match never {});
                 let seen = Seen::of(envelope, &response);
@@ -58,11 +58,10 @@ pub(super) fn answer(app: &App, mut request: Request<()>) -> DownloadFuture {
 fn client(app: &App, request: &Request<()>) -> Option<Client> {
     let mounted = app.route(request.uri().path())?;
     // What is remembered of a request is taken out of it.
-    let mut scratch = Request::new(());
-    scratch.uri_mut().clone_from(request.uri());
-    scratch.headers_mut().clone_from(request.headers());
-    let asked = mounted.asked(&mut scratch);
-    let parts = scratch.into_parts().0;
+    let (mut parts, ()) = Request::new(()).into_parts();
+    parts.uri.clone_from(request.uri());
+    parts.headers.clone_from(request.headers());
+    let asked = mounted.asked(&mut parts);
     let caller = mounted.caller(&asked, &parts, app.peer);
     let lines = request.headers().get_all("x-forwarded-for").iter();
     let lines: Vec<_> = lines

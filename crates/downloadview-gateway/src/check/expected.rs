@@ -57,10 +57,11 @@ impl Truth {
         };
         let uri: Uri = path.parse().map_err(|_| nothing())?;
         let mounted = app.route(uri.path()).ok_or_else(nothing)?;
-        let mut request = explain::request(&uri, None).map_err(|_| nothing())?;
+        let request = explain::request(&uri, None).map_err(|_| nothing())?;
+        let (mut request, ()) = request.into_parts();
         let asked = mounted.asked(&mut request);
         let has_rows = matches!(mounted.view().kind, crate::config::ViewKind::Object(_));
-        let found = mounted.find(&request.into_parts().0).await;
+        let found = mounted.find(&request).await;
         let found = found.map_err(|error| Trouble {
             status: error.status(),
             has_rows,
@@ -148,10 +149,10 @@ impl Truth {
         }
         let uri: Uri = case.path.parse().ok()?;
         let mounted = app.route(uri.path())?;
-        let mut request = explain::request(&uri, None).ok()?;
-        request.headers_mut().insert(name, value);
+        let (mut request, ()) = explain::request(&uri, None).ok()?.into_parts();
+        request.headers.insert(name, value);
         let asked = mounted.asked(&mut request);
-        let found = mounted.find(&request.into_parts().0).await.ok()?;
+        let found = mounted.find(&request).await.ok()?;
         let answer = optimize::answer(&asked, &[Optimizer::none().into()], found).await;
         Some(answer.status())
     }
@@ -201,11 +202,11 @@ impl Truth {
             let announced = proxy.announced.as_ref()?;
             Some((proxy.name.as_str(), announced))
         });
-        let mut request = explain::request(&uri, announced)?;
+        let request = explain::request(&uri, announced)?;
         let envelope = Envelope::of(&request);
-        request.headers_mut().extend(case.get().headers);
-        let asked: Asked = mounted.asked(&mut request);
         let (mut request, ()) = request.into_parts();
+        request.headers.extend(case.get().headers);
+        let asked: Asked = mounted.asked(&mut request);
         let caller = mounted.caller(&asked, &request, Peer::Unknown);
         request.extensions.insert(caller);
         let permitted = mounted.permit(asked, &request).await;

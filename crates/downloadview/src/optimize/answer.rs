@@ -284,7 +284,7 @@ impl Unanswered {
                 ..self
             }));
         }
-        let (response, outcome) = match decision.plan {
+        let (mut response, outcome) = match decision.plan {
             Ok(Plan::HandOff {
                 rule,
                 backend,
@@ -293,7 +293,8 @@ impl Unanswered {
             Err(error) => failed(asked, self.head, &self.download, error),
             Ok(_) => return Err(Box::new(self)),
         };
-        Ok(concluded(asked, decision.optimizer, response, outcome))
+        conclude(asked, decision.optimizer, &mut response, outcome);
+        Ok(response)
     }
 
     /// Decides as far as that needs no waiting.
@@ -305,7 +306,7 @@ impl Unanswered {
     ) -> Advanced {
         #[cfg(all(feature = "fs", unix))]
         let status = self.head.status;
-        let candidate = Candidate::new(&self.download).untouched(self.untouched);
+        let candidate = Candidate::with_head(&self.download, self.untouched);
         if advance(asked, fronts, &mut self.head, &candidate, decision).is_some() {
             return Advanced::Waits;
         }
@@ -323,7 +324,7 @@ impl Unanswered {
             return Box::pin(resumed(asked, fronts, head, download)).await;
         }
         let status = head.status;
-        let candidate = Candidate::new(&download).untouched(self.untouched);
+        let candidate = Candidate::with_head(&download, self.untouched);
         let mut decision = Decision::new();
         decision.looked = self.looked.map(|looked| *looked);
         decide(asked, fronts, &mut head, &candidate, &mut decision).await;
@@ -353,7 +354,7 @@ impl Unanswered {
             let trace = Trace::of(&decision, asked, fronts, status, &candidate);
             head.extensions.insert(trace);
         }
-        let (response, outcome) = match decision.plan {
+        let (mut response, outcome) = match decision.plan {
             Ok(Plan::Stream(reason)) => {
                 let own_etag = |metadata: &Metadata| own_etag(fronts, &candidate, metadata);
                 let delivering =
@@ -383,7 +384,8 @@ impl Unanswered {
             }
             Err(error) => failed(asked, head, download, error),
         };
-        concluded(asked, decision.optimizer, response, outcome)
+        conclude(asked, decision.optimizer, &mut response, outcome);
+        response
     }
 }
 
@@ -428,15 +430,14 @@ fn failed(
 }
 
 /// Step 5.
-fn concluded(
+fn conclude(
     asked: &Asked,
     optimizer: Option<&Optimizer>,
-    mut response: Response<DownloadBody>,
+    response: &mut Response<DownloadBody>,
     outcome: Outcome,
-) -> Response<DownloadBody> {
+) {
     log(asked, optimizer, &outcome);
-    asked.keep(outcome, &mut response);
-    response
+    asked.keep(outcome, response);
 }
 
 /// The answer for a permission that has ended, and is good only for a range of the state

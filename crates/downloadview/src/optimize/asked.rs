@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use http::header::Entry;
+use http::request::Parts;
 use http::{Extensions, HeaderMap, HeaderValue, Method, Request, Response, Uri};
 
 use super::{Outcome, PROXY_HEADER};
@@ -45,14 +46,47 @@ impl Asked {
     #[must_use]
     #[inline]
     pub fn of<B>(request: &mut Request<B>) -> Self {
+        let announcement = announcement(request.headers_mut());
         let conditional = ConditionalRequest::of(request.method(), request.headers());
+        Self::new(
+            conditional,
+            announcement,
+            request.uri(),
+            request.extensions(),
+        )
+    }
+
+    /// As [`of`](Self::of), of a request whose body stands elsewhere.
+    ///
+    /// ```
+    /// use downloadview::optimize::Asked;
+    /// use http::Request;
+    ///
+    /// let (mut head, ()) = Request::get("/reports/2026.pdf").body(()).unwrap().into_parts();
+    /// assert_eq!(Asked::of_head(&mut head).method(), "GET");
+    /// ```
+    #[must_use]
+    #[inline]
+    pub fn of_head(head: &mut Parts) -> Self {
+        let announcement = announcement(&mut head.headers);
+        let conditional = ConditionalRequest::of(&head.method, &head.headers);
+        Self::new(conditional, announcement, &head.uri, &head.extensions)
+    }
+
+    #[inline]
+    fn new(
+        conditional: ConditionalRequest,
+        announcement: Option<HeaderValue>,
+        uri: &Uri,
+        extensions: &Extensions,
+    ) -> Self {
         Self {
             conditional,
-            announcement: announcement(request.headers_mut()),
-            uri: request.uri().clone(),
+            announcement,
+            uri: uri.clone(),
             route: None,
             traced: false,
-            grant: Grant::of(request.extensions()).cloned().map(Box::new),
+            grant: Grant::of(extensions).cloned().map(Box::new),
             outcome: true,
         }
     }

@@ -19,18 +19,17 @@ pub(super) struct Candidate<'a> {
 
 impl<'a> Candidate<'a> {
     pub(super) fn new(download: &'a Download) -> Self {
-        let places = download.file().places();
-        Self {
-            download,
-            places,
-            untouched: false,
-        }
+        Self::with_head(download, false)
     }
 
-    /// The same, whose head nobody has seen since the options and the file's name made it.
-    pub(super) fn untouched(mut self, untouched: bool) -> Self {
-        self.untouched = untouched && self.download.leaves_to_initial();
-        self
+    /// The same with a head that, if it is `untouched`, nobody has seen since the options and the
+    /// file's name made it.
+    pub(super) fn with_head(download: &'a Download, untouched: bool) -> Self {
+        Self {
+            download,
+            places: download.file().places(),
+            untouched: untouched && download.leaves_to_initial(),
+        }
     }
 
     /// Why it is not delegated if no rule takes it.
