@@ -7,8 +7,12 @@ use serde_json::Value;
 
 use crate::gateway;
 use crate::patience::patiently;
+use crate::port;
 use crate::server::Server;
 use crate::site::Site;
+
+/// One for itself, one for each proxy.
+const ROW: u16 = 5;
 
 /// A demonstration, with the proxies that it has started. It ends with the value.
 #[derive(Debug)]
@@ -36,7 +40,8 @@ impl Demo {
     #[track_caller]
     pub fn start_through(site: &Site, shell: &str, proxies: &str) -> Self {
         site.make_own_folder("demo");
-        let (address, folder) = (site.free_address(), site.path("demo"));
+        // Its proxies get the ports that follow its own.
+        let (address, folder) = (port::row(ROW), site.path("demo"));
         let server = gateway::demo(shell, address, proxies, &folder);
         let server = server.unwrap_or_else(|error| panic!("{error:#}"));
         let demo = Self { server, folder };
