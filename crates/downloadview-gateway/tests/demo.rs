@@ -8,11 +8,12 @@ use std::collections::HashSet;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::{SocketAddr as UnixAddr, UnixListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -463,9 +464,9 @@ fn without_a_proxy_the_grid_has_one_column_and_says_why() {
         page.header("content-type"),
         Some("text/html; charset=utf-8")
     );
-    assert!(page.body.contains("14 of 14 verified"), "{}", page.body);
+    assert_says(&page.body, "14 of 14 verified");
     let why = "nginx, apache, lighttpd, caddy were not asked for";
-    assert!(page.body.contains(why), "{}", page.body);
+    assert_says(&page.body, why);
     demo.stop();
 }
 
@@ -498,7 +499,7 @@ fn a_download_is_told_step_by_step_without_the_secret_of_its_proxy() {
         "x-accel-redirect: /_internal/media/1.txt",
         "sent by nginx",
     ] {
-        assert!(page.contains(step), "{step} in {page}");
+        assert_says(&page, step);
     }
     let configuration = fs::read_to_string(demo.folder().join("nginx/front.conf")).expect("ours");
     let (_, announced) = configuration
@@ -527,7 +528,7 @@ fn the_form_shows_what_becomes_of_any_file_name() {
         "filename*=UTF-8''caf%C3%A9%20%231.pdf",
         "<strong>café #1.pdf</strong>",
     ] {
-        assert!(page.contains(expected), "{expected} in {page}");
+        assert_says(&page, expected);
     }
     for (bad, why) in [
         ("..%2Fa.txt", "This is not the name of a file"),
@@ -535,12 +536,11 @@ fn the_form_shows_what_becomes_of_any_file_name() {
         ("", "This is not the name of a file"),
         (&"a".repeat(2000), "longer than 1024 bytes"),
     ] {
-        let page = shown(bad);
-        assert!(page.contains(why), "{bad}: {page}");
+        assert_says(&shown(bad), why);
     }
     let page = shown("%3Cscript%3Ealert(1)%3C/script%3E.txt");
-    assert!(!page.contains("<script>"), "{page}");
-    assert!(page.contains("&lt;script&gt;"), "{page}");
+    assert_eq!(lines_with(&page, "<script>"), [""; 0]);
+    assert_says(&page, "&lt;script&gt;");
     demo.stop();
 }
 
@@ -553,17 +553,13 @@ fn a_client_on_another_machine_gets_links_that_it_can_follow() {
             "href=\"http://192.0.2.7:{}/storage/static-path/1.txt\"",
             address.port()
         );
-        assert!(
-            page.body.replace("&#x2f;", "/").contains(&link),
-            "{link} in {}",
-            page.body
-        );
+        assert_says(&page.body.replace("&#x2f;", "/"), &link);
     }
     let why = "apache, lighttpd were not asked for";
-    assert!(page.body.contains(why), "{}", page.body);
+    assert_says(&page.body, why);
     // What a client calls us is text, never markup.
     let page = get_as(demo.direct, "/", "\"><script>");
-    assert!(!page.body.contains("<script>"), "{}", page.body);
+    assert_eq!(lines_with(&page.body, "<script>"), [""; 0]);
     demo.stop();
 }
 
@@ -677,7 +673,7 @@ fn without_an_address_the_next_free_port_after_8000_is_taken() {
     let port: u16 = port.expect("a port").1.parse().expect("a number");
     assert!(port > 8000 && port < 8100, "{port}");
     let page = get((Ipv4Addr::LOCALHOST, port).into(), "/");
-    assert!(page.body.contains("14 of 14 verified"), "{}", page.body);
+    assert_says(&page.body, "14 of 14 verified");
     demo.stop();
 }
 
@@ -739,7 +735,7 @@ fn a_proxy_that_is_missing_or_does_not_start_is_a_note_and_the_others_are_there(
             demo.said
         );
         let page = get(demo.direct, "/").body;
-        assert!(page.replace("&#x2f;", "/").contains(why), "{why}: {page}");
+        assert_says(&page.replace("&#x2f;", "/"), why);
         let cells = demo.verified_grid();
         let of = |proxy: &str| cells.iter().filter(|cell| cell["proxy"] == proxy).count();
         assert_eq!((of("caddy"), of("lighttpd") > 10), (0, true), "{why}");
@@ -776,6 +772,26 @@ fn a_proxy_that_nobody_knows_is_refused_with_those_that_are_known() {
         ALL.replace(',', ", ")
     );
     assert!(stderr.contains(&why), "{stderr}");
+}
+
+/// A page is long, and of what a test prints CI shows the end: where the text is missing, lines like it are shown.
+#[track_caller]
+fn assert_says(page: &str, text: &str) {
+    let words = text.split(' ');
+    let longest = words.max_by_key(|word| word.len()).unwrap_or(text);
+    let alike = || lines_with(page, longest);
+    assert!(page.contains(text), "no {text:?}: {:#?}", alike());
+}
+
+/// The first lines that have it, and of each what lies around it.
+fn lines_with<'a>(page: &'a str, text: &str) -> Vec<&'a str> {
+    let around = |line: &'a str| {
+        let place = line.find(text)?;
+        let begin = line.floor_char_boundary(place.saturating_sub(60));
+        let end = line.ceil_char_boundary(place + text.len() + 60);
+        Some(&line[begin..end])
+    };
+    page.lines().filter_map(around).take(5).collect()
 }
 
 /// A running demonstration with a temporary folder of its own.
@@ -950,20 +966,26 @@ fn entries(folder: &Path) -> usize {
 }
 
 /// The first of nine ports in a row, below the range that the kernel hands out by itself: the application's, one for each
-/// proxy, and as many to step to.
+/// proxy, and as many to step to. No other test that runs meanwhile gets one of them, of another process neither: a row
+/// is taken by the name of a socket, which ends with the process. To try a port takes a connection that is refused: a
+/// listener might live on for a moment in another thread's new child.
 fn free_ports() -> SocketAddr {
     const ROW: u16 = 9;
-    const ROWS: u16 = 1_300;
-    static HANDED_OUT: AtomicU16 = AtomicU16::new(0);
+    static TAKEN: Mutex<Vec<UnixListener>> = Mutex::new(Vec::new());
 
-    let start = u16::try_from(std::process::id() % u32::from(ROWS)).expect("small");
-    loop {
-        let row = (start + HANDED_OUT.fetch_add(1, Ordering::Relaxed)) % ROWS;
-        let first = SocketAddr::from((Ipv4Addr::LOCALHOST, 20_000 + row * ROW));
-        if (0..ROW).all(|step| TcpListener::bind(after(first, step)).is_ok()) {
+    let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+    for port in (10_000..19_900).step_by(usize::from(ROW)) {
+        let first = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let name = UnixAddr::from_abstract_name(format!("downloadview-demo-tests/{port}"));
+        let Ok(row) = UnixListener::bind_addr(&name.expect("a name")) else {
+            continue;
+        };
+        taken.push(row);
+        if (0..ROW).all(|step| TcpStream::connect(after(first, step)).is_err()) {
             return first;
         }
     }
+    panic!("no row of ports is free from 10000 on");
 }
 
 fn after(first: SocketAddr, step: u16) -> SocketAddr {
