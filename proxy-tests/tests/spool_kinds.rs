@@ -6,24 +6,15 @@ use std::os::unix::fs::chown;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
 use proxy_tests::{
     ACCESS_KEY_ID, Answer, Asked, BUCKET, Origin, Proxy, Request, S3s, SECRET_ACCESS_KEY, Server,
-    Site, spooled,
+    Site, spooled, until,
 };
 
 use rustix::process::{Pid, Signal, kill_process};
 
 const FILE: &str = "0123456789abcdefghijklmnopqrstuvwxyz";
-
-fn until(what: &str, is_so: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !is_so() {
-        assert!(Instant::now() < deadline, "waited in vain: {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
 
 /// A site whose gateway has this spool, behind `proxy`.
 fn site(proxy: Proxy, spool: &str, views: &str) -> (Site, Server, Server) {

@@ -517,9 +517,13 @@ fn a_file_without_a_spool_and_a_folder_that_all_may_write_are_errors_that_say_wh
 fn explain_says_what_a_file_is_spooled_as_or_why_it_is_not() {
     let mut place = Place::new("");
     let origin = origin();
-    // Somebody had this port, and nobody listens there now.
-    let nobody = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-    let nobody = nobody.local_addr().expect("bound");
+    // Bound, so that no other test is given the port, and not listening.
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
+    let socket = socket.expect("a socket");
+    let nobody = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    socket.bind(&nobody.into()).expect("a port");
+    let nobody = socket.local_addr().expect("bound").as_socket();
+    let nobody = nobody.expect("an address");
     let more = format!(
         "[storages.media]\nkind = \"local\"\nroot = \"media\"\n\
          [[views]]\nroute = \"/off\"\nkind = \"virtual\"\nbasename = \"a.txt\"\ntext = \"off\"\nspool = \"off\"\n\
