@@ -4,7 +4,7 @@ use proxy_tests::{Proxy, Site, announced, announcement, configuration};
 
 use crate::found::UNREAD;
 use crate::found::{check, front, through};
-use crate::stand::{Stand, another_nginx, changed, without};
+use crate::stand::{Stand, another_nginx, another_nginx_with, changed, without};
 
 #[test]
 fn a_second_nginx_that_eats_the_header() {
@@ -30,6 +30,25 @@ fn a_second_nginx_that_compresses() {
     let outer = another_nginx(&stand.site, stand.front.address(), gzip);
     check(&stand.site, &front(Proxy::Nginx, &outer))
         .assert_guilty("proxy_or_another_hop", &["compressed (gzip)", "gzip off;"]);
+}
+
+/// It asks the application for the first client only. What is public may be kept.
+#[test]
+fn a_second_nginx_that_keeps_what_is_for_one_client() {
+    const CACHE: &str = "proxy_cache all; proxy_cache_valid 200 1h; proxy_set_header Host $http_host; \
+        proxy_ignore_headers Cache-Control Expires Set-Cookie Vary; proxy_max_temp_file_size 0;";
+    for proxy in [Proxy::Nginx, Proxy::Lighttpd] {
+        let stand = Stand::new(proxy, |_, printed| printed);
+        let above = "proxy_cache_path kept keys_zone=all:1m;";
+        let outer = another_nginx_with(&stand.site, stand.front.address(), above, CACHE);
+        let found = check(&stand.site, &front(proxy, &outer));
+        let words = ["answered without asking", "no proxy_cache"];
+        found.assert_guilty("proxy_or_another_hop", &words);
+        let told = found.text();
+        let is_told = |route: &str| told.contains(&format!("{route}: answers for one client"));
+        assert!(is_told("/inline/{*path}"), "{proxy:?}: {told}");
+        assert!(!is_told("/files/{*path}"), "{proxy:?}: {told}");
+    }
 }
 
 /// As people write it: what a client does not read lies on its disk.

@@ -73,10 +73,16 @@ pub(crate) fn folder(site: &Site, name: &str) -> String {
 /// An nginx that passes everything on, as people write it, with these lines in its server.
 #[track_caller]
 pub(crate) fn another_nginx(site: &Site, to: SocketAddr, lines: &str) -> Server {
+    another_nginx_with(site, to, "", lines)
+}
+
+/// The same, with `above` around its server.
+#[track_caller]
+pub(crate) fn another_nginx_with(site: &Site, to: SocketAddr, above: &str, lines: &str) -> Server {
     let address = site.free_address();
     let text = format!(
         "daemon off;\npid nginx.pid;\nerror_log stderr;\nevents {{}}\nhttp {{\n    access_log off;\n    \
-         client_body_temp_path a;\n    proxy_temp_path b;\n    server {{\n        listen {address};\n        {lines}\n        \
+         client_body_temp_path a;\n    proxy_temp_path b;\n    {above}\n    server {{\n        listen {address};\n        {lines}\n        \
          location / {{ proxy_pass http://{to}; }}\n    }}\n}}\n"
     );
     site.start_proxy_with(Proxy::NewestNginx, &text, address)

@@ -74,7 +74,12 @@ pub(super) async fn send(setup: &Setup, address: &Address, ask: &Ask) -> anyhow:
     line.ask(ask).await
 }
 
-/// Which of the application's connections several requests over one of ours came on; 0 for those that did not arrive.
+/// Which of the application's connections several requests over one of ours came on; 0 for those that somebody answered
+/// without asking it.
+///
+/// # Errors
+///
+/// There is no answer, or one of no success: whoever limits how often clients ask need not pass them on.
 pub(super) async fn connections(
     setup: &Setup,
     address: &Address,
@@ -85,8 +90,9 @@ pub(super) async fn connections(
     let mut connections = Vec::new();
     for _ in 0..count {
         let ticket = Ticket::draw(&setup.key)?;
-        line.ask(&like.clone().header(CHECK, ticket.value()))
-            .await?;
+        let ask = like.clone().header(CHECK, ticket.value());
+        let status = line.ask(&ask).await?.status();
+        anyhow::ensure!(status.is_success(), "{status}");
         let seen = notes(setup, &ticket).await?;
         connections.push(seen.first().map_or(0, |seen| seen.asked.connection));
     }

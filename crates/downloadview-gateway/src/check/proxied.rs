@@ -200,7 +200,7 @@ impl Proxied<'_> {
         // Of somebody else's connections it is not the proxy that is guilty.
         let is_by_another = |fault: &Fault| matches!(fault, Fault::AnotherHop(_));
         if !evidence.seen.is_empty() && !faults.iter().any(is_by_another) {
-            findings.add_if(self.keeps_connections().await);
+            findings.add_if(self.repeated(expected).await);
         }
     }
 
@@ -367,21 +367,26 @@ impl Proxied<'_> {
         rules.filter(move |rule| rule.backend == Some(backend))
     }
 
-    async fn keeps_connections(&self) -> Option<Finding> {
-        // It opens one for each request, whatever it is told.
-        if self.proxy.backend == Proxy::Lighttpd || !self.is_known {
+    /// What of several requests reaches the application, and over how many connections.
+    async fn repeated(&self, expected: &Expected) -> Option<Finding> {
+        if !self.is_known {
             return None;
         }
-        let what = self.what("connections to the application");
         let (setup, address) = (self.setup, &self.proxy.address);
         let asked = format!("{REPEATED} requests to {address}, one after the other");
         let numbers = connections(setup, address, &self.case.get(), REPEATED).await;
         let mut numbers = numbers.ok()?;
-        numbers.sort_unstable();
-        numbers.dedup();
-        if numbers.contains(&0) {
+        let unseen = numbers.iter().filter(|number| **number == 0).count();
+        if unseen > 0 {
+            return self.kept(expected, asked, unseen);
+        }
+        // It opens one for each request, whatever it is told.
+        if self.proxy.backend == Proxy::Lighttpd {
             return None;
         }
+        let what = self.what("connections to the application");
+        numbers.sort_unstable();
+        numbers.dedup();
         let count = numbers.len();
         let came = counted(count as u64, "connection", "connections");
         Some(match count < REPEATED {
@@ -391,6 +396,26 @@ impl Proxied<'_> {
                 self.wrong(&what, asked, came, &Topic::KeepAlive)
             }
         })
+    }
+
+    /// Somebody answers with what he has kept, which only what is public may be.
+    fn kept(&self, expected: &Expected, asked: String, unseen: usize) -> Option<Finding> {
+        let stated = expected.headers.get(header::CACHE_CONTROL);
+        let stated = stated.and_then(|value| value.to_str().ok()).unwrap_or("");
+        let mut words = stated.split(',').map(str::trim);
+        if words.any(|word| word.eq_ignore_ascii_case("public")) {
+            return None;
+        }
+        let (name, what) = (&self.proxy.name, self.what("answers for one client"));
+        let came = format!(
+            "{} answered without asking the application, which states `{stated}`: one client gets what another was permitted",
+            counted(unseen as u64, "request was", "requests were")
+        );
+        let change = format!(
+            "keep no answers of this path in {name} or before it: no proxy_cache, no mod_cache; or let the view state \
+             `cache_control = \"public, …\"`, if all may have the same"
+        );
+        Some(Finding::wrong(&what, Part::ProxyOrAnotherHop, asked, came).change(change))
     }
 }
 
