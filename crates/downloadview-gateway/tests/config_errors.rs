@@ -1459,6 +1459,14 @@ fn reports_views_that_would_serve_the_copies_of_others() {
     let by_link =
         text(&copies.to_string_lossy()).replace(&format!("{root:?}"), &format!("{linked:?}"));
     assert_eq!(table(&by_link).matches("in which [spool]").count(), 2);
+    // Nor may it be one of the spool's own.
+    let told = table(&text(&folder.path().to_string_lossy()));
+    assert_eq!(
+        told.matches("a part of the folder where [spool] of line 4")
+            .count(),
+        2,
+        "{told}"
+    );
     // A name that only begins alike.
     let beside = folder.path().join("public");
     Config::parse(&text(&beside.to_string_lossy()), Path::new(FILE)).expect("accepted");

@@ -170,16 +170,20 @@ pub(super) fn spool_among_files(
         let Some(root) = served_folder(&view.value.kind) else {
             continue;
         };
-        if !copies.starts_with(real(root)) {
-            continue;
-        }
+        let served = real(root);
+        let where_they_are = match (copies.starts_with(&served), served.starts_with(&copies)) {
+            (true, _) => "in which",
+            (_, true) => "a part of the folder where",
+            _ => continue,
+        };
         let route = &view.value.route;
         let message = format!(
-            "route `{route}` serves `{}`, in which [spool] of line {} keeps its copies",
+            "route `{route}` serves `{}`, {where_they_are} [spool] of line {} keeps its copies",
             root.display(),
             spool.line
         );
-        let help = "give [spool] a `dir` outside of every folder that a view serves";
+        let help =
+            "give [spool] a `dir` of its own, with no folder in it that a view serves, and in none";
         source.report(Problem::new(view.span.clone(), message).with_help(help));
     }
 }
