@@ -31,7 +31,12 @@ pub(super) enum Begun {
 impl Root {
     /// A part for `id`, unless another process fills one.
     pub(super) fn begin(&self, id: Id) -> io::Result<Begun> {
-        let becomes = self.make_folder(id)?;
+        // Its folder is made for a copy that is complete: clients ask for much that no source has. One that is not ours
+        // is known before.
+        match self.open_within(id.within()) {
+            Ok(_) | Err(Errno::NOENT) => {}
+            Err(error) => return Err(error.into()),
+        }
         let folder = self.private()?;
         let name = id.part_name();
         // Each turn takes a leftover away, or meets another process that does.
@@ -67,7 +72,7 @@ impl Root {
             if !there.is_ok_and(|there| inode_of(&there) == inode) {
                 continue;
             }
-            let part = Part::made(folder, becomes, name, inode, file);
+            let part = Part::made(folder, name, inode, file);
             if is_new {
                 return Ok(Begun::Part(part));
             }
@@ -92,8 +97,6 @@ pub(super) struct Part {
 #[derive(Debug)]
 struct Place {
     folder: OwnedFd,
-    /// The folder of the copy that it becomes.
-    becomes: OwnedFd,
     name: String,
     inode: Inode,
 }
@@ -106,10 +109,9 @@ impl Place {
 
 impl Part {
     /// A part that was made in `folder` and is locked.
-    fn made(folder: OwnedFd, becomes: OwnedFd, name: String, inode: Inode, file: OwnedFd) -> Self {
+    fn made(folder: OwnedFd, name: String, inode: Inode, file: OwnedFd) -> Self {
         let place = Place {
             folder,
-            becomes,
             name,
             inode,
         };
@@ -165,6 +167,7 @@ impl Part {
                 "a copy has another length than was written",
             ));
         }
+        let becomes = root.make_folder(name.id)?;
         let _ = fchown(&self.file, None, Some(root.group));
         fchmod(&self.file, Mode::from_raw_mode(root.mode(0o440)))?;
         let seconds = whole_seconds(modified);
@@ -173,13 +176,13 @@ impl Part {
             fdatasync(&self.file)?;
         }
         let place = self.place.take().ok_or(io::ErrorKind::NotFound)?;
-        let renamed = renameat(&place.folder, &place.name, &place.becomes, name.file_name());
+        let renamed = renameat(&place.folder, &place.name, &becomes, name.file_name());
         if let Err(error) = renamed {
             place.clear();
             return Err(error.into());
         }
         if sync {
-            fsync(&place.becomes)?;
+            fsync(&becomes)?;
         }
         let found = fstat(&self.file)?;
         Ok(Found {

@@ -8,7 +8,9 @@ use downloadview::spool::{Fill, NotSpooled, Spool, SpoolBuilder};
 
 use crate::disk::Disk;
 use crate::log::Log;
-use crate::stand::{FRAME, Remote, Report, Stand, content, delegated, key, outcome, sent, why};
+use crate::stand::{
+    FRAME, Remote, Report, Stand, content, delegated, failing, key, outcome, sent, why,
+};
 
 /// Asks three times while something is wrong: each is streamed for this reason, and it is said once.
 async fn assert_streamed_because(stand: &Stand, log: &Log, reason: NotSpooled) {
@@ -45,6 +47,30 @@ fn over_disk_with(options: &str, set: impl FnOnce(SpoolBuilder) -> SpoolBuilder)
     let folder = tempfile::tempdir().unwrap();
     let disk = Disk::over(folder.path(), options);
     (Stand::over(folder, set), disk)
+}
+
+/// Clients may ask for as many as they like.
+#[tokio::test]
+async fn what_no_source_has_leaves_nothing_on_the_disk() {
+    let (stand, remote) = (Stand::new(), Remote::default());
+    let lies_there = || {
+        let entries = std::fs::read_dir(stand.folder.path()).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name());
+        let mut names: Vec<_> = names.filter(|name| name != "private").collect();
+        names.sort();
+        names
+    };
+    let before = lies_there();
+    remote.lose();
+    let response = stand.get(DownloadResponse::new(remote.clone())).await;
+    assert_eq!(response.status(), 404);
+    assert_eq!(lies_there(), before);
+    // Nor does what breaks off.
+    let file = failing(2).cache_key(key("broken"));
+    let response = stand.get(DownloadResponse::new(file)).await;
+    assert_eq!(response.status(), 500, "{response:?}");
+    assert_eq!(lies_there(), before);
+    assert!(stand.files().is_empty());
 }
 
 #[tokio::test]
