@@ -176,15 +176,19 @@ pub(crate) struct Unsent {
     pub(crate) reason: Option<String>,
 }
 
-/// Sends one request, and returns its answer if that begins within `limit`. It is sent a second
-/// time only if the first went over a connection that had been kept and that the server closed just
-/// then: servers may do that at any time (RFC 9112, 9.3.1).
+/// How often a request is sent again. A server that ends, or closes what it has kept for too long, does so with several
+/// connections at once; one that does nothing else is not asked for ever.
+const AGAIN: u32 = 3;
+
+/// Sends one request, and returns its answer if that begins within `limit`. It is sent again only if it
+/// went over a connection that had been kept and that the server closed just then: servers may do
+/// that at any time (RFC 9112, 9.3.1).
 pub(crate) async fn send(
     transport: &Transport,
     limit: Duration,
     request: impl Fn() -> Request<Full<Bytes>>,
 ) -> Result<Response<Incoming>, Unsent> {
-    let mut is_second = false;
+    let mut again = 0;
     loop {
         match timeout(limit, transport.request(request())).await {
             Ok(Ok(response)) => {
@@ -193,7 +197,7 @@ pub(crate) async fn send(
                 }
                 return Ok(response);
             }
-            Ok(Err(error)) if !is_second && was_kept(&error) => is_second = true,
+            Ok(Err(error)) if again < AGAIN && was_kept(&error) => again += 1,
             Ok(Err(error)) => {
                 let (fault, reason) = fault_of(&error);
                 let reason = Some(reason);

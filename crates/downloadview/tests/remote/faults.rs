@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
+use downloadview::fetch::Origin;
 use http::Method;
 use http_body_util::BodyExt as _;
 
 use super::origin::{
-    Log, Step, answer, ask, begin, get, ordinary, part, saying, server, until, whole,
+    Log, Server, Step, answer, ask, begin, get, ordinary, part, saying, server, until, whole,
 };
 
 const BODY: &[u8] = b"0123456789";
@@ -382,10 +383,10 @@ async fn an_origin_that_hangs_up_is_502() {
 #[tokio::test]
 async fn an_origin_that_is_not_there_is_502() {
     let (log, _guard) = Log::begin();
-    let port = {
-        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        taken.local_addr().unwrap().port()
-    };
+    // Bound, so that nobody else is given the port, and not listening.
+    let nobody = tokio::net::TcpSocket::new_v4().unwrap();
+    nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let port = nobody.local_addr().unwrap().port();
     let client = downloadview::fetch::Client::new().unwrap();
     let url = format!("http://127.0.0.1:{port}");
     let origin = client.origin(url.as_str()).allow_private().build().unwrap();
@@ -405,6 +406,45 @@ async fn a_kept_connection_that_ends_without_a_word_costs_nothing() {
     assert_eq!(get(&built, &[]).await.text(), "0123456789");
     assert_eq!(get(&built, &[]).await.text(), "0123456789");
     assert_eq!((origin.count(), origin.connections()), (3, 2));
+}
+
+/// A server to which so many connections are kept. It closes the one on which it is asked again, for as long as it was
+/// asked no more often than `lasts`.
+async fn with_kept_connections(count: usize, lasts: usize) -> (Server, Origin) {
+    // More than is read of it before somebody wants it: its connection is not free before that.
+    let large = vec![b'x'; 4 << 20];
+    let server = server(move |number, asked| match number {
+        _ if number <= count => vec![Step::Send(ordinary(&large, "\"v1\"", asked))],
+        _ if number <= lasts => vec![Step::Close],
+        _ => vec![Step::Send(ordinary(BODY, "\"v1\"", asked))],
+    })
+    .await;
+    let origin = server.origin();
+    let mut bodies = Vec::new();
+    for _ in 0..count {
+        bodies.push(begin(Method::GET, &origin, &[]).await.into_body());
+    }
+    for body in bodies {
+        body.collect().await.expect("it is whole");
+    }
+    assert_eq!(server.connections(), count);
+    (server, origin)
+}
+
+/// As those of a server that is started anew.
+#[tokio::test]
+async fn several_kept_connections_that_end_at_once_cost_nothing() {
+    let (server, origin) = with_kept_connections(3, 6).await;
+    assert_eq!(get(&origin, &[]).await.text(), "0123456789");
+    assert_eq!((server.count(), server.connections()), (7, 4));
+}
+
+/// What closes all that is kept is not asked for ever.
+#[tokio::test]
+async fn a_server_that_closes_every_kept_connection_is_asked_four_times() {
+    let (server, origin) = with_kept_connections(8, usize::MAX).await;
+    assert_eq!(get(&origin, &[]).await.status, 502);
+    assert_eq!(server.count(), 8 + 4);
 }
 
 #[tokio::test]
