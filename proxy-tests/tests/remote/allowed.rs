@@ -1,6 +1,8 @@
 //! Which headers reach the client where the proxy has a list of those that may: Caddy, and nginx with its script.
 
 use std::collections::BTreeSet;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 
 use proxy_tests::{Asked, Fetcher, Request, Response};
 
@@ -259,6 +261,40 @@ fn what_is_no_status_reaches_nobody_and_its_page_neither() {
                     assert_allowed(proxy, &answer);
                 }
             }
+        }
+    }
+}
+
+/// nginx takes it for an answer of HTTP/0.9, which is all body, and passes it on as it is: a whole answer of the server's
+/// making, for a client that skips what comes before.
+#[test]
+fn what_does_not_begin_as_an_answer_reaches_nobody() {
+    for proxy in with_lists() {
+        for begin in [
+            "\r\nHTTP/1.1 200 OK",
+            " HTTP/1.1 200 OK",
+            "http/1.1 200 OK",
+            "ICY 200 OK",
+            "HTTP/1.1 20 OK",
+            "HTTP/1.1 2000 OK",
+            "HTTP/1.1 000 OK",
+        ] {
+            let stand = Stand::new(proxy, move |_| {
+                let head = format!("{begin}\r\n{EVIL}Content-Length: 4\r\n\r\n");
+                Answer::new(format!("{head}evil")).and_close()
+            });
+            stand.tell(&stand.url(), "/a", STATED);
+            let mut client = TcpStream::connect(stand.front.address()).expect("it listens");
+            let asked =
+                client.write_all(b"GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+            asked.expect("it takes a request");
+            let mut came = Vec::new();
+            // What was sent before a reset counts too.
+            let _ = client.read_to_end(&mut came);
+            let came = String::from_utf8_lossy(&came);
+            let is_error = came.starts_with("HTTP/1.1 502 ");
+            assert!(came.is_empty() || is_error, "{proxy:?} {begin:?}: {came}");
+            assert!(!came.contains("evil"), "{proxy:?} {begin:?}: {came}");
         }
     }
 }
