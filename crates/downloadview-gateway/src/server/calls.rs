@@ -136,6 +136,25 @@ fn bytes_of(told: &str) -> Option<u64> {
     kibibytes.checked_mul(1024)
 }
 
+/// Lets the event loop have a core before this thread, which is one of those that wait for disks, from now on. In between
+/// it sends megabytes in one call, and where there are more of its kind than cores, everybody else's answers wait for them.
+#[cfg(target_os = "linux")]
+pub(super) fn lower_priority() {
+    thread_local! {
+        static LOWERED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+    }
+    if LOWERED.replace(true) {
+        return;
+    }
+    // On Linux that is of this thread alone (nice(2), "C library/kernel differences"). It is about time, not bytes, so a
+    // sandbox that refuses it is obeyed.
+    let _ = rustix::process::nice(NICER);
+}
+
+/// A tenth of the event loop's share where both want the core (`sched(7)`, "The nice value").
+#[cfg(target_os = "linux")]
+const NICER: i32 = 10;
+
 /// Succeeds if the socket takes more bytes, or fails at once with all it is given.
 pub(super) fn has_room(socket: BorrowedFd<'_>) -> io::Result<()> {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -181,6 +200,8 @@ mod elsewhere {
     }
 
     pub(in super::super) fn will_read_on(_: &File) {}
+
+    pub(in super::super) fn lower_priority() {}
 }
 #[cfg(not(target_os = "linux"))]
 pub(super) use self::elsewhere::*;
@@ -188,6 +209,20 @@ pub(super) use self::elsewhere::*;
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_thread_that_waits_for_disks_has_a_lower_priority_and_no_other_has() {
+        // Of the thread that asks.
+        let nice = || rustix::process::getpriority_process(None).unwrap();
+        let before = nice();
+        let lowered = std::thread::spawn(move || {
+            lower_priority();
+            lower_priority();
+            nice()
+        });
+        assert_eq!(lowered.join().unwrap(), (before + NICER).min(19));
+        assert_eq!(nice(), before);
+    }
 
     #[test]
     fn how_far_is_read_ahead_is_told_in_kibibytes_or_not_at_all() {

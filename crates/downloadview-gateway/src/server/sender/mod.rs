@@ -36,7 +36,11 @@ const LOOKED_AT: usize = 2 * AT_ONCE;
 
 /// Bytes that follow some that a disk was waited for, and are sent on other threads too, whether the page cache has them
 /// or not: whoever reaches the end of what was read ahead has the kernel read ahead further, which takes its time.
-const COLD: u64 = 32 << 20;
+const COLD: u64 = 256 << 20;
+
+/// Most bytes that are sent on another thread at once: the kernel does not stop in the middle of a call for a thread that
+/// matters more.
+const AT_ONCE_COLD: usize = 1 << 20;
 
 /// Most bytes of a file that may hang: a bulkhead has no patience for more of a slow one.
 const AT_ONCE_SLOW: usize = 256 << 10;
@@ -285,12 +289,13 @@ impl Sender {
         self.lent = Arc::downgrade(&lent);
         let count = match part.may_hang() {
             true => segment.left.min(AT_ONCE_SLOW),
-            false => segment.left,
+            false => segment.left.min(AT_ONCE_COLD),
         };
         check(segment, count)?;
         let large = part.range().len() >= LARGE;
         let advise = large && !std::mem::replace(&mut self.file.advised, true);
         Ok(Job::Send(part.run(move |file| {
+            calls::lower_priority();
             if advise {
                 calls::will_read_on(file);
             }
