@@ -55,10 +55,13 @@ pub(crate) fn start_beside(lab: &Lab, binary: &Path, mode: Mode) -> Result<Serve
 
 /// Starts the earlier build of the gateway, if the run has one.
 pub(crate) fn start_before(lab: &Lab, mode: Mode) -> Result<Option<Server>> {
-    let binary = lab.binaries.before.as_deref();
-    binary
-        .map(|binary| launch(lab, "gateway-before", binary, mode))
-        .transpose()
+    starts_before(lab, mode).map(|start| start()).transpose()
+}
+
+/// A way to start it again and again.
+pub(crate) fn starts_before(lab: &Lab, mode: Mode) -> Option<impl Fn() -> Result<Server>> {
+    let binary = lab.binaries.before.as_deref()?;
+    Some(move || launch(lab, "gateway-before", binary, mode))
 }
 
 fn launch(lab: &Lab, name: &str, binary: &Path, mode: Mode) -> Result<Server> {

@@ -68,11 +68,13 @@ pub(crate) fn measure(lab: &Lab) -> Result<Vec<Amount>> {
         rows.extend(measure_server(&start)?);
         rows.extend(remote(lab, binary)?);
     }
-    let peers: [Start<'_>; 3] = [
-        Box::new(|| peers::start_tower_http(lab)),
-        Box::new(|| peers::start_actix_files(lab)),
-        Box::new(|| nginx::start_static(lab)),
-    ];
+    let mut peers: Vec<Start<'_>> = Vec::new();
+    if let Some(start) = gateway::starts_before(lab, Mode::Stream) {
+        peers.push(Box::new(start));
+    }
+    peers.push(Box::new(|| peers::start_tower_http(lab)));
+    peers.push(Box::new(|| peers::start_actix_files(lab)));
+    peers.push(Box::new(|| nginx::start_static(lab)));
     for start in &peers {
         let unbound = |row| Amount { bound: None, ..row };
         rows.extend(measure_server(start)?.into_iter().map(unbound));

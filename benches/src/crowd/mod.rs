@@ -46,11 +46,8 @@ fn servers(lab: &Lab) -> Vec<Start<'_>> {
     if let Some(binary) = &lab.binaries.gateway {
         starts.push(Box::new(|| gateway::start(lab, binary, Mode::Stream)));
     }
-    if lab.binaries.before.is_some() {
-        starts.push(Box::new(|| {
-            let server = gateway::start_before(lab, Mode::Stream)?;
-            server.context("there is no earlier build")
-        }));
+    if let Some(start) = gateway::starts_before(lab, Mode::Stream) {
+        starts.push(Box::new(start));
     }
     starts.push(Box::new(|| nginx::start_static(lab)));
     starts
