@@ -102,6 +102,10 @@ impl Asked {
 
     /// Keeps the [`Trace`](super::Trace) of the decision in the response's extensions. Default: no
     /// trace is made.
+    ///
+    /// With a spool, such a request makes no copy. It asks the source of the file whether a copy
+    /// still holds, as a download would, unless one in this process asked within the `max_age` of
+    /// the spool. That may be a request to another server, and it may wait.
     #[must_use]
     pub fn traced(mut self) -> Self {
         self.traced = true;
