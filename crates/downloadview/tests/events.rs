@@ -1,8 +1,9 @@
 //! What is logged of a download: one event, its outcome and its reason, and nothing secret.
 
+mod logs;
+
 use std::convert::Infallible;
-use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use downloadview::backend::{Caddy, Nginx};
@@ -20,20 +21,9 @@ use http::{Request, Response};
 use http_body::Body;
 use http_body_util::{BodyExt as _, Full};
 use tower::{Layer as _, Service, ServiceExt};
+use tracing::Level;
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("unpoisoned").extend_from_slice(line);
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+use self::logs::Log;
 
 /// The log of GETs of `paths`, in order, through rules for `/media/`.
 fn log_of(source: &str, paths: &[&str]) -> Vec<String> {
@@ -56,31 +46,19 @@ where
     S: Service<Request<()>, Response = Response<B>, Error = Infallible> + Clone,
     B: Body<Data = Bytes>,
 {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::DEBUG)
-        .without_time()
-        .with_target(false)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
+    let (log, _guard) = Log::begin(Level::DEBUG);
     let layer = OptimizeLayer::new(optimizer).route_name(|_| Some("/{*path}".into()));
     let service = layer.layer(service);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .expect("a runtime");
-    tracing::subscriber::with_default(subscriber, || {
-        for path in paths {
-            let request = Request::get(*path).body(()).expect("a path");
-            runtime
-                .block_on(service.clone().oneshot(request))
-                .expect("infallible");
-        }
-    });
-    let bytes = log.0.lock().expect("unpoisoned").clone();
-    let text = String::from_utf8(bytes).expect("UTF-8");
-    text.lines().map(|line| line.trim().to_owned()).collect()
+    for path in paths {
+        let request = Request::get(*path).body(()).expect("a path");
+        runtime
+            .block_on(service.clone().oneshot(request))
+            .expect("infallible");
+    }
+    log.lines()
 }
 
 #[test]
@@ -252,23 +230,16 @@ fn a_body_that_breaks_off_is_logged_with_path_and_route() {
     });
     let layer = OptimizeLayer::new(Optimizer::none()).route_name(|_| Some("/{*path}".into()));
     let service = layer.layer(handler);
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
+    let (log, _guard) = Log::begin(Level::INFO);
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     let request = Request::get("/a.txt?b=s3cr3t").body(()).expect("a path");
-    tracing::subscriber::with_default(subscriber, || {
-        let whole = async {
-            let response = service.oneshot(request).await.expect("infallible");
-            response.into_body().collect().await
-        };
-        let runtime = runtime.expect("a runtime");
-        assert!(runtime.block_on(whole).is_err(), "it is cut");
-    });
-    let text = String::from_utf8(log.0.lock().expect("unpoisoned").clone()).expect("UTF-8");
+    let whole = async {
+        let response = service.oneshot(request).await.expect("infallible");
+        response.into_body().collect().await
+    };
+    let runtime = runtime.expect("a runtime");
+    assert!(runtime.block_on(whole).is_err(), "it is cut");
+    let text = log.lines().join("\n");
     let line = text.lines().find(|line| line.contains("download aborted"));
     let line = line.unwrap_or_else(|| panic!("{text}"));
     let about = r#"path="/a.txt" route="/{*path}""#;
@@ -278,23 +249,16 @@ fn a_body_that_breaks_off_is_logged_with_path_and_route() {
 /// The same where the view itself answers, which knows no route.
 #[test]
 fn a_failure_of_a_view_without_a_layer_is_logged_with_its_path() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
+    let (log, _guard) = Log::begin(Level::INFO);
     let find = |_: &Parts| async {
         Err::<Option<Row>, _>(Error::upstream("files.example", UpstreamFault::Connect))
     };
     let view = ObjectView::new(Arc::new(MemoryStorage::new()), find).into_service();
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     let request = Request::get("/1?c=s3cr3t").body(()).expect("a path");
-    tracing::subscriber::with_default(subscriber, || {
-        let answered = runtime.expect("a runtime").block_on(view.oneshot(request));
-        assert_eq!(answered.expect("infallible").status(), 502);
-    });
-    let text = String::from_utf8(log.0.lock().expect("unpoisoned").clone()).expect("UTF-8");
+    let answered = runtime.expect("a runtime").block_on(view.oneshot(request));
+    assert_eq!(answered.expect("infallible").status(), 502);
+    let text = log.lines().join("\n");
     assert!(
         text.contains(r#"path="/1""#) && !text.contains("s3cr3t"),
         "{text}"

@@ -8,7 +8,7 @@ use downloadview::{DownloadView as _, view::StorageView};
 use http::{Method, Request};
 use tower::ServiceExt as _;
 
-use super::origin::{Log, Server, Step, answer, saying, server};
+use super::origin::{Server, Step, answer, logged, saying, server};
 
 const NO_BUCKET: &str = "<?xml version=\"1.0\"?><Error><Code>NoSuchBucket</Code></Error>";
 const NO_KEY: &str = "<?xml version=\"1.0\"?><Error><Code>NoSuchKey</Code></Error>";
@@ -48,7 +48,7 @@ async fn a_bucket_that_is_missing_is_told_once_with_the_name_of_its_storage() {
         (Method::GET, not_found(&[], NO_BUCKET)),
         (Method::HEAD, not_found(&of_azure, "")),
     ] {
-        let (log, _guard) = Log::begin();
+        let (log, _guard) = logged();
         let server = saying(bytes).await;
         let storage = bucket(&server);
         for _ in 0..3 {
@@ -66,7 +66,7 @@ async fn a_bucket_that_is_missing_is_told_once_with_the_name_of_its_storage() {
 
 #[tokio::test]
 async fn a_file_that_is_missing_is_not_told() {
-    let (log, _guard) = Log::begin();
+    let (log, _guard) = logged();
     let server = saying(not_found(&[], NO_KEY)).await;
     let storage = bucket(&server);
     assert_eq!(asked(&storage, Method::GET).await, 404);

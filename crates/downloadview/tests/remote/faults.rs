@@ -7,8 +7,9 @@ use downloadview::fetch::Origin;
 use http::Method;
 use http_body_util::BodyExt as _;
 
+use super::logs::Log;
 use super::origin::{
-    Log, Server, Step, answer, ask, begin, get, ordinary, part, saying, server, until, whole,
+    Server, Step, answer, ask, begin, get, logged, ordinary, part, saying, server, until, whole,
 };
 
 const BODY: &[u8] = b"0123456789";
@@ -212,7 +213,7 @@ async fn an_answer_that_does_not_fit_is_none() {
         ),
     ];
     for (what, headers, bytes) in cases {
-        let (log, _guard) = Log::begin();
+        let (log, _guard) = logged();
         let origin = saying(bytes).await;
         let got = get(&origin.origin(), headers).await;
         assert_eq!((got.status, got.text()), (502, "Bad Gateway\n"), "{what}");
@@ -281,7 +282,7 @@ async fn odd_answers_that_fit_are_good() {
         ("a tag without quotes", odd(&["ETag: abc"])),
         ("a tag of Latin-1", odd(&["ETag: \"?\""])),
     ] {
-        let (log, _guard) = Log::begin();
+        let (log, _guard) = logged();
         let origin = saying(bytes).await;
         let got = get(&origin.origin(), &[]).await;
         assert_eq!((got.status, got.text()), (200, "abc"), "{what}");
@@ -333,7 +334,7 @@ async fn what_is_missing_or_refused_is_said_as_the_settings_say() {
 
 #[tokio::test]
 async fn an_origin_that_refuses_us_is_in_the_log_once_a_minute() {
-    let (log, _guard) = Log::begin();
+    let (log, _guard) = logged();
     let origin = saying(status("403 Forbidden")).await;
     let built = origin.origin();
     for _ in 0..3 {
@@ -359,7 +360,7 @@ async fn an_error_page_of_400_mib_is_not_read() {
 #[tokio::test]
 async fn an_origin_that_does_not_answer_is_504() {
     for method in [Method::GET, Method::HEAD] {
-        let (log, _guard) = Log::begin();
+        let (log, _guard) = logged();
         let origin = server(|_, _| vec![Step::Stall]).await;
         let built = origin
             .builder()
@@ -373,7 +374,7 @@ async fn an_origin_that_does_not_answer_is_504() {
 
 #[tokio::test]
 async fn an_origin_that_hangs_up_is_502() {
-    let (log, _guard) = Log::begin();
+    let (log, _guard) = logged();
     let origin = server(|_, _| vec![Step::Close]).await;
     let got = get(&origin.origin(), &[]).await;
     assert_eq!((got.status, origin.count()), (502, 1));
@@ -382,7 +383,7 @@ async fn an_origin_that_hangs_up_is_502() {
 
 #[tokio::test]
 async fn an_origin_that_is_not_there_is_502() {
-    let (log, _guard) = Log::begin();
+    let (log, _guard) = logged();
     // Bound, so that nobody else is given the port, and not listening.
     let nobody = tokio::net::TcpSocket::new_v4().unwrap();
     nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -460,7 +461,7 @@ async fn a_file_larger_than_allowed_is_502() {
 
 #[tokio::test]
 async fn a_file_without_end_ends_at_the_largest_that_is_allowed() {
-    let (log, _guard) = Log::begin();
+    let (log, _guard) = logged();
     let origin = server(|_, _| {
         let head = ok(&["Transfer-Encoding: chunked"], "");
         let chunk = [b"10000\r\n".as_slice(), &[b'x'; 65536], b"\r\n"].concat();
@@ -563,7 +564,7 @@ async fn no_more_requests_than_allowed_are_under_way() {
 
 #[tokio::test]
 async fn a_whole_answer_that_ends_too_early_without_a_tag_ends_the_connection() {
-    let (log, _guard) = Log::begin();
+    let (log, _guard) = logged();
     let origin = server(|_, _| {
         vec![
             Step::Send(ok(&["Content-Length: 10"], "01234")),

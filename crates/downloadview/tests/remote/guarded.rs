@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use downloadview::fetch::Client;
 
-use super::origin::{Log, Server, Step, answer, get, ordinary, server};
+use super::origin::{Server, Step, answer, get, logged, ordinary, server};
 
 const BODY: &[u8] = b"0123456789";
 
@@ -24,7 +24,7 @@ async fn sending_to(location: String) -> Server {
 
 #[tokio::test]
 async fn a_name_that_resolves_to_loopback_is_refused() {
-    let (log, _guard) = Log::begin();
+    let (log, _guard) = logged();
     let origin = plain().await;
     let url = origin.url().replace("127.0.0.1", "localhost");
     let client = Client::new().unwrap();
@@ -193,7 +193,7 @@ async fn a_redirect_to_a_private_address_is_not_followed() {
         private.replace("127.0.0.2", "[::ffff:127.0.0.2]"),
         private.replace("http:", ""),
     ] {
-        let (log, _guard) = Log::begin();
+        let (log, _guard) = logged();
         let origin = sending_to(location.clone()).await;
         let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let client = Client::new().unwrap();

@@ -5,6 +5,8 @@ mod buckets;
 mod conditions;
 mod faults;
 mod guarded;
+#[path = "../logs/mod.rs"]
+mod logs;
 mod origin;
 mod plain;
 mod resume;

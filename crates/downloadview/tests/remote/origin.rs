@@ -14,6 +14,10 @@ use http_body_util::BodyExt as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceExt as _;
+use tracing::Level;
+use tracing::subscriber::DefaultGuard;
+
+use super::logs::Log;
 
 /// One thing that the server does.
 #[derive(Debug, Clone)]
@@ -315,38 +319,7 @@ pub(crate) fn ordinary(body: &[u8], tag: &str, asked: &Asked) -> Vec<u8> {
     part(body, first, last, &further)
 }
 
-/// Lines that a test's log got.
-#[derive(Clone, Default)]
-pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    /// From now on, for this thread, until the guard goes.
-    pub(crate) fn begin() -> (Self, tracing::subscriber::DefaultGuard) {
-        let log = Self::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::INFO)
-            .without_time()
-            .with_ansi(false)
-            .with_writer(move || writer.clone())
-            .finish();
-        (log, tracing::subscriber::set_default(subscriber))
-    }
-
-    pub(crate) fn lines(&self) -> Vec<String> {
-        let bytes = self.0.lock().expect("unpoisoned").clone();
-        let text = String::from_utf8(bytes).expect("UTF-8");
-        text.lines().map(|line| line.trim().to_owned()).collect()
-    }
-}
-
-impl std::io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().expect("unpoisoned").extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
+/// Takes what this thread logs from now on, until the guard goes.
+pub(crate) fn logged() -> (Log, DefaultGuard) {
+    Log::begin(Level::INFO)
 }

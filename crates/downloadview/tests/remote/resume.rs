@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::Method;
 use http_body_util::BodyExt as _;
 
-use super::origin::{Log, Server, Step, answer, begin, get, ordinary, part, server, whole};
+use super::origin::{Server, Step, answer, begin, get, logged, ordinary, part, server, whole};
 
 const BODY: &[u8] = b"0123456789";
 
@@ -30,7 +30,7 @@ async fn cut_then(
 
 #[tokio::test]
 async fn a_body_that_is_cut_goes_on_where_it_was() {
-    let (log, _guard) = Log::begin();
+    let (log, _guard) = logged();
     let origin = server(|number, asked| match number {
         1 => vec![half("\"v1\""), Step::Close],
         _ => vec![Step::Send(ordinary(BODY, "\"v1\"", asked))],
@@ -75,7 +75,7 @@ async fn a_body_that_stalls_goes_on_over_another_connection() {
 
 #[tokio::test]
 async fn a_body_that_stalls_without_a_tag_ends_the_connection() {
-    let (log, _guard) = Log::begin();
+    let (log, _guard) = logged();
     let origin = server(|_, _| vec![half("W/\"v1\""), Step::Stall]).await;
     let built = origin.builder().idle_timeout(Duration::from_millis(100));
     let got = get(&built.build().unwrap(), &[]).await;
@@ -135,7 +135,7 @@ async fn what_comes_back_as_another_file_ends_the_connection() {
             ),
         ),
     ] {
-        let (log, _guard) = Log::begin();
+        let (log, _guard) = logged();
         let origin = cut_then("\"v1\"", move |_| vec![Step::Send(bytes.clone())]).await;
         let got = get(&origin.origin(), &[]).await;
         assert_eq!((got.status, got.body), (200, None), "{what}");

@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use super::origin::{Log, get, whole};
+use super::origin::{get, logged, whole};
 
 /// Of our own making; it signed the next one.
 const AUTHORITY: &str = include_str!("certificates/ca.pem");
@@ -74,7 +74,7 @@ async fn a_certificate_that_is_trusted_proves_a_name() {
 
 #[tokio::test]
 async fn a_certificate_of_another_name_or_of_nobodys_proves_nothing() {
-    let (log, _guard) = Log::begin();
+    let (log, _guard) = logged();
     let trusting = Client::builder().root_certificate(AUTHORITY);
     assert_eq!(fetched(trusting, "127.0.0.1").await, 502);
     let lines = log.lines();

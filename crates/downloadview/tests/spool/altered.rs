@@ -11,7 +11,8 @@ use downloadview::DownloadResponse;
 use downloadview::spool::NotSpooled;
 use http::Response;
 
-use crate::log::Log;
+use crate::log::logged;
+use crate::logs::Log;
 use crate::stand::{FRAME, Report, Stand, content, delegated, key, sent, why};
 
 async fn get(stand: &Stand, report: &Report) -> Response<downloadview::DownloadBody> {
@@ -35,7 +36,7 @@ fn said(log: &Log) -> usize {
 
 /// Has the copy changed by `alter`, and sees that it is made anew, and that an operator is told once.
 async fn assert_made_anew(alter: impl Fn(&Path)) {
-    let (log, _guard) = Log::begin();
+    let (log, _guard) = logged();
     let (stand, report) = (Stand::new(), Report::default());
     assert_eq!(delegated(&get(&stand, &report).await), content(1));
     for times in [2, 3] {
@@ -91,7 +92,7 @@ async fn a_file_of_another_user_in_the_place_of_a_copy_is_not_handed_out() {
 /// As a process beside this one does that found no room for it, and then made it again.
 #[tokio::test]
 async fn a_copy_that_another_process_made_anew_is_taken() {
-    let (log, _guard) = Log::begin();
+    let (log, _guard) = logged();
     let (stand, report) = (Stand::new(), Report::default());
     assert_eq!(delegated(&get(&stand, &report).await), content(1));
     let copy = stand.files().remove(0);

@@ -1,49 +1,22 @@
 //! What is logged, and the event that each fill leaves.
 
-use std::sync::{Arc, Mutex};
-
 use downloadview::DownloadResponse;
+use tracing::Level;
+use tracing::subscriber::DefaultGuard;
 
+use crate::logs::Log;
 use crate::stand::{FRAME, Report, Stand, content, delegated, failing, key, sent};
 
-/// Lines of the log.
-#[derive(Clone, Default)]
-pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    /// Takes what this thread logs from now on.
-    pub(crate) fn begin() -> (Self, tracing::subscriber::DefaultGuard) {
-        let log = Self::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::DEBUG)
-            .with_writer(move || writer.clone());
-        (
-            log,
-            tracing::subscriber::set_default(subscriber.with_ansi(false).finish()),
-        )
-    }
-
-    pub(crate) fn warnings(&self) -> Vec<String> {
-        let mut lines = self.lines();
-        lines.retain(|line| line.contains("WARN") && line.contains("streamed"));
-        lines
-    }
-
-    pub(crate) fn lines(&self) -> Vec<String> {
-        let lines = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        lines.lines().map(str::to_owned).collect()
-    }
+/// Takes what this thread logs from now on, until the guard goes.
+pub(crate) fn logged() -> (Log, DefaultGuard) {
+    Log::begin(Level::DEBUG)
 }
 
-impl std::io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
+/// Why downloads were streamed.
+pub(crate) fn warnings(log: &Log) -> Vec<String> {
+    let mut lines = log.lines();
+    lines.retain(|line| line.contains("WARN") && line.contains("streamed"));
+    lines
 }
 
 /// The event of each fill, in order.
@@ -55,7 +28,7 @@ fn fills(log: &Log) -> Vec<String> {
 
 #[tokio::test]
 async fn each_fill_leaves_one_event_that_does_not_tell_the_file() {
-    let (log, _guard) = Log::begin();
+    let (log, _guard) = logged();
     let stand = Stand::with(|spool| spool.max_file_bytes(3 * FRAME as u64));
     let secret = key("/private/report.csv?token=secret");
     let get = || {

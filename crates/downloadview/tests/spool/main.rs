@@ -12,6 +12,8 @@ mod copies;
 mod disk;
 mod keys;
 mod log;
+#[path = "../logs/mod.rs"]
+mod logs;
 mod one_time;
 mod prepared;
 mod stand;

@@ -7,14 +7,15 @@ use downloadview::DownloadResponse;
 use downloadview::spool::{Fill, NotSpooled, Spool, SpoolBuilder};
 
 use crate::disk::Disk;
-use crate::log::Log;
+use crate::log::{logged, warnings};
+use crate::logs::Log;
 use crate::stand::{
     FRAME, Remote, Report, Stand, content, delegated, failing, key, outcome, sent, until, why,
 };
 
 /// Asks three times while something is wrong: each is streamed for this reason, and it is said once.
 async fn assert_streamed_because(stand: &Stand, log: &Log, reason: NotSpooled) {
-    let before = log.warnings().len();
+    let before = warnings(&log).len();
     for number in 0..3 {
         let file = Report::default().of(2).size(2 * FRAME as u64);
         let file = file.cache_key(key(&format!("{reason:?}-{number}")));
@@ -22,7 +23,7 @@ async fn assert_streamed_because(stand: &Stand, log: &Log, reason: NotSpooled) {
         assert_eq!(why(&response), Some(reason));
         assert_eq!(sent(response).await.unwrap(), content(2));
     }
-    let said = &log.warnings()[before..];
+    let said = &warnings(&log)[before..];
     assert_eq!(said.len(), 1, "{said:#?}");
     assert!(said[0].contains(&reason.to_string()), "{said:#?}");
     let held = stand.spool.counters();
@@ -76,7 +77,7 @@ async fn what_no_source_has_leaves_nothing_on_the_disk() {
 
 #[tokio::test]
 async fn a_disk_that_is_full_costs_no_download_and_is_used_again_when_there_is_room() {
-    let (log, _guard) = Log::begin();
+    let (log, _guard) = logged();
     let (stand, _disk) = over_disk("size=1m,mode=750");
     assert_spools(&stand, "before").await;
     let ballast = stand.folder.path().join("ballast");
@@ -104,7 +105,7 @@ async fn a_disk_that_fills_up_amid_a_file_costs_no_download() {
 
 #[tokio::test]
 async fn what_is_to_stay_free_stays_free() {
-    let (log, _guard) = Log::begin();
+    let (log, _guard) = logged();
     let free = (1 << 20) - 15_000;
     let (stand, _disk) = over_disk_with("size=1m,mode=750", |spool| spool.min_free_bytes(free));
     assert_streamed_because(&stand, &log, NotSpooled::DiskFull).await;
@@ -113,7 +114,7 @@ async fn what_is_to_stay_free_stays_free() {
 
 #[tokio::test]
 async fn a_disk_without_inodes_costs_no_download() {
-    let (log, _guard) = Log::begin();
+    let (log, _guard) = logged();
     let (stand, disk) = over_disk("size=1m,nr_inodes=40,mode=750");
     assert_streamed_because(&stand, &log, NotSpooled::DiskFull).await;
     disk.remount("remount,nr_inodes=4000");
@@ -122,7 +123,7 @@ async fn a_disk_without_inodes_costs_no_download() {
 
 #[tokio::test(start_paused = true)]
 async fn a_disk_that_is_read_only_costs_no_download_and_is_used_again() {
-    let (log, _guard) = Log::begin();
+    let (log, _guard) = logged();
     let (stand, disk) = over_disk("size=1m,mode=750");
     assert_spools(&stand, "before").await;
     disk.remount("remount,ro");
@@ -141,7 +142,7 @@ async fn a_disk_that_is_read_only_costs_no_download_and_is_used_again() {
 async fn a_folder_that_lets_others_write_is_not_used_until_it_does_no_longer() {
     use std::os::unix::fs::PermissionsExt as _;
 
-    let (log, _guard) = Log::begin();
+    let (log, _guard) = logged();
     let stand = Stand::new();
     assert_spools(&stand, "before").await;
     let set_mode = |mode| {
