@@ -15,7 +15,7 @@ use crate::stand::{
 
 /// Asks three times while something is wrong: each is streamed for this reason, and it is said once.
 async fn assert_streamed_because(stand: &Stand, log: &Log, reason: NotSpooled) {
-    let before = warnings(&log).len();
+    let before = warnings(log).len();
     for number in 0..3 {
         let file = Report::default().of(2).size(2 * FRAME as u64);
         let file = file.cache_key(key(&format!("{reason:?}-{number}")));
@@ -23,7 +23,7 @@ async fn assert_streamed_because(stand: &Stand, log: &Log, reason: NotSpooled) {
         assert_eq!(why(&response), Some(reason));
         assert_eq!(sent(response).await.unwrap(), content(2));
     }
-    let said = &warnings(&log)[before..];
+    let said = &warnings(log)[before..];
     assert_eq!(said.len(), 1, "{said:#?}");
     assert!(said[0].contains(&reason.to_string()), "{said:#?}");
     let held = stand.spool.counters();
