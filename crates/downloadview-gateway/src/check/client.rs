@@ -79,8 +79,7 @@ pub(super) async fn send(setup: &Setup, address: &Address, ask: &Ask) -> anyhow:
 ///
 /// # Errors
 ///
-/// There is no answer, or one of no success that is not the application's: whoever limits how often clients ask need not
-/// pass them on.
+/// There is no answer, or an error that somebody else than the application answers: a proxy may limit how often clients ask.
 pub(super) async fn connections(
     setup: &Setup,
     address: &Address,

@@ -10,8 +10,8 @@
 //!    `secrets` draws what proves the proxies;
 //! 2. `app` is the application, `fixed` those of its routes that are for one proxy only, and `elsewhere` are two servers
 //!    that have files which it has not;
-//! 3. `programs` finds the proxies, `proxies` starts them on `ports` that are free, and a `guard` takes them and the files away should the
-//!    demonstration be killed;
+//! 3. `programs` finds the proxies, `proxies` starts them on `ports` that are free, and a `guard` takes them and the files
+//!    away should the demonstration be killed;
 //! 4. `page` shows the `grid`, which fetches the file of all `views` through every proxy with a `probe`, whose witness
 //!    watches the application from inside.
 

@@ -2,8 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::os::linux::net::SocketAddrExt as _;
-use std::os::unix::net::{SocketAddr as UnixAddr, UnixListener};
+use std::os::unix::net::UnixListener;
 
 use super::programs;
 use crate::config::Proxy;
@@ -19,7 +18,7 @@ pub(super) const MOST_PORTS: u16 = 100;
 #[derive(Debug)]
 pub(super) struct Reserved {
     pub(super) address: SocketAddr,
-    _name: UnixListener,
+    _name: Option<UnixListener>,
 }
 
 impl Reserved {
@@ -45,14 +44,26 @@ pub(super) fn is_free(address: &SocketAddr) -> bool {
 }
 
 /// By port, whatever the address: `0.0.0.0` and `127.0.0.1` share their ports.
-fn reserve(address: SocketAddr) -> io::Result<UnixListener> {
+#[cfg(target_os = "linux")]
+fn reserve(address: SocketAddr) -> io::Result<Option<UnixListener>> {
+    use std::os::linux::net::SocketAddrExt as _;
+
     let name = format!("downloadview-demo/{}", address.port());
-    UnixListener::bind_addr(&UnixAddr::from_abstract_name(name)?)
+    let name = std::os::unix::net::SocketAddr::from_abstract_name(name)?;
+    UnixListener::bind_addr(&name).map(Some)
 }
 
-#[cfg(test)]
+/// Other systems have no such names.
+#[cfg(not(target_os = "linux"))]
+fn reserve(_: SocketAddr) -> io::Result<Option<UnixListener>> {
+    Ok(None)
+}
+
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use std::net::{Ipv4Addr, TcpStream};
+    use std::os::linux::net::SocketAddrExt as _;
+    use std::os::unix::net::SocketAddr as UnixAddr;
 
     use super::*;
 
