@@ -57,22 +57,30 @@ pub struct Metadata {
     /// For a local file: `ctime`, the time of the last change of its bytes or its attributes. No
     /// program can set it.
     pub(crate) changed: Option<SystemTime>,
-    pub(crate) etag: Option<ETag>,
-    pub(crate) content_type: Option<HeaderValue>,
-    pub(crate) content_encoding: Option<HeaderValue>,
-    /// The media type that another server states. It counts only where neither the view nor the
-    /// name tells the type.
-    pub(crate) hearsay_type: Option<HeaderValue>,
     /// Whether parts can be read on their own.
     pub(crate) ranges: bool,
     /// Another server has the file. Then only the validators that this server states are used: none
     /// is made from size and date.
     pub(crate) remote: bool,
-    /// The real path of a local file, if a symbolic link led to it.
-    pub(crate) location: Option<PathBuf>,
     /// For a local file that was looked at or opened: which one it is, and whose.
     #[cfg(all(feature = "fs", unix))]
     pub(crate) identity: Option<Identity>,
+    /// What few local files have; `None` if all of it is unknown. It is large, and metadata is moved
+    /// and copied for each request.
+    rare: Option<Box<Rare>>,
+}
+
+/// The parts that a source states in words, and where a link led.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Rare {
+    etag: Option<ETag>,
+    content_type: Option<HeaderValue>,
+    content_encoding: Option<HeaderValue>,
+    /// The media type that another server states. It counts only where neither the view nor the
+    /// name tells the type.
+    hearsay_type: Option<HeaderValue>,
+    /// The real path of a local file, if a symbolic link led to it.
+    location: Option<PathBuf>,
 }
 
 impl Metadata {
@@ -89,15 +97,11 @@ impl Metadata {
             modified: None,
             written: None,
             changed: None,
-            etag: None,
-            content_type: None,
-            content_encoding: None,
-            hearsay_type: None,
             ranges: false,
             remote: false,
-            location: None,
             #[cfg(all(feature = "fs", unix))]
             identity: None,
+            rare: None,
         }
     }
 
@@ -192,7 +196,7 @@ impl Metadata {
     /// strong or weak, or none: any other tag would mean nothing to that server.
     #[must_use]
     pub fn etag(&self) -> Option<ETag> {
-        if let Some(etag) = &self.etag {
+        if let Some(etag) = self.stated_etag() {
             return Some(etag.clone());
         }
         if self.remote {
@@ -210,7 +214,7 @@ impl Metadata {
     /// ([`content_type_of`](crate::headers::content_type_of)).
     #[must_use]
     pub fn content_type(&self) -> Option<&HeaderValue> {
-        self.content_type.as_ref()
+        self.rare.as_ref()?.content_type.as_ref()
     }
 
     /// The coding that the stored bytes already have, such as `gzip` or `br`, if the source states
@@ -219,7 +223,7 @@ impl Metadata {
     /// The client undoes it. Nothing here compresses or decompresses.
     #[must_use]
     pub fn content_encoding(&self) -> Option<&HeaderValue> {
-        self.content_encoding.as_ref()
+        self.rare.as_ref()?.content_encoding.as_ref()
     }
 
     /// Whether a part can be read without reading the whole. If so, the answer says `Accept-Ranges:
@@ -236,28 +240,67 @@ impl Metadata {
     /// proxy a path with a link in it, which the proxy may refuse to follow.
     #[must_use]
     pub fn location(&self) -> Option<&Path> {
-        self.location.as_deref()
+        self.rare.as_ref()?.location.as_deref()
+    }
+
+    /// The tag that the source states; none is made here.
+    pub(crate) fn stated_etag(&self) -> Option<&ETag> {
+        self.rare.as_ref()?.etag.as_ref()
+    }
+
+    /// The media type that another server states.
+    pub(crate) fn hearsay_type(&self) -> Option<&HeaderValue> {
+        self.rare.as_ref()?.hearsay_type.as_ref()
+    }
+
+    pub(crate) fn set_etag(&mut self, etag: Option<ETag>) {
+        self.change(|rare| rare.etag = etag);
+    }
+
+    pub(crate) fn set_hearsay_type(&mut self, content_type: Option<HeaderValue>) {
+        self.change(|rare| rare.hearsay_type = content_type);
+    }
+
+    #[cfg(feature = "fs")]
+    pub(crate) fn set_location(&mut self, location: Option<PathBuf>) {
+        self.change(|rare| rare.location = location);
+    }
+
+    /// Changes what is boxed, and leaves no box around nothing.
+    fn change(&mut self, change: impl FnOnce(&mut Rare)) {
+        let mut rare = self.rare.take().unwrap_or_default();
+        change(&mut rare);
+        self.rare = (*rare != Rare::default()).then_some(rare);
     }
 
     /// This metadata, with every part that `stated` knows put in its place. Whether there are
     /// ranges and where the file lies stay as they are: only the storage knows.
-    pub(crate) fn overridden_by(self, stated: &Self) -> Self {
-        let stated = stated.clone();
-        Self {
-            size: stated.size.or(self.size),
-            modified: stated.modified.or(self.modified),
-            written: self.written,
-            changed: self.changed,
-            etag: stated.etag.or(self.etag),
-            content_type: stated.content_type.or(self.content_type),
-            content_encoding: stated.content_encoding.or(self.content_encoding),
-            hearsay_type: self.hearsay_type,
-            ranges: self.ranges,
-            remote: self.remote,
-            location: self.location,
-            #[cfg(all(feature = "fs", unix))]
-            identity: self.identity,
+    pub(crate) fn overridden_by(mut self, stated: &Self) -> Self {
+        self.size = stated.size.or(self.size);
+        self.modified = stated.modified.or(self.modified);
+        if let Some(stated) = &stated.rare {
+            let stated = stated.clone();
+            self.change(|rare| {
+                rare.etag = stated.etag.or(rare.etag.take());
+                rare.content_type = stated.content_type.or(rare.content_type.take());
+                rare.content_encoding = stated.content_encoding.or(rare.content_encoding.take());
+            });
         }
+        self
+    }
+
+    /// This metadata, with type and coding as `said` states them.
+    #[cfg(all(feature = "fs", unix))]
+    pub(crate) fn typed_as(mut self, said: &Self) -> Self {
+        if let Some(said) = &said.rare {
+            let said = said.clone();
+            self.change(|rare| {
+                rare.content_type = said.content_type;
+                rare.content_encoding = said.content_encoding;
+                rare.hearsay_type = said.hearsay_type;
+            });
+        }
+        self
     }
 
     /// What a file states of a content that its source describes so: `stated` takes the place of what
@@ -267,7 +310,7 @@ impl Metadata {
         let (size, etag) = (self.size(), self.etag());
         let mut described = self.overridden_by(stated);
         described.size = size;
-        described.etag = stated.etag.clone().or(etag);
+        described.set_etag(stated.stated_etag().cloned().or(etag));
         described
     }
 
@@ -293,14 +336,14 @@ impl Metadata {
     /// State one if a version number or a digest of the bytes is known: it is better than any date.
     #[must_use]
     pub fn with_etag(mut self, etag: ETag) -> Self {
-        self.etag = Some(etag);
+        self.set_etag(Some(etag));
         self
     }
 
     /// States the media type. Default: by the name of the file.
     #[must_use]
     pub fn with_content_type(mut self, content_type: HeaderValue) -> Self {
-        self.content_type = Some(content_type);
+        self.change(|rare| rare.content_type = Some(content_type));
         self
     }
 
@@ -316,7 +359,7 @@ impl Metadata {
     /// ```
     #[must_use]
     pub fn with_content_encoding(mut self, content_encoding: HeaderValue) -> Self {
-        self.content_encoding = Some(content_encoding);
+        self.change(|rare| rare.content_encoding = Some(content_encoding));
         self
     }
 

@@ -381,6 +381,17 @@ impl Content {
         }
     }
 
+    /// As [`stream`](Self::stream), if the bytes need not be fetched from elsewhere.
+    pub(crate) fn at_hand(&self, range: ByteRange) -> Option<Result<ByteStream>> {
+        match &self.source {
+            Source::Ranged(_) | Source::Once(_) => None,
+            _ => match self.part(range) {
+                Part::Ready(stream) => Some(stream),
+                Part::Fetched(_) => None,
+            },
+        }
+    }
+
     /// As [`stream`](Self::stream), for a caller that polls (`delivery::multipart`): what needs no
     /// waiting comes without a future.
     pub(crate) fn part(&self, range: ByteRange) -> Part {

@@ -65,14 +65,21 @@ impl FixedPath {
         self.bulkhead.run(look).await
     }
 
+    /// Opens the file, if nothing has to be waited for.
+    pub(crate) fn open_now(&self) -> Option<Result<Content>> {
+        if !self.is_known_to_be_local() {
+            return None;
+        }
+        match find(&self.path, Wait::Never).and_then(|found| read(&found, Wait::Never)) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+            opened => Some(opened.map_err(Error::of_file).and_then(Content::from_file)),
+        }
+    }
+
     /// Opens the file.
     pub(crate) async fn open(self: &Arc<Self>) -> Result<Content> {
-        if self.is_known_to_be_local() {
-            let opened = find(&self.path, Wait::Never).and_then(|found| read(&found, Wait::Never));
-            match opened {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                opened => return Content::from_file(opened.map_err(Error::of_file)?),
-            }
+        if let Some(opened) = self.open_now() {
+            return opened;
         }
         let this = Arc::clone(self);
         let open = move || {
@@ -103,7 +110,7 @@ impl FixedPath {
     fn metadata(&self, found: &File) -> Result<Metadata> {
         let mut metadata = metadata_of(found, Purpose::Look)?;
         let real = location_of(found, &self.path);
-        metadata.location = real.filter(|real| **real != *self.path);
+        metadata.set_location(real.filter(|real| **real != *self.path));
         Ok(metadata)
     }
 }

@@ -33,15 +33,14 @@ pub(crate) fn metadata_of_stat(found: &rustix::fs::Stat, purpose: Purpose) -> Re
     let size = u64::try_from(found.st_size).unwrap_or_default();
     // A time before 1970 validates nothing, so it need not be kept.
     let modified = time_of(found.st_mtime, found.st_mtime_nsec);
-    Ok(Metadata {
-        size: Some(size),
-        modified,
-        written: modified,
-        changed: time_of(found.st_ctime, found.st_ctime_nsec),
-        ranges: true,
-        identity: Some(Identity::of(found)),
-        ..Metadata::unknown()
-    })
+    let mut metadata = Metadata::new();
+    metadata.size = Some(size);
+    metadata.modified = modified;
+    metadata.written = modified;
+    metadata.changed = time_of(found.st_ctime, found.st_ctime_nsec);
+    metadata.ranges = true;
+    metadata.identity = Some(Identity::of(found));
+    Ok(metadata)
 }
 
 #[cfg(unix)]

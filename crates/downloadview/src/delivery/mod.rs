@@ -16,7 +16,7 @@ use http::{
     Extensions, HeaderMap, HeaderValue, Method, Response, StatusCode, Version, header, response,
 };
 
-use crate::content::{ByteRange, Content, ETag, Exact, Metadata, Settled};
+use crate::content::{ByteRange, ByteStream, Content, ETag, Exact, Metadata, Settled, Want};
 use crate::error::{Denial, Error, Result, SignatureFault};
 use crate::headers::{ConditionalRequest, PreconditionResult, Ranges};
 use crate::permission::{self, Grant};
@@ -59,8 +59,17 @@ pub(crate) async fn deliver_granted(
             if let Some(grant) = grant {
                 download = permission::apply(grant, &mut head, download);
             }
-            let (response, delivery) =
-                deliver_parts(request, About::default(), head, &download, |_| None).await;
+            let deliver = Deliver {
+                request,
+                about: About::default(),
+                untouched: grant.is_none() && download.leaves_to_initial(),
+                download: &download,
+                own_etag: |_: &Metadata| None,
+            };
+            let (response, delivery) = match deliver.respond_now(head) {
+                Ok(answered) => answered,
+                Err(head) => deliver.respond(head).await,
+            };
             let has_ended = grant.is_some_and(Grant::is_resuming_only);
             match has_ended && !delivery.is_partial() {
                 true => Error::from(Denial::from(SignatureFault::Expired)).into_response(),
@@ -120,69 +129,120 @@ impl Delivery {
     }
 }
 
-/// As [`deliver`], for a head that has passed through middleware. `own_etag` is the tag that a
-/// proxy would state for the file, if it always states its own; `about` is for the log.
-pub(crate) async fn deliver_parts(
-    request: &ConditionalRequest,
-    about: About<'_>,
-    mut head: response::Parts,
-    download: &Download,
-    own_etag: impl Fn(&Metadata) -> Option<ETag>,
-) -> (Response<DownloadBody>, Delivery) {
-    let want = match head.status {
-        StatusCode::OK => request.want(),
-        _ => request.want().without_headers(),
-    };
-    let mut content = match download.file().open(want).await {
-        Ok(content) => content,
-        Err(error) => return failed(about, head, download, error),
-    };
-    if let Some(etag) = own_etag(content.metadata()) {
-        content.metadata_mut().etag = Some(etag);
-    }
-    head.extensions.insert(Delivered);
-    let metadata = content.metadata().clone();
-    let facts = Facts::of(download, &metadata);
-    let content_type = head::type_of_content(&head.headers, &facts);
-    let answered = match judge(request, head.status, &content) {
-        Judged::NotModified => Ok(Answer::not_modified()),
-        Judged::PreconditionFailed => {
-            let refusal = refusal(StatusCode::PRECONDITION_FAILED);
-            let response = head::refused(head, download, refusal);
-            return (response, Delivery::PreconditionFailed);
-        }
-        Judged::RangeNotSatisfiable(size) => {
-            let response = head::refused(head, download, unsatisfiable(size));
-            return (response, Delivery::RangeNotSatisfiable);
-        }
-        Judged::Answered(ranges) => answer(request, content, ranges, content_type).await,
-    };
-    match answered {
-        Ok(answer) => {
-            let facts = Facts {
-                length: answer.length,
-                range: answer.range,
-                content_type: answer.content_type,
-                ..facts
-            };
-            head::render(&mut head, answer.kind, &facts);
-            let body = answer.body.about(about);
-            (Response::from_parts(head, body), answer.delivery)
-        }
-        Err(error) => failed(about, head, download, error),
-    }
+/// A download that the application sends itself, and what its answer depends on.
+pub(crate) struct Deliver<'a, OwnETag> {
+    pub(crate) request: &'a ConditionalRequest,
+    /// What was asked for, for the log.
+    pub(crate) about: About<'a>,
+    pub(crate) download: &'a Download,
+    /// Whether the head is still as the options and the file's name made it, and the options state
+    /// no header of its tables.
+    pub(crate) untouched: bool,
+    /// The tag that a proxy would state for the file, if it always states its own.
+    pub(crate) own_etag: OwnETag,
 }
 
-/// The answer to a file that cannot be opened or read.
-fn failed(
-    about: About<'_>,
-    head: response::Parts,
-    download: &Download,
-    error: Error,
-) -> (Response<DownloadBody>, Delivery) {
-    let delivery = Delivery::Failed(error.status());
-    let response = head::refused(head, download, error.into_response_about(about));
-    (response, delivery)
+/// The head, and an opened file of which these ranges have to be waited for.
+type Unread = (response::Parts, Content, Ranges);
+
+impl<OwnETag: Fn(&Metadata) -> Option<ETag>> Deliver<'_, OwnETag> {
+    /// The answer that `head`, which may have passed through middleware, is made into.
+    pub(crate) async fn respond(
+        &self,
+        head: response::Parts,
+    ) -> (Response<DownloadBody>, Delivery) {
+        let content = match self.download.file().open(self.want(&head)).await {
+            Ok(content) => content,
+            Err(error) => return self.failed(head, error),
+        };
+        let (head, content, ranges) = match self.respond_with(head, content) {
+            Ok(answered) => return answered,
+            Err(unread) => *unread,
+        };
+        let metadata = content.metadata().clone();
+        let facts = self.facts(&metadata);
+        let answer = match ranges {
+            Ranges::Single(range) => single(content, range).await,
+            Ranges::Multiple(ranges) => {
+                let content_type = head::type_of_content(&head.headers, &facts);
+                match multipart::answer(content, &ranges, content_type.as_ref()).await {
+                    Ok(Ok(answer)) => Ok(answer),
+                    // Longer than any length that can be stated.
+                    Ok(Err(content)) => whole(content).await,
+                    Err(error) => Err(error),
+                }
+            }
+            Ranges::Whole | Ranges::Unsatisfiable => whole(content).await,
+        };
+        match answer {
+            Ok(answer) => answer.with_head(head, facts, self.about),
+            Err(error) => self.failed(head, error),
+        }
+    }
+
+    /// As [`respond`](Self::respond), if nothing has to be waited for; else the head.
+    pub(crate) fn respond_now(
+        &self,
+        head: response::Parts,
+    ) -> Result<(Response<DownloadBody>, Delivery), response::Parts> {
+        match self.download.file().open_now(self.want(&head)) {
+            None => Err(head),
+            Some(Ok(content)) => self.respond_with(head, content).map_err(|unread| unread.0),
+            Some(Err(error)) => Ok(self.failed(head, error)),
+        }
+    }
+
+    fn want(&self, head: &response::Parts) -> Want<'_> {
+        match head.status {
+            StatusCode::OK => self.request.want(),
+            _ => self.request.want().without_headers(),
+        }
+    }
+
+    /// Steps 2 to 5 for an opened file, up to where something has to be waited for.
+    fn respond_with(
+        &self,
+        mut head: response::Parts,
+        mut content: Content,
+    ) -> Result<(Response<DownloadBody>, Delivery), Box<Unread>> {
+        if let Some(etag) = (self.own_etag)(content.metadata()) {
+            content.metadata_mut().set_etag(Some(etag));
+        }
+        head.extensions.insert(Delivered);
+        let answer = match judge(self.request, head.status, &content) {
+            Judged::NotModified => Ok(Answer::not_modified()),
+            Judged::PreconditionFailed => {
+                let refusal = refusal(StatusCode::PRECONDITION_FAILED);
+                let response = head::refused(head, self.download, refusal);
+                return Ok((response, Delivery::PreconditionFailed));
+            }
+            Judged::RangeNotSatisfiable(size) => {
+                let response = head::refused(head, self.download, unsatisfiable(size));
+                return Ok((response, Delivery::RangeNotSatisfiable));
+            }
+            Judged::Answered(ranges) => match at_hand(self.request, &content, &ranges) {
+                Some(answer) => answer,
+                None => return Err(Box::new((head, content, ranges))),
+            },
+        };
+        Ok(match answer {
+            Ok(answer) => answer.with_head(head, self.facts(content.metadata()), self.about),
+            Err(error) => self.failed(head, error),
+        })
+    }
+
+    fn facts<'f>(&'f self, metadata: &'f Metadata) -> Facts<'f> {
+        let mut facts = Facts::of(self.download, metadata);
+        facts.untouched = self.untouched;
+        facts
+    }
+
+    /// The answer to a file that cannot be opened or read.
+    fn failed(&self, head: response::Parts, error: Error) -> (Response<DownloadBody>, Delivery) {
+        let delivery = Delivery::Failed(error.status());
+        let refusal = error.into_response_about(self.about);
+        (head::refused(head, self.download, refusal), delivery)
+    }
 }
 
 /// The result of steps 2 and 3.
@@ -267,60 +327,90 @@ impl Answer {
         }
     }
 
+    /// 200 with all that there is.
+    fn whole(length: Option<u64>, body: DownloadBody) -> Self {
+        Self::new(Kind::Whole, Delivery::Whole, length, body)
+    }
+
+    /// 206 with one range.
+    fn single(range: ByteRange, stream: ByteStream) -> Self {
+        let body = DownloadBody::sized(stream, range.len());
+        let mut answer = Self::new(Kind::Partial, Delivery::Part, Some(range.len()), body);
+        answer.range = Some(range);
+        answer
+    }
+
     /// 304: no body.
     fn not_modified() -> Self {
         let body = DownloadBody::absent();
         Self::new(Kind::NotModified, Delivery::NotModified, None, body)
     }
-}
 
-/// Step 5. What fails here, before the first byte, is still an answer of its own: 500, 503.
-async fn answer(
-    request: &ConditionalRequest,
-    content: Content,
-    ranges: Ranges,
-    content_type: Option<HeaderValue>,
-) -> Result<Answer> {
-    match ranges {
-        Ranges::Single(range) => single(content, range).await,
-        Ranges::Multiple(ranges) => {
-            match multipart::answer(content, &ranges, content_type.as_ref()).await? {
-                Ok(answer) => Ok(answer),
-                // Longer than any length that can be stated.
-                Err(content) => whole(request, content).await,
-            }
-        }
-        Ranges::Whole | Ranges::Unsatisfiable => whole(request, content).await,
+    /// Step 4.
+    fn with_head(
+        self,
+        mut head: response::Parts,
+        mut facts: Facts<'_>,
+        about: About<'_>,
+    ) -> (Response<DownloadBody>, Delivery) {
+        facts.length = self.length;
+        facts.range = self.range;
+        facts.content_type = self.content_type;
+        head::render(&mut head, self.kind, &facts);
+        (
+            Response::from_parts(head, self.body.about(about)),
+            self.delivery,
+        )
     }
 }
 
-/// The whole content; for HEAD, no body.
-async fn whole(request: &ConditionalRequest, content: Content) -> Result<Answer> {
-    let length = content.metadata().size();
-    let body = if *request.method() == Method::HEAD {
-        // Opened as for GET, so that both say the same; nothing is read.
-        DownloadBody::absent()
-    } else {
-        let stream = content.into_stream().await?;
-        match length {
-            Some(0) => {
-                // No server asks for the bytes of an empty body: now or never.
-                Exact::new(stream, 0).expect_end().await?;
-                DownloadBody::empty()
-            }
-            Some(length) => DownloadBody::sized(stream.begun().await?, length),
-            None => DownloadBody::unsized_stream(stream.begun().await?),
+/// Step 5 for a content whose bytes are at hand, or of which none are asked for. `None` for others,
+/// for several ranges, and for an empty content.
+fn at_hand(
+    request: &ConditionalRequest,
+    content: &Content,
+    ranges: &Ranges,
+) -> Option<Result<Answer>> {
+    let size = content.metadata().size();
+    match ranges {
+        Ranges::Single(range) => {
+            let stream = content.at_hand(*range)?;
+            Some(stream.map(|stream| Answer::single(*range, stream)))
         }
-    };
-    Ok(Answer::new(Kind::Whole, Delivery::Whole, length, body))
+        Ranges::Multiple(_) => None,
+        // Opened as for GET, so that both say the same; nothing is read.
+        _ if *request.method() == Method::HEAD => {
+            Some(Ok(Answer::whole(size, DownloadBody::absent())))
+        }
+        Ranges::Whole | Ranges::Unsatisfiable => {
+            let length = size?;
+            let stream = content.at_hand(ByteRange::new(0, length)?)?;
+            let body = stream.map(|stream| DownloadBody::sized(stream, length));
+            Some(body.map(|body| Answer::whole(size, body)))
+        }
+    }
 }
 
-/// One range.
+/// Step 5 for the whole of any content. What fails here, before the first byte, is still an answer
+/// of its own: 500, 503.
+async fn whole(content: Content) -> Result<Answer> {
+    let length = content.metadata().size();
+    let stream = content.into_stream().await?;
+    let body = match length {
+        Some(0) => {
+            // No server asks for the bytes of an empty body: now or never.
+            Exact::new(stream, 0).expect_end().await?;
+            DownloadBody::empty()
+        }
+        Some(length) => DownloadBody::sized(stream.begun().await?, length),
+        None => DownloadBody::unsized_stream(stream.begun().await?),
+    };
+    Ok(Answer::whole(length, body))
+}
+
+/// The same for one range.
 async fn single(content: Content, range: ByteRange) -> Result<Answer> {
     let stream = content.stream(range).await?;
     drop(content);
-    let body = DownloadBody::sized(stream.begun().await?, range.len());
-    let mut answer = Answer::new(Kind::Partial, Delivery::Part, Some(range.len()), body);
-    answer.range = Some(range);
-    Ok(answer)
+    Ok(Answer::single(range, stream.begun().await?))
 }

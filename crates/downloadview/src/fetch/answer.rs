@@ -155,7 +155,7 @@ fn state(headers: &HeaderMap, flavour: Flavour) -> Checked<Metadata> {
                 .ok()
                 .and_then(|text| content_coding(text).ok());
             let coding = text.ok_or(UpstreamFault::Answer("a content coding that is not valid"))?;
-            metadata.content_encoding = Some(coding);
+            metadata = metadata.with_content_encoding(coding);
         }
         (Some(_), Flavour::Http) => {
             return Err(UpstreamFault::Answer(
@@ -166,7 +166,7 @@ fn state(headers: &HeaderMap, flavour: Flavour) -> Checked<Metadata> {
     let content_type = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok());
-    metadata.hearsay_type = content_type.and_then(|text| media_type(text).ok());
+    metadata.set_hearsay_type(content_type.and_then(|text| media_type(text).ok()));
     let offered = headers.get(header::ACCEPT_RANGES);
     let bytes = offered.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"bytes"));
     metadata.ranges = bytes || flavour == Flavour::Store;
@@ -178,7 +178,7 @@ fn validators(headers: &HeaderMap) -> Metadata {
     let read = |name| one(headers, name).ok().flatten();
     let mut metadata = Metadata::new();
     metadata.remote = true;
-    metadata.etag = read(&header::ETAG).and_then(|text| ETag::parse(text).ok());
+    metadata.set_etag(read(&header::ETAG).and_then(|text| ETag::parse(text).ok()));
     metadata.modified = read(&header::LAST_MODIFIED).and_then(http_date);
     metadata
 }

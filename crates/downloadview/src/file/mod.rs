@@ -141,6 +141,15 @@ pub trait File: fmt::Debug + Send + Sync + 'static {
     ///
     /// As [`look`](Self::look).
     fn open<'a>(&'a self, want: Want<'a>) -> BoxFuture<'a, Result<Content>>;
+
+    /// What [`open`](Self::open) gives, if nothing has to be waited for. Default: `None`, so that
+    /// `open` is asked.
+    ///
+    /// It is asked first, and saves the future where the kernel knows a local file already. What it
+    /// gives may be dropped and `open` asked after all, so it must not use anything up.
+    fn open_now(&self, _want: Want<'_>) -> Option<Result<Content>> {
+        None
+    }
 }
 
 /// Where the media type of a file comes from. A type that the view states counts more than either.
@@ -196,5 +205,9 @@ impl<F: File + ?Sized> File for Arc<F> {
 
     fn open<'a>(&'a self, want: Want<'a>) -> BoxFuture<'a, Result<Content>> {
         (**self).open(want)
+    }
+
+    fn open_now(&self, want: Want<'_>) -> Option<Result<Content>> {
+        (**self).open_now(want)
     }
 }

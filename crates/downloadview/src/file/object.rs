@@ -70,6 +70,23 @@ impl ObjectFile {
         self.file.storage_name()
     }
 
+    /// What is asked of the storage: by its own tag and date the conditions are not meant, where the record
+    /// states others.
+    fn meant<'a>(&self, want: Want<'a>) -> Want<'a> {
+        match (self.stated.stated_etag(), self.stated.modified) {
+            _ if want.is_as_source() => want,
+            (None, None) => want,
+            _ => want.without_conditions(),
+        }
+    }
+
+    fn described(&self, opened: Content, want: Want<'_>) -> Content {
+        match want.is_as_source() {
+            true => opened,
+            false => opened.map_metadata(|found| self.restated(found)),
+        }
+    }
+
     /// What the storage found, with what the record states put in its place, but for the size.
     fn restated(&self, found: Metadata) -> Metadata {
         static SAID: LazyLock<OncePerMinute<()>> = LazyLock::new(OncePerMinute::default);
@@ -97,7 +114,7 @@ impl File for ObjectFile {
 
     /// By the stored name: the client's name may be a title that does not tell the type.
     fn type_hint(&self) -> TypeHint<'_> {
-        match &self.stated.content_type {
+        match self.stated.content_type() {
             Some(stated) => TypeHint::Stated(stated),
             None => TypeHint::ByName(self.file.name()),
         }
@@ -126,16 +143,13 @@ impl File for ObjectFile {
 
     fn open<'a>(&'a self, want: Want<'a>) -> BoxFuture<'a, Result<Content>> {
         Box::pin(async move {
-            if want.is_as_source() {
-                return self.file.open(want).await;
-            }
-            let want = match (&self.stated.etag, self.stated.modified) {
-                (None, None) => want,
-                // By the storage's own tag and date the conditions are not meant.
-                _ => want.without_conditions(),
-            };
-            let content = self.file.open(want).await?;
-            Ok(content.map_metadata(|found| self.restated(found)))
+            let opened = self.file.open(self.meant(want)).await?;
+            Ok(self.described(opened, want))
         })
+    }
+
+    fn open_now(&self, want: Want<'_>) -> Option<Result<Content>> {
+        let opened = self.file.open_now(self.meant(want))?;
+        Some(opened.map(|opened| self.described(opened, want)))
     }
 }

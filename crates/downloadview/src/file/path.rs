@@ -99,4 +99,11 @@ impl File for PathFile {
             Place::Within(file) => file.open(want),
         }
     }
+
+    fn open_now(&self, want: Want<'_>) -> Option<Result<Content>> {
+        match &self.0 {
+            Place::Fixed { path, .. } => path.open_now(),
+            Place::Within(file) => file.open_now(want),
+        }
+    }
 }

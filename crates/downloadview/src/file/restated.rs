@@ -30,10 +30,27 @@ impl Restated {
             (None, None) => file,
             _ => {
                 let mut stated = Metadata::new();
-                stated.etag = etag;
+                stated.set_etag(etag);
                 stated.modified = modified;
                 Arc::new(Self { file, stated })
             }
+        }
+    }
+}
+
+/// What is asked of the file itself: by its own tag and date the conditions are not meant.
+fn meant(want: Want<'_>) -> Want<'_> {
+    match want.is_as_source() {
+        true => want,
+        false => want.without_conditions(),
+    }
+}
+
+impl Restated {
+    fn described(&self, opened: Content, want: Want<'_>) -> Content {
+        match want.is_as_source() {
+            true => opened,
+            false => opened.map_metadata(|found| found.restated_by(&self.stated)),
         }
     }
 }
@@ -75,12 +92,13 @@ impl File for Restated {
 
     fn open<'a>(&'a self, want: Want<'a>) -> BoxFuture<'a, Result<Content>> {
         Box::pin(async move {
-            if want.is_as_source() {
-                return self.file.open(want).await;
-            }
-            // By its own tag and date the conditions are not meant.
-            let content = self.file.open(want.without_conditions()).await?;
-            Ok(content.map_metadata(|found| found.restated_by(&self.stated)))
+            let opened = self.file.open(meant(want)).await?;
+            Ok(self.described(opened, want))
         })
+    }
+
+    fn open_now(&self, want: Want<'_>) -> Option<Result<Content>> {
+        let opened = self.file.open_now(meant(want))?;
+        Some(opened.map(|opened| self.described(opened, want)))
     }
 }

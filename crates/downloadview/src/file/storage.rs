@@ -91,4 +91,8 @@ impl File for StorageFile {
     fn open<'a>(&'a self, want: Want<'a>) -> BoxFuture<'a, Result<Content>> {
         self.storage.open(&self.name, want)
     }
+
+    fn open_now(&self, want: Want<'_>) -> Option<Result<Content>> {
+        self.storage.open_now(&self.name, want)
+    }
 }

@@ -256,14 +256,14 @@ impl VirtualFile {
     /// The metadata, with a digest as the tag of bytes that have no other.
     fn described(&self) -> Metadata {
         let mut metadata = self.metadata.clone();
-        if metadata.etag.is_none() {
-            metadata.etag = self.key.as_ref().and_then(CacheKey::etag);
+        if metadata.stated_etag().is_none() {
+            metadata.set_etag(self.key.as_ref().and_then(CacheKey::etag));
         }
         if let (Source::Bytes(bytes), None, None) =
-            (&self.source, metadata.etag.as_ref(), metadata.modified)
+            (&self.source, metadata.stated_etag(), metadata.modified)
         {
-            metadata.etag = digest(bytes);
-            metadata.ranges = metadata.etag.is_some();
+            metadata.set_etag(digest(bytes));
+            metadata.ranges = metadata.stated_etag().is_some();
         }
         metadata
     }
@@ -292,7 +292,7 @@ impl File for VirtualFile {
     }
 
     fn type_hint(&self) -> TypeHint<'_> {
-        match &self.metadata.content_type {
+        match self.metadata.content_type() {
             Some(stated) => TypeHint::Stated(stated),
             None => TypeHint::ByName(&self.name),
         }
@@ -308,6 +308,13 @@ impl File for VirtualFile {
 
     fn open<'a>(&'a self, _: Want<'a>) -> BoxFuture<'a, Result<Content>> {
         Box::pin(std::future::ready(self.content()))
+    }
+
+    fn open_now(&self, _: Want<'_>) -> Option<Result<Content>> {
+        match self.source {
+            Source::Bytes(_) => Some(self.content()),
+            Source::Once(_) => None,
+        }
     }
 }
 

@@ -19,11 +19,11 @@ use super::decide::{Decision, advance, decide, own_etag};
 use super::denied;
 use super::plan::{Candidate, Plan};
 #[cfg(all(feature = "fs", unix))]
-use super::spooled::{copy_now, spool_for, spooled, why_not};
+use super::spooled::{spool_for, spooled, why_not};
 use super::{Asked, Front, Optimizer, Outcome, PROXY_HEADER, Reason, Trace};
 use crate::backend::Backend;
-use crate::content::Metadata;
-use crate::delivery::deliver_parts;
+use crate::content::{ETag, Metadata};
+use crate::delivery::{Deliver, Delivery};
 use crate::error::{Denial, Error, Result, SignatureFault};
 #[cfg(all(feature = "fs", unix))]
 use crate::file::File;
@@ -258,8 +258,7 @@ impl Unanswered {
         }
     }
 
-    /// The answer of a hand-off, or of a file that cannot be looked at, if nothing must be waited
-    /// for.
+    /// The answer, if nothing must be waited for.
     fn now(mut self, asked: &Asked, fronts: &[Front]) -> Result<Response<DownloadBody>, Box<Self>> {
         // Whoever wants to know how it came about wants to know all of it.
         if self.resumes_only || asked.traced {
@@ -274,15 +273,11 @@ impl Unanswered {
             decision = Decision::new();
             advanced = self.advance(asked, fronts, &mut decision);
         }
-        let decided = matches!(decision.plan, Ok(Plan::HandOff { .. }) | Err(_));
-        if !matches!(advanced, Advanced::Decided) || !decided {
-            // A rule that could not have the file may have left something in the head.
-            let untouched = self.untouched && decision.cannot.is_empty();
-            return Err(Box::new(Self {
-                looked: decision.looked.map(Box::new),
-                untouched,
-                ..self
-            }));
+        // A rule that could not have the file may have left something in the head.
+        self.untouched &= decision.cannot.is_empty();
+        if !matches!(advanced, Advanced::Decided) {
+            self.looked = decision.looked.map(Box::new);
+            return Err(Box::new(self));
         }
         let (mut response, outcome) = match decision.plan {
             Ok(Plan::HandOff {
@@ -290,11 +285,28 @@ impl Unanswered {
                 backend,
                 target,
             }) => handed_off(self.head, self.download, rule, backend, target),
+            Ok(Plan::Stream(reason)) => match self.stream_now(asked, fronts) {
+                Ok((response, delivery)) => (response, Outcome::of(delivery, reason)),
+                Err(unanswered) => return Err(unanswered),
+            },
             Err(error) => failed(asked, self.head, &self.download, error),
             Ok(_) => return Err(Box::new(self)),
         };
         conclude(asked, decision.optimizer, &mut response, outcome);
         Ok(response)
+    }
+
+    /// Streams the file, if it is at hand.
+    fn stream_now(
+        self,
+        asked: &Asked,
+        fronts: &[Front],
+    ) -> Result<(Response<DownloadBody>, Delivery), Box<Self>> {
+        let answered = {
+            let candidate = Candidate::with_head(&self.download, self.untouched);
+            deliver(asked, fronts, &candidate).respond_now(self.head)
+        };
+        answered.map_err(|head| Box::new(Self { head, ..self }))
     }
 
     /// Decides as far as that needs no waiting.
@@ -311,8 +323,12 @@ impl Unanswered {
             return Advanced::Waits;
         }
         #[cfg(all(feature = "fs", unix))]
-        if let Some(copy) = copy_now(asked, fronts, status, &candidate, decision) {
-            return Advanced::Copy(copy);
+        if let Some(spool) = spool_for(asked, fronts, status, &candidate, decision) {
+            let download = candidate.download;
+            return match spool.place_now(download.file(), download.copying()) {
+                Some(copy) => Advanced::Copy(copy),
+                None => Advanced::Waits,
+            };
         }
         Advanced::Decided
     }
@@ -356,11 +372,9 @@ impl Unanswered {
         }
         let (mut response, outcome) = match decision.plan {
             Ok(Plan::Stream(reason)) => {
-                let own_etag = |metadata: &Metadata| own_etag(fronts, &candidate, metadata);
-                let delivering =
-                    deliver_parts(&asked.conditional, asked.about(), head, download, own_etag);
+                let deliver = deliver(asked, fronts, &candidate);
                 // Boxed apart, or every other answer would carry the room that streaming needs.
-                let (response, delivery) = Box::pin(delivering).await;
+                let (response, delivery) = Box::pin(deliver.respond(head)).await;
                 (response, Outcome::of(delivery, reason))
             }
             Ok(Plan::HandOff {
@@ -398,6 +412,21 @@ enum Advanced {
     /// No rule takes the file, and there is a copy to decide about in its place.
     #[cfg(all(feature = "fs", unix))]
     Copy(Arc<dyn File>),
+}
+
+/// How the application sends a file itself.
+fn deliver<'a>(
+    asked: &'a Asked,
+    fronts: &'a [Front],
+    candidate: &'a Candidate<'_>,
+) -> Deliver<'a, impl Fn(&Metadata) -> Option<ETag>> {
+    Deliver {
+        request: &asked.conditional,
+        about: asked.about(),
+        download: candidate.download,
+        untouched: candidate.untouched,
+        own_etag: move |metadata: &Metadata| own_etag(fronts, candidate, metadata),
+    }
 }
 
 /// The answer that has a proxy send the file.
@@ -453,9 +482,7 @@ async fn resumed(
     }
     vary(fronts, &mut head.headers);
     let candidate = Candidate::new(&download);
-    let own_etag = |metadata: &Metadata| own_etag(fronts, &candidate, metadata);
-    let (mut response, delivery) =
-        deliver_parts(&asked.conditional, asked.about(), head, &download, own_etag).await;
+    let (mut response, delivery) = deliver(asked, fronts, &candidate).respond(head).await;
     if !delivery.is_partial() {
         return answer_denied(asked, SignatureFault::Expired.into(), None);
     }

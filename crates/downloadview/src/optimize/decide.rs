@@ -284,9 +284,7 @@ pub(super) fn own_etag(
     candidate: &Candidate<'_>,
     metadata: &Metadata,
 ) -> Option<ETag> {
-    if !metadata.is_told_by_seconds() {
-        return None;
-    }
     let mut fronts = fronts.iter();
-    fronts.find_map(|front| front.own_etag(candidate, metadata))
+    let own = fronts.find_map(|front| front.own_etag(candidate, metadata))?;
+    metadata.is_told_by_seconds().then_some(own)
 }

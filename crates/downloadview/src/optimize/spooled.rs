@@ -4,14 +4,11 @@
 //! 2. The spool gives a copy, the bytes of one that is being made, or the reason why not.
 //! 3. A copy is decided about as any file of this machine is.
 
-use std::sync::Arc;
-
 use http::{Method, StatusCode, response};
 
 use super::decide::{Decision, decide};
 use super::plan::{Candidate, Plan};
 use super::{Asked, Front, Reason};
-use crate::file::File;
 use crate::response::{Download, Spooling};
 use crate::spool::{NotSpooled, Placed, Request, Spool};
 
@@ -80,19 +77,6 @@ fn name_in(spool: &Spool, copy: &Candidate<'_>) -> Option<String> {
     let path = copy.places.path()?;
     let name = path.strip_prefix(spool.dir()).ok()?;
     name.to_str().map(str::to_owned)
-}
-
-/// The copy of a download that no rule takes as it is, if there is one and nothing has to be waited for.
-pub(super) fn copy_now(
-    asked: &Asked,
-    fronts: &[Front],
-    status: StatusCode,
-    candidate: &Candidate<'_>,
-    decision: &Decision<'_>,
-) -> Option<Arc<dyn File>> {
-    let spool = spool_for(asked, fronts, status, candidate, decision)?;
-    let download = candidate.download;
-    spool.place_now(download.file(), download.copying())
 }
 
 /// Asks the spool, and decides again about what it gives: the download to answer with, if it is

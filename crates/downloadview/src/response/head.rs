@@ -278,7 +278,7 @@ impl<'a> Facts<'a> {
         let metadata = self.metadata;
         self.content_type.is_some()
             || metadata.content_type().is_some()
-            || (metadata.hearsay_type.is_some() && self.download.is_of_unknown_type())
+            || (metadata.hearsay_type().is_some() && self.download.is_of_unknown_type())
     }
 }
 
@@ -295,7 +295,7 @@ pub(crate) fn type_of_content(headers: &HeaderMap, facts: &Facts<'_>) -> Option<
         return so_far.cloned();
     }
     let nobody_knows = facts.download.is_of_unknown_type() && so_far == Some(&UNKNOWN);
-    let hearsay = facts.metadata.hearsay_type.as_ref();
+    let hearsay = facts.metadata.hearsay_type();
     let found = facts.metadata.content_type();
     found
         .or(hearsay.filter(|_| nobody_knows))

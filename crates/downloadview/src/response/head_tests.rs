@@ -39,7 +39,7 @@ fn contents() -> Vec<Metadata> {
             .with_content_type(HeaderValue::from_static(text))
     };
     let mut hearsay = known.clone();
-    hearsay.hearsay_type = Some(HeaderValue::from_static("text/html"));
+    hearsay.set_hearsay_type(Some(HeaderValue::from_static("text/html")));
     vec![
         Metadata::new(),
         of_type("text/html"),

@@ -83,6 +83,10 @@ impl<S: Storage> Storage for SignedStorage<S> {
         self.inner.open(name, want)
     }
 
+    fn open_now(&self, name: &StorageName, want: Want<'_>) -> Option<Result<Content>> {
+        self.inner.open_now(name, want)
+    }
+
     fn places(&self, name: &StorageName) -> Places {
         self.inner.places(name)
     }

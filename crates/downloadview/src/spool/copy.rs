@@ -68,23 +68,32 @@ impl Copied {
             storage: storage.clone(),
             name,
             known,
-            metadata: under(said, found),
+            metadata: under(&said, found),
         }
+    }
+}
+
+impl Copied {
+    /// What was opened, if it is the copy that was found.
+    fn described(&self, mut opened: Content) -> Result<Content> {
+        let found = opened.metadata();
+        if found.size() != self.metadata.size() || !self.known.is_as_good(found) {
+            return Err(Error::NotFound);
+        }
+        *opened.metadata_mut() = self.metadata.clone();
+        Ok(opened)
     }
 }
 
 /// What the file says of itself, on the copy as it was found. The time of the last change (`ctime`)
 /// is left out: a copy is never changed, and each state of a key has a name and a time of its own.
-fn under(said: Metadata, found: &Metadata) -> Metadata {
+fn under(said: &Metadata, found: &Metadata) -> Metadata {
     let mut metadata = Metadata::new().with_ranges();
     metadata.size = found.size();
     metadata.written = found.modified();
     metadata.modified = said.modified().or(found.modified());
-    metadata.etag = said.etag();
-    metadata.content_type = said.content_type;
-    metadata.content_encoding = said.content_encoding;
-    metadata.hearsay_type = said.hearsay_type;
-    metadata
+    metadata.set_etag(said.etag());
+    metadata.typed_as(said)
 }
 
 #[deny(clippy::missing_trait_methods)]
@@ -118,15 +127,12 @@ impl File for Copied {
     }
 
     fn open<'a>(&'a self, want: Want<'a>) -> BoxFuture<'a, Result<Content>> {
-        Box::pin(async move {
-            let mut content = self.storage.open(&self.name, want).await?;
-            let found = content.metadata();
-            if found.size() != self.metadata.size() || !self.known.is_as_good(found) {
-                return Err(Error::NotFound);
-            }
-            *content.metadata_mut() = self.metadata.clone();
-            Ok(content)
-        })
+        Box::pin(async move { self.described(self.storage.open(&self.name, want).await?) })
+    }
+
+    fn open_now(&self, want: Want<'_>) -> Option<Result<Content>> {
+        let opened = self.storage.open_now(&self.name, want)?;
+        Some(opened.and_then(|opened| self.described(opened)))
     }
 }
 
@@ -184,6 +190,11 @@ impl File for Opened {
     fn open<'a>(&'a self, _: Want<'a>) -> BoxFuture<'a, Result<Content>> {
         let mut content = self.content.lock().unwrap_or_else(PoisonError::into_inner);
         Box::pin(std::future::ready(content.take().ok_or(Error::Consumed)))
+    }
+
+    // It can be taken once, by whoever makes use of it.
+    fn open_now(&self, _: Want<'_>) -> Option<Result<Content>> {
+        None
     }
 }
 

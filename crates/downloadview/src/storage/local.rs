@@ -47,7 +47,8 @@ pub enum Unreadable {
 ///
 /// A folder further down that is moved away, or replaced by a link, is likewise noticed within a
 /// second by whoever only looks at a file in it: a proxy may be told of that file once more. What
-/// is opened here is always what the name leads to now.
+/// is opened here is always what the name leads to now. A FIFO is not opened, unless it took the
+/// place of a file that was opened within that second; it is refused then, and nobody waits for it.
 ///
 /// **Waiting.** On file systems that are known to be this machine's own, what the kernel has in its
 /// caches is answered in place. On all others (NFS, SMB, FUSE …) everything waits on threads, of
@@ -190,12 +191,19 @@ impl Storage for LocalStorage {
         }
     }
 
-    fn open<'a>(&'a self, name: &'a StorageName, _: Want<'a>) -> BoxFuture<'a, Result<Content>> {
+    fn open<'a>(&'a self, name: &'a StorageName, want: Want<'a>) -> BoxFuture<'a, Result<Content>> {
+        match self.open_now(name, want) {
+            None => Box::pin(self.read_waiting(name)),
+            Some(opened) => Box::pin(ready(opened)),
+        }
+    }
+
+    fn open_now(&self, name: &StorageName, _: Want<'_>) -> Option<Result<Content>> {
         let opened = self.root.get().read(name, self.symlinks, Wait::Never);
-        let opened = opened.map_err(Error::of_file).and_then(Content::from_file);
-        match opened {
-            Err(error) if would_block(&error) => Box::pin(self.read_waiting(name)),
-            opened => Box::pin(ready(opened.map_err(|error| self.veil(error)))),
+        match opened.map_err(Error::of_file).and_then(Content::from_file) {
+            Err(error) if would_block(&error) => None,
+            Err(error) => Some(Err(self.veil(error))),
+            opened => Some(opened),
         }
     }
 

@@ -73,7 +73,7 @@ impl MemoryStorage {
             .with_size(bytes.len() as u64)
             .with_modified(now)
             .with_ranges();
-        metadata.etag = tag_of(now);
+        metadata.set_etag(tag_of(now));
         let mut files = self.files.write().unwrap_or_else(PoisonError::into_inner);
         files.insert(name, Stored { metadata, bytes });
     }
@@ -98,6 +98,13 @@ fn tag_of(inserted: SystemTime) -> Option<ETag> {
     ETag::strong(&format!("{:x}-{number:x}", since.as_nanos())).ok()
 }
 
+impl MemoryStorage {
+    fn content(&self, name: &StorageName) -> Result<Content> {
+        let stored = self.get(name)?;
+        Ok(Content::from_bytes(stored.metadata, stored.bytes))
+    }
+}
+
 impl Storage for MemoryStorage {
     fn look<'a>(&'a self, name: &'a StorageName) -> BoxFuture<'a, Result<Metadata>> {
         let metadata = self.get(name).map(|stored| stored.metadata);
@@ -105,10 +112,11 @@ impl Storage for MemoryStorage {
     }
 
     fn open<'a>(&'a self, name: &'a StorageName, _: Want<'a>) -> BoxFuture<'a, Result<Content>> {
-        let content = self
-            .get(name)
-            .map(|stored| Content::from_bytes(stored.metadata, stored.bytes));
-        Box::pin(std::future::ready(content))
+        Box::pin(std::future::ready(self.content(name)))
+    }
+
+    fn open_now(&self, name: &StorageName, _: Want<'_>) -> Option<Result<Content>> {
+        Some(self.content(name))
     }
 
     fn places(&self, name: &StorageName) -> Places {

@@ -131,6 +131,13 @@ pub trait Storage: fmt::Debug + Send + Sync + 'static {
     /// As [`look`](Self::look).
     fn open<'a>(&'a self, name: &'a StorageName, want: Want<'a>) -> BoxFuture<'a, Result<Content>>;
 
+    /// What [`open`](Self::open) gives, if nothing has to be waited for. Default: `None`, so that
+    /// `open` is asked. What it gives may be dropped and `open` asked after all, so it must not use
+    /// anything up.
+    fn open_now(&self, _name: &StorageName, _want: Want<'_>) -> Option<Result<Content>> {
+        None
+    }
+
     /// Where a proxy finds the file. This must not wait for anything, and nothing is checked. If a
     /// storage states only a URL, its files are never [looked](Self::look) at before they are
     /// delegated. Default: nowhere.
@@ -180,6 +187,10 @@ impl<S: Storage + ?Sized> Storage for Arc<S> {
 
     fn open<'a>(&'a self, name: &'a StorageName, want: Want<'a>) -> BoxFuture<'a, Result<Content>> {
         (**self).open(name, want)
+    }
+
+    fn open_now(&self, name: &StorageName, want: Want<'_>) -> Option<Result<Content>> {
+        (**self).open_now(name, want)
     }
 
     fn places(&self, name: &StorageName) -> Places {

@@ -2,8 +2,12 @@
 //!
 //! Links are refused (`RESOLVE_NO_SYMLINKS`) or followed within the folder; magic links never are.
 //! The file is first found with `O_PATH`, or by one `stat` if it was so a moment ago, so that a
-//! FIFO is not opened, and then opened for reading. The errors are those of the kernel; `EAGAIN` means that the caches did not have
-//! everything (`Wait::Never`) or that a rename disturbed the search too often.
+//! FIFO is not opened, and then opened for reading. A name that was a regular file within this
+//! second is opened at once: a FIFO that has just taken its place is then opened too, which waits
+//! for nobody, and refused by whoever asks the descriptor what it is.
+//!
+//! The errors are those of the kernel; `EAGAIN` means that the caches did not have everything
+//! (`Wait::Never`) or that a rename disturbed the search too often.
 
 use std::fs::File;
 use std::io;
@@ -15,7 +19,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat, openat2, s
 use rustix::io::Errno;
 
 use super::folders::Folders;
-use super::warm::Warm;
+use super::remembered::Remembered;
 use super::{Symlinks, Wait};
 use crate::content::{Metadata, Purpose};
 use crate::error::{Error, Result};
@@ -25,11 +29,14 @@ use crate::storage::StorageName;
 /// is right to try again.
 const RETRIES: usize = 16;
 
-/// A folder that is held open, with the names that are known to be in the kernel's caches.
+/// A folder that is held open, and what is known of names below it.
 #[derive(Debug)]
 pub(super) struct Beneath {
     root: OwnedFd,
-    warm: Warm,
+    /// Names that the kernel has in its caches.
+    warm: Remembered,
+    /// Names that were regular files within this second.
+    files: Remembered,
     folders: Folders,
 }
 
@@ -48,7 +55,8 @@ impl Beneath {
             Err(Errno::NOSYS | Errno::PERM) => Ok(None),
             _ => Ok(Some(Self {
                 root,
-                warm: Warm::new(),
+                warm: Remembered::new(),
+                files: Remembered::new(),
                 folders: Folders::default(),
             })),
         }
@@ -65,11 +73,15 @@ impl Beneath {
             Symlinks::Refuse => ResolveFlags::NO_SYMLINKS,
             Symlinks::Within => ResolveFlags::empty(),
         };
+        if wait == Wait::Never && self.files.holds(name.as_bytes()) {
+            return Ok(self.open_at(name, Purpose::Read, policy, wait)?.into());
+        }
         // Whoever writes into a FIFO waits for a reader, so not even the attempt may open it.
         let found = match self.glimpse(name) {
             Some(stat) if is_file(&stat) => None,
             _ => Some(self.find(name, policy, wait)?),
         };
+        self.files.insert(name.as_bytes());
         match self.open_at(name, Purpose::Read, policy, wait) {
             Err(Errno::AGAIN) if wait == Wait::ForDisk => match found {
                 Some(found) => read_leased(&found),
@@ -77,6 +89,11 @@ impl Beneath {
             },
             opened => Ok(opened?.into()),
         }
+    }
+
+    /// Which names were regular files is known for a second.
+    pub(super) fn second_ends(&self) {
+        self.files.clear();
     }
 
     /// Finds a regular file, without opening it for reading.
@@ -115,7 +132,7 @@ impl Beneath {
                 let found = found.map_err(of_errno)?;
                 let location = self.location(&found, root)?;
                 let mut metadata = metadata_of(found)?;
-                metadata.location = Some(location);
+                metadata.set_location(Some(location));
                 Ok(metadata)
             }
             (found, _) => metadata_of(found.map_err(of_errno)?),

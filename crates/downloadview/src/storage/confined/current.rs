@@ -90,8 +90,9 @@ impl Current {
                 .is_ok()
     }
 
-    /// Looks at the path, and opens the folder anew if it is another one.
+    /// Another second begins: looks at the path, and opens the folder anew if it is another one.
     fn look(&self, root: Arc<Root>) -> Arc<Root> {
+        root.second_ends();
         let found = match identity_of(&self.path) {
             Ok(found) => found,
             Err(error) => {

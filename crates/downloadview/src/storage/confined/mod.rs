@@ -13,10 +13,10 @@ mod current;
 #[cfg(target_os = "linux")]
 mod folders;
 #[cfg(target_os = "linux")]
+mod remembered;
+#[cfg(target_os = "linux")]
 mod seeded;
 mod walk;
-#[cfg(target_os = "linux")]
-mod warm;
 
 use std::fs::File;
 use std::io;
@@ -92,6 +92,14 @@ impl Root {
     /// Which folder it is, whatever its path leads to by now.
     fn identity(&self) -> Identity {
         self.identity
+    }
+
+    /// A second is over: what was only known for as long is forgotten.
+    fn second_ends(&self) {
+        #[cfg(target_os = "linux")]
+        if let Some(beneath) = &self.beneath {
+            beneath.second_ends();
+        }
     }
 
     /// The folder, absolute, as it was given.
@@ -349,6 +357,31 @@ mod tests {
             std::fs::write(&path, "again").unwrap();
             assert_eq!(std::io::read_to_string(read().unwrap()).unwrap(), "again");
         }
+    }
+
+    /// What was a file within this second is not looked at before it is opened.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_fifo_in_the_place_of_a_file_is_not_opened_once_a_second_is_over() {
+        use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat, open};
+
+        let dir = tree();
+        let [(_, root), _] = roots(&dir);
+        let path = dir.path().join("root/plain.txt");
+        let name = StorageName::parse("plain.txt").unwrap();
+        let read = || root.read(&name, Symlinks::Refuse, Wait::Never);
+        read().unwrap();
+        std::fs::remove_file(&path).unwrap();
+        mknodat(CWD, &path, FileType::Fifo, 0o600.into(), 0).unwrap();
+        let fifo = read().unwrap();
+        assert!(matches!(
+            crate::content::Content::from_file(fifo),
+            Err(Error::NotFound)
+        ));
+        root.second_ends();
+        assert!(read().is_err());
+        let writer = open(&path, OFlags::WRONLY | OFlags::NONBLOCK, Mode::empty());
+        assert_eq!(writer.unwrap_err(), rustix::io::Errno::NXIO);
     }
 
     /// The second look at a file in a folder goes by the folder that the first one found.

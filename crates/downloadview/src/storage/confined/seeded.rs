@@ -1,4 +1,4 @@
-//! Hashes of names for `folders` and `warm`, at less than half the cost of the standard ones.
+//! Hashes of names for `folders` and `remembered`, at less than half the cost of the standard ones.
 //!
 //! Each storage has a seed of its own, so nobody knows which names share a place. Whoever found out
 //! could make looks take the longer way, and nothing else.

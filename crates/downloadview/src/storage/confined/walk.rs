@@ -96,7 +96,7 @@ impl Walk {
         if symlinks == Symlinks::Within {
             let real = self.root.canonicalize(name.to_path());
             let real = real.map_err(Error::of_file)?;
-            metadata.location = (real != name.to_path()).then(|| root.join(real));
+            metadata.set_location((real != name.to_path()).then(|| root.join(real)));
         }
         Ok(metadata)
     }
