@@ -149,18 +149,23 @@ impl<B> Service<Request<B>> for App {
     }
 
     fn call(&mut self, request: Request<B>) -> DownloadFuture {
-        match is_checked(&request) {
-            true => witnessed::answer(self, request.map(drop)),
-            false => self.answer(&mut request.into_parts().0),
-        }
+        self.respond(request, self.peer)
     }
 }
 
 impl App {
+    /// Answers a request of this other side.
+    fn respond<B>(&self, request: Request<B>, peer: Peer) -> DownloadFuture {
+        match is_checked(&request) {
+            true => witnessed::answer(self, request.map(drop), peer),
+            false => self.answer(&mut request.into_parts().0, peer),
+        }
+    }
+
     /// The request is taken only for an answer that has to wait: it is large, and moving it costs time.
-    fn answer(&self, request: &mut Parts) -> DownloadFuture {
+    fn answer(&self, request: &mut Parts, peer: Peer) -> DownloadFuture {
         match self.route(request.uri.path()) {
-            Some(mounted) => mounted.respond(request, self.peer),
+            Some(mounted) => mounted.respond(request, peer),
             None => Error::NotFound.into_response().into(),
         }
     }

@@ -1,12 +1,12 @@
 //! What `serve` serves: an [`App`] that can be replaced while it answers.
-//! The lock is held only to clone or to replace the [`App`], whose clones share everything; never while a request is
-//! answered.
+//! No lock is taken for a request: all threads would write to its counter.
 
 use std::convert::Infallible;
 use std::net::IpAddr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use arc_swap::ArcSwap;
 use http::{Request, Response};
 use tower_service::Service;
 
@@ -16,7 +16,7 @@ use downloadview::{DownloadBody, DownloadFuture};
 /// The gateway as a service whose configuration can be read anew. Requests that came before go on with what there was.
 #[derive(Debug, Clone)]
 pub struct Reloadable {
-    app: Arc<RwLock<App>>,
+    app: Arc<ArcSwap<App>>,
     peer: Peer,
 }
 
@@ -25,7 +25,7 @@ impl Reloadable {
     #[must_use]
     pub fn new(app: App) -> Self {
         Self {
-            app: Arc::new(RwLock::new(app)),
+            app: Arc::new(ArcSwap::from_pointee(app)),
             peer: Peer::Unknown,
         }
     }
@@ -42,18 +42,12 @@ impl Reloadable {
     /// What requests are answered by now.
     #[must_use]
     pub fn current(&self) -> App {
-        let app = self.app.read().unwrap_or_else(PoisonError::into_inner);
-        app.clone()
+        App::clone(&self.app.load())
     }
 
     /// Answers all further requests by `app`.
     pub fn replace(&self, app: App) {
-        let before = std::mem::replace(
-            &mut *self.app.write().unwrap_or_else(PoisonError::into_inner),
-            app,
-        );
-        // Outside the lock: it may be the last to hold a database.
-        drop(before);
+        self.app.store(Arc::new(app));
     }
 }
 
@@ -70,6 +64,6 @@ impl<B> Service<Request<B>> for Reloadable {
         if let Err(error) = host::check(&request) {
             return error.into_response().into();
         }
-        self.current().of_peer(self.peer).call(request)
+        self.app.load().respond(request, self.peer)
     }
 }

@@ -5,7 +5,7 @@ use downloadview::optimize::ReadsOutcome;
 use downloadview::{DownloadFuture, DownloadOptions, DownloadResponse, Error};
 use http::Request;
 
-use super::App;
+use super::{App, Peer};
 use crate::witness::{Asked, CHECK, Client, Envelope, LONG, Seen};
 
 /// The names that nobody saves the notes under, and a long answer.
@@ -13,11 +13,11 @@ const NAME: &str = "notes.json";
 const LONG_NAME: &str = "long.bin";
 
 /// Answers a request that carries the header, be it right or wrong.
-pub(super) fn answer(app: &App, mut request: Request<()>) -> DownloadFuture {
+pub(super) fn answer(app: &App, mut request: Request<()>, peer: Peer) -> DownloadFuture {
     let asked = app.shared.witness.asked(&request);
     request.headers_mut().remove(CHECK);
     match asked {
-        None => app.answer(&mut request.into_parts().0),
+        None => app.answer(&mut request.into_parts().0, peer),
         Some(Asked::Receipt(number)) => {
             let notes = app.shared.witness.take_of(&number);
             // Plain data always is JSON.
@@ -41,9 +41,9 @@ pub(super) fn answer(app: &App, mut request: Request<()>) -> DownloadFuture {
         },
         Some(Asked::Ticket(number)) => {
             let (envelope, witness) = (Envelope::of(&request), app.shared.witness.clone());
-            let client = client(app, &request);
+            let client = client(app, &request, peer);
             request.extensions_mut().insert(ReadsOutcome);
-            let answer = app.answer(&mut request.into_parts().0);
+            let answer = app.answer(&mut request.into_parts().0, peer);
             DownloadFuture::new(async move {
                 let response = answer.await.unwrap_or_else(|never| match never {});
                 let seen = Seen::of(envelope, &response);
@@ -55,14 +55,14 @@ pub(super) fn answer(app: &App, mut request: Request<()>) -> DownloadFuture {
 }
 
 /// Whom the view of a request takes for its client.
-fn client(app: &App, request: &Request<()>) -> Option<Client> {
+fn client(app: &App, request: &Request<()>, peer: Peer) -> Option<Client> {
     let mounted = app.route(request.uri().path())?;
     // What is remembered of a request is taken out of it.
     let (mut parts, ()) = Request::new(()).into_parts();
     parts.uri.clone_from(request.uri());
     parts.headers.clone_from(request.headers());
     let asked = mounted.asked(&mut parts);
-    let caller = mounted.caller(&asked, &parts, app.peer);
+    let caller = mounted.caller(&asked, &parts, peer);
     let lines = request.headers().get_all("x-forwarded-for").iter();
     let lines: Vec<_> = lines
         .map(|line| String::from_utf8_lossy(line.as_bytes()))

@@ -204,7 +204,7 @@ impl Metadata {
         }
         let (modified, size) = (self.modified?, self.size?);
         let mut times = [Some(modified), self.changed].into_iter().flatten();
-        if !is_past(modified) && times.all(|time| subsecond(time) == 0) {
+        if times.all(|time| subsecond(time) == 0) && !is_past(modified) {
             return None;
         }
         ETag::of_file(modified, size, self.changed)

@@ -91,9 +91,10 @@ impl Beneath {
         }
     }
 
-    /// Which names were regular files is known for a second.
+    /// A second is over: what was only known for as long is forgotten.
     pub(super) fn second_ends(&self) {
         self.files.clear();
+        self.folders.clear();
     }
 
     /// Finds a regular file, without opening it for reading.
@@ -170,11 +171,6 @@ impl Beneath {
         let found = openat2(&self.root, name, flags, Mode::empty(), resolve).ok()?;
         self.folders.insert(name, found);
         self.folders.get(name)
-    }
-
-    #[cfg(test)]
-    pub(super) fn let_folders_age(&self) {
-        self.folders.age();
     }
 
     /// One confined opening. With `Wait::Never` it fails with `EAGAIN` if the disk must be asked.

@@ -8,14 +8,18 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+#[cfg(not(target_os = "linux"))]
+use std::{sync::LazyLock, time::Instant};
+
+use arc_swap::{ArcSwap, Guard};
 
 use super::Root;
 
-/// How often the path is looked at, at most.
-const EVERY: Duration = Duration::from_secs(1);
+/// How often the path is looked at, at most, in milliseconds.
+const EVERY: u64 = 1_000;
 
 /// Device and inode of a folder; `None` if the system has none.
 pub(in crate::storage) type Identity = Option<(u64, u64)>;
@@ -24,9 +28,9 @@ pub(in crate::storage) type Identity = Option<(u64, u64)>;
 #[derive(Debug)]
 pub(in crate::storage) struct Current {
     path: Arc<Path>,
-    opened: RwLock<Arc<Root>>,
-    started: Instant,
-    /// Milliseconds from then to the next look at the path.
+    /// Every request asks for it: without a lock, whose counter all threads would write to.
+    opened: ArcSwap<Root>,
+    /// When the path is looked at next, in milliseconds of [`millis`].
     next: AtomicU64,
     /// Whether it was said that the path leads nowhere.
     missing: AtomicBool,
@@ -38,9 +42,8 @@ impl Current {
         let root = Root::open(path)?;
         Ok(Self {
             path: root.path().into(),
-            opened: RwLock::new(Arc::new(root)),
-            started: Instant::now(),
-            next: AtomicU64::new(millis(EVERY)),
+            opened: ArcSwap::from_pointee(root),
+            next: AtomicU64::new(millis() + EVERY),
             missing: AtomicBool::new(false),
         })
     }
@@ -57,8 +60,8 @@ impl Current {
 
     /// The folder as it was when its path was last looked at. If its file system is known not to
     /// hang, the path is looked at here, once a second.
-    pub(in crate::storage) fn get(&self) -> Arc<Root> {
-        let root = self.opened();
+    pub(in crate::storage) fn get(&self) -> Guard<Arc<Root>> {
+        let root = self.opened.load();
         match root.is_local() && self.is_due() {
             true => self.look(root),
             false => root,
@@ -66,23 +69,19 @@ impl Current {
     }
 
     /// As [`get`](Self::get), for a caller that may wait.
-    pub(in crate::storage) fn get_waiting(&self) -> Arc<Root> {
-        let root = self.opened();
+    pub(in crate::storage) fn get_waiting(&self) -> Guard<Arc<Root>> {
+        let root = self.opened.load();
         match self.is_due() {
             true => self.look(root),
             false => root,
         }
     }
 
-    fn opened(&self) -> Arc<Root> {
-        Arc::clone(&self.opened.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
     /// Whether it is time to look at the path. Only one caller gets `true`.
     fn is_due(&self) -> bool {
-        let now = millis(self.started.elapsed());
+        let now = millis();
         let next = self.next.load(Ordering::Relaxed);
-        let (relaxed, then) = (Ordering::Relaxed, now + millis(EVERY));
+        let (relaxed, then) = (Ordering::Relaxed, now + EVERY);
         now >= next
             && self
                 .next
@@ -91,7 +90,7 @@ impl Current {
     }
 
     /// Another second begins: looks at the path, and opens the folder anew if it is another one.
-    fn look(&self, root: Arc<Root>) -> Arc<Root> {
+    fn look(&self, root: Guard<Arc<Root>>) -> Guard<Arc<Root>> {
         root.second_ends();
         let found = match identity_of(&self.path) {
             Ok(found) => found,
@@ -111,10 +110,8 @@ impl Current {
                 tracing::info!(
                     "the path of a storage leads to another folder, which is used from now on"
                 );
-                let new = Arc::new(new);
-                let mut opened = self.opened.write().unwrap_or_else(PoisonError::into_inner);
-                *opened = Arc::clone(&new);
-                new
+                self.opened.store(Arc::new(new));
+                self.opened.load()
             }
             Err(error) => {
                 tracing::warn!(%error, "the path of a storage leads to another folder, which cannot be opened");
@@ -124,8 +121,22 @@ impl Current {
     }
 }
 
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+/// A clock that only goes forward, in milliseconds. It may be some of them late: that costs a third of an
+/// exact one, and it is read for each request.
+#[cfg(target_os = "linux")]
+fn millis() -> u64 {
+    use rustix::time::{ClockId, clock_gettime};
+
+    let now = Duration::try_from(clock_gettime(ClockId::MonotonicCoarse));
+    now.map_or(0, |now| {
+        now.as_secs() * 1_000 + u64::from(now.subsec_millis())
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn millis() -> u64 {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    u64::try_from(START.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(unix)]

@@ -402,8 +402,7 @@ mod tests {
             root.read(&name, Symlinks::Refuse, Wait::ForDisk).is_err(),
             "bytes are read from where the name leads now"
         );
-        let beneath = root.beneath.as_ref().unwrap();
-        beneath.let_folders_age();
+        root.second_ends();
         assert!(matches!(
             root.look(&name, Symlinks::Refuse, Wait::ForDisk),
             Err(Error::NotFound)
