@@ -190,7 +190,7 @@ mod tests {
         let asked = Asked::of(&mut request);
         assert!(!request.headers().contains_key(PROXY_HEADER));
         let front = front();
-        let proven = front.proven(asked.announcement.as_ref()?)?;
+        let proven = front.proven(asked.announcement()?)?;
         Some(Arc::clone(&proven.name))
     }
 

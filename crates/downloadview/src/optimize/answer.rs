@@ -515,7 +515,7 @@ fn vary(fronts: &[Front], headers: &mut HeaderMap) {
 /// One log event for one outcome: without the query, which may hold a signature, and without the
 /// target.
 fn log(asked: &Asked, optimizer: Option<&Optimizer>, outcome: &Outcome) {
-    let (path, route) = (asked.uri.path(), asked.route.as_deref());
+    let (path, route) = (asked.path(), asked.route.as_deref());
     let (kind, reason) = (outcome.kind(), outcome.reason());
     let is_news =
         |reason: &Reason| optimizer.is_some_and(|optimizer| optimizer.warns(reason, route));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::header::Entry;
 use http::request::Parts;
+use http::uri::PathAndQuery;
 use http::{Extensions, HeaderMap, HeaderValue, Method, Request, Response, Uri};
 
 use super::{Outcome, PROXY_HEADER};
@@ -32,8 +33,9 @@ pub struct ReadsOutcome;
 #[derive(Debug, Clone)]
 pub struct Asked {
     pub(super) conditional: ConditionalRequest,
-    pub(super) announcement: Option<HeaderValue>,
-    pub(super) uri: Uri,
+    /// Boxed, for few requests have one, and this is moved for each.
+    announcement: Option<Box<HeaderValue>>,
+    path: Option<PathAndQuery>,
     pub(super) route: Option<Arc<str>>,
     pub(super) traced: bool,
     pub(super) grant: Option<Box<Grant>>,
@@ -82,8 +84,8 @@ impl Asked {
     ) -> Self {
         Self {
             conditional,
-            announcement,
-            uri: uri.clone(),
+            announcement: announcement.map(Box::new),
+            path: uri.path_and_query().cloned(),
             route: None,
             traced: false,
             grant: Grant::of(extensions).cloned().map(Box::new),
@@ -156,10 +158,20 @@ impl Asked {
         self.conditional.method()
     }
 
+    /// The proxy that the request announces.
+    pub(super) fn announcement(&self) -> Option<&HeaderValue> {
+        self.announcement.as_deref()
+    }
+
+    /// The path that was asked for.
+    pub(super) fn path(&self) -> &str {
+        self.path.as_ref().map_or("", PathAndQuery::path)
+    }
+
     /// What was asked for, for the log.
     pub(super) fn about(&self) -> About<'_> {
         About {
-            path: Some(self.uri.path()),
+            path: Some(self.path()),
             route: self.route.as_deref(),
         }
     }

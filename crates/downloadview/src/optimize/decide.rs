@@ -177,7 +177,7 @@ pub(super) fn advance<'a>(
     decision: &mut Decision<'a>,
 ) -> Option<Waits<'a>> {
     while let Some(front) = fronts.get(decision.next.0) {
-        let optimizer = front.optimizer(asked.announcement.as_ref());
+        let optimizer = front.optimizer(asked.announcement());
         if let Some(reason) = optimizer.passes_by(head.status, candidate.download) {
             decision.is_left(optimizer, reason);
             decision.next = (decision.next.0 + 1, 0);

@@ -60,7 +60,7 @@ impl Front {
     pub fn proven(&self, asked: &Asked) -> Option<&str> {
         match self {
             Self::Fixed(_) => None,
-            Self::Announced(announced) => announced.name_of(asked.announcement.as_ref()?),
+            Self::Announced(announced) => announced.name_of(asked.announcement()?),
         }
     }
 

@@ -170,7 +170,7 @@ fn captured(
     if let (Some(name), None) = (forged, before)
         && told.forged.is_first(asked.route.as_deref())
     {
-        let (path, route) = (asked.uri.path(), asked.route.as_deref());
+        let (path, route) = (asked.path(), asked.route.as_deref());
         tracing::warn!(
             %name, path, route,
             "a handler's own hand-off header was removed, and its answer goes on without it; return \
@@ -193,7 +193,7 @@ fn is_of(
     if carries(body, download) || (*asked.method() == Method::HEAD && ok && body.is_end_stream()) {
         return true;
     }
-    let (path, route) = (asked.uri.path(), asked.route.as_deref());
+    let (path, route) = (asked.path(), asked.route.as_deref());
     if ok && told.replaced.is_first(route) {
         tracing::warn!(
             path,

@@ -66,7 +66,7 @@ fn one_of<'a>(
     candidate: &Candidate<'_>,
 ) -> Option<&'a Spool> {
     fronts.iter().find_map(|front| {
-        let optimizer = front.optimizer(asked.announcement.as_ref());
+        let optimizer = front.optimizer(asked.announcement());
         let asks = optimizer.passes_by(status, candidate.download).is_none();
         optimizer.spool().filter(|_| asks)
     })

@@ -170,7 +170,7 @@ impl Trace {
         };
         steps.extend(look.map(|found| Step::Look { found }));
         for front in fronts {
-            let optimizer = front.optimizer(asked.announcement.as_ref());
+            let optimizer = front.optimizer(asked.announcement());
             let passed_by = optimizer.passes_by(status, candidate.download);
             steps.extend(passed_by.map(|reason| Step::PassedBy { reason }));
             for assigned in optimizer.rules() {

@@ -143,7 +143,11 @@ impl DownloadResponse {
             type_is,
             leaves_to_initial: head::leaves_to_initial(&self.options),
             stated: Stated::by(&self.options, &head),
-            file: Restated::around(self.file, self.options.etag, self.options.modified),
+            file: Restated::around(
+                self.file,
+                self.options.etag.map(|etag| *etag),
+                self.options.modified,
+            ),
             shown: Shown {
                 name: self.options.basename,
                 disposition: self.options.disposition.unwrap_or_default(),

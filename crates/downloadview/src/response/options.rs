@@ -51,7 +51,8 @@ use crate::headers::{Disposition, MediaTypes};
 pub struct DownloadOptions {
     pub(super) disposition: Option<Disposition>,
     pub(super) basename: Option<String>,
-    pub(super) etag: Option<ETag>,
+    /// Boxed like `invalid`: few options have them, and they are moved for each request.
+    pub(super) etag: Option<Box<ETag>>,
     pub(super) modified: Option<SystemTime>,
     pub(super) media_types: Option<Arc<MediaTypes>>,
     optimize: Option<bool>,
@@ -61,7 +62,7 @@ pub struct DownloadOptions {
     /// Shared by all clones: the options of a view are cloned for each request.
     headers: Option<Arc<Vec<Change>>>,
     /// The header of the first value that is not valid.
-    invalid: Option<HeaderName>,
+    invalid: Option<Box<HeaderName>>,
 }
 
 /// All that the options say of copies.
@@ -152,7 +153,7 @@ impl DownloadOptions {
 
     #[doc(hidden)]
     pub fn set_etag(&mut self, etag: ETag) {
-        self.etag = Some(etag);
+        self.etag = Some(Box::new(etag));
     }
 
     #[doc(hidden)]
@@ -183,7 +184,7 @@ impl DownloadOptions {
     #[doc(hidden)]
     pub fn set_header(&mut self, name: HeaderName, value: Option<HeaderValue>) {
         let validator = match name {
-            header::ETAG => value.as_ref().and_then(etag).map(|it| self.etag = Some(it)),
+            header::ETAG => value.as_ref().and_then(etag).map(|it| self.set_etag(it)),
             header::LAST_MODIFIED => {
                 let date = value.as_ref().and_then(date);
                 date.map(|it| self.modified = Some(it))
@@ -191,7 +192,7 @@ impl DownloadOptions {
             _ => return self.change(name, value, Change::Set),
         };
         if validator.is_none() {
-            self.invalid.get_or_insert(name);
+            self.invalid.get_or_insert_with(|| Box::new(name));
         }
     }
 
@@ -226,7 +227,7 @@ impl DownloadOptions {
         match value {
             Some(value) => self.changes_mut().push(change(name, value)),
             None => {
-                self.invalid.get_or_insert(name);
+                self.invalid.get_or_insert_with(|| Box::new(name));
             }
         }
     }

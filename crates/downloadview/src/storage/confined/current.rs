@@ -10,16 +10,14 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
-#[cfg(not(target_os = "linux"))]
-use std::{sync::LazyLock, time::Instant};
+use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Guard};
 
 use super::Root;
 
-/// How often the path is looked at, at most, in milliseconds.
-const EVERY: u64 = 1_000;
+/// How often the path is looked at, at most.
+const EVERY: Duration = Duration::from_secs(1);
 
 /// Device and inode of a folder; `None` if the system has none.
 pub(in crate::storage) type Identity = Option<(u64, u64)>;
@@ -30,7 +28,8 @@ pub(in crate::storage) struct Current {
     path: Arc<Path>,
     /// Every request asks for it: without a lock, whose counter all threads would write to.
     opened: ArcSwap<Root>,
-    /// When the path is looked at next, in milliseconds of [`millis`].
+    started: Instant,
+    /// Milliseconds from then to the next look at the path.
     next: AtomicU64,
     /// Whether it was said that the path leads nowhere.
     missing: AtomicBool,
@@ -43,7 +42,8 @@ impl Current {
         Ok(Self {
             path: root.path().into(),
             opened: ArcSwap::from_pointee(root),
-            next: AtomicU64::new(millis() + EVERY),
+            started: Instant::now(),
+            next: AtomicU64::new(millis(EVERY)),
             missing: AtomicBool::new(false),
         })
     }
@@ -79,9 +79,9 @@ impl Current {
 
     /// Whether it is time to look at the path. Only one caller gets `true`.
     fn is_due(&self) -> bool {
-        let now = millis();
+        let now = millis(self.started.elapsed());
         let next = self.next.load(Ordering::Relaxed);
-        let (relaxed, then) = (Ordering::Relaxed, now + EVERY);
+        let (relaxed, then) = (Ordering::Relaxed, now + millis(EVERY));
         now >= next
             && self
                 .next
@@ -121,22 +121,8 @@ impl Current {
     }
 }
 
-/// A clock that only goes forward, in milliseconds. It may be some of them late: that costs a third of an
-/// exact one, and it is read for each request.
-#[cfg(target_os = "linux")]
-fn millis() -> u64 {
-    use rustix::time::{ClockId, clock_gettime};
-
-    let now = Duration::try_from(clock_gettime(ClockId::MonotonicCoarse));
-    now.map_or(0, |now| {
-        now.as_secs() * 1_000 + u64::from(now.subsec_millis())
-    })
-}
-
-#[cfg(not(target_os = "linux"))]
-fn millis() -> u64 {
-    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-    u64::try_from(START.elapsed().as_millis()).unwrap_or(u64::MAX)
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(unix)]
