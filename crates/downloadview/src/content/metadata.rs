@@ -291,9 +291,8 @@ impl Metadata {
 
     /// This metadata, with type and coding as `said` states them.
     #[cfg(all(feature = "fs", unix))]
-    pub(crate) fn typed_as(mut self, said: &Self) -> Self {
-        if let Some(said) = &said.rare {
-            let said = said.clone();
+    pub(crate) fn typed_as(mut self, said: Self) -> Self {
+        if let Some(said) = said.rare {
             self.change(|rare| {
                 rare.content_type = said.content_type;
                 rare.content_encoding = said.content_encoding;

@@ -68,12 +68,10 @@ impl Copied {
             storage: storage.clone(),
             name,
             known,
-            metadata: under(&said, found),
+            metadata: under(said, found),
         }
     }
-}
 
-impl Copied {
     /// What was opened, if it is the copy that was found.
     fn described(&self, mut opened: Content) -> Result<Content> {
         let found = opened.metadata();
@@ -87,7 +85,7 @@ impl Copied {
 
 /// What the file says of itself, on the copy as it was found. The time of the last change (`ctime`)
 /// is left out: a copy is never changed, and each state of a key has a name and a time of its own.
-fn under(said: &Metadata, found: &Metadata) -> Metadata {
+fn under(said: Metadata, found: &Metadata) -> Metadata {
     let mut metadata = Metadata::new().with_ranges();
     metadata.size = found.size();
     metadata.written = found.modified();
