@@ -949,3 +949,58 @@ async fn a_part_that_cannot_be_had_is_503_and_no_cut_206() {
         assert!(!response.headers().contains_key("content-range"));
     }
 }
+
+/// Answered by `answer_now` where that needs no waiting, else by what it leaves; and whether it was at once.
+async fn answered(file: impl downloadview::File, range: Option<&str>) -> (bool, StatusCode, Bytes) {
+    use downloadview::optimize::{Asked, answer_now};
+
+    let mut request = Request::get("/");
+    if let Some(range) = range {
+        request = request.header("range", range);
+    }
+    let asked = Asked::of(&mut request.body(()).expect("a request"));
+    let (at_once, response) = match answer_now(&asked, &[], Ok(DownloadResponse::new(file))) {
+        Ok(response) => (true, response),
+        Err(unanswered) => (false, unanswered.answer(&asked, &[]).await),
+    };
+    let outcome = response.extensions().get::<Outcome>().expect("an outcome");
+    assert_eq!(outcome.reason(), Some(&Reason::NoBackend));
+    let status = response.status();
+    (at_once, status, bytes(response).await.expect("whole"))
+}
+
+#[tokio::test]
+async fn what_is_at_hand_is_streamed_without_a_future() {
+    let (_dir, storage) = storage_of(&[("a.txt", "abcdef"), ("empty.txt", "")]);
+    let of_folder = |name| StorageFile::new(storage.clone(), StorageName::parse(name).unwrap());
+    let in_memory = Arc::new(MemoryStorage::new());
+    in_memory.insert(StorageName::parse("a.txt").unwrap(), "abcdef");
+    let of_memory = || StorageFile::new(Arc::clone(&in_memory), StorageName::parse("a.txt").unwrap());
+    let text = || VirtualFile::from_text("a.txt", "abcdef");
+
+    // The first look at a new file may have to wait.
+    let _ = answered(of_folder("a.txt"), None).await;
+    let _ = answered(of_folder("empty.txt"), None).await;
+    for (range, status, expected) in [
+        (None, StatusCode::OK, "abcdef"),
+        (Some("bytes=1-2"), StatusCode::PARTIAL_CONTENT, "bc"),
+    ] {
+        let expected = (true, status, Bytes::from(expected));
+        assert_eq!(answered(of_folder("a.txt"), range).await, expected);
+        assert_eq!(answered(of_memory(), range).await, expected);
+        assert_eq!(answered(text(), range).await, expected);
+    }
+    let (at_once, status, _) = answered(text(), Some("bytes=9-")).await;
+    assert_eq!((at_once, status), (true, StatusCode::RANGE_NOT_SATISFIABLE));
+
+    // These have to wait, and are answered as ever.
+    let (at_once, status, parts) = answered(of_folder("a.txt"), Some("bytes=0-0,4-5")).await;
+    assert_eq!((at_once, status), (false, StatusCode::PARTIAL_CONTENT));
+    assert!(parts.windows(2).any(|pair| pair == b"ef"));
+    let (_, status, nothing) = answered(of_folder("empty.txt"), None).await;
+    assert_eq!((status, nothing.len()), (StatusCode::OK, 0));
+    let frames = stream::iter(["abc", "def"].map(|frame| Ok::<_, io::Error>(Bytes::from(frame))));
+    let once = VirtualFile::from_stream("a.txt", frames);
+    let expected = (false, StatusCode::OK, Bytes::from("abcdef"));
+    assert_eq!(answered(once, None).await, expected);
+}

@@ -70,8 +70,8 @@ impl ObjectFile {
         self.file.storage_name()
     }
 
-    /// What is asked of the storage: by its own tag and date the conditions are not meant, where the record
-    /// states others.
+    /// What is asked of the storage: by its own tag and date the conditions are not meant, where
+    /// the record states others.
     fn meant<'a>(&self, want: Want<'a>) -> Want<'a> {
         match (self.stated.stated_etag(), self.stated.modified) {
             _ if want.is_as_source() => want,
@@ -80,6 +80,7 @@ impl ObjectFile {
         }
     }
 
+    /// What was opened, as this file describes it.
     fn described(&self, opened: Content, want: Want<'_>) -> Content {
         match want.is_as_source() {
             true => opened,

@@ -47,6 +47,7 @@ fn meant(want: Want<'_>) -> Want<'_> {
 }
 
 impl Restated {
+    /// What was opened, as this file describes it.
     fn described(&self, opened: Content, want: Want<'_>) -> Content {
         match want.is_as_source() {
             true => opened,
