@@ -975,7 +975,8 @@ async fn what_is_at_hand_is_streamed_without_a_future() {
     let of_folder = |name| StorageFile::new(storage.clone(), StorageName::parse(name).unwrap());
     let in_memory = Arc::new(MemoryStorage::new());
     in_memory.insert(StorageName::parse("a.txt").unwrap(), "abcdef");
-    let of_memory = || StorageFile::new(Arc::clone(&in_memory), StorageName::parse("a.txt").unwrap());
+    let of_memory =
+        || StorageFile::new(Arc::clone(&in_memory), StorageName::parse("a.txt").unwrap());
     let text = || VirtualFile::from_text("a.txt", "abcdef");
 
     // The first look at a new file may have to wait.
