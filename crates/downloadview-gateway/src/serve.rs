@@ -14,7 +14,7 @@ use tokio::task::spawn_blocking;
 use crate::app::{self, App, Reloadable};
 use crate::config::{Colours, Config, ConfigError, Listen};
 use crate::logging;
-use crate::server::{self, Listener};
+use crate::server::{self, Listener, Signals};
 
 /// Serves the views of `config` until SIGTERM or SIGINT, listening on `listen` or where the file says. On SIGHUP the
 /// file is read anew: new requests are answered by what it says then, running downloads go on.
@@ -32,6 +32,8 @@ pub fn serve(config: &Config, listen: Option<Listen>) -> anyhow::Result<()> {
         outlive_file_sizes()?;
         let app = Reloadable::new(app::build(config).await?);
         warn_of_idle_rules(config);
+        // Whoever sees the port open may send one, which would end the process.
+        let signals = Signals::listen().context("cannot catch signals")?;
         let listener = Listener::bind(&listen)
             .await
             .with_context(|| format!("cannot listen on {listen}"))?;
@@ -40,7 +42,8 @@ pub fn serve(config: &Config, listen: Option<Listen>) -> anyhow::Result<()> {
         let reload = async || reload(&mut current, &app).await;
         let served = app.clone();
         let connected = move |peer| served.of_peer(peer);
-        let ended = server::serve_until_signal(listener, connected, &settings, reload).await?;
+        let ended =
+            server::serve_until_signal(listener, signals, connected, &settings, reload).await?;
         tell_of_spool(&app);
         match ended {
             Some(ended) => tracing::info!(

@@ -270,6 +270,32 @@ fn a_soft_limit_of_descriptors_is_raised() {
     assert_eq!(numbers.next(), numbers.next(), "{limits}");
 }
 
+/// Whoever started it waits for its socket, and may ask for another configuration at once.
+#[cfg(target_os = "linux")]
+#[test]
+fn signals_are_caught_before_the_socket_is_there() {
+    const HUP_INT_TERM: u64 = 1 | 1 << 1 | 1 << 14;
+    for _ in 0..30 {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("gateway.toml"), config("one", "")).expect("written");
+        let mut command = serve();
+        command.current_dir(folder.path()).stderr(Stdio::null());
+        let child = command.spawn().expect("started");
+        let gateway = Gateway { folder, child };
+        let (socket, started) = (gateway.path("gateway.sock"), Instant::now());
+        // No pause: what is looked for may last some microseconds.
+        while !socket.exists() {
+            assert!(started.elapsed() < DEADLINE, "it does not listen");
+            std::hint::spin_loop();
+        }
+        let status = fs::read_to_string(format!("/proc/{}/status", gateway.child.id()));
+        let status = status.expect("it runs");
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        let caught = u64::from_str_radix(caught.expect("a mask").trim(), 16).expect("a number");
+        assert_eq!(caught & HUP_INT_TERM, HUP_INT_TERM, "{caught:x}");
+    }
+}
+
 #[test]
 fn hang_up_reads_the_configuration_anew() {
     let gateway = Gateway::logging();

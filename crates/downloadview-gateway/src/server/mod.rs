@@ -84,11 +84,14 @@ pub fn runtime(settings: &ServerSettings) -> io::Result<runtime::Runtime> {
 /// nothing is known of the end then. Whatever hangs, the process ends soon after `shutdown_timeout`, or after the second
 /// signal. On SIGHUP `reload` is called. `connected` makes the service of a connection, as for [`serve_each`].
 ///
+/// `signals` are listened to before the listener is bound: whoever sees the port open may send one.
+///
 /// # Errors
 ///
-/// The signals cannot be listened to.
+/// The system refuses the thread that ends the process.
 pub async fn serve_until_signal<S, B>(
     listener: Listener,
+    mut signals: Signals,
     connected: impl FnMut(Option<IpAddr>) -> S,
     settings: &ServerSettings,
     reload: impl AsyncFnMut(),
@@ -100,7 +103,6 @@ where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    let mut signals = Signals::listen()?;
     watchdog::start(settings.shutdown_timeout)?;
     let (stop, mut stopped) = watch::channel(());
     let wanted = Notify::new();
