@@ -177,6 +177,25 @@ mod tests {
         assert_eq!(text(&current).as_deref(), Some("again"));
     }
 
+    /// Which names were files is known until the path is looked at again.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_was_a_file_is_forgotten_when_a_second_is_over() {
+        use rustix::fs::{CWD, FileType, mknodat};
+
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.txt");
+        std::fs::write(&path, "a").unwrap();
+        let current = Current::open(dir.path()).unwrap();
+        let name = StorageName::parse("a.txt").unwrap();
+        let read = || current.get().read(&name, Symlinks::Refuse, Wait::Never);
+        read().unwrap();
+        std::fs::remove_file(&path).unwrap();
+        mknodat(CWD, &path, FileType::Fifo, 0o600.into(), 0).unwrap();
+        current.next.store(0, Ordering::Relaxed);
+        assert!(read().is_err(), "a FIFO was opened");
+    }
+
     #[test]
     fn a_path_is_looked_at_once_a_second() {
         let dir = tempfile::tempdir().unwrap();
